@@ -51,6 +51,7 @@ class Clock:
         with self._lock:
             if self._frozen_at is None:
                 self._frozen_at = self._source() + self._offset
+        self._notify()
 
     def unfreeze(self) -> None:
         """Run again from the instant it stands at."""
@@ -58,6 +59,7 @@ class Clock:
             if self._frozen_at is not None:
                 self._offset = self._frozen_at - self._source()
                 self._frozen_at = None
+        self._notify()
 
     def set(self, instant: Milliseconds) -> None:
         """Go to ``instant``, and run on from there unless frozen."""
@@ -84,7 +86,7 @@ class Clock:
         self._notify()
 
     def on_move(self, listener: Callable[[], None]) -> None:
-        """Call ``listener`` after every jump, so that what waits for an instant can look again."""
+        """Call ``listener`` after every change, so that what waits for an instant can look again."""
         self._listeners.append(listener)
 
     def _notify(self) -> None:

@@ -16,6 +16,7 @@ from autumn_mock.faults.board import FaultBoard
 from autumn_mock.faults.grammar import parse_rule
 from autumn_mock.ingest.queue import Queue
 from autumn_mock.ingest.workers import Workers
+from autumn_mock.journal.deliveries import DeliveryJournal
 from autumn_mock.journal.requests import RequestJournal
 from autumn_mock.operations.sweep import sweep
 from autumn_mock.settings import Settings
@@ -51,13 +52,18 @@ class Emulator:
         try:
             self.state = State(self.clock, self._database)
             self._faults: dict[tuple[str, str], FaultBoard] = {}
+            self._faults_lock = threading.Lock()
+            #: The rules of the settings, with the seeds that were drawn for them.
+            self.faults = tuple(parse_rule(text).seeded(self.settings.seed) for text in self.settings.fault)
             self.requests = RequestJournal()
             self.webhooks = Outbox(
                 [Endpoint(url, self.settings.webhook_secret or DEFAULT_SECRET) for url in self.settings.webhook_url],
                 {organisation.id: organisation.webhooks for organisation in self._world.organisations},
             )
             self.queue = Queue(self.settings.workers)
-            self._workers = Workers(self.queue, self.settings.workers)
+            self.deliveries = DeliveryJournal()
+            self._workers = Workers(self.queue, self.settings.workers, self.faults_of, self.deliveries)
+            self.state.on_clock_move(self.queue.wake)
             self._stopping = threading.Event()
             self._housekeeper = threading.Thread(target=self._keep_house, name="autumn-mock-housekeeper", daemon=True)
             self._reset_hooks: list[Any] = []
@@ -178,20 +184,17 @@ class Emulator:
     # -- failing
 
     def faults_of(self, environment: Environment) -> FaultBoard:
-        """The armed faults of an environment. Those of the settings are armed when it is first used."""
+        """The armed faults of an environment. Those of the settings and of the world are armed at its first use."""
         board = self._faults.get(environment.name)
         if board is None:
-            board = FaultBoard(environment.clock)
-            for text in self.settings.fault:
-                board.arm(self._seeded(text))
-            board = self._faults.setdefault(environment.name, board)
+            with self._faults_lock:
+                board = self._faults.get(environment.name)
+                if board is None:
+                    board = FaultBoard(environment.clock, self.queue.wake)
+                    for rule in (*self.faults, *self._world.faults_of(*environment.name)):
+                        board.arm(rule.seeded(self.settings.seed))
+                    self._faults[environment.name] = board
         return board
-
-    def _seeded(self, text: str) -> Any:
-        rule = parse_rule(text)
-        if self.settings.seed is not None and "rate" in rule.options:
-            rule.options.setdefault("seed", self.settings.seed)
-        return rule
 
     # -- starting over
 
@@ -205,12 +208,8 @@ class Emulator:
         One environment is emptied and, where the world says something of it, seeded again; without one, everything is.
         """
         name = environment.name if environment is not None else None
-        was_paused = self.queue.paused
-        self.queue.pause()
+        cleared = {"queued": self._empty_queue(name)}
         try:
-            cleared = {"queued": self.queue.clear(name)}
-            self.queue.resume()
-            self.queue.wait_idle(10, name)
             if environment is None:
                 for organisation in self.state.organisations:
                     self.state.clock_of(organisation.id).reset()
@@ -218,6 +217,7 @@ class Emulator:
                 cleared["faults"] = sum(board.clear() for board in self._faults.values())
                 self._faults.clear()
                 cleared["requests"] = self.requests.clear()
+                cleared["deliveries"] = self.deliveries.clear()
                 cleared["webhooks"] = self.webhooks.clear()
                 self.clock.reset()
                 if self.settings.now is not None:
@@ -229,13 +229,20 @@ class Emulator:
                 cleared |= self.state.clear_environment(environment)
                 board = self._faults.pop(environment.name, None)
                 cleared["faults"] = board.clear() if board is not None else 0
-                cleared["requests"] = self.requests.clear(*environment.name)
+                cleared["requests"] = self.requests.clear(environment.name)
+                cleared["deliveries"] = self.deliveries.clear(environment.name)
                 cleared["webhooks"] = self.webhooks.clear(*environment.name)
                 environment.clock.reset()
                 seed(self.state, self._world, only=environment.name)
             for hook in self._reset_hooks:
                 cleared |= hook(environment)
         finally:
-            if was_paused:
-                self.queue.pause()
+            self.queue.resume(name)
         return {what: count for what, count in cleared.items() if count}
+
+    def _empty_queue(self, name: tuple[str, str] | None) -> int:
+        """Drop what waits, and wait for what is under way; nothing new is taken until :meth:`Queue.resume`."""
+        self.queue.pause(name)
+        dropped = self.queue.clear(name)
+        self.queue.wait_in_flight(10, name)
+        return dropped + self.queue.clear(name)  # what a fault or a full disk had put back meanwhile

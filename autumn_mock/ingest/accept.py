@@ -7,7 +7,7 @@ when nothing was queued is the answer an error, one that is safe to retry.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,8 +15,8 @@ from msgspec import Struct
 
 from autumn_mock.domain.books import Books, EnqueueFailure, Message
 from autumn_mock.domain.track import TrackItem
+from autumn_mock.faults.armed import ArmedRule, Origin
 from autumn_mock.faults.board import FaultBoard
-from autumn_mock.faults.grammar import Rule
 from autumn_mock.ingest.queue import Queue
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.claims import claim, release
@@ -38,8 +38,10 @@ class Intake(Struct):
 
     queue: Queue
     faults: FaultBoard
+    #: The names of the call, as rules know it.
+    calls: Collection[str] = ("balances.batch_track",)
     #: Rules for this call alone.
-    extra: Sequence[Rule] = ()
+    once: Sequence[ArmedRule] = ()
 
 
 def accept_batch(call: Call, intake: Intake, items: Sequence[TrackItem], size: int) -> dict[int, str]:
@@ -49,7 +51,7 @@ def accept_batch(call: Call, intake: Intake, items: Sequence[TrackItem], size: i
     be queued.
     """
     _require_features(call, items)
-    refused = _refusals(intake, items, size)
+    refused = _refusals(call, intake, items, size)
     request_id = call.request_id
     messages = [
         Message(id=f"{request_id}-{index}", request_id=request_id, index=index, item=item, accepted_at=call.now)
@@ -67,7 +69,7 @@ def accept_track(call: Call, intake: Intake, item: TrackItem) -> None:
     if key is not None:
         with _kept(), environment.write() as transaction:
             claim(environment, transaction, key, call.now)
-    refused = _refusals(intake, [item], MAX_MESSAGE_SIZE + 1)
+    refused = _refusals(call, intake, [item], MAX_MESSAGE_SIZE + 1)
     message = Message(
         id=call.request_id, request_id=call.request_id, index=0, item=item, accepted_at=call.now, claims_key=False
     )
@@ -89,8 +91,10 @@ def _require_features(call: Call, items: Sequence[TrackItem]) -> None:
             known.add(named)
 
 
-def _refusals(intake: Intake, items: Sequence[TrackItem], size: int) -> dict[int, str]:
-    refused = intake.faults.refusals(items, intake.extra)
+def _refusals(call: Call, intake: Intake, items: Sequence[TrackItem], size: int) -> dict[int, str]:
+    organisation = call.environment.organisation
+    origin = Origin((organisation.id, organisation.slug), intake.calls, items)
+    refused = intake.faults.refusals(items, origin, intake.once)
     if size > MAX_MESSAGE_SIZE:
         for index, item in enumerate(items):
             if len(ENCODER.encode(item)) > MAX_MESSAGE_SIZE:
@@ -115,7 +119,7 @@ def _enqueue(
         _log_failure(failure)
     if not messages:
         raise queue_unavailable()
-    intake.queue.put(environment, messages)
+    intake.queue.put(environment, messages, [armed for armed in intake.once if armed.kind.site == "worker"])
     return refused
 
 

@@ -12,14 +12,18 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from autumn_mock.domain.books import Books, LostItem, Message
 from autumn_mock.domain.customer import Entity
 from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.domain.version import default_version
-from autumn_mock.ingest.queue import Delivery, Queue
+from autumn_mock.faults.board import FaultBoard
+from autumn_mock.ingest.fates import Fates
+from autumn_mock.ingest.lane import Delivery
+from autumn_mock.ingest.queue import Queue
+from autumn_mock.journal.deliveries import DeliveryJournal
 from autumn_mock.ledger.account import Account
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.claims import claim, release
@@ -42,15 +46,19 @@ _log = logging.getLogger("autumn_mock.workers")
 
 
 class Workers:
-    """One thread for each shard of a queue."""
+    """One thread for each shard of a queue. A thread that a fault makes crash is replaced by another."""
 
-    def __init__(self, queue: Queue, count: int) -> None:
+    def __init__(
+        self, queue: Queue, count: int, board_of: Callable[[Environment], FaultBoard], deliveries: DeliveryJournal
+    ) -> None:
         self._queue = queue
+        self._board_of = board_of
+        self._journal = deliveries
         self._stopping = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._run, args=(shard,), name=f"autumn-mock-worker-{shard}", daemon=True)
-            for shard in range(count)
-        ]
+        self._threads = [self._thread(shard) for shard in range(count)]
+
+    def _thread(self, shard: int) -> threading.Thread:
+        return threading.Thread(target=self._run, args=(shard,), name=f"autumn-mock-worker-{shard}", daemon=True)
 
     def start(self) -> None:
         """Begin to work."""
@@ -61,51 +69,81 @@ class Workers:
         """Finish what is in flight and end. What is ready stays where it is."""
         self._stopping.set()
         self._queue.close()
-        for thread in self._threads:
-            if thread.ident is not None:
+        for shard in range(len(self._threads)):
+            while (thread := self._threads[shard]).ident is not None:
                 thread.join()
+                if thread is self._threads[shard]:  # else it crashed, and another took its place
+                    break
 
     def _run(self, shard: int) -> None:
         while deliveries := self._queue.take(shard, HANDFUL):
-            groups = list(_by_customer(deliveries))
-            for place, (environment, messages) in enumerate(groups):
-                try:
-                    deduct_messages(environment, messages)
-                except OSError as error:
-                    _log.error("a deduction could not be kept and will be tried again: %s", error)
-                    rest = groups[place:]  # what comes after it may be the same customer's
-                    self._queue.give_back([(where, message) for where, each in rest for message in each])
-                    self._stopping.wait(PATIENCE)
-                    break
-                self._queue.done(environment, len(messages))
+            try:
+                self._work_off(deliveries)
+            except WorkerCrash as crash:
+                _log.warning("worker %s: %s; another takes over", shard, crash)
+                successor = self._threads[shard] = self._thread(shard)
+                successor.start()
+                return
+
+    def _work_off(self, deliveries: list[Delivery]) -> None:
+        environment = deliveries[0].environment
+        board = self._board_of(environment)
+        fates = Fates(environment, board, self._journal) if _needs_fates(board, deliveries) else None
+        if fates is not None:
+            deliveries = fates.strike(deliveries, self._queue)
+        groups = list(_by_customer(deliveries))
+        for place, group in enumerate(groups):
+            messages = [each.message for each in group]
+            try:
+                deduct_messages(environment, messages, fates.dropped if fates is not None else ())
+            except OSError as error:
+                _log.error("a deduction could not be kept and will be tried again: %s", error)
+                # What comes after it may be the same customer's.
+                self._queue.give_back([each for rest in groups[place:] for each in rest])
+                self._stopping.wait(PATIENCE)
+                return
+            if fates is not None:
+                crash = fates.crash(group)
+                if crash is not None:
+                    self._queue.give_back([each for rest in groups[place:] for each in rest])
+                    raise WorkerCrash(crash)
+                self._queue.put_again(fates.duplicates(group))
+            self._queue.done(environment, len(group))
 
 
-def _by_customer(deliveries: list[Delivery]) -> Iterator[tuple[Environment, list[Message]]]:
+class WorkerCrash(Exception):
+    """A worker dies after a deduction was kept and before it said so."""
+
+
+def _needs_fates(board: FaultBoard, deliveries: list[Delivery]) -> bool:
+    """Whether faults have a word in it: rules are armed, or messages are here that rules had struck before."""
+    return board.has("worker") or any(each.once or each.struck is not None for each in deliveries)
+
+
+def _by_customer(deliveries: list[Delivery]) -> Iterator[list[Delivery]]:
     """Messages of one customer together, in their order, no more of them than one transaction should hold."""
-    groups: dict[tuple[tuple[str, str], str], tuple[Environment, list[Message]]] = {}
-    for environment, message in deliveries:
-        key = (environment.name, message.item.customer_id)
-        group = groups.get(key)
-        if group is None:
-            groups[key] = (environment, [message])
-        else:
-            group[1].append(message)
-    for environment, messages in groups.values():
-        for start in range(0, len(messages), LARGEST):
-            yield environment, messages[start : start + LARGEST]
+    groups: dict[str, list[Delivery]] = {}
+    for delivery in deliveries:
+        groups.setdefault(delivery.message.item.customer_id, []).append(delivery)
+    for group in groups.values():
+        for start in range(0, len(group), LARGEST):
+            yield group[start : start + LARGEST]
 
 
-def deduct_messages(environment: Environment, messages: list[Message]) -> None:
-    """Deduct messages of one customer, in their order. Raises :class:`OSError` when that could not be kept."""
+def deduct_messages(environment: Environment, messages: list[Message], dropped: Collection[str] = ()) -> None:
+    """Deduct messages of one customer, in their order; those with the ids ``dropped`` are lost instead.
+
+    Raises :class:`OSError` when that could not be kept.
+    """
     try:
         with environment.write() as transaction:
-            _Deduction(environment, transaction).run(messages)
+            _Deduction(environment, transaction).run(messages, dropped)
     except OSError:
         raise
     except Exception as error:
         if len(messages) > 1:  # one of them is bad: the others shall not suffer for it
             for message in messages:
-                deduct_messages(environment, [message])
+                deduct_messages(environment, [message], dropped)
             return
         _log.exception("message %s cannot be worked off", messages[0].id)
         failure = ApiError(500, str(error) or "Unknown error", "internal_error")
@@ -126,11 +164,13 @@ class _Deduction:
         self.deducted = 0
         self.lost: dict[str, int] = {}
 
-    def run(self, messages: list[Message]) -> None:
+    def run(self, messages: list[Message], dropped: Collection[str]) -> None:
         for message in messages:
             if message.id not in self.environment.messages:
                 continue  # delivered before
             try:
+                if message.id in dropped:
+                    raise ApiError(500, "A fault made the worker drop the item", "dropped")
                 self._deduct(message)
             except ApiError as error:
                 self._lose(message, error)

@@ -7,7 +7,7 @@ Lives in memory. With a database every change is appended to its log before the 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from operator import attrgetter
 from typing import Any
@@ -38,6 +38,7 @@ class State:
         self.keys: Table[ApiKey] = Table(ApiKey, attrgetter("hash"))
         self._environments: dict[tuple[str, str], Environment] = {}
         self._clocks: dict[str, Clock] = {}
+        self._clock_listener: Callable[[], None] | None = None
         if database is not None:
             self._load(database)
 
@@ -70,7 +71,16 @@ class State:
             clock = self._clocks.get(org_id)
             if clock is None:
                 clock = self._clocks[org_id] = Clock(self.clock.now)
+                if self._clock_listener is not None:
+                    clock.on_move(self._clock_listener)
             return clock
+
+    def on_clock_move(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` whenever the server's clock or any organisation's is moved."""
+        with self._lock:
+            self._clock_listener = listener
+            for clock in (self.clock, *self._clocks.values()):
+                clock.on_move(listener)
 
     # -- changing
 

@@ -8,19 +8,24 @@ from autumn_mock.emulator import Emulator
 from autumn_mock.store.environment import Environment
 from autumn_mock.web.control import control
 from autumn_mock.web.limits import RateLimits
+from autumn_mock.web.patience import Cutting, Patience
 from autumn_mock.web.pipeline import Pipeline
 from autumn_mock.web.replies import text_reply
 from autumn_mock.web.resources import RESOURCES
 
 
-def create_app(emulator: Emulator) -> Flask:
-    """The WSGI application that speaks for an emulator. Starting and stopping the emulator is the caller's."""
+def create_app(emulator: Emulator, patience: Patience | None = None) -> Flask:
+    """The WSGI application that speaks for an emulator. Starting and stopping the emulator is the caller's.
+
+    ``patience`` is what requests wait with that a fault holds up; a server gives its own.
+    """
     app = Flask("autumn_mock", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     app.url_map.redirect_defaults = False
     app.url_map.merge_slashes = False
     limits = RateLimits(app, emulator.state.clock_of, emulator.settings.rate_limit)
-    Pipeline(app, emulator, limits)
+    Pipeline(app, emulator, limits, patience or Patience())
+    app.wsgi_app = Cutting(app.wsgi_app)  # type: ignore[method-assign]  # how Flask is given middleware
     for resource in RESOURCES:
         app.register_blueprint(resource.blueprint)
     app.register_blueprint(control(emulator))

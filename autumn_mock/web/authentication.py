@@ -25,8 +25,21 @@ def authenticate(state: State, method: str, path: str, header: str | None, clien
         raise invalid_request("Invalid authorization token prefix", status=401)
     key = state.keys.get(hash_key(token))
     if key is None or key.publishable:
-        raise ApiError(401, f"Invalid secret key: {mask_key(token)}", "invalid_secret_key")
+        raise _unknown_secret_key(mask_key(token))
     return key
+
+
+def revoked(key: ApiKey) -> ApiError:
+    """What a key is told that was good once: the same as one that never was."""
+    return _unknown_publishable_key() if key.publishable else _unknown_secret_key(key.hint)
+
+
+def _unknown_secret_key(hint: str) -> ApiError:
+    return ApiError(401, f"Invalid secret key: {hint}", "invalid_secret_key")
+
+
+def _unknown_publishable_key() -> ApiError:
+    return ApiError(401, "Invalid publishable key", "invalid_publishable_key")
 
 
 def _publishable(state: State, method: str, path: str, token: str) -> ApiKey:
@@ -39,7 +52,7 @@ def _publishable(state: State, method: str, path: str, token: str) -> ApiKey:
         )
     key = state.keys.get(hash_key(token))
     if key is None or not key.publishable or not token.startswith(("am_pk_test", "am_pk_live")):
-        raise ApiError(401, "Invalid publishable key", "invalid_publishable_key")
+        raise _unknown_publishable_key()
     return key
 
 

@@ -15,13 +15,14 @@ from autumn_mock.clock import Clock
 from autumn_mock.domain.organisation import hash_key
 from autumn_mock.durations import parse_duration
 from autumn_mock.emulator import Emulator
-from autumn_mock.faults.grammar import RuleError, parse_rule
+from autumn_mock.faults.grammar import RuleError, parse_rule, require_route
 from autumn_mock.operations.errors import ApiError, invalid_request
 from autumn_mock.settings import read_instant
 from autumn_mock.store.changes import ENCODER
 from autumn_mock.store.environment import Environment
 from autumn_mock.web.openapi import document
 from autumn_mock.web.replies import json_reply
+from autumn_mock.web.resource import every_call
 from autumn_mock.wire.body import json_body
 
 
@@ -62,13 +63,14 @@ def control(emulator: Emulator) -> Blueprint:
         left = emulator.stats(environment)
         if done:
             return json_reply({"drained": True, **left})
-        why = "the workers are paused" if emulator.queue.paused else f"{timeout} s were not enough"
+        queue = emulator.queue.explain(environment.name if environment is not None else None)
+        why = _why_open(queue, timeout)
         waiting = left["ready"] + left["in_flight"]
         message = f"{waiting} of {left['accepted']} accepted items are not worked off yet: {why}"
         if webhooks and not waiting:
             unattempted = emulator.webhooks.journal.unattempted(*(environment.name if environment else ()))
             message = f"{unattempted} webhooks were not attempted yet: {timeout} s were not enough"
-        return json_reply({"drained": False, "message": message, "paused": emulator.queue.paused, **left}, 504)
+        return json_reply({"drained": False, "message": message, **queue, **left}, 504)
 
     @blueprint.post("/reset")
     def reset() -> Response:
@@ -85,7 +87,8 @@ def control(emulator: Emulator) -> Blueprint:
     @blueprint.get("/requests")
     def requests() -> Response:
         environment = _environment(emulator)
-        return json_reply({"list": emulator.requests.entries(*(environment.name if environment else ()))})
+        entries = emulator.requests.entries(environment.name if environment is not None else None)
+        return json_reply({"list": [entry.summary() for entry in entries]})
 
     @blueprint.get("/webhooks")
     def webhooks() -> Response:
@@ -94,14 +97,16 @@ def control(emulator: Emulator) -> Blueprint:
 
     @blueprint.post("/queue")
     def queue() -> Response:
+        environment = _environment(emulator)
+        name = environment.name if environment is not None else None
         paused = _fields().get("paused")
         if not isinstance(paused, bool):
             raise invalid_request("paused: must be true or false")
         if paused:
-            emulator.queue.pause()
+            emulator.queue.pause(name)
         else:
-            emulator.queue.resume()
-        return json_reply({"paused": paused, **emulator.stats()})
+            emulator.queue.resume(name)
+        return json_reply({**emulator.queue.explain(name), **emulator.stats(environment)})
 
     @blueprint.post("/clock")
     def clock() -> Response:
@@ -127,7 +132,8 @@ def control(emulator: Emulator) -> Blueprint:
         if not isinstance(text, str):
             raise invalid_request("rule: must be a string, like enqueue:fail items=3,7")
         try:
-            rule = parse_rule(text)
+            rule = parse_rule(text).seeded(emulator.settings.seed)
+            require_route(rule, every_call())
         except RuleError as error:
             raise invalid_request(str(error)) from None
         armed = [emulator.faults_of(each).arm(rule) for each in _environments(emulator)]
@@ -139,6 +145,15 @@ def control(emulator: Emulator) -> Blueprint:
         return json_reply({"cleared": cleared})
 
     return blueprint
+
+
+def _why_open(queue: dict[str, Any], timeout: float) -> str:
+    """Why items are still waiting, in words."""
+    if queue["paused"]:
+        return "the workers are paused"
+    if queue["held"]:
+        return "; ".join(f"{each['items']} held by {each['rule']}" for each in queue["held"])
+    return f"{timeout} s were not enough"
 
 
 def _environment(emulator: Emulator) -> Environment | None:

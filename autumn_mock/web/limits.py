@@ -90,6 +90,21 @@ def group_of(method: str, path: str, version: Version) -> Group:
     return GROUPS[name]
 
 
+class Asked(Struct, frozen=True):
+    """Who asks for what: whose counter a request is for."""
+
+    #: Organisation and environment.
+    environment: tuple[str, str]
+    group: Group
+    customer: str | None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the counter is known by."""
+        org, env = self.environment
+        return (org, env, self.group.name, *([self.customer or "undefined"] if self.group.per_customer else []))
+
+
 class Verdict(Struct, frozen=True):
     """What a limit says of one request. ``reset`` is in whole seconds, None when the window is over."""
 
@@ -192,14 +207,12 @@ class RateLimits:
         assert isinstance(storage, ClockStorage)
         self.storage = storage
 
-    def hit(self, org: str, env: str, customer: str | None, method: str, path: str, version: Version) -> Verdict:
-        """Count a request and say whether it may pass."""
-        group = group_of(method, path, version)
-        limit = self._batch_limit if group.name == "batch_track" and self._batch_limit else group.limit
-        names = (org, env, group.name, customer or "undefined") if group.per_customer else (org, env, group.name)
-        allowed = self._limiter.hit(limit, *names)
-        ends_at, remaining = self._limiter.get_window_stats(limit, *names)
-        left = ends_at - self._clock_of(org).now() / 1000
+    def hit(self, asked: Asked, instead: str | None = None) -> Verdict:
+        """Count a request and say whether it may pass; ``instead``: another limit than its group's."""
+        limit = parse(instead) if instead is not None else self._limit_of(asked.group)
+        allowed = self._limiter.hit(limit, *asked.names)
+        ends_at, remaining = self._limiter.get_window_stats(limit, *asked.names)
+        left = ends_at - self._clock_of(asked.environment[0]).now() / 1000
         return Verdict(
             allowed=allowed,
             limit=limit.amount,
@@ -207,3 +220,12 @@ class RateLimits:
             remaining=int(remaining),
             reset=math.ceil(left) if left > 0 else None,
         )
+
+    def exhausted(self, asked: Asked) -> Verdict:
+        """What a request is told when its limit is used up, and its window has just begun."""
+        limit = self._limit_of(asked.group)
+        window = limit.get_expiry()
+        return Verdict(allowed=False, limit=limit.amount, window=window, remaining=0, reset=window)
+
+    def _limit_of(self, group: Group) -> RateLimitItem:
+        return self._batch_limit if group.name == "batch_track" and self._batch_limit else group.limit

@@ -7,32 +7,38 @@ handler. A request that fails early does not count against the limits; one that 
 from __future__ import annotations
 
 import difflib
+import email.utils
 import logging
 import time
-from typing import Any
 
+import msgspec
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from autumn_mock.domain.version import Version, default_version, parse_version
 from autumn_mock.emulator import Emulator
-from autumn_mock.faults.grammar import RuleError, parse_rule
+from autumn_mock.faults.grammar import Rule, RuleError, parse_rules, require_route
 from autumn_mock.ids import new_id
 from autumn_mock.journal.requests import RequestEntry
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.claims import claim, release
 from autumn_mock.operations.errors import ApiError, invalid_request
 from autumn_mock.store.environment import Environment
-from autumn_mock.web.authentication import authenticate, no_session
-from autumn_mock.web.limits import RateLimits, group_of
+from autumn_mock.web.authentication import authenticate, no_session, revoked
+from autumn_mock.web.limits import Asked, RateLimits, group_of
+from autumn_mock.web.patience import Patience, client_is_gone
 from autumn_mock.web.query import read_query
 from autumn_mock.web.replies import COMMON_HEADERS, TOO_MANY_REQUESTS, error_reply, text_reply
 from autumn_mock.web.request import Request
-from autumn_mock.web.resource import OPERATIONS
+from autumn_mock.web.resource import OPERATIONS, every_call, names_of
+from autumn_mock.web.strikes import RequestSubject, Strikes
 from autumn_mock.wire.schema import ValidationFailed
 
 _METHODS = "POST,GET,PUT,DELETE,PATCH,OPTIONS"
 _ALLOWED_HEADERS = "Authorization,Content-Type,x-api-version,idempotency-key,x-request-id"
+
+#: Larger bodies are not kept in the journal, in bytes.
+MAX_BODY_KEPT = 1 << 20
 
 _log = logging.getLogger("autumn_mock.web")
 
@@ -40,9 +46,10 @@ _log = logging.getLogger("autumn_mock.web")
 class Pipeline:
     """Hooks that carry a request from the socket to its view and the reply back."""
 
-    def __init__(self, app: Flask, emulator: Emulator, limits: RateLimits) -> None:
+    def __init__(self, app: Flask, emulator: Emulator, limits: RateLimits, patience: Patience) -> None:
         self._emulator = emulator
         self._limits = limits
+        self._patience = patience
         app.before_request(self._enter)
         app.after_request(self._leave)
         app.register_error_handler(ApiError, _api_error)
@@ -53,10 +60,10 @@ class Pipeline:
     # -- in
 
     def _enter(self) -> Response | None:
-        g.started = time.perf_counter()
         path = request.path
         if not path.startswith("/v1/"):
             return None
+        g.started = time.perf_counter()
         if request.method == "OPTIONS":
             return _preflight()
         emulator = self._emulator
@@ -67,8 +74,16 @@ class Pipeline:
         environment = emulator.state.environment(key.org_id, key.env)
         g.env = key.env
         g.environment = environment
-        version = _version(environment, headers.get("x-api-version"))
-        call = Call(environment, version, environment.clock.now(), new_id("req"), key.publishable)
+        board = emulator.faults_of(environment)
+        once = board.once(_header_rules(headers.get("x-autumn-mock-fault")))
+        # Rules may ask about a request that never gets a version, so the call has the default one until then.
+        call = Call(
+            environment,
+            default_version(environment.organisation.created_at),
+            environment.clock.now(),
+            new_id("req"),
+            key.publishable,
+        )
         incoming = Request(
             emulator,
             call,
@@ -76,22 +91,39 @@ class Pipeline:
             request.get_data(cache=False),
             read_query(request.query_string),
             dict(request.view_args or {}),
+            once,
+            names_of(request.endpoint).every,
         )
         g.autumn = incoming
-        incoming.faults = _faults(headers.get("x-autumn-mock-fault"))
-        refusal = self._limit(incoming)
+        strikes = g.strikes = Strikes(board, RequestSubject(incoming), once, self._patience)
+        if strikes.key_is_revoked:
+            raise revoked(key)
+        version = _version(headers.get("x-api-version"))
+        if version is not None:
+            incoming.call = msgspec.structs.replace(call, version=version)
+        refusal = self._limit(incoming, strikes)
         if refusal is None:
             self._claim(incoming)
+            refusal = strikes.before()
         return refusal
 
-    def _limit(self, incoming: Request) -> Response | None:
-        if not self._limits.enabled:
-            return None
+    def _limit(self, incoming: Request, strikes: Strikes) -> Response | None:
         call = incoming.call
         group = group_of(request.method, request.path, call.version)
+        armed = strikes.limit(is_batch=group.name == "batch_track")
+        exhausted = strikes.limit_is_exhausted
+        if armed is None and not exhausted and not self._limits.enabled:
+            return None
         customer = _customer(incoming) if group.per_customer else None
-        org, env = call.environment.name
-        verdict = self._limits.hit(org, env, customer, request.method, request.path, call.version)
+        asked = Asked(call.environment.name, group, customer)
+        if exhausted:
+            verdict = self._limits.exhausted(asked)
+        elif armed is not None:
+            verdict = self._limits.hit(asked, armed.rule.argument)
+            if not verdict.allowed:
+                strikes.over_limit(armed)
+        else:
+            verdict = self._limits.hit(asked)
         g.verdict = verdict
         return None if verdict.allowed else text_reply(TOO_MANY_REQUESTS, 429)
 
@@ -106,44 +138,93 @@ class Pipeline:
     # -- out
 
     def _leave(self, reply: Response) -> Response:
-        path = request.path
-        if not path.startswith("/v1/"):
+        if not request.path.startswith("/v1/"):
             return reply
+        strikes: Strikes | None = g.get("strikes")
         for name, value in COMMON_HEADERS.items():
             reply.headers.setdefault(name, value)
         verdict = g.get("verdict")
         if verdict is not None:
             for name, value in verdict.headers().items():
                 reply.headers[name] = value
-        if "claimed" in g and reply.status_code >= 400 and reply.status_code != 409:
+        reached = strikes is None or strikes.reached_service
+        if "claimed" in g and (not reached or (reply.status_code >= 400 and reply.status_code != 409)):
             environment: Environment = g.environment
             with environment.write() as transaction:
                 release(environment, transaction, g.claimed)
-        self._record(reply)
+        service_status = reply.status_code if reached else None
+        if strikes is not None:
+            reply = strikes.alter(reply)
+        self._record(reply, service_status, strikes)
         return reply
 
-    def _record(self, reply: Response) -> None:
+    def _record(self, reply: Response, service_status: int | None, strikes: Strikes | None) -> None:
         journal = self._emulator.requests
+        entry = self._entry(journal.next_id(), reply, service_status, strikes)
+        if strikes is None or not strikes.waits:
+            if entry.reply == "sent" and client_is_gone(request.environ):
+                entry = msgspec.structs.replace(entry, reply="not_awaited")
+            journal.add(entry)
+            return
+        journal.add(entry)  # before the wait: whoever looks meanwhile shall see it
+        if not strikes.finish() and entry.reply != "lost":
+            journal.amend(entry, reply="lost")
+
+    def _entry(self, number: int, reply: Response, service_status: int | None, strikes: Strikes | None) -> RequestEntry:
         incoming: Request | None = g.get("autumn")
         environment: Environment | None = g.get("environment")
         org, env = environment.name if environment is not None else ("", "")
-        journal.add(
-            RequestEntry(
-                id=journal.next_id(),
-                at=(environment.clock if environment is not None else self._emulator.clock).now(),
-                method=request.method,
-                path=request.path,
-                status=reply.status_code,
-                duration_ms=round((time.perf_counter() - g.started) * 1000, 3),
-                org=org,
-                env=env,
-                api_version=request.headers.get("x-api-version"),
-                bytes=len(incoming.raw) if incoming is not None else request.content_length or 0,
-                items=incoming.items if incoming is not None else None,
-                refused=incoming.refused if incoming is not None else None,
-                note=g.get("note"),
-            )
+        now = (environment.clock if environment is not None else self._emulator.clock).now()
+        went = time.perf_counter()
+        refusals = _refusals(incoming) if incoming is not None and incoming.refused else {}
+        fired = strikes.fired if strikes is not None else ()
+        return RequestEntry(
+            id=number,
+            request_id=incoming.call.request_id if incoming is not None else "",
+            at=incoming.call.now if incoming is not None else now,
+            came=g.started,
+            went=went,
+            method=request.method,
+            path=request.path,
+            call=names_of(request.endpoint).canonical,
+            status=None if strikes is not None and strikes.is_silent else reply.status_code,
+            service_status=service_status,
+            duration_ms=round((went - g.started) * 1000, 3),
+            org=org,
+            env=env,
+            api_version=request.headers.get("x-api-version"),
+            size=len(incoming.raw) if incoming is not None else request.content_length or 0,
+            items=incoming.items if incoming is not None else None,
+            refused=incoming.refused if incoming is not None else None,
+            refusals=refusals,
+            faults=(*fired, *dict.fromkeys(refusals.values())),
+            reply=strikes.fate if strikes is not None else "sent",
+            retry_after=_retry_after(reply, now),
+            note=g.get("note"),
+            body=incoming.raw if incoming is not None and _keeps_body(incoming) else None,
         )
+
+
+def _keeps_body(incoming: Request) -> bool:
+    """Bodies of calls that record usage are what findings are made from."""
+    return request.blueprint == "usage" and len(incoming.raw) <= MAX_BODY_KEPT
+
+
+def _refusals(incoming: Request) -> dict[int, str]:
+    """Why items of a request could not be queued."""
+    failure = incoming.call.environment.failures.get(incoming.call.request_id)
+    return {each["index"]: each["reason"] for each in failure.items} if failure is not None else {}
+
+
+def _retry_after(reply: Response, now: int) -> float | None:
+    """How long (s) a reply asks the client to wait; a date counts from ``now`` (ms)."""
+    value = reply.headers.get("Retry-After")
+    if value is None:
+        return None
+    if value.isdigit():
+        return float(value)
+    moment = email.utils.parsedate_to_datetime(value)
+    return max(moment.timestamp() - now / 1000, 0)
 
 
 def _preflight() -> Response:
@@ -155,21 +236,25 @@ def _preflight() -> Response:
     return reply
 
 
-def _version(environment: Environment, header: str | None) -> Version:
+def _version(header: str | None) -> Version | None:
+    """The version that a request names; None when it names none."""
     if header is None or not header.strip():
-        return default_version(environment.organisation.created_at)
+        return None
     version = parse_version(header.strip())
     if version is None:
         raise ApiError(400, f'"{header}" is not a valid API version', "invalid_api_version")
     return version
 
 
-def _faults(header: str | None) -> list[Any]:
+def _header_rules(header: str | None) -> list[Rule]:
     """The rules of the fault header; one that does not parse is told, or a test would believe it armed."""
     if not header:
         return []
     try:
-        return [parse_rule(text) for text in header.split(";") if text.strip()]
+        rules = parse_rules(header)
+        for rule in rules:
+            require_route(rule, every_call())
+        return rules
     except RuleError as error:
         raise invalid_request(f"x-autumn-mock-fault: {error}") from None
 

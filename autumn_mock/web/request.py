@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct, field
 
 from autumn_mock.domain.organisation import ApiKey
-from autumn_mock.faults.grammar import Rule
+from autumn_mock.faults.armed import ArmedRule
 from autumn_mock.operations.call import Call
 from autumn_mock.wire.body import json_body
 
@@ -27,8 +27,10 @@ class Request(Struct):
     query: dict[str, Any]
     #: Values taken from the path.
     path: dict[str, str]
-    #: Faults for this request alone.
-    faults: Sequence[Rule] = ()
+    #: Rules for this request alone.
+    once: Sequence[ArmedRule] = ()
+    #: The names that the call goes by.
+    calls: frozenset[str] = frozenset()
     #: The body after validation.
     params: Any = None
     #: What to show in full: the body's ``expand`` wins over the query's.

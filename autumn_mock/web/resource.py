@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Blueprint, Response, g
 from msgspec import Struct
@@ -54,6 +54,30 @@ class Operation(Struct, frozen=True):
 OPERATIONS: list[Operation] = []
 
 
+class Names(NamedTuple):
+    """What a call is known by."""
+
+    #: Empty for what is not served.
+    canonical: str
+    #: That, and its paths without the version prefix.
+    every: frozenset[str]
+
+
+_NOBODY = Names("", frozenset())
+#: By Flask's endpoint.
+_NAMES: dict[str, Names] = {}
+
+
+def names_of(endpoint: str | None) -> Names:
+    """The names of the call behind one of Flask's endpoints."""
+    return _NAMES.get(endpoint or "", _NOBODY)
+
+
+def every_call() -> list[str]:
+    """The names that a rule may use for its route, sorted."""
+    return sorted({name for names in _NAMES.values() for name in names.every})
+
+
 class Resource:
     """Operations that belong together, as a blueprint."""
 
@@ -79,11 +103,15 @@ class Resource:
             told = {200: answers} if isinstance(answers, Schema) else answers
             operation = Operation(routes, handler, wanted, body, query, reads_raw, told)
             OPERATIONS.append(operation)
+            paths = (route.split(" ")[1].removeprefix("/v1/") for route in routes)
+            names = Names(operation.name, frozenset([operation.name, *paths]))
             for index, route in enumerate(routes):
                 method, path = route.split(" ")
+                endpoint = f"{operation.name.replace('.', '_')}_{index}"
+                _NAMES[f"{self.blueprint.name}.{endpoint}"] = names
                 self.blueprint.add_url_rule(
                     path,
-                    endpoint=f"{operation.name.replace('.', '_')}_{index}",
+                    endpoint=endpoint,
                     view_func=_view(operation),
                     methods=[method],
                     strict_slashes=True,

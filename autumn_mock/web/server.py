@@ -9,6 +9,7 @@ from waitress.server import create_server
 
 from autumn_mock.emulator import Emulator
 from autumn_mock.web import create_app
+from autumn_mock.web.patience import Patience
 
 #: Threads that answer requests. More than workers, so that a slow answer holds up nobody.
 THREADS = 8
@@ -22,8 +23,9 @@ class Server:
     def __init__(self, emulator: Emulator) -> None:
         self.emulator = emulator
         settings = emulator.settings
+        self._patience = Patience()
         self._server: Any = create_server(
-            create_app(emulator),
+            create_app(emulator, self._patience),
             host=settings.host,
             port=settings.port,
             threads=THREADS,
@@ -33,7 +35,10 @@ class Server:
             max_request_body_size=MAX_BODY,
             inbuf_overflow=8 << 20,
             clear_untrusted_proxy_headers=False,
+            channel_request_lookahead=1,  # sees that a client has gone while its request is worked on
         )
+        dispatcher = self._server.task_dispatcher
+        self._patience.attach(lambda more: dispatcher.set_thread_count(THREADS + more))
 
     @property
     def url(self) -> str:
@@ -54,5 +59,6 @@ class Server:
 
     def close(self) -> None:
         """Let go of the socket and of the threads."""
+        self._patience.stop()
         self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=1)
         self._server.close()

@@ -9,6 +9,7 @@ from typing import Any
 
 from autumn_mock.domain.organisation import ApiKey, Env, OrganisationConfig, hash_key, mask_key
 from autumn_mock.domain.webhook import DEFAULT_SECRET, Endpoint
+from autumn_mock.faults.grammar import Rule, parse_rule
 from autumn_mock.operations import balances, billing, customers, features, plans
 from autumn_mock.operations.call import Call
 from autumn_mock.wire.schema import Issues
@@ -40,6 +41,7 @@ class WorldOrganisation:
     keys: tuple[ApiKey, ...]
     webhooks: tuple[Endpoint, ...]
     steps: Mapping[Env, tuple[Step, ...]]
+    faults: Mapping[Env, tuple[Rule, ...]]
 
 
 @dataclass(slots=True, frozen=True)
@@ -48,6 +50,17 @@ class World:
 
     document: Document
     organisations: tuple[WorldOrganisation, ...]
+
+    def faults_of(self, org_id: str, env: str) -> tuple[Rule, ...]:
+        """The rules that are armed in an environment from the start."""
+        return tuple(
+            rule
+            for each in self.organisations
+            if each.id == org_id
+            for name, rules in each.faults.items()
+            if name == env
+            for rule in rules
+        )
 
     def problem(self, path: KeyPath, text: str) -> Problem:
         """Something that is wrong with the entry at a place."""
@@ -94,7 +107,17 @@ def _organisation(given: Mapping[str, Any], path: KeyPath) -> WorldOrganisation:
             Endpoint(each["url"], each.get("secret") or DEFAULT_SECRET) for each in given.get("webhooks") or ()
         ),
         steps={env: tuple(_steps(given.get(env) or {}, (*path, env))) for env in _ENVIRONMENTS},
+        faults={env: tuple(_faults(given.get(env) or {})) for env in _ENVIRONMENTS},
     )
+
+
+def _faults(environment: Mapping[str, Any]) -> Iterator[Rule]:
+    """The rules of an environment, and those of its customers, which are theirs alone."""
+    for text in environment.get("faults") or ():
+        yield parse_rule(text)
+    for customer in environment.get("customers") or ():
+        for text in customer.get("faults") or ():
+            yield parse_rule(text).of_customer(customer["customer_id"])
 
 
 def _steps(environment: Mapping[str, Any], path: KeyPath) -> Iterator[Step]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from autumn_mock.domain.organisation import OrganisationConfig
+from autumn_mock.faults.grammar import RuleError, parse_rule
 from autumn_mock.settings import read_instant, read_secret, read_url
 from autumn_mock.wire.requests import (
     BALANCES_CREATE,
@@ -117,12 +118,25 @@ _WEBHOOK = obj(
     }
 )
 
+
+def _rule_problem(value: str) -> str:
+    """What is wrong with a fault rule, in one line; empty for a good one."""
+    try:
+        parse_rule(value)
+    except RuleError as error:
+        return f"is no rule: {str(error).splitlines()[0]} (column {error.column + 1} of the rule)"
+    return ""
+
+
+_FAULTS = _list_of(string().refine(lambda rule: not _rule_problem(rule), _rule_problem))
+
 #: The customer of what stands inside a customer is that customer.
 _CUSTOMER = CUSTOMERS_GET_OR_CREATE.extend(
     {
         "entities": _list_of(ENTITIES_CREATE.omit("customer_id", "customer_data")),
         "plans": _list_of(Shorthand("plan_id", BILLING_ATTACH.omit("customer_id", "customer_data"))),
         "balances": _list_of(BALANCES_CREATE.omit("customer_id")),
+        "faults": _FAULTS,
     }
 )
 
@@ -131,6 +145,7 @@ _ENVIRONMENT = obj(
         "features": _list_of(FEATURES_CREATE),
         "plans": _list_of(PLANS_CREATE),
         "customers": _list_of(_CUSTOMER),
+        "faults": _FAULTS,
     }
 )
 

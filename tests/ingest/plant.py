@@ -20,6 +20,7 @@ from autumn_mock.faults.grammar import parse_rule
 from autumn_mock.ingest.accept import Intake, accept_batch, accept_track
 from autumn_mock.ingest.queue import Queue
 from autumn_mock.ingest.workers import Workers
+from autumn_mock.journal.deliveries import DeliveryJournal
 from autumn_mock.operations import balances, customers, features
 from autumn_mock.operations.call import Call
 from autumn_mock.store.changes import Change, encode
@@ -76,7 +77,7 @@ class Plant:
         organisation = Organisation(id="org", name="Org", slug="org", created_at=created_at)
         self.environment = Environment(organisation, "sandbox", clock, self.disk)
         self.queue = Queue(shards)
-        self.workers = Workers(self.queue, shards)
+        self.workers = Workers(self.queue, shards, lambda _: self.faults, DeliveryJournal())
         self.faults = FaultBoard(clock)
         self._numbers = itertools.count()
         call = self.call()

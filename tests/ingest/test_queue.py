@@ -11,7 +11,8 @@ from autumn_mock.clock import Clock
 from autumn_mock.domain.books import Message
 from autumn_mock.domain.organisation import Organisation
 from autumn_mock.domain.track import TrackItem
-from autumn_mock.ingest.queue import Delivery, Queue
+from autumn_mock.ingest.lane import Delivery
+from autumn_mock.ingest.queue import Queue
 from autumn_mock.store.environment import Environment
 from tests.ingest.plant import NOW, PATIENCE
 
@@ -27,7 +28,7 @@ def message(number: int, customer_id: str = "c") -> Message:
 
 
 def ids(deliveries: list[Delivery]) -> list[str]:
-    return [each.id for _, each in deliveries]
+    return [each.message.id for each in deliveries]
 
 
 @pytest.fixture
@@ -157,7 +158,7 @@ def test_every_message_is_taken_once_by_its_customers_shard_and_in_order(here: E
     def work(shard: int) -> None:
         while taken := queue.take(shard, 4):
             with lock:
-                for _, each in taken:
+                for each in (delivery.message for delivery in taken):
                     seen[each.item.customer_id].append(each.index)
                     shards[each.item.customer_id].add(shard)
             queue.done(here, len(taken))

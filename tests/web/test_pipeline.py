@@ -104,7 +104,8 @@ def test_what_is_not_served_answers_as_the_real_server_and_says_so_in_the_journa
 ) -> None:
     reply = post(path, {})
     assert (reply.status_code, reply.get_json()["code"]) == (401, "no_auth_header")
-    note = emulator.requests.entries()[-1]["note"]
+    note = emulator.requests.entries()[-1].note
+    assert note is not None
     assert note.startswith(f"POST {path} does not exist here")
 
 

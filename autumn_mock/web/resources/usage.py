@@ -34,7 +34,7 @@ resource = Resource("usage")
 
 def _intake(request: Request) -> Intake:
     emulator = request.emulator
-    return Intake(emulator.queue, emulator.faults_of(request.call.environment), request.faults)
+    return Intake(emulator.queue, emulator.faults_of(request.call.environment), request.calls, request.once)
 
 
 @resource.operation(
