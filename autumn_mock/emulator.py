@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 import time
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
+
+from msgspec import Struct
 
 from autumn_mock.clock import Clock
 from autumn_mock.domain.books import Books
@@ -17,6 +21,7 @@ from autumn_mock.faults.grammar import parse_rule
 from autumn_mock.ingest.queue import Queue
 from autumn_mock.ingest.workers import Workers
 from autumn_mock.journal.deliveries import DeliveryJournal
+from autumn_mock.journal.findings import Finding, find
 from autumn_mock.journal.requests import RequestJournal
 from autumn_mock.operations.sweep import sweep
 from autumn_mock.settings import Settings
@@ -24,7 +29,15 @@ from autumn_mock.store.database import Database
 from autumn_mock.store.environment import Environment
 from autumn_mock.store.state import State
 from autumn_mock.webhooks.outbox import Outbox
-from autumn_mock.worlds import World, find_world, organisation_for_key, read_world, seed
+from autumn_mock.worlds import (
+    World,
+    find_shipped_world,
+    find_world,
+    open_copy,
+    organisation_for_key,
+    read_world,
+    seed,
+)
 
 #: Seconds between two rounds of housekeeping.
 _ROUND = 1.0
@@ -33,6 +46,15 @@ _SWEEP_EVERY = 10
 _ENVIRONMENTS: tuple[Env, ...] = ("sandbox", "live")
 
 _log = logging.getLogger("autumn_mock")
+
+
+class Opened(Struct, frozen=True):
+    """An organisation that was opened on demand, and the key to it."""
+
+    org: str
+    slug: str
+    env: Env
+    key: str
 
 
 class Emulator:
@@ -47,12 +69,16 @@ class Emulator:
         self.clock = Clock()
         if self.settings.now is not None:
             self.clock.set(self.settings.now)
-        self._world: World = read_world(find_world(self.settings.world))
+        #: What the server starts from, again after every reset.
+        self._origin: World = read_world(find_world(self.settings.world))
+        #: That, and the organisations that were opened on demand.
+        self._world = self._origin
         self._database = Database.open(self.settings.db) if self.settings.db is not None else None
         try:
             self.state = State(self.clock, self._database)
             self._faults: dict[tuple[str, str], FaultBoard] = {}
             self._faults_lock = threading.Lock()
+            self._opening = threading.Lock()
             #: The rules of the settings, with the seeds that were drawn for them.
             self.faults = tuple(parse_rule(text).seeded(self.settings.seed) for text in self.settings.fault)
             self.requests = RequestJournal()
@@ -181,6 +207,23 @@ class Emulator:
         left = max(timeout - (time.monotonic() - started), 0)
         return self.webhooks.journal.wait_attempted(left, *(environment.name if environment is not None else ()))
 
+    def why_open(self, environment: Environment | None, timeout: float) -> str:
+        """Why a :meth:`drain` did not come to its end, in a sentence."""
+        name = environment.name if environment is not None else None
+        left = self.stats(environment)
+        queue = self.queue.explain(name)
+        waiting = left["ready"] + left["in_flight"]
+        if not waiting:
+            unattempted = self.webhooks.journal.unattempted(*(name or ()))
+            return f"{unattempted} webhooks were not attempted yet: {timeout} s were not enough"
+        if queue["paused"]:
+            why = "the workers are paused"
+        elif queue["held"]:
+            why = "; ".join(f"{each['items']} held by {each['rule']}" for each in queue["held"])
+        else:
+            why = f"{timeout} s were not enough"
+        return f"{waiting} of {left['accepted']} accepted items are not worked off yet: {why}"
+
     # -- failing
 
     def faults_of(self, environment: Environment) -> FaultBoard:
@@ -195,6 +238,43 @@ class Emulator:
                         board.arm(rule.seeded(self.settings.seed))
                     self._faults[environment.name] = board
         return board
+
+    def findings(self, environment: Environment) -> list[Finding]:
+        """What the clients of an environment did against the contract, as far back as the journal goes."""
+        return find(self.requests.entries(environment.name))
+
+    # -- organisations on demand
+
+    def open_organisation(self, world: str | None = None, key: str | None = None) -> Opened:
+        """Open an organisation of its own, like the first one of a shipped world, or of the server's own world.
+
+        Without a key one is made up. Raises :class:`~autumn_mock.worlds.WorldError` for a world that is not shipped and
+        :class:`ValueError` for a key that is taken.
+        """
+        template = self._world if world is None else read_world(find_shipped_world(world))
+        key = key or f"am_sk_test_{secrets.token_hex(12)}"
+        with self._opening:
+            copy = open_copy(self.state, template, key)
+            self._world = replace(self._world, organisations=(*self._world.organisations, *copy.organisations))
+        [organisation] = copy.organisations
+        return Opened(org=organisation.id, slug=organisation.slug, env=organisation.keys[0].env, key=key)
+
+    def close_organisation(self, org_id: str) -> None:
+        """Forget an organisation and everything of it."""
+        for environment in self.state.environments(org_id):
+            name = environment.name
+            self._empty_queue(name)
+            self.queue.resume(name)
+            self._faults.pop(name, None)
+            self.requests.clear(name)
+            self.deliveries.clear(name)
+            self.webhooks.clear(*name)
+            for hook in self._reset_hooks:
+                hook(environment)
+        with self._opening:
+            self.state.remove(org_id)
+            kept = tuple(each for each in self._world.organisations if each.id != org_id)
+            self._world = replace(self._world, organisations=kept)
 
     # -- starting over
 
@@ -222,6 +302,7 @@ class Emulator:
                 self.clock.reset()
                 if self.settings.now is not None:
                     self.clock.set(self.settings.now)
+                self._world = self._origin
                 seed(self.state, self._world)
                 self._open_further_organisations()
                 self._listen()

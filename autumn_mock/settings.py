@@ -56,7 +56,8 @@ def read_instant(value: str) -> int:
     return int(moment.timestamp() * 1000)
 
 
-def _key(value: str) -> str:
+def read_key(value: str) -> str:
+    """A secret key, if it is one. Raises :class:`ValueError`."""
     if not re.fullmatch(r"am_sk_(test|live)_[A-Za-z0-9_]+", value):
         raise ValueError("a secret key begins with am_sk_test_ or am_sk_live_, then letters, numbers, underscores")
     return value
@@ -101,7 +102,7 @@ class Settings:
     db: str | None = _knob(None, _text, "Keep the state in this TinyDB file. Without it: memory only.", metavar="FILE")
     world: str = _knob("default", _text, "What to start from: a shipped world or a file.", metavar="NAME|FILE")
     key: tuple[str, ...] = _knob(
-        (), _key, "Open a further, empty organisation with this secret key. Repeatable.", metavar="KEY", many=True
+        (), read_key, "Open a further, empty organisation with this secret key. Repeatable.", metavar="KEY", many=True
     )
     rate_limit: str = _knob(
         "10/second",

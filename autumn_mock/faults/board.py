@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 from autumn_mock.clock import Clock
 from autumn_mock.domain.track import TrackItem
@@ -48,10 +47,9 @@ class FaultBoard:
                 self._once.update(armed)
         return armed
 
-    def report(self) -> list[dict[str, Any]]:
-        """Every armed rule and what it did."""
-        with self._lock:
-            return [armed.report() for armed in self._rules]
+    def armed(self) -> Sequence[ArmedRule]:
+        """Every armed rule; its report tells what it did."""
+        return self._rules
 
     def clear(self, number: int | None = None) -> int:
         """Disarm one rule by its number, or all; says how many that were."""

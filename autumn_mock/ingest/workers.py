@@ -205,7 +205,7 @@ class _Deduction:
             if features is None:
                 features = self._features[named] = call.tracked_features(*named)
             account, entity = self._subject(item)
-            use(call, transaction, account, entity, features, item)
+            use(call, transaction, account, entity, features, item, message_id=message.id)
         except ApiError as error:
             if error.status != 409:
                 self._release_key(message)

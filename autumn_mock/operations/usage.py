@@ -52,11 +52,12 @@ def use(
     item: TrackItem,
     *,
     releases_at: int | None = None,
+    message_id: str | None = None,
 ) -> Usage:
     """Take a usage from an account, write its event, and its receipt when it is a lock.
 
     Changed rows stay in the account for the caller to store. ``releases_at``: when a lock gives its amount back by
-    itself. Raises :class:`ApiError` with nothing changed.
+    itself. ``message_id``: the queued message that asks for it. Raises :class:`ApiError` with nothing changed.
     """
     if item.event_name and item.overage_behavior == "reject":
         raise invalid_request(
@@ -90,7 +91,8 @@ def use(
         )
     if not item.skip_event:
         name = item.event_name or item.feature_id or ""
-        write_event(transaction, account, entity, name, value, deductions, item.properties, item.timestamp or call.now)
+        timestamp = item.timestamp or call.now
+        write_event(transaction, account, entity, name, value, deductions, item.properties, timestamp, message_id)
     return Usage(account, entity, row_ids, uses, deductions)
 
 
@@ -124,6 +126,7 @@ def write_event(
     deductions: tuple[Deduction, ...],
     properties: Mapping[str, Any] | None,
     timestamp: int,
+    message_id: str | None = None,
 ) -> None:
     """Keep the event of a usage."""
     transaction.put(
@@ -136,6 +139,7 @@ def write_event(
             value=value,
             properties=dict(properties) if properties else None,
             deductions=deductions,
+            message_id=message_id,
         )
     )
 

@@ -91,6 +91,16 @@ class State:
             self._keep(change)
             self._apply(change)
 
+    def remove(self, org_id: str) -> None:
+        """Forget an organisation, its keys and all that is theirs."""
+        with self._lock:
+            keys = [key.hash for key in self.keys if key.org_id == org_id]
+            change = Change(delete={"organisations": [org_id], "keys": keys})
+            for environment in self.environments(org_id):
+                self.clear_environment(environment)
+            self._keep(change)
+            self._apply(change)
+
     def clear(self) -> dict[str, int]:
         """Forget everything but the organisations' clocks; says how much of each there was."""
         with self._lock, self._all_locked():
@@ -127,6 +137,13 @@ class State:
             self.organisations.put(organisation)
         for key in change.put.get("keys", ()):
             self.keys.put(key)
+        for hash in change.delete.get("keys", ()):
+            self.keys.delete(hash)
+        for org_id in change.delete.get("organisations", ()):
+            self.organisations.delete(org_id)
+            self._clocks.pop(org_id, None)
+            for name in [each for each in self._environments if each[0] == org_id]:
+                del self._environments[name]
 
     # -- resting
 

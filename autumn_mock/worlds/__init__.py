@@ -7,8 +7,17 @@ what the API refuses a world cannot hold. Whatever is wrong is told with the fil
 from __future__ import annotations
 
 from autumn_mock.worlds.document import WorldError
-from autumn_mock.worlds.files import find_world
+from autumn_mock.worlds.files import find_shipped_world, find_world
 from autumn_mock.worlds.model import World, read_world
-from autumn_mock.worlds.seeding import organisation_for_key, seed
+from autumn_mock.worlds.seeding import open_copy, organisation_for_key, seed
 
-__all__ = ["World", "WorldError", "find_world", "organisation_for_key", "read_world", "seed"]
+__all__ = [
+    "World",
+    "WorldError",
+    "find_shipped_world",
+    "find_world",
+    "open_copy",
+    "organisation_for_key",
+    "read_world",
+    "seed",
+]

@@ -27,6 +27,14 @@ def find_world(name_or_path: str) -> Path:
     raise WorldError(f"{name_or_path}: there is no such file")
 
 
+def find_shipped_world(name: str) -> Path:
+    """A shipped world by its name alone, for those who may not name files. Raises :class:`WorldError`."""
+    shipped = _shipped_worlds()
+    if name not in shipped:
+        raise WorldError(f"there is no world {name!r}{guess(name, shipped)}")
+    return shipped[name]
+
+
 def _shipped_worlds() -> dict[str, Path]:
     directory = fixtures_directory() / "worlds"
     return {path.stem: path for path in sorted(directory.glob("*")) if path.suffix in _SUFFIXES}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from autumn_mock.clock import Clock
 from autumn_mock.domain.organisation import ApiKey, Env, Organisation, hash_key
 from autumn_mock.domain.version import Version
@@ -25,6 +27,32 @@ def seed(state: State, world: World, only: tuple[str, Env] | None = None) -> Non
         stage.clock_of(organisation.id).set(state.clock_of(organisation.id).now())
     _play(stage, world, only)
     _play(state, world, only)
+
+
+def open_copy(state: State, template: World, key: str) -> World:
+    """Add an organisation of its own for a key, like the first one of a world; returns the world of that one alone.
+
+    ``template`` must be a world that was seeded before, or rehearsed: nothing is tried out first. Webhooks are not
+    copied. Raises :class:`ValueError` when the key is taken.
+    """
+    name = hash_key(key)[:12]
+    opened = api_key(key, f"org_{name}")
+    if opened.hash in state.keys:
+        raise ValueError(f"the key {opened.hint} is taken")
+    first = template.organisations[0]
+    copy = replace(
+        first,
+        id=opened.org_id,
+        slug=f"org-{name}",
+        name=f"org-{name}",
+        keys=(opened,),
+        webhooks=(),
+        steps={opened.env: first.steps[opened.env]},
+        faults={opened.env: first.faults[opened.env]},
+    )
+    world = replace(template, organisations=(copy,))
+    _play(state, world, None)
+    return world
 
 
 def _play(state: State, world: World, only: tuple[str, Env] | None) -> None:

@@ -220,8 +220,10 @@ def poisoned(monkeypatch: pytest.MonkeyPatch, is_bad: Callable[[TrackItem], bool
     """Make some items impossible to deduct."""
     real = usage.use
 
-    def use(call: Any, transaction: Any, account: Any, entity: Any, features_: Any, item_: TrackItem) -> Any:
-        done = real(call, transaction, account, entity, features_, item_)
+    def use(
+        call: Any, transaction: Any, account: Any, entity: Any, features_: Any, item_: TrackItem, **more: Any
+    ) -> Any:
+        done = real(call, transaction, account, entity, features_, item_, **more)
         if is_bad(item_):
             raise ArithmeticError("bad luck")
         return done

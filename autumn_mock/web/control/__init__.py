@@ -1,0 +1,22 @@
+"""The control API under /_mock: what a real server does not tell, and what a test may move.
+
+With a bearer key a call concerns that organisation's environment alone, without one the whole server.
+"""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from autumn_mock.emulator import Emulator
+from autumn_mock.web.control.failing import serve_faults
+from autumn_mock.web.control.looking import serve_views
+from autumn_mock.web.control.running import serve_running
+
+
+def control(emulator: Emulator) -> Blueprint:
+    """The routes under /_mock of an emulator."""
+    blueprint = Blueprint("control", __name__, url_prefix="/_mock")
+    serve_running(blueprint, emulator)
+    serve_faults(blueprint, emulator)
+    serve_views(blueprint, emulator)
+    return blueprint

@@ -1,0 +1,79 @@
+"""Control calls that make things fail: ``/_mock/faults``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response
+
+from autumn_mock.emulator import Emulator
+from autumn_mock.faults.armed import ArmedRule
+from autumn_mock.faults.grammar import RuleError, parse_rule, require_route
+from autumn_mock.faults.vocabulary import KINDS, MODIFIERS, Option
+from autumn_mock.operations.errors import ApiError, invalid_request
+from autumn_mock.store.environment import Environment
+from autumn_mock.web.control.asking import environments_of, fields
+from autumn_mock.web.replies import json_reply
+from autumn_mock.web.resource import every_call
+
+
+def serve_faults(blueprint: Blueprint, emulator: Emulator) -> None:
+    """Add the routes."""
+
+    @blueprint.get("/faults")
+    def faults() -> Response:
+        boards = [(each, emulator.faults_of(each)) for each in environments_of(emulator)]
+        return json_reply({"list": [_report(each, armed) for each, board in boards for armed in board.armed()]})
+
+    @blueprint.get("/faults/kinds")
+    def kinds() -> Response:
+        return json_reply(
+            {
+                "kinds": [
+                    {
+                        "kind": kind.name,
+                        "text": kind.text,
+                        "argument": kind.argument_placeholder,
+                        "example": kind.example,
+                        "has_phase": kind.has_phase,
+                        "options": [_option(each) for each in kind.options],
+                    }
+                    for kind in KINDS.values()
+                ],
+                "modifiers": [_option(each) for each in MODIFIERS.values()],
+            }
+        )
+
+    @blueprint.post("/faults")
+    def arm() -> Response:
+        text = fields().get("rule")
+        if not isinstance(text, str):
+            raise invalid_request("rule: must be a string, like enqueue:fail items=3,7")
+        try:
+            rule = parse_rule(text).seeded(emulator.settings.seed)
+            require_route(rule, every_call())
+        except RuleError as error:
+            raise invalid_request(str(error)) from None
+        reports = [_report(each, emulator.faults_of(each).arm(rule)) for each in environments_of(emulator)]
+        return json_reply(reports[0] if len(reports) == 1 else {"list": reports})
+
+    @blueprint.delete("/faults")
+    def clear() -> Response:
+        cleared = sum(emulator.faults_of(each).clear() for each in environments_of(emulator))
+        return json_reply({"cleared": cleared})
+
+    @blueprint.delete("/faults/<int:number>")
+    def clear_one(number: int) -> Response:
+        cleared = sum(emulator.faults_of(each).clear(number) for each in environments_of(emulator))
+        if not cleared:
+            raise ApiError(404, f"There is no armed rule {number}", "not_found")
+        return json_reply({"cleared": cleared})
+
+
+def _report(environment: Environment, armed: ArmedRule) -> dict[str, Any]:
+    org, env = environment.name
+    return {**armed.report(), "org": org, "env": env}
+
+
+def _option(option: Option) -> dict[str, str]:
+    return {"name": option.name, "value": option.placeholder, "text": option.text}

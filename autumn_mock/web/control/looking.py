@@ -1,0 +1,93 @@
+"""Control calls that show what happened: the journal, the findings, the audit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from flask import Blueprint, Response, request
+
+from autumn_mock.emulator import Emulator
+from autumn_mock.journal.audit import audit
+from autumn_mock.journal.fates import item_fates
+from autumn_mock.journal.findings import KINDS
+from autumn_mock.journal.requests import RequestEntry
+from autumn_mock.operations.errors import ApiError
+from autumn_mock.store.changes import ENCODER
+from autumn_mock.web.control.asking import environment_of, environments_of, name_of, whole_number
+from autumn_mock.web.openapi import document
+from autumn_mock.web.replies import json_reply
+
+
+def serve_views(blueprint: Blueprint, emulator: Emulator) -> None:
+    """Add the routes."""
+
+    @blueprint.get("/openapi.json")
+    def openapi() -> Response:
+        return json_reply(document(request.host_url.rstrip("/")))
+
+    @blueprint.get("/failures")
+    def failures() -> Response:
+        return _table("failures")
+
+    @blueprint.get("/lost")
+    def lost() -> Response:
+        return _table("lost")
+
+    def _table(table: str) -> Response:
+        environment = environment_of(emulator)
+        environments = [environment] if environment is not None else emulator.state.environments()
+        rows = []
+        for each in environments:
+            org, env = each.name
+            rows += [{"org": org, "env": env, **_plain(record)} for record in each.tables[table].snapshot()]
+        return json_reply({"list": rows})
+
+    @blueprint.get("/requests")
+    def requests() -> Response:
+        after = whole_number("after", 0)
+        entries = [entry for entry in emulator.requests.entries(name_of(emulator)) if entry.id > after]
+        return json_reply({"list": [entry.summary() for entry in entries]})
+
+    @blueprint.get("/requests/<int:number>")
+    def one_request(number: int) -> Response:
+        entry = next((each for each in emulator.requests.entries(name_of(emulator)) if each.id == number), None)
+        if entry is None:
+            raise ApiError(404, f"There is no request {number} in the journal", "not_found")
+        return json_reply({**entry.summary(), "items_fate": _fates(entry)})
+
+    def _fates(entry: RequestEntry) -> Any:
+        environment = next((each for each in environments_of(emulator) if each.name == (entry.org, entry.env)), None)
+        if environment is None:  # it did not get past authentication
+            return []
+        return msgspec.to_builtins(item_fates(entry, environment, emulator.deliveries))
+
+    @blueprint.get("/webhooks")
+    def webhooks() -> Response:
+        environment = environment_of(emulator)
+        return json_reply({"list": emulator.webhooks.journal.entries(*(environment.name if environment else ()))})
+
+    @blueprint.get("/findings")
+    def findings() -> Response:
+        found = []
+        for each in environments_of(emulator):
+            org, env = each.name
+            for finding in emulator.findings(each):
+                shown = msgspec.to_builtins(finding)
+                found.append({**shown, "title": KINDS[finding.code].title, "org": org, "env": env})
+        return json_reply({"list": found})
+
+    @blueprint.get("/audit")
+    def audits() -> Response:
+        audited = [audit(each, emulator.requests.entries(each.name)) for each in environments_of(emulator)]
+        return json_reply(
+            {
+                "balanced": all(each.balanced for each in audited),
+                "problems": [f"{each.org} {each.env}: {problem}" for each in audited for problem in each.problems],
+                "organisations": [_plain(each) for each in audited],
+            }
+        )
+
+
+def _plain(record: Any) -> Any:
+    return msgspec.json.decode(ENCODER.encode(record))
