@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from autumn_mock.emulator import Emulator
+    from autumn_mock.testing.embedded import Emulator
     from autumn_mock.web import create_app
 
 __all__ = ["Emulator", "__version__", "create_app"]
@@ -17,7 +17,7 @@ __version__ = "0.1.0"
 
 def __getattr__(name: str) -> Any:
     if name == "Emulator":
-        from autumn_mock.emulator import Emulator
+        from autumn_mock.testing.embedded import Emulator
 
         return Emulator
     if name == "create_app":

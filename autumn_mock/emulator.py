@@ -81,7 +81,7 @@ class Emulator:
             self._opening = threading.Lock()
             #: The rules of the settings, with the seeds that were drawn for them.
             self.faults = tuple(parse_rule(text).seeded(self.settings.seed) for text in self.settings.fault)
-            self.requests = RequestJournal()
+            self.journal = RequestJournal()
             self.webhooks = Outbox(
                 [Endpoint(url, self.settings.webhook_secret or DEFAULT_SECRET) for url in self.settings.webhook_url],
                 {organisation.id: organisation.webhooks for organisation in self._world.organisations},
@@ -106,6 +106,16 @@ class Emulator:
 
     def __repr__(self) -> str:
         return f"<Emulator {self.state!r} {self.queue!r}>"
+
+    @property
+    def first_key(self) -> str:
+        """The secret key of the world's first organisation that has one, or else of the first further one. Raises
+        :class:`ValueError` when there is none at all."""
+        keys = [each.secret_key for each in self._origin.organisations if each.secret_key is not None]
+        found = next(iter([*keys, *self.settings.key]), None)
+        if found is None:
+            raise ValueError("there is no secret key: neither the world nor the settings name one")
+        return found
 
     @property
     def recovered(self) -> str | None:
@@ -241,7 +251,7 @@ class Emulator:
 
     def findings(self, environment: Environment) -> list[Finding]:
         """What the clients of an environment did against the contract, as far back as the journal goes."""
-        return find(self.requests.entries(environment.name))
+        return find(self.journal.entries(environment.name))
 
     # -- organisations on demand
 
@@ -266,7 +276,7 @@ class Emulator:
             self._empty_queue(name)
             self.queue.resume(name)
             self._faults.pop(name, None)
-            self.requests.clear(name)
+            self.journal.clear(name)
             self.deliveries.clear(name)
             self.webhooks.clear(*name)
             for hook in self._reset_hooks:
@@ -296,7 +306,7 @@ class Emulator:
                 cleared |= self.state.clear()
                 cleared["faults"] = sum(board.clear() for board in self._faults.values())
                 self._faults.clear()
-                cleared["requests"] = self.requests.clear()
+                cleared["requests"] = self.journal.clear()
                 cleared["deliveries"] = self.deliveries.clear()
                 cleared["webhooks"] = self.webhooks.clear()
                 self.clock.reset()
@@ -310,7 +320,7 @@ class Emulator:
                 cleared |= self.state.clear_environment(environment)
                 board = self._faults.pop(environment.name, None)
                 cleared["faults"] = board.clear() if board is not None else 0
-                cleared["requests"] = self.requests.clear(environment.name)
+                cleared["requests"] = self.journal.clear(environment.name)
                 cleared["deliveries"] = self.deliveries.clear(environment.name)
                 cleared["webhooks"] = self.webhooks.clear(*environment.name)
                 environment.clock.reset()

@@ -8,7 +8,7 @@ take turns. The queue is a mirror of what is stored; losing it loses nothing.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from autumn_mock.domain.books import Message
@@ -48,6 +48,8 @@ class Queue:
         self._all_paused = False
         self._paused: set[_Name] = set()
         self._closed = False
+        #: How many want to know of every message that is finished with.
+        self._watched = 0
 
     def __repr__(self) -> str:
         ready, in_flight = self.counts()
@@ -155,7 +157,7 @@ class Queue:
         with self._lock:
             name = environment.name
             self._in_flight[name] -= count
-            if not self._in_flight[name]:
+            if self._watched or not self._in_flight[name]:
                 self._settled.notify_all()
 
     def hold(self, held: list[Held]) -> None:
@@ -237,6 +239,15 @@ class Queue:
         """Wait until nothing is in flight, whatever still waits; False when time ran out (s)."""
         with self._lock:
             return self._settled.wait_for(lambda: self._counts(name)[1] == 0, timeout)
+
+    def wait_until(self, is_reached: Callable[[], bool], timeout: float) -> bool:
+        """Wait until something is true that the end of messages brings about; False when time ran out (s)."""
+        with self._lock:
+            self._watched += 1
+            try:
+                return self._settled.wait_for(is_reached, timeout)
+            finally:
+                self._watched -= 1
 
     def _is_stuck(self, name: _Name | None) -> bool:
         if self._counts(name)[1]:

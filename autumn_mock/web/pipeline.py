@@ -159,7 +159,7 @@ class Pipeline:
         return reply
 
     def _record(self, reply: Response, service_status: int | None, strikes: Strikes | None) -> None:
-        journal = self._emulator.requests
+        journal = self._emulator.journal
         entry = self._entry(journal.next_id(), reply, service_status, strikes)
         if strikes is None or not strikes.waits:
             if entry.reply == "sent" and client_is_gone(request.environ):

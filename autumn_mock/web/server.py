@@ -5,7 +5,9 @@ from __future__ import annotations
 import socket
 from typing import Any
 
+from waitress import wasyncore
 from waitress.server import create_server
+from waitress.trigger import trigger
 
 from autumn_mock.emulator import Emulator
 from autumn_mock.web import create_app
@@ -24,8 +26,10 @@ class Server:
         self.emulator = emulator
         settings = emulator.settings
         self._patience = Patience()
+        self._sockets: dict[int, Any] = {}
         self._server: Any = create_server(
             create_app(emulator, self._patience),
+            map=self._sockets,
             host=settings.host,
             port=settings.port,
             threads=THREADS,
@@ -56,6 +60,17 @@ class Server:
     def run(self) -> None:
         """Answer requests until something raises in this thread."""
         self._server.run()
+
+    def stop(self) -> None:
+        """Make :meth:`run` come to its end; may be called from any thread."""
+        self._patience.stop()
+        for each in list(self._sockets.values()):
+            if isinstance(each, trigger):  # wakes the loop, which ends with its last socket
+                each.pull_trigger(self._close_sockets)  # type: ignore[arg-type]  # the stub's None is no argument
+                return
+
+    def _close_sockets(self) -> None:
+        wasyncore.close_all(self._sockets, ignore_all=True)
 
     def close(self) -> None:
         """Let go of the socket and of the threads."""

@@ -39,6 +39,8 @@ class WorldOrganisation:
     created_at: int | None
     config: OrganisationConfig
     keys: tuple[ApiKey, ...]
+    #: The first of its secret keys, as it is written; None when it has none.
+    secret_key: str | None
     webhooks: tuple[Endpoint, ...]
     steps: Mapping[Env, tuple[Step, ...]]
     faults: Mapping[Env, tuple[Rule, ...]]
@@ -102,6 +104,7 @@ def _organisation(given: Mapping[str, Any], path: KeyPath) -> WorldOrganisation:
         name=given.get("name") or slug,
         created_at=given.get("created_at"),
         config=OrganisationConfig(**given.get("config") or {}),
+        secret_key=next((each["key"] for each in given.get("keys") or () if each["key"].startswith("am_sk")), None),
         keys=tuple(api_key(each["key"], org_id, tuple(each.get("scopes") or ())) for each in given.get("keys") or ()),
         webhooks=tuple(
             Endpoint(each["url"], each.get("secret") or DEFAULT_SECRET) for each in given.get("webhooks") or ()

@@ -46,6 +46,7 @@ def open_copy(state: State, template: World, key: str) -> World:
         slug=f"org-{name}",
         name=f"org-{name}",
         keys=(opened,),
+        secret_key=key,
         webhooks=(),
         steps={opened.env: first.steps[opened.env]},
         faults={opened.env: first.faults[opened.env]},

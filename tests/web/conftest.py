@@ -9,7 +9,8 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from autumn_mock import Emulator, create_app
+from autumn_mock import create_app
+from autumn_mock.emulator import Emulator
 
 KEY = "am_sk_test_autumn_mock"
 Post = Callable[..., TestResponse]

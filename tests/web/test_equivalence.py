@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autumn_mock import Emulator, create_app
+from autumn_mock import create_app
+from autumn_mock.emulator import Emulator
 from tests.web.conftest import KEY
 
 Call = Callable[[str, Any], Any]

@@ -11,7 +11,8 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autumn_mock import Emulator, create_app
+from autumn_mock import create_app
+from autumn_mock.emulator import Emulator
 from autumn_mock.web.resource import OPERATIONS
 from tests.web.conftest import KEY
 

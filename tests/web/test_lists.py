@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from autumn_mock import Emulator
+from autumn_mock.emulator import Emulator
 from autumn_mock.web.resources.unsupported import MESSAGES
 from tests.sdk.methods import UNSUPPORTED
 from tests.web.conftest import Post

@@ -15,7 +15,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from autumn_mock import Emulator, create_app
+from autumn_mock import create_app
+from autumn_mock.emulator import Emulator
 from autumn_mock.web.resource import OPERATIONS
 from tests.web.conftest import KEY
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from flask.testing import FlaskClient
 
-from autumn_mock import Emulator
+from autumn_mock.emulator import Emulator
 from tests.web.conftest import KEY, Post
 
 BATCH = "/v1/balances.batch_track"
@@ -104,7 +104,7 @@ def test_what_is_not_served_answers_as_the_real_server_and_says_so_in_the_journa
 ) -> None:
     reply = post(path, {})
     assert (reply.status_code, reply.get_json()["code"]) == (401, "no_auth_header")
-    note = emulator.requests.entries()[-1].note
+    note = emulator.journal.entries()[-1].note
     assert note is not None
     assert note.startswith(f"POST {path} does not exist here")
 
@@ -117,7 +117,7 @@ def test_a_wrong_method_is_not_told_either(client: FlaskClient) -> None:
 
 def test_the_journal_never_holds_a_key(emulator: Emulator, post: Post) -> None:
     post(BATCH, [ITEM])
-    assert KEY not in str(emulator.requests.entries())
+    assert KEY not in str(emulator.journal.entries())
 
 
 def test_a_fault_header_that_does_not_parse_is_told(post: Post) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from autumn_mock import Emulator, create_app
+from autumn_mock import create_app
+from autumn_mock.emulator import Emulator
 from tests.webhooks.receiver import Receiver
 
 KEY = "am_sk_test_autumn_mock"

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import pytest
 from flask.testing import FlaskClient
 
-from autumn_mock import Emulator, create_app
+from autumn_mock import create_app
+from autumn_mock.emulator import Emulator
 from tests.webhooks.receiver import Receiver
 
 RECORDINGS = Path(__file__).parents[2] / "fixtures" / "recordings"

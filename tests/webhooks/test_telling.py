@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from autumn_mock import Emulator, create_app
+from autumn_mock import create_app
 from autumn_mock.domain.webhook import DEFAULT_SECRET
+from autumn_mock.emulator import Emulator
 from autumn_mock.operations import track
 from autumn_mock.settings import read_secret, read_url
 from autumn_mock.store.changes import Change

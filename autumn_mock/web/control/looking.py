@@ -46,12 +46,12 @@ def serve_views(blueprint: Blueprint, emulator: Emulator) -> None:
     @blueprint.get("/requests")
     def requests() -> Response:
         after = whole_number("after", 0)
-        entries = [entry for entry in emulator.requests.entries(name_of(emulator)) if entry.id > after]
+        entries = [entry for entry in emulator.journal.entries(name_of(emulator)) if entry.id > after]
         return json_reply({"list": [entry.summary() for entry in entries]})
 
     @blueprint.get("/requests/<int:number>")
     def one_request(number: int) -> Response:
-        entry = next((each for each in emulator.requests.entries(name_of(emulator)) if each.id == number), None)
+        entry = next((each for each in emulator.journal.entries(name_of(emulator)) if each.id == number), None)
         if entry is None:
             raise ApiError(404, f"There is no request {number} in the journal", "not_found")
         return json_reply({**entry.summary(), "items_fate": _fates(entry)})
@@ -79,7 +79,7 @@ def serve_views(blueprint: Blueprint, emulator: Emulator) -> None:
 
     @blueprint.get("/audit")
     def audits() -> Response:
-        audited = [audit(each, emulator.requests.entries(each.name)) for each in environments_of(emulator)]
+        audited = [audit(each, emulator.journal.entries(each.name)) for each in environments_of(emulator)]
         return json_reply(
             {
                 "balanced": all(each.balanced for each in audited),

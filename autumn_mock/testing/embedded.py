@@ -1,0 +1,81 @@
+"""An emulator inside the process, with a socket of its own."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any
+
+from autumn_mock.domain.organisation import hash_key
+from autumn_mock.emulator import Emulator as Inside
+from autumn_mock.settings import Settings
+from autumn_mock.testing.mock import AutumnMock
+from autumn_mock.web.server import Server
+
+# A program that embeds it has its own way with logs; without one, Python would print ours.
+logging.getLogger("autumn_mock").addHandler(logging.NullHandler())
+
+
+class Emulator(Inside):
+    """A whole server in this process, on a free port, for as long as a ``with`` block runs:
+
+        with Emulator(world="default", faults=["queue:down times=2"]) as mock:
+            client = Autumn(secret_key=mock.key, server_url=mock.url)
+
+    Keywords are those of :class:`~autumn_mock.settings.Settings`, and ``faults``, a list of rules. The port is a free
+    one unless it is given. Inside the block stands an :class:`~autumn_mock.testing.mock.AutumnMock` of the first
+    organisation. Raises what the settings, the world or the socket have to say against them.
+    """
+
+    def __init__(self, settings: Settings | None = None, *, faults: Sequence[str] = (), **knobs: Any) -> None:
+        if settings is None:
+            knobs.setdefault("port", 0)
+            knobs["fault"] = (*knobs.get("fault", ()), *faults)
+        super().__init__(settings, **knobs)
+        self._server: Server | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it answers, once it is started."""
+        if self._server is None:
+            raise RuntimeError("the emulator is not started; use it in a with block")
+        return self._server.url
+
+    def start(self) -> None:
+        """Listen, and begin to deduct what is queued."""
+        self._server = Server(self)
+        super().start()
+        self._thread = threading.Thread(target=self._server.run, name="autumn-mock-server", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Answer nobody any more, finish what is in flight, and let go of everything."""
+        if self._server is not None:
+            self._server.stop()
+            self._thread.join()
+            self._server.close()
+            self._server = None
+        super().stop()
+
+    def mock(self, key: str | None = None) -> AutumnMock:
+        """The organisation that a key opens; without one: that of the world's first key."""
+        key = key or self.first_key
+        found = self.state.keys.get(hash_key(key))
+        if found is None:
+            raise ValueError("no organisation here has this key")
+        return AutumnMock(self, self.state.environment(found.org_id, found.env), self.url, key)
+
+    def fresh(self, world: str | None = None) -> AutumnMock:
+        """An organisation that nobody else has: a copy of the first one of a shipped world, or of the server's own."""
+        return self.mock(self.open_organisation(world).key)
+
+    def __enter__(self) -> AutumnMock:  # type: ignore[override]  # whoever embeds it wants an organisation in hand
+        self.start()
+        return self.mock()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

@@ -1,0 +1,332 @@
+"""What a test holds in its hands: one organisation of a running emulator."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from autumn_mock.clock import Clock
+from autumn_mock.domain.amount import number
+from autumn_mock.domain.books import EnqueueFailure, LostItem
+from autumn_mock.domain.version import Version
+from autumn_mock.durations import parse_duration
+from autumn_mock.faults.armed import ArmedRule
+from autumn_mock.faults.board import FaultBoard
+from autumn_mock.faults.grammar import parse_rule
+from autumn_mock.journal.audit import audit
+from autumn_mock.journal.findings import Finding
+from autumn_mock.journal.requests import RequestEntry
+from autumn_mock.operations import customers
+from autumn_mock.operations.call import Call
+from autumn_mock.operations.errors import ApiError
+from autumn_mock.settings import read_instant
+from autumn_mock.store.environment import Environment
+from autumn_mock.wire.responses.customer import customer_body, entity_body
+
+if TYPE_CHECKING:
+    from autumn_mock.emulator import Emulator
+
+#: Seconds that waiting takes at most unless a test says otherwise.
+PATIENCE = 10.0
+
+
+class StillOpen(AssertionError, TimeoutError):
+    """What a test waited for did not come; says what is still open, and why."""
+
+
+class Fault:
+    """A rule that a test armed. In a ``with`` block it is cleared at the end."""
+
+    def __init__(self, board: FaultBoard, armed: ArmedRule) -> None:
+        self._board = board
+        self._armed = armed
+
+    def __repr__(self) -> str:
+        return repr(self._armed)
+
+    def __enter__(self) -> Fault:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.clear()
+
+    @property
+    def rule(self) -> str:
+        """The rule as it can be written again, with the seed that was drawn for it."""
+        return self._armed.rule.text
+
+    @property
+    def fired(self) -> int:
+        """How often it struck."""
+        return self._armed.fired
+
+    @property
+    def refused(self) -> int:
+        """How many items it refused."""
+        return self._armed.refused
+
+    @property
+    def remaining(self) -> int | None:
+        """How often it will strike yet; None: no limit."""
+        return self._armed.remaining
+
+    @property
+    def completed(self) -> bool:
+        """Whether it will strike no more."""
+        return self._armed.completed
+
+    def clear(self) -> None:
+        """Strike no more."""
+        self._board.clear(self._armed.number)
+
+
+class MockClock:
+    """The clock of the test's organisation. All that depends on time follows it: limits, locks, resets, idempotency
+    keys, faults with a ttl, the timestamps of events."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def __repr__(self) -> str:
+        return repr(self._clock)
+
+    @property
+    def now(self) -> int:
+        """The present, in ms since 1970."""
+        return self._clock.now()
+
+    @property
+    def frozen(self) -> bool:
+        """Whether it stands still."""
+        return self._clock.frozen
+
+    def freeze(self, at: str | int | datetime | None = None) -> None:
+        """Stand still, here or at an instant."""
+        self._clock.freeze()
+        if at is not None:
+            self.set(at)
+
+    def unfreeze(self) -> None:
+        """Run again."""
+        self._clock.unfreeze()
+
+    def advance(self, by: str | int | timedelta) -> None:
+        """Go ahead by ``"1d"``, ``"90m"``, so many ms, or a timedelta."""
+        if isinstance(by, timedelta):
+            by = round(by.total_seconds() * 1000)
+        self._clock.advance(parse_duration(by) if isinstance(by, str) else by)
+
+    def set(self, instant: str | int | datetime) -> None:
+        """Go to an instant: ISO 8601, ms since 1970, or a datetime."""
+        if isinstance(instant, datetime):
+            instant = instant.isoformat()
+        self._clock.set(read_instant(str(instant)))
+
+    def reset(self) -> None:
+        """Follow the machine's time again."""
+        self._clock.reset()
+
+
+class AutumnMock:
+    """One organisation of a running emulator: give ``url`` and ``key`` to the client under test."""
+
+    def __init__(self, emulator: Emulator, environment: Environment, url: str, key: str) -> None:
+        self.emulator = emulator
+        #: Where the server answers: the client's base URL.
+        self.url = url
+        #: The organisation's secret key.
+        self.key = key
+        self.clock = MockClock(environment.clock)
+        self._environment = environment
+
+    def __repr__(self) -> str:
+        return f"<AutumnMock {self.url} {self._environment.organisation.id}>"
+
+    @property
+    def organisation(self) -> str:
+        """The organisation's id."""
+        return self._environment.organisation.id
+
+    # -- waiting
+
+    def drain(self, timeout: float = PATIENCE) -> dict[str, Any]:
+        """Wait until everything queued is worked off (at most ``timeout`` s), and say where all items went.
+
+        Raises :class:`StillOpen` with the reason when it is not.
+        """
+        if not self.emulator.drain(timeout, self._environment):
+            raise StillOpen(self.emulator.why_open(self._environment, timeout))
+        return self.stats()
+
+    async def drain_async(self, timeout: float = PATIENCE) -> dict[str, Any]:
+        """:meth:`drain` for asyncio: the event loop goes on meanwhile."""
+        return await asyncio.to_thread(self.drain, timeout)
+
+    def wait_for(self, count: int, timeout: float = PATIENCE) -> dict[str, Any]:
+        """Wait until ``count`` items, from the beginning, are deducted or lost; raises :class:`StillOpen`."""
+        environment = self._environment
+
+        def is_reached() -> bool:
+            return environment.books.deducted + environment.books.lost >= count
+
+        if not self.emulator.queue.wait_until(is_reached, timeout):
+            stats = self.stats()
+            done = stats["deducted"] + stats["lost"]
+            accepted = stats["accepted"]
+            if accepted == done:
+                why = f"only {accepted} were accepted" + (f", {stats['refused']} refused" if stats["refused"] else "")
+            else:
+                why = self.emulator.why_open(environment, timeout)
+            raise StillOpen(f"{done} of {count} items are deducted or lost: {why}")
+        return self.stats()
+
+    async def wait_for_async(self, count: int, timeout: float = PATIENCE) -> dict[str, Any]:
+        """:meth:`wait_for` for asyncio."""
+        return await asyncio.to_thread(self.wait_for, count, timeout)
+
+    # -- looking
+
+    def balance(self, customer: str, feature: str, entity: str | None = None) -> float:
+        """What a customer, or an entity of theirs, has left of a feature. Raises :class:`AssertionError` for one that
+        does not exist."""
+        call = Call(self._environment, Version.V2_3, self._environment.clock.now())
+        try:
+            if entity is None:
+                body = customer_body(customers.get(call, customer), call.env)
+            else:
+                account, found = customers.get_entity_account(call, entity, customer)
+                body = entity_body(account, found, call.env)
+        except ApiError as error:
+            raise AssertionError(error.message) from None
+        balances = body["balances"]
+        if feature not in balances:
+            raise AssertionError(f"{customer} has no balance of {feature}, but of {', '.join(balances) or 'none'}")
+        return float(balances[feature]["remaining"])
+
+    def stats(self) -> dict[str, Any]:
+        """Where all items went: ``offered refused accepted ready in_flight deducted lost lost_by_reason``."""
+        return self.emulator.stats(self._environment)
+
+    @property
+    def requests(self) -> list[RequestEntry]:
+        """The requests, oldest first."""
+        return self.emulator.journal.entries(self._environment.name)
+
+    @property
+    def failures(self) -> list[EnqueueFailure]:
+        """The batches of which items were refused when they were queued."""
+        return self._environment.failures.snapshot()
+
+    @property
+    def lost(self) -> list[LostItem]:
+        """The accepted items that a worker dropped, with the reason."""
+        return self._environment.lost.snapshot()
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What the client did against the contract."""
+        return self.emulator.findings(self._environment)
+
+    # -- failing
+
+    def fault(self, rule: str) -> Fault:
+        """Arm a rule: ``mock.fault("queue:down times=2")``. Raises :class:`~autumn_mock.faults.grammar.RuleError`."""
+        board = self.emulator.faults_of(self._environment)
+        return Fault(board, board.arm(parse_rule(rule).seeded(self.emulator.settings.seed)))
+
+    def pause(self) -> None:
+        """Let the workers leave this organisation's items alone."""
+        self.emulator.queue.pause(self._environment.name)
+
+    def resume(self) -> None:
+        """Let them work again."""
+        self.emulator.queue.resume(self._environment.name)
+
+    def reset(self) -> dict[str, int]:
+        """Back to the world; says what was cleared."""
+        return self.emulator.reset(self._environment)
+
+    # -- asserting
+
+    def assert_no_findings(self) -> None:
+        """Fail when the client did something against the contract."""
+        findings = self.findings
+        if findings:
+            told = "\n".join(f"  {each.code}: {each.message}\n    {each.instead}" for each in findings)
+            raise AssertionError(f"the client broke the contract:\n{told}")
+
+    def assert_deducted(self, customer: str, feature: str, amount: float, timeout: float = PATIENCE) -> None:
+        """Fail unless exactly ``amount`` of a feature was deducted from a customer, by queued items and by calls
+        together. Waits for what is queued."""
+        self.drain(timeout)
+        taken = self._taken(customer, feature)
+        if number(taken) != amount:
+            batches = [
+                f"  request {entry.id}: {entry.call}, {entry.items} items, {entry.refused} refused, told {entry.status}"
+                for entry in self.requests
+                if entry.items
+            ]
+            told = "\n".join(batches) or "  no items were offered at all"
+            raise AssertionError(
+                f"{number(taken)} of {feature} were deducted from {customer}, and not {amount}; offered were\n{told}"
+            )
+
+    def assert_balanced(self) -> None:
+        """Fail when an item is in no place, or in two."""
+        found = audit(self._environment, self.requests)
+        if not found.balanced:
+            raise AssertionError("the books do not balance: " + "; ".join(found.problems))
+
+    def _taken(self, customer: str, feature: str) -> Any:
+        environment = self._environment
+        with environment.lock:
+            owners = set(environment.customers.of(customer))
+            return sum(
+                deduction.value
+                for event in environment.events
+                if event.customer in owners
+                for deduction in event.deductions
+                if deduction.feature_id == feature
+            )
+
+    # -- reporting
+
+    def report(self, limit: int = 10) -> str:
+        """What happened, short: the last requests, the rules that fired, what was refused or lost, the findings."""
+        lines = [*_section("requests", [_request_line(each) for each in self.requests], limit)]
+        armed = self.emulator.faults_of(self._environment).armed()
+        lines += _section("faults", [f"{each.rule.text}: fired {each.fired}" for each in armed], limit)
+        refused = [f"{each.failure_count} of {each.total_count} items: {each.error}" for each in self.failures]
+        lines += _section("refused", refused, limit)
+        lost = [
+            f"{each.item.customer_id} {each.item.feature_id or each.item.event_name}: {each.reason}"
+            for each in self.lost
+        ]
+        lines += _section("lost", lost, limit)
+        lines += _section("findings", [f"{each.code}: {each.message}" for each in self.findings], limit)
+        stats = self.stats()
+        if stats["ready"] + stats["in_flight"]:
+            lines += _section("still open", [self.emulator.why_open(self._environment, 0)], limit)
+        return "\n".join(lines) or "no request came"
+
+
+def _section(title: str, rows: list[str], limit: int) -> list[str]:
+    if not rows:
+        return []
+    left_out = len(rows) - limit
+    head = f"{title}:" if left_out <= 0 else f"{title} (the last {limit} of {len(rows)}):"
+    return [head, *(f"  {row}" for row in rows[-limit:])]
+
+
+def _lost_line(lost: LostItem) -> str:
+    return f"{lost.item.customer_id} {lost.item.feature_id or lost.item.event_name}: {lost.reason}"
+
+
+def _request_line(entry: RequestEntry) -> str:
+    told = "no reply" if entry.status is None else str(entry.status)
+    if entry.service_status != entry.status:
+        told += f" (the service: {entry.service_status or 'not reached'})"
+    items = f", {entry.items} items, {entry.refused} refused" if entry.items is not None else ""
+    faults = f", struck by {'; '.join(entry.faults)}" if entry.faults else ""
+    return f"{entry.id} {entry.method} {entry.path} {told}{items}{faults}"
