@@ -5,29 +5,34 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
-import time
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from msgspec import Struct
 
-from autumn_mock.clock import Clock
+from autumn_mock.clock import Clock, stopwatch
 from autumn_mock.domain.books import Books
-from autumn_mock.domain.organisation import Env
+from autumn_mock.domain.organisation import ApiKey, Env, hash_key
 from autumn_mock.domain.webhook import DEFAULT_SECRET, Endpoint
 from autumn_mock.faults.board import FaultBoard
-from autumn_mock.faults.grammar import parse_rule
+from autumn_mock.faults.grammar import Rule, parse_rule
 from autumn_mock.ingest.queue import Queue
 from autumn_mock.ingest.workers import Workers
 from autumn_mock.journal.deliveries import DeliveryJournal
 from autumn_mock.journal.findings import Finding, find
 from autumn_mock.journal.requests import RequestJournal
 from autumn_mock.operations.sweep import sweep
-from autumn_mock.settings import Settings
+from autumn_mock.settings import Settings, read_key
+from autumn_mock.store.changes import Change
 from autumn_mock.store.database import Database
+from autumn_mock.store.documents import changes_of
 from autumn_mock.store.environment import Environment
+from autumn_mock.store.errors import StoreError
 from autumn_mock.store.state import State
+from autumn_mock.store.tinyfile import read_snapshot
 from autumn_mock.webhooks.outbox import Outbox
 from autumn_mock.worlds import (
     World,
@@ -55,6 +60,16 @@ class Opened(Struct, frozen=True):
     slug: str
     env: Env
     key: str
+
+
+def _source(changes: list[Change], org_id: str) -> str:
+    """Which organisation of a snapshot another one takes over."""
+    there = {each.id for change in changes for each in change.put.get("organisations", ())}
+    if org_id in there:
+        return org_id
+    if len(there) == 1:
+        return str(there.pop())
+    raise StoreError(f"the snapshot holds {len(there)} organisations, and {org_id} is not one of them")
 
 
 class Emulator:
@@ -210,11 +225,11 @@ class Emulator:
 
         ``webhooks``: wait until all of them were attempted once, too.
         """
-        started = time.monotonic()
+        started = stopwatch()
         idle = self.queue.wait_idle(timeout, environment.name if environment is not None else None)
         if not idle or not webhooks:
             return idle
-        left = max(timeout - (time.monotonic() - started), 0)
+        left = max(timeout - (stopwatch() - started), 0)
         return self.webhooks.journal.wait_attempted(left, *(environment.name if environment is not None else ()))
 
     def why_open(self, environment: Environment | None, timeout: float) -> str:
@@ -249,11 +264,30 @@ class Emulator:
                     self._faults[environment.name] = board
         return board
 
+    def first_rules(self) -> list[Rule]:
+        """The rules that the settings and the world name."""
+        worlds = (rules for each in self._origin.organisations for rules in each.faults.values())
+        return [*self.faults, *(rule for rules in worlds for rule in rules)]
+
     def findings(self, environment: Environment) -> list[Finding]:
         """What the clients of an environment did against the contract, as far back as the journal goes."""
         return find(self.journal.entries(environment.name))
 
+    def all_findings(self) -> list[Finding]:
+        """The findings of all environments."""
+        return [finding for each in self.state.environments() for finding in self.findings(each)]
+
     # -- organisations on demand
+
+    def find_key(self, key: str) -> ApiKey | None:
+        """The record of a key; None when nobody has it. With ``auto_org`` a secret test key that is new opens an
+        organisation of its own."""
+        found = self.state.keys.get(hash_key(key))
+        if found is not None or not self.settings.auto_org or not key.startswith("am_sk_test_"):
+            return found
+        with suppress(ValueError):  # it is no key that could be, or somebody else was faster
+            self.open_organisation(key=read_key(key))
+        return self.state.keys.get(hash_key(key))
 
     def open_organisation(self, world: str | None = None, key: str | None = None) -> Opened:
         """Open an organisation of its own, like the first one of a shipped world, or of the server's own world.
@@ -266,8 +300,9 @@ class Emulator:
         with self._opening:
             copy = open_copy(self.state, template, key)
             self._world = replace(self._world, organisations=(*self._world.organisations, *copy.organisations))
-        [organisation] = copy.organisations
-        return Opened(org=organisation.id, slug=organisation.slug, env=organisation.keys[0].env, key=key)
+        record = self.state.keys.by_key[hash_key(key)]
+        organisation = self.state.organisations.by_key[record.org_id]
+        return Opened(org=organisation.id, slug=organisation.slug, env=record.env, key=key)
 
     def close_organisation(self, org_id: str) -> None:
         """Forget an organisation and everything of it."""
@@ -285,6 +320,48 @@ class Emulator:
             self.state.remove(org_id)
             kept = tuple(each for each in self._world.organisations if each.id != org_id)
             self._world = replace(self._world, organisations=kept)
+
+    # -- snapshots
+
+    def snapshot(self, environment: Environment | None = None) -> bytes:
+        """The whole state, or that of one organisation, as the TinyDB file that ``--db`` leaves. Such a file is a world
+        for another server. Clocks, faults and the journal are no part of it."""
+        return self.state.snapshot(environment.organisation.id if environment is not None else None)
+
+    def restore(self, content: bytes, environment: Environment | None = None) -> dict[str, int]:
+        """Put a snapshot in the place of everything, or of one organisation; says how much of each there is now.
+
+        An organisation takes over what the snapshot has of it, or of the only one in it. Raises
+        :class:`~autumn_mock.store.errors.StoreError` with nothing changed for what is no snapshot.
+        """
+        place = Path("the snapshot")
+        changes = list(changes_of(read_snapshot(content, place).tables, place))
+        State(Clock()).restore(changes)  # a rehearsal
+        if environment is None:
+            self._empty_queue(None)
+            self.state.clear()
+            self.journal.clear()
+            self.deliveries.clear()
+            self.state.restore(changes)
+            self._listen()
+            self.queue.resume()
+        else:
+            org_id = environment.organisation.id
+            source = _source(changes, org_id)
+            for each in self.state.environments(org_id):
+                self._empty_queue(each.name)
+                self.state.clear_environment(each)
+                self.journal.clear(each.name)
+                self.deliveries.clear(each.name)
+                self.queue.resume(each.name)
+            self.state.restore(changes, {source: org_id})
+        restored = self.state.environments(environment.organisation.id if environment is not None else None)
+        counts: dict[str, int] = {}
+        for each in restored:
+            self.queue.put(each, each.messages)
+            for name, table in each.tables.items():
+                counts[name] = counts.get(name, 0) + len(table)
+        return {name: count for name, count in counts.items() if count}
 
     # -- starting over
 

@@ -56,6 +56,13 @@ def read_instant(value: str) -> int:
     return int(moment.timestamp() * 1000)
 
 
+def _switch(value: str) -> bool:
+    known = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    if value.lower() not in known:
+        raise ValueError("must be true or false")
+    return known[value.lower()]
+
+
 def read_key(value: str) -> str:
     """A secret key, if it is one. Raises :class:`ValueError`."""
     if not re.fullmatch(r"am_sk_(test|live)_[A-Za-z0-9_]+", value):
@@ -89,8 +96,11 @@ def read_secret(value: str) -> str:
     return value
 
 
-def _knob(default: Any, read: Callable[[str], Any], text: str, *, metavar: str = "", many: bool = False) -> Any:
-    return field(default=default, metadata={"read": read, "help": text, "metavar": metavar, "many": many})
+def _knob(
+    default: Any, read: Callable[[str], Any], text: str, *, metavar: str = "", many: bool = False, flag: bool = False
+) -> Any:
+    metadata = {"read": read, "help": text, "metavar": metavar, "many": many, "flag": flag}
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -103,6 +113,12 @@ class Settings:
     world: str = _knob("default", _text, "What to start from: a shipped world or a file.", metavar="NAME|FILE")
     key: tuple[str, ...] = _knob(
         (), read_key, "Open a further, empty organisation with this secret key. Repeatable.", metavar="KEY", many=True
+    )
+    auto_org: bool = _knob(
+        False,
+        _switch,
+        "Open an organisation like the world's first one for any am_sk_test_ key that is new.",
+        flag=True,
     )
     rate_limit: str = _knob(
         "10/second",
@@ -124,6 +140,9 @@ class Settings:
     webhook_secret: str | None = _knob(
         None, read_secret, "Sign them with this. Without it: with the documented secret.", metavar="whsec_..."
     )
+    ready_file: str | None = _knob(
+        None, _text, "Write the server's URL into this file once it answers; removed when it stops.", metavar="FILE"
+    )
     seed: int | None = _knob(None, int, "Seed for faults that draw at random and name none.", metavar="N")
     now: int | None = _knob(
         None, read_instant, "The time to start at: ISO 8601, or milliseconds since 1970.", metavar="INSTANT"
@@ -131,7 +150,7 @@ class Settings:
 
 
 def knobs() -> Mapping[str, Mapping[str, Any]]:
-    """Name to default, reader, help, placeholder, and whether it is repeatable."""
+    """Name to default, reader, help, placeholder, whether it is repeatable, and whether it stands without a value."""
     return {each.name: {"default": each.default, **each.metadata} for each in fields(Settings)}
 
 

@@ -7,7 +7,7 @@ Lives in memory. With a database every change is appended to its log before the 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from operator import attrgetter
 from typing import Any
@@ -15,13 +15,14 @@ from typing import Any
 import msgspec
 
 from autumn_mock.clock import Clock
-from autumn_mock.domain.books import Books
 from autumn_mock.domain.organisation import ApiKey, Env, Organisation
-from autumn_mock.store.changes import ENCODER, Change, decode, encode
+from autumn_mock.store.changes import Change, decode, encode
 from autumn_mock.store.database import Database
+from autumn_mock.store.documents import changes_of, documents_of, kinds_of_tables
 from autumn_mock.store.environment import Environment
 from autumn_mock.store.errors import DamagedFile
 from autumn_mock.store.tables import Table
+from autumn_mock.store.tinyfile import file_pieces
 
 #: A log smaller than this is not worth a checkpoint.
 _SMALL_LOG = 8 << 20
@@ -145,6 +146,26 @@ class State:
             for name in [each for each in self._environments if each[0] == org_id]:
                 del self._environments[name]
 
+    # -- snapshots
+
+    def snapshot(self, org_id: str | None = None) -> bytes:
+        """One organisation, or all, as the bytes of a file at rest."""
+        with self._lock, self._all_locked():
+            tables = self._snapshot(org_id)
+        return b"".join(file_pieces(0, documents_of(tables)))
+
+    def restore(self, changes: Iterable[Change], rename: Mapping[str, str] | None = None) -> None:
+        """Make the changes of a snapshot true, on top of what is there. With ``rename`` only what is of its
+        organisations, put under the names they have here; the organisations and their keys are not touched then."""
+        for change in changes:
+            if rename is not None:
+                if change.org not in rename:
+                    continue
+                change = msgspec.structs.replace(change, org=rename[change.org])
+            with self._lock:
+                self._keep(change)
+                self._apply(change)
+
     # -- resting
 
     @property
@@ -161,7 +182,7 @@ class State:
         with self._lock, self._all_locked():
             tables = self._snapshot()
             database.begin_checkpoint()
-        database.finish_checkpoint({name: _documents(rows) for name, rows in tables.items()})
+        database.finish_checkpoint(documents_of(tables))
 
     def close(self) -> None:
         """Let go of the database."""
@@ -174,13 +195,15 @@ class State:
             stack.enter_context(self._environments[name].lock)
         return stack
 
-    def _snapshot(self) -> dict[str, list[tuple[bytes, list[Any]]]]:
-        """Table name to the records of each environment, behind the JSON that tells whose they are."""
+    def _snapshot(self, org_id: str | None = None) -> dict[str, list[tuple[bytes, list[Any]]]]:
+        """The records of one organisation, or of all, as :mod:`autumn_mock.store.documents` wants them."""
         tables: dict[str, list[tuple[bytes, list[Any]]]] = {
-            "organisations": [(b"{", self.organisations.snapshot())],
-            "keys": [(b"{", self.keys.snapshot())],
+            "organisations": [(b"{", [each for each in self.organisations if org_id in (None, each.id)])],
+            "keys": [(b"{", [each for each in self.keys if org_id in (None, each.org_id)])],
         }
         for (org, env), environment in self._environments.items():
+            if org_id not in (None, org):
+                continue
             head = msgspec.json.encode({"org": org, "env": env})[:-1]
             tables.setdefault("books", []).append((head, [environment.books]))
             for name, table in environment.tables.items():
@@ -189,45 +212,12 @@ class State:
         return tables
 
     def _load(self, database: Database) -> None:
-        kinds = _kinds()
-        for name in ("organisations", "keys"):
-            for document in database.tables.get(name, ()):
-                self._apply(Change(put={name: [_record(database, name, document, kinds[name])]}))
-        for name, documents in database.tables.items():
-            if name not in kinds or name in ("organisations", "keys"):
-                continue
-            for document in documents:
-                org, env = document.pop("org"), document.pop("env")
-                record = _record(database, name, document, kinds[name])
-                change = Change(org, env)
-                if name == "books":
-                    change.books = record
-                else:
-                    change.put = {name: [record]}
-                self._apply(change)
+        for change in changes_of(database.tables, database.path):
+            self._apply(change)
+        kinds = kinds_of_tables()
         for number, payload in enumerate(database.entries, start=2):
             try:
                 self._apply(decode(payload, kinds))
             except (msgspec.DecodeError, AssertionError) as error:
                 raise DamagedFile(database.log_path, f"line {number}", str(error)) from error
         database.forget_loaded()
-
-
-def _kinds() -> dict[str, type[Any]]:
-    nowhere = Environment(Organisation(id="", name="", slug="", created_at=0), "sandbox", Clock(), lambda _: None)
-    kinds: dict[str, type[Any]] = {name: table.kind for name, table in nowhere.tables.items()}
-    return {**kinds, "organisations": Organisation, "keys": ApiKey, "books": Books}
-
-
-def _record(database: Database, table: str, document: dict[str, Any], kind: type[Any]) -> Any:
-    try:
-        return msgspec.convert(document, kind)
-    except msgspec.ValidationError as error:
-        raise DamagedFile(database.path, f"table {table}", str(error)) from error
-
-
-def _documents(parts: list[tuple[bytes, list[Any]]]) -> Iterator[bytes]:
-    for head, records in parts:
-        for record in records:
-            body = ENCODER.encode(record)
-            yield head + (b"," if len(head) > 1 and body != b"{}" else b"") + body[1:]

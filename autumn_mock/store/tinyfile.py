@@ -12,7 +12,6 @@ import gc
 import os
 import re
 import shutil
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +21,7 @@ import msgspec
 from msgspec import Struct
 from tinydb.storages import Storage
 
+from autumn_mock.clock import wall_clock
 from autumn_mock.store.errors import DamagedFile, ForeignFile, UnsupportedFormat
 from autumn_mock.store.fileutil import beside, sync_directory
 
@@ -75,8 +75,20 @@ def read_tables(path: str | os.PathLike[str]) -> Tables:
     """
     path = Path(path)
     data = _decoded(path)
-    if data is None:
-        return Tables(0, {})
+    return Tables(0, {}) if data is None else _tables(path, data)
+
+
+def read_snapshot(content: bytes, path: Path) -> Tables:
+    """The tables in the content of such a file; ``path`` is what errors call it."""
+    return _tables(path, _parsed(path, content))
+
+
+def looks_like_ours(data: Any) -> bool:
+    """Whether decoded JSON is such a file's content."""
+    return isinstance(data, dict) and MARKER_TABLE in data
+
+
+def _tables(path: Path, data: Any) -> Tables:
     generation = _generation(path, data)
     tables: dict[str, list[dict[str, Any]]] = {}
     for name, table in data.items():
@@ -89,11 +101,16 @@ def read_tables(path: str | os.PathLike[str]) -> Tables:
 
 def write_tables(path: str | os.PathLike[str], generation: int, tables: Mapping[str, Iterable[Document]]) -> None:
     """Replace the file by one with these tables. An ``OSError`` leaves the old one as it was."""
+    _replace(Path(path), file_pieces(generation, tables))
+
+
+def file_pieces(generation: int, tables: Mapping[str, Iterable[Document]]) -> Iterator[bytes]:
+    """The content of a file with these tables, piece by piece."""
     if MARKER_TABLE in tables:
         raise ValueError(f"the table name {MARKER_TABLE} is reserved")
-    marker = _Marker(FILE_FORMAT, generation, written_at=time.time_ns() // 1_000_000)
+    marker = _Marker(FILE_FORMAT, generation, written_at=wall_clock())
     marked: dict[str, Iterable[Document]] = {MARKER_TABLE: [msgspec.json.encode(marker)], **tables}
-    _replace(Path(path), _json((name, _numbered(documents)) for name, documents in marked.items()))
+    return _json((name, _numbered(documents)) for name, documents in marked.items())
 
 
 def _numbered(documents: Iterable[Document]) -> Iterator[tuple[str, Document]]:
@@ -150,8 +167,10 @@ def _decoded(path: Path) -> Any:
         data = path.read_bytes()
     except FileNotFoundError:
         return None
-    if not data:
-        return None
+    return _parsed(path, data) if data else None
+
+
+def _parsed(path: Path, data: bytes) -> Any:
     try:
         return _without_collector(data)
     except (ValueError, RecursionError) as error:

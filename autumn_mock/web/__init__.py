@@ -5,20 +5,26 @@ from __future__ import annotations
 from flask import Flask
 
 from autumn_mock.emulator import Emulator
+from autumn_mock.faults.grammar import require_route
 from autumn_mock.store.environment import Environment
 from autumn_mock.web.control import control
 from autumn_mock.web.limits import RateLimits
 from autumn_mock.web.patience import Cutting, Patience
 from autumn_mock.web.pipeline import Pipeline
 from autumn_mock.web.replies import text_reply
+from autumn_mock.web.resource import every_call
 from autumn_mock.web.resources import RESOURCES
 
 
 def create_app(emulator: Emulator, patience: Patience | None = None) -> Flask:
     """The WSGI application that speaks for an emulator. Starting and stopping the emulator is the caller's.
 
-    ``patience`` is what requests wait with that a fault holds up; a server gives its own.
+    ``patience`` is what requests wait with that a fault holds up; a server gives its own. Raises
+    :class:`~autumn_mock.faults.grammar.RuleError` when a rule of the settings or the world is for a call that does not
+    exist.
     """
+    for rule in emulator.first_rules():
+        require_route(rule, every_call())
     app = Flask("autumn_mock", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     app.url_map.redirect_defaults = False

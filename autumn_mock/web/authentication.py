@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from autumn_mock.domain.organisation import ApiKey, hash_key, mask_key
+from collections.abc import Callable
+
+from autumn_mock.domain.organisation import ApiKey, mask_key
 from autumn_mock.operations.errors import ApiError, invalid_request
-from autumn_mock.store.state import State
 
 #: Where a publishable key may be used; the customer's id is one segment.
 _PUBLIC = {("GET", "/v1/products"), ("POST", "/v1/entitled"), ("POST", "/v1/check")}
 
 
-def authenticate(state: State, method: str, path: str, header: str | None, client_type: str | None) -> ApiKey:
+#: The record of a key that is known.
+FindKey = Callable[[str], ApiKey | None]
+
+
+def authenticate(find: FindKey, method: str, path: str, header: str | None, client_type: str | None) -> ApiKey:
     """The key that a request carries; 401 otherwise."""
     if client_type == "dashboard":
         raise no_session()
@@ -20,10 +25,10 @@ def authenticate(state: State, method: str, path: str, header: str | None, clien
     if token.startswith(("am_oauth_", "am_jwt_")):
         raise invalid_request("Invalid or expired access token", status=401)
     if token.startswith("am_pk"):
-        return _publishable(state, method, path, token)
+        return _publishable(find, method, path, token)
     if not token.startswith("am_sk"):
         raise invalid_request("Invalid authorization token prefix", status=401)
-    key = state.keys.get(hash_key(token))
+    key = find(token)
     if key is None or key.publishable:
         raise _unknown_secret_key(mask_key(token))
     return key
@@ -42,7 +47,7 @@ def _unknown_publishable_key() -> ApiError:
     return ApiError(401, "Invalid publishable key", "invalid_publishable_key")
 
 
-def _publishable(state: State, method: str, path: str, token: str) -> ApiKey:
+def _publishable(find: FindKey, method: str, path: str, token: str) -> ApiKey:
     one_customer = method == "GET" and path.startswith("/v1/customers/") and path.count("/") == 3
     if (method, path) not in _PUBLIC and not one_customer:
         raise ApiError(
@@ -50,7 +55,7 @@ def _publishable(state: State, method: str, path: str, token: str) -> ApiKey:
             f"Endpoint {path} not accessible via publishable key. Please try with a secret key instead.",
             "endpoint_not_public",
         )
-    key = state.keys.get(hash_key(token))
+    key = find(token)
     if key is None or not key.publishable or not token.startswith(("am_pk_test", "am_pk_live")):
         raise _unknown_publishable_key()
     return key

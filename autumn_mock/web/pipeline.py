@@ -9,12 +9,12 @@ from __future__ import annotations
 import difflib
 import email.utils
 import logging
-import time
 
 import msgspec
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
+from autumn_mock.clock import stopwatch
 from autumn_mock.domain.version import Version, default_version, parse_version
 from autumn_mock.emulator import Emulator
 from autumn_mock.faults.grammar import Rule, RuleError, parse_rules, require_route
@@ -63,13 +63,13 @@ class Pipeline:
         path = request.path
         if not path.startswith("/v1/"):
             return None
-        g.started = time.perf_counter()
+        g.started = stopwatch()
         if request.method == "OPTIONS":
             return _preflight()
         emulator = self._emulator
         headers = request.headers
         key = authenticate(
-            emulator.state, request.method, path, headers.get("Authorization"), headers.get("x-client-type")
+            emulator.find_key, request.method, path, headers.get("Authorization"), headers.get("x-client-type")
         )
         environment = emulator.state.environment(key.org_id, key.env)
         g.env = key.env
@@ -175,7 +175,7 @@ class Pipeline:
         environment: Environment | None = g.get("environment")
         org, env = environment.name if environment is not None else ("", "")
         now = (environment.clock if environment is not None else self._emulator.clock).now()
-        went = time.perf_counter()
+        went = stopwatch()
         refusals = _refusals(incoming) if incoming is not None and incoming.refused else {}
         fired = strikes.fired if strikes is not None else ()
         return RequestEntry(

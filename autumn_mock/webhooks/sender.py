@@ -12,7 +12,6 @@ import itertools
 import logging
 import socket
 import threading
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from autumn_mock import __version__
-from autumn_mock.clock import wall_clock
+from autumn_mock.clock import stopwatch, wall_clock
 from autumn_mock.domain.webhook import Endpoint
 from autumn_mock.webhooks.journal import Delivery, DeliveryJournal
 
@@ -63,7 +62,7 @@ class Sender:
         retry_after: Sequence[float] = RETRY_AFTER,
         timeout: float = TIMEOUT,
         capacity: int = CAPACITY,
-        seconds: Callable[[], float] = time.monotonic,
+        seconds: Callable[[], float] = stopwatch,
     ) -> None:
         self.endpoint = endpoint
         self._journal = journal

@@ -12,8 +12,12 @@ from autumn_mock.domain.webhook import DEFAULT_SECRET, Endpoint
 from autumn_mock.faults.grammar import Rule, parse_rule
 from autumn_mock.operations import balances, billing, customers, features, plans
 from autumn_mock.operations.call import Call
+from autumn_mock.store.changes import Change
+from autumn_mock.store.documents import changes_of
+from autumn_mock.store.errors import StoreError
+from autumn_mock.store.tinyfile import looks_like_ours, read_tables
 from autumn_mock.wire.schema import Issues
-from autumn_mock.worlds.document import Document, KeyPath, Problem, report
+from autumn_mock.worlds.document import Document, KeyPath, Problem, WorldError, report
 from autumn_mock.worlds.files import read_document
 from autumn_mock.worlds.schema import WORLD, unknown_keys, unknown_names
 
@@ -52,6 +56,8 @@ class World:
 
     document: Document
     organisations: tuple[WorldOrganisation, ...]
+    #: What a snapshot holds, in place of organisations; empty for a world that somebody wrote.
+    snapshot: tuple[Change, ...] = ()
 
     def faults_of(self, org_id: str, env: str) -> tuple[Rule, ...]:
         """The rules that are armed in an environment from the start."""
@@ -72,6 +78,8 @@ class World:
 def read_world(path: Path) -> World:
     """A world from its file, or :class:`~autumn_mock.worlds.document.WorldError` with all that is wrong with it."""
     document = read_document(path)
+    if looks_like_ours(document.data):
+        return World(document, (), _snapshot(path))
     issues = Issues(0)
     content = WORLD.check(document.data, (), issues)
     issues += [*unknown_keys(document.data), *unknown_names(document.data)]
@@ -81,6 +89,14 @@ def read_world(path: Path) -> World:
     )
     report(_taken(document, organisations))
     return World(document, organisations)
+
+
+def _snapshot(path: Path) -> tuple[Change, ...]:
+    """The content of a file that was saved as a snapshot, or that a server left at rest."""
+    try:
+        return tuple(changes_of(read_tables(path).tables, path))
+    except StoreError as error:
+        raise WorldError(str(error)) from None
 
 
 def api_key(key: str, org_id: str, scopes: tuple[str, ...] = ()) -> ApiKey:

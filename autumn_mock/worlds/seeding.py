@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
+
 from autumn_mock.clock import Clock
 from autumn_mock.domain.organisation import ApiKey, Env, Organisation, hash_key
 from autumn_mock.domain.version import Version
@@ -22,6 +24,9 @@ def seed(state: State, world: World, only: tuple[str, Env] | None = None) -> Non
     Raises :class:`~autumn_mock.worlds.document.WorldError` when a call refuses an entry; nothing is added then,
     because all of it is rehearsed on a state in memory first.
     """
+    if world.snapshot:
+        changes = [each for each in world.snapshot if only in (None, (each.org, each.env))]
+        state.restore(changes, {only[0]: only[0]} if only is not None else None)
     stage = State(Clock(state.clock.now))
     for organisation in world.organisations:
         stage.clock_of(organisation.id).set(state.clock_of(organisation.id).now())
@@ -39,6 +44,9 @@ def open_copy(state: State, template: World, key: str) -> World:
     opened = api_key(key, f"org_{name}")
     if opened.hash in state.keys:
         raise ValueError(f"the key {opened.hint} is taken")
+    if template.snapshot:
+        _open_from_snapshot(state, template, opened, f"org-{name}")
+        return replace(template, snapshot=())
     first = template.organisations[0]
     copy = replace(
         first,
@@ -54,6 +62,15 @@ def open_copy(state: State, template: World, key: str) -> World:
     world = replace(template, organisations=(copy,))
     _play(state, world, None)
     return world
+
+
+def _open_from_snapshot(state: State, template: World, opened: ApiKey, slug: str) -> None:
+    """The same for a world that is a snapshot: what its first organisation has in the environment of the key."""
+    first = next(each for change in template.snapshot for each in change.put.get("organisations", ()))
+    organisation = msgspec.structs.replace(first, id=opened.org_id, slug=slug, name=slug)
+    state.add(organisation, [opened])
+    changes = [each for each in template.snapshot if each.env == opened.env]
+    state.restore(changes, {first.id: opened.org_id})
 
 
 def _play(state: State, world: World, only: tuple[str, Env] | None) -> None:

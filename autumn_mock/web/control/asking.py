@@ -6,7 +6,6 @@ from typing import Any
 
 from flask import request
 
-from autumn_mock.domain.organisation import hash_key
 from autumn_mock.emulator import Emulator
 from autumn_mock.operations.errors import ApiError, invalid_request
 from autumn_mock.store.environment import Environment
@@ -19,7 +18,7 @@ def environment_of(emulator: Emulator) -> Environment | None:
     token = header.removeprefix("Bearer ").strip()
     if not token:
         return None
-    key = emulator.state.keys.get(hash_key(token))
+    key = emulator.find_key(token)
     if key is None:
         raise ApiError(401, "No organisation here has this key", "invalid_secret_key")
     return emulator.state.environment(key.org_id, key.env)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from autumn_mock import __version__
 from autumn_mock.clock import Clock
@@ -14,6 +14,7 @@ from autumn_mock.emulator import Emulator
 from autumn_mock.operations.errors import invalid_request
 from autumn_mock.settings import read_instant, read_key
 from autumn_mock.store.changes import ENCODER
+from autumn_mock.store.errors import StoreError
 from autumn_mock.web.control.asking import environment_of, fields, name_of, whole_number
 from autumn_mock.web.replies import json_reply
 from autumn_mock.worlds import WorldError
@@ -115,6 +116,18 @@ def serve_running(blueprint: Blueprint, emulator: Emulator) -> None:
             raise invalid_request("Say with its key which organisation to remove")
         emulator.close_organisation(environment.organisation.id)
         return json_reply({"removed": environment.organisation.id})
+
+    @blueprint.get("/snapshot")
+    def snapshot() -> Response:
+        return Response(emulator.snapshot(environment_of(emulator)), content_type="application/json")
+
+    @blueprint.put("/snapshot")
+    def restore() -> Response:
+        try:
+            counts = emulator.restore(request.get_data(cache=False), environment_of(emulator))
+        except StoreError as error:
+            raise invalid_request(str(error)) from None
+        return json_reply({"restored": counts})
 
     @blueprint.get("/clock")
     def now() -> Response:

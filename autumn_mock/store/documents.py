@@ -1,0 +1,85 @@
+"""Between the documents of a file at rest and the changes that make a state of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from autumn_mock.clock import Clock
+from autumn_mock.domain.books import Books
+from autumn_mock.domain.organisation import ApiKey, Organisation
+from autumn_mock.store.changes import ENCODER, Change
+from autumn_mock.store.environment import Environment
+from autumn_mock.store.errors import DamagedFile
+
+#: Records of one change at most, so that no line of a log grows without bounds.
+_LARGEST = 10_000
+#: Tables of the server as a whole, which come first.
+_SERVER = ("organisations", "keys")
+
+Tables = Mapping[str, Iterable[dict[str, Any]]]
+#: Table name to the records of each environment, behind the JSON that tells whose they are.
+Parts = Mapping[str, list[tuple[bytes, list[Any]]]]
+
+
+def kinds_of_tables() -> dict[str, type[Any]]:
+    """Table name to the kind of its records."""
+    nowhere = Environment(Organisation(id="", name="", slug="", created_at=0), "sandbox", Clock(), lambda _: None)
+    kinds: dict[str, type[Any]] = {name: table.kind for name, table in nowhere.tables.items()}
+    return {**kinds, "organisations": Organisation, "keys": ApiKey, "books": Books}
+
+
+def changes_of(tables: Tables, path: Path) -> Iterator[Change]:
+    """The changes that make these tables true, organisations first. Tables that nobody knows are passed over.
+
+    Raises :class:`~autumn_mock.store.errors.DamagedFile`, which names ``path``, for a document that no version wrote.
+    """
+    kinds = kinds_of_tables()
+    for name in _SERVER:
+        records = [_record(path, name, document, kinds[name]) for document in tables.get(name, ())]
+        if records:
+            yield Change(put={name: records})
+    for name, documents in tables.items():
+        if name in kinds and name not in _SERVER:
+            yield from _changes_of_table(path, name, documents, kinds[name])
+
+
+def _changes_of_table(path: Path, name: str, documents: Iterable[dict[str, Any]], kind: type[Any]) -> Iterator[Change]:
+    open_changes: dict[tuple[str, str], Change] = {}
+    for document in documents:
+        try:
+            org, env = document["org"], document["env"]
+        except KeyError as error:
+            raise DamagedFile(path, f"table {name}", f"a document does not tell its {error.args[0]}") from error
+        fields = {key: value for key, value in document.items() if key not in ("org", "env")}
+        record = _record(path, name, fields, kind)
+        if name == "books":
+            yield Change(org, env, books=record)
+            continue
+        change = open_changes.setdefault((org, env), Change(org, env, {name: []}))
+        change.put[name].append(record)
+        if len(change.put[name]) >= _LARGEST:
+            yield open_changes.pop((org, env))
+    yield from open_changes.values()
+
+
+def _record(path: Path, table: str, document: dict[str, Any], kind: type[Any]) -> Any:
+    try:
+        return msgspec.convert(document, kind)
+    except msgspec.ValidationError as error:
+        raise DamagedFile(path, f"table {table}", str(error)) from error
+
+
+def documents_of(parts: Parts) -> dict[str, Iterator[bytes]]:
+    """The documents of each table, as JSON."""
+    return {name: _documents(rows) for name, rows in parts.items()}
+
+
+def _documents(rows: list[tuple[bytes, list[Any]]]) -> Iterator[bytes]:
+    for head, records in rows:
+        for record in records:
+            body = ENCODER.encode(record)
+            yield head + (b"," if len(head) > 1 and body != b"{}" else b"") + body[1:]
