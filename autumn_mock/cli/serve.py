@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -12,6 +13,11 @@ import click
 
 from autumn_mock.cli.options import setting_options
 from autumn_mock.settings import Settings
+
+#: Ctrl-C, and what service managers send; on Windows Ctrl-Break besides.
+_STOPPING = [signal.SIGINT, signal.SIGTERM]
+if sys.platform == "win32":
+    _STOPPING.append(signal.SIGBREAK)
 
 
 @click.command(short_help="Run the server.")
@@ -25,6 +31,7 @@ def serve(verbose: int, **knobs: Any) -> None:
     import logging
 
     from autumn_mock.emulator import Emulator
+    from autumn_mock.faults.grammar import RuleError
     from autumn_mock.store.errors import StoreError
     from autumn_mock.web.server import Server
     from autumn_mock.worlds import WorldError
@@ -44,6 +51,9 @@ def serve(verbose: int, **knobs: Any) -> None:
     except OSError as error:
         emulator.stop()
         raise click.ClickException(_why_not_bound(error, settings)) from None
+    except RuleError as error:
+        emulator.stop()
+        raise click.UsageError(str(error)) from None
     _run(emulator, server)
 
 
@@ -57,22 +67,30 @@ def _why_not_bound(error: OSError, settings: Settings) -> str:
 
 
 def _run(emulator: Any, server: Any) -> None:
+    ready_file = emulator.settings.ready_file
+
     def stop(_number: int, _frame: FrameType | None) -> None:
-        for each in (signal.SIGINT, signal.SIGTERM):
+        for each in _STOPPING:
             signal.signal(each, signal.SIG_DFL)  # a second one ends the process at once
         raise SystemExit(0)
 
-    for each in (signal.SIGINT, signal.SIGTERM):
+    for each in _STOPPING:
         signal.signal(each, stop)
     if emulator.recovered:
         click.echo(f"autumn-mock: {emulator.recovered}", err=True)
+    for rule in emulator.faults:  # with the seeds that were drawn: what happens now can be had again
+        click.echo(f"autumn-mock: armed {rule.text}", err=True)
     emulator.start()
     try:
         click.echo(f"autumn-mock ready {server.url}")
         sys.stdout.flush()
+        if ready_file is not None:
+            Path(ready_file).write_text(f"{server.url}\n", "utf-8")
         server.run()
     except SystemExit:
         pass
     finally:
+        if ready_file is not None:
+            Path(ready_file).unlink(missing_ok=True)
         server.close()
         emulator.stop()

@@ -1,0 +1,129 @@
+"""``autumn-mock exec``: a command with a server beside it, for test suites in any language."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from autumn_mock.cli.options import setting_options
+
+if TYPE_CHECKING:
+    from autumn_mock.testing.mock import AutumnMock
+
+#: The exit code when the command went well, but its client broke the contract.
+BROKEN_CONTRACT = 3
+#: What shells answer for a command that cannot be run, and for one that does not exist.
+_CANNOT_RUN, _NOT_FOUND = 126, 127
+
+
+@click.command(
+    "exec",
+    short_help="Run a command with a server beside it.",
+    context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False},
+)
+@setting_options
+@click.option("--check-findings", is_flag=True, help="Fail when the client broke the contract.")
+@click.option(
+    "--report",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Write what happened: JUnit XML for a name that ends in .xml, else JSON.",
+)
+@click.argument("command", nargs=-1, required=True)
+def exec_(command: tuple[str, ...], check_findings: bool, report: str | None, **knobs: Any) -> None:
+    """Start a server, run COMMAND, stop the server, and end with the command's exit code.
+
+    \b
+        autumn-mock exec -- npm test
+        autumn-mock exec --fault "queue:down times=2" --check-findings -- node --test
+
+    The command finds the server in its environment: AUTUMN_MOCK_URL, AUTUMN_SECRET_KEY (and AUTUMN_MOCK_KEY). The port
+    is a free one unless --port says otherwise. With --check-findings the exit code is 3 when the command went well and
+    its client did something against the contract.
+    """
+    source = click.get_current_context().get_parameter_source("port")
+    if source is not None and source.name == "DEFAULT":
+        knobs["port"] = 0
+    with _server(knobs) as mock:
+        code = _run(command, mock)
+        mock.emulator.drain(5)
+        findings = mock.emulator.all_findings()
+        for each in findings:
+            click.echo(f"autumn-mock: {each.code}: {each.message}\n  {each.instead}", err=True)
+        if report is not None:
+            from autumn_mock.testing.reports import write_report
+
+            write_report(Path(report), command, code, mock, findings)
+    if code == 0 and check_findings and findings:
+        code = BROKEN_CONTRACT
+    sys.exit(code)
+
+
+@contextmanager
+def _server(knobs: dict[str, Any]) -> Iterator[AutumnMock]:
+    from autumn_mock.faults.grammar import RuleError
+    from autumn_mock.store.errors import StoreError
+    from autumn_mock.testing.embedded import Emulator
+    from autumn_mock.worlds import WorldError
+
+    try:
+        emulator = Emulator(**knobs)
+    except (WorldError, RuleError) as error:
+        raise click.UsageError(str(error)) from None
+    except StoreError as error:
+        raise click.ClickException(str(error)) from None
+    try:
+        emulator.start()
+    except OSError as error:
+        emulator.stop()
+        raise click.ClickException(f"cannot listen on port {knobs['port']}: {error.strerror or error}") from None
+    except RuleError as error:
+        emulator.stop()
+        raise click.UsageError(str(error)) from None
+    try:
+        yield emulator.mock()
+    finally:
+        emulator.stop()
+
+
+def _run(command: tuple[str, ...], mock: AutumnMock) -> int:
+    """The exit code of the command; a signal that we get is the command's too."""
+    environment = {
+        **os.environ,
+        "AUTUMN_MOCK_URL": mock.url,
+        "AUTUMN_MOCK_KEY": mock.key,
+        "AUTUMN_SECRET_KEY": mock.key,
+    }
+    try:
+        child = subprocess.Popen(command, env=environment)
+    except FileNotFoundError:
+        click.echo(f"autumn-mock: there is no command {command[0]}", err=True)
+        return _NOT_FOUND
+    except OSError as error:
+        click.echo(f"autumn-mock: {command[0]} cannot be run: {error.strerror or error}", err=True)
+        return _CANNOT_RUN
+    with _passing_on(child):
+        code = child.wait()
+    return code if code >= 0 else 128 - code  # as shells tell of a command that a signal ended
+
+
+@contextmanager
+def _passing_on(child: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Pass SIGTERM on to the command. Ctrl-C reaches it from the terminal; we only wait for what it makes of that."""
+    before = {
+        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: child.terminate()),
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

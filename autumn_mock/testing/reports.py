@@ -1,0 +1,54 @@
+"""What a run against the emulator brought to light, as a file that CI systems read."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import msgspec
+
+from autumn_mock.journal.finding_kinds import KINDS
+from autumn_mock.journal.findings import Finding
+from autumn_mock.store.changes import ENCODER
+from autumn_mock.testing.mock import AutumnMock
+
+
+def write_report(path: Path, command: Sequence[str], code: int, mock: AutumnMock, findings: Sequence[Finding]) -> None:
+    """Write JUnit XML to a path that ends in ``.xml``, JSON to any other. Raises :class:`OSError`."""
+    path.write_bytes(_junit(command, code, findings) if path.suffix == ".xml" else _json(command, code, mock, findings))
+
+
+def _json(command: Sequence[str], code: int, mock: AutumnMock, findings: Sequence[Finding]) -> bytes:
+    emulator = mock.emulator
+    document: dict[str, Any] = {
+        "command": list(command),
+        "exit_code": code,
+        "stats": emulator.stats(),
+        "findings": [msgspec.to_builtins(each) for each in findings],
+        "requests": [entry.summary() for entry in emulator.journal.entries()],
+        "failures": [each for environment in emulator.state.environments() for each in environment.failures],
+        "lost": [each for environment in emulator.state.environments() for each in environment.lost],
+    }
+    return msgspec.json.format(ENCODER.encode(document), indent=2) + b"\n"
+
+
+def _junit(command: Sequence[str], code: int, findings: Sequence[Finding]) -> bytes:
+    """One test case for the command, and one for each kind of finding: what did not occur has passed."""
+    found = {kind: [each for each in findings if each.code == kind] for kind in KINDS}
+    failures = sum(1 for each in found.values() if each) + (code != 0)
+    suite = ElementTree.Element(
+        "testsuite", name="autumn-mock", tests=str(len(KINDS) + 1), failures=str(failures), errors="0", skipped="0"
+    )
+    case = ElementTree.SubElement(suite, "testcase", classname="autumn-mock", name=shlex.join(command))
+    if code != 0:
+        ElementTree.SubElement(case, "failure", message=f"ended with exit code {code}")
+    for kind, each in found.items():
+        case = ElementTree.SubElement(suite, "testcase", classname="autumn-mock.contract", name=kind)
+        if each:
+            failure = ElementTree.SubElement(case, "failure", message=each[0].message)
+            failure.text = "\n".join(finding.message for finding in each) + f"\n{each[0].instead}"
+    content: bytes = ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
+    return content + b"\n"
