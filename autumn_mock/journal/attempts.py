@@ -22,8 +22,6 @@ TRACK_CALLS = BATCH_CALLS | {"balances.track", "balances.track_tokens"}
 
 #: Seconds that even a hasty client waits for a reply before it gives up on it.
 _PATIENCE = 0.05
-#: Whole doubles beyond this are not exact.
-_EXACT = 2**53
 
 #: What reading a body raises when it is not what the service takes.
 _UNREADABLE = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)
@@ -117,7 +115,7 @@ def waited(later: RequestEntry, earlier: RequestEntry) -> float:
 
 def _number(text: str) -> int | float:
     value = float(text)
-    return int(value) if value.is_integer() and abs(value) <= _EXACT else value
+    return int(value) if value.is_integer() else value
 
 
 #: Reads 1.0 as 1, so that one use is written in one way only.

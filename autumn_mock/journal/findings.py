@@ -135,11 +135,12 @@ def _loss(loss: Loss) -> Finding:
 
 def _too_soon(haste: Haste) -> Finding:
     first = haste.requests[0]
+    doubt = _DOUBT if haste.items and not haste.is_certain else ""
     return _finding(
         "retried_too_soon",
         haste.requests,
         f"{_what(first)}, {_told(first)}, was sent again {_times(haste.times)} too soon: {_seconds(haste.waited)} "
-        f"after a reply that asked to wait {_seconds(haste.asked)}{'' if haste.is_certain else _DOUBT}",
+        f"after a reply that asked to wait {_seconds(haste.asked)}{doubt}",
         items=len(haste.items) or None,
         certain=haste.is_certain,
     )
@@ -194,7 +195,8 @@ def _refused_again(entries: Iterable[RequestEntry]) -> Iterator[Finding]:
 
 
 def _not_awaited(entry: RequestEntry) -> Finding:
-    outcome = "it failed" if entry.service_status is None else f"its outcome was {entry.service_status}"
+    status = entry.service_status
+    outcome = "the service had no part in it" if status is None else f"the service had answered {status}"
     return _finding(
         "reply_not_awaited",
         [entry],
@@ -226,7 +228,10 @@ def _count(entry: RequestEntry) -> int | None:
 
 
 def _what(entry: RequestEntry) -> str:
-    return f"A batch of {_items(_count(entry) or 0)}" if _is_batch(entry) else f"A {_call(entry)}"
+    if not _is_batch(entry):
+        return f"A {_call(entry)}"
+    count = _count(entry)
+    return f"A batch of {_items(count)}" if count else "A batch"
 
 
 def _told(entry: RequestEntry) -> str:

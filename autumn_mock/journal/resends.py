@@ -163,7 +163,7 @@ class _Debts:
         self._settled_batches: set[Hashable] = set()
 
     def accept(self, attempt: Attempt) -> None:
-        """A request that was accepted pays for everything in it: its client knows nothing of items that were refused."""
+        """A request that was accepted pays for all it brings: of items that were refused its client knows nothing."""
         refused = attempt.entry.refusals
         for index, item in enumerate(attempt.items):
             self._take(item, attempt.entry)
