@@ -149,11 +149,13 @@ def open_window(account: Account, entity: Entity | None, scope: str, limit: Usag
     """The window of a limit that holds the present; a new one counts from zero.
 
     Windows follow the reset of the first row of the feature, or of a credit system that lists it, unless the limit
-    asks for UTC. A drained row still leads: a window must not begin anew because something was used up.
+    asks for UTC. The rows are those that the limit's owner sees, so that every call, with whatever entity, meets the
+    same window; and a drained row still leads: a window must not begin anew because something was used up.
     """
-    owner = entity.id if scope == "entity" and entity is not None else ""
-    name = f"{account.customer.internal_id} {owner} {limit.feature_id} {limit.interval} {_filter_key(limit.filter)}"
-    anchor = None if limit.anchor == "utc" else _anchor(account, entity, limit.feature_id)
+    owner = entity if scope == "entity" else None
+    owner_id = "" if owner is None else owner.id
+    name = f"{account.customer.internal_id} {owner_id} {limit.feature_id} {limit.interval} {_filter_key(limit.filter)}"
+    anchor = None if limit.anchor == "utc" else _anchor(account, owner, limit.feature_id)
     started_at = window_start(limit.interval, account.now, anchor)
     window = account.windows.get(name)
     if window is None or window.started_at != started_at:
@@ -161,9 +163,9 @@ def open_window(account: Account, entity: Entity | None, scope: str, limit: Usag
     return window
 
 
-def _anchor(account: Account, entity: Entity | None, feature_id: str) -> int | None:
-    rows = [row for row in account.visible(entity, drained=True) if row.next_reset_at is not None]
-    candidates = in_order(account, rows, entity)
+def _anchor(account: Account, owner: Entity | None, feature_id: str) -> int | None:
+    rows = [row for row in account.visible(owner, drained=True) if row.next_reset_at is not None]
+    candidates = in_order(account, rows, owner)
     own = [row.next_reset_at for row in candidates if row.feature_id == feature_id]
     systems = [
         row.next_reset_at for row in candidates if account.features[row.feature_id].cost_of(feature_id) is not None
@@ -222,7 +224,7 @@ class UsageGate:
         """Tracked units that limits on the feature itself still allow."""
         if not self._units:
             return INFINITE
-        return min((counter.room for counter in self._units), default=INFINITE)
+        return min(counter.room for counter in self._units)
 
     def room(self, row: Balance, cost: Decimal) -> Decimal:
         """Tracked units that may still be taken from a row."""

@@ -695,6 +695,26 @@ def test_a_counter_goes_on_when_the_row_that_sets_its_day_is_drained() -> None:
     assert taken == 6
 
 
+@law
+@given(
+    callers=st.lists(st.sampled_from([None, "e1", "e2"]), min_size=2, max_size=6),
+    resets=st.lists(st.integers(1, 47), min_size=3, max_size=3),
+)
+def test_a_customers_limit_counts_in_one_window_whoever_calls(callers: list[str | None], resets: list[int]) -> None:
+    """Entities that own rows with other resets do not begin a day of their own."""
+    made = account(
+        *(
+            balance(9, row_id=f"of_{who}", entity_id=who, next_reset_at=NOW + hours * HOUR // 2)
+            for who, hours in zip((None, "e1", "e2"), resets, strict=True)
+        ),
+        entities=(entity("e1"), entity("e2")),
+        controls=BillingControls(usage_limits=(usage_limit(6),)),
+    )
+    taken = sum((units(take(made, 4, who=who)) for who in callers), ZERO)
+    assert taken == 6
+    assert [window.counted for window in made.windows.values()] == [6]
+
+
 def test_an_expired_row_has_gone_when_a_lock_is_released() -> None:
     """What it held is refunded to the rows there are, as for a row that was deleted."""
     made = account(
