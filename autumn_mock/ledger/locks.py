@@ -13,8 +13,8 @@ none (release), or of another sign     everything is undone, then the new value 
 
 Undoing puts back exactly where it was taken from, rollovers included, and knows no ceiling. A row that has gone since
 is skipped and its amount refunded to the rows there are; a row that expired and a loose row that is drained to zero
-have gone in this sense. Reads hide a drained loose row, so nothing
-can find it again: releasing a lock that drained one loses the amount.
+have gone in this sense. Reads hide a drained loose row, so nothing can find it again: releasing a lock that drained
+one loses the amount.
 
 Example: 5 an hour and 10 a month, lock 8 (5 and 3). Confirming 6 gives 2 back to the monthly row.
 """
