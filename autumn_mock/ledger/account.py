@@ -66,7 +66,7 @@ class Account(Struct):
         return [
             row
             for row in self.rows.values()
-            if not self._is_expired(row) and (drained or not self.is_hidden(row)) and self._belongs(row, entity)
+            if not self.is_expired(row) and (drained or not self.is_hidden(row)) and self._belongs(row, entity)
         ]
 
     def owned_by_entities(self, feature_id: str) -> list[Balance]:
@@ -74,15 +74,16 @@ class Account(Struct):
         return [
             row
             for row in self.rows.values()
-            if row.entity_id is not None and row.feature_id == feature_id and not self._is_expired(row)
+            if row.entity_id is not None and row.feature_id == feature_id and not self.is_expired(row)
         ]
 
-    def _is_expired(self, row: Balance) -> bool:
+    def is_expired(self, row: Balance) -> bool:
+        """Whether a row's time is over: it counts for nobody any more."""
         return row.expires_at is not None and row.expires_at <= self.now
 
     def is_live(self, row: Balance) -> bool:
         """Whether a row still counts for anybody."""
-        return not self._is_expired(row) and not self.is_hidden(row)
+        return not self.is_expired(row) and not self.is_hidden(row)
 
     def is_hidden(self, row: Balance) -> bool:
         """Whether a row is a loose one that is drained."""

@@ -93,7 +93,7 @@ def _everyones(account: Account, entity: Entity | None) -> list[BillingControls]
 
 def _leaves_something(account: Account, row: Balance) -> bool:
     """Whether a row that changed allows a further use by itself."""
-    return (row.unlimited or row.balance >= _TINY) and (row.expires_at is None or row.expires_at > account.now)
+    return (row.unlimited or row.balance >= _TINY) and not account.is_expired(row)
 
 
 class _Views:

@@ -114,13 +114,12 @@ def _lines(call: Call, transaction: Transaction, rows: Iterable[Balance], scope:
         row = account.rows.get(listed.id)
         if row is None or account.is_hidden(row):
             continue
-        is_expired = row.expires_at is not None and row.expires_at <= call.now
         entity_id = row.entity_id or (scope if row.is_per_entity else None)
         entity = account.entities.get(entity_id) if entity_id is not None else None
         alone = replace(account, rows={row.id: row}, spending_order={})
         view = balance_view(alone, account.features[row.feature_id], entity, [row])
         assert view is not None
-        lines.append(BalanceLine(account.customer, row, entity_id, view, is_expired))
+        lines.append(BalanceLine(account.customer, row, entity_id, view, account.is_expired(row)))
     return lines
 
 
