@@ -16,7 +16,8 @@ from autumn_mock.operations import plans as plans_
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import invalid_request
 from autumn_mock.operations.feature_diff import FeatureChange, proposed_features, removed_feature, stated_feature
-from autumn_mock.operations.plan_diff import Conflict, PlanDiff, carry_over, conflicts, diff, propose
+from autumn_mock.operations.plan_diff import Conflict, PlanDiff, carry_over, conflicts, diff
+from autumn_mock.operations.plan_update import makes_version, propose
 from autumn_mock.store.environment import Environment
 
 Params = Mapping[str, Any]
@@ -180,12 +181,7 @@ def _unmentioned(environment: Environment, params: Params) -> list[Feature]:
 
 def _stated_plan(call: Call, params: Params, crowd: Crowd) -> PlanChange:
     plan_id, version = params["plan_id"], params.get("version")
-    environment = call.environment
-    current = (
-        plans_.latest_plan(environment, plan_id)
-        if version is None
-        else environment.plans.get(f"{plan_id} {int(version)}")
-    )
+    current = plans_.find(call.environment, plan_id, version)
     if current is None:
         blank = Plan(id=plan_id, name=params.get("name") or plan_id, version=1, created_at=call.now)
         propose(call, blank, params)  # for what it refuses
@@ -197,8 +193,6 @@ def _plan_change(call: Call, current: Plan, params: Params, crowd: Crowd) -> Pla
     environment = call.environment
     change = diff(current, propose(call, current, params))
     customers = _on_version(crowd, current)
-    in_place = params.get("disable_version") or params.get("all_versions")
-    sold = change.changes_offer or current.billing_controls != change.proposed.billing_controls
     others: tuple[OtherVersion, ...] = ()
     if params.get("include_versions") and change.changes_offer:
         siblings = [each for each in environment.plans.of(current.id).values() if each.version != current.version]
@@ -211,7 +205,7 @@ def _plan_change(call: Call, current: Plan, params: Params, crowd: Crowd) -> Pla
         "updated" if change.changes_anything else "none",
         diff=change,
         customers=customers,
-        versionable=bool(params.get("force_version")) or bool(customers and sold and not in_place),
+        versionable=makes_version(change, params, customers),
         other_versions=others,
     )
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.plan import Plan
 from autumn_mock.operations import features as features_
+from autumn_mock.operations import plan_update
 from autumn_mock.operations import plans as plans_
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.catalog import Params, PlanChange, active, crowd_of, is_used, preview
-from autumn_mock.operations.plan_diff import carry_over
 from autumn_mock.store.environment import Environment
 
 
@@ -65,26 +65,8 @@ def _apply(call: Call, given: Params, change: PlanChange) -> None:
     if change.action == "created":
         plans_.create(call, {**given, "name": given.get("name") or given["plan_id"]})
         return
-    if change.diff is None or not (change.diff.changes_anything or change.versionable):
-        return
-    environment = call.environment
-    current, proposed = change.diff.current, change.diff.proposed
-    siblings = [each for each in environment.plans.of(current.id).values() if each.version != current.version]
-    if change.versionable and not (change.customers and change.diff.changes_offer):
-        newest = max(current.version, *(each.version for each in siblings), 0)
-        with environment.write() as transaction:
-            transaction.put(replace(proposed, id=current.id, version=newest + 1, created_at=call.now))
-        return
-    before, after = asdict(current), asdict(proposed)
-    fields = {name: given[name] for name in after if name in given and before[name] != after[name]}
-    if proposed.id != current.id:
-        fields["new_plan_id"] = proposed.id
-    fields["disable_version"] = not change.versionable
-    plans_.update(call, {**fields, "plan_id": current.id, "version": current.version})
-    if given.get("all_versions"):
-        with environment.write() as transaction:
-            for other in siblings:
-                transaction.put(carry_over(change.diff, other))
+    if change.action == "updated" or change.versionable:
+        plan_update.update(call, given)
 
 
 def _remove(environment: Environment, versions: Iterable[Plan], *, archive: bool) -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from autumn_mock.domain.plan import Plan, PlanItem
-from autumn_mock.operations.call import Call
-from autumn_mock.operations.controls import to_controls
-from autumn_mock.operations.plans import to_base_price, to_item, to_trial
 
 #: What an item is recognised by from one state to the next: feature, billing method, interval, and how many of these.
 ItemKey = tuple[str, str, str, int]
@@ -26,6 +23,10 @@ class PlanDiff(Struct, frozen=True):
     added: tuple[PlanItem, ...]
 
     @property
+    def changes_items(self) -> bool:
+        return bool(self.removed or self.added)
+
+    @property
     def changes_price(self) -> bool:
         return self.current.price != self.proposed.price
 
@@ -36,7 +37,11 @@ class PlanDiff(Struct, frozen=True):
     @property
     def changes_offer(self) -> bool:
         """Whether customers on the plan would get something else than they have."""
-        return bool(self.removed or self.added) or self.changes_price or self.changes_trial
+        return self.changes_items or self.changes_price or self.changes_trial
+
+    @property
+    def changes_controls(self) -> bool:
+        return self.current.billing_controls != self.proposed.billing_controls
 
     @property
     def changes_anything(self) -> bool:
@@ -93,46 +98,16 @@ def _without(items: Iterable[PlanItem], others: Iterable[PlanItem]) -> tuple[Pla
     return tuple(alone)
 
 
-def propose(call: Call, current: Plan, params: Mapping[str, Any]) -> Plan:
-    """A plan as a call would have it; what the call does not mention, or mentions as it is, stays the same record."""
-    changes: dict[str, Any] = {
-        name: params[name]
-        for name in ("name", "description", "add_on", "auto_enable", "archived", "metadata")
-        if params.get(name) is not None
-    }
-    if params.get("new_plan_id"):
-        changes["id"] = params["new_plan_id"]
-    if params.get("group") is not None:
-        changes["group"] = params["group"] or None
-    if params.get("config") is not None:
-        config = {"ignore_past_due": False, **params["config"]}
-        changes["config"] = current.config if config == {"ignore_past_due": False, **current.config} else config
-    if params.get("billing_controls") is not None:
-        changes["billing_controls"] = to_controls(params["billing_controls"])
-    if "price" in params:
-        price = to_base_price(params["price"])
-        if price is not None and current.price is not None:
-            kept = replace(price, price_id=current.price.price_id)
-            price = kept if kept == current.price else price
-        changes["price"] = price
-    if "free_trial" in params:
-        changes["free_trial"] = to_trial(params["free_trial"])
-    if params.get("items") is not None:
-        items = tuple(to_item(call, item) for item in params["items"])
-        same = not _without(items, current.items) and not _without(current.items, items)
-        changes["items"] = current.items if same else items
-    return replace(current, **changes)
-
-
 def carry_over(change: PlanDiff, other: Plan) -> Plan:
     """Another version of the plan, changed in the same places."""
     gone = {item_key(item) for item in (*change.removed, *change.added)}
-    fields: dict[str, Any] = {"items": (*(i for i in other.items if item_key(i) not in gone), *change.added)}
-    if not change.removed and not change.added:
-        fields = {}
-    for name in ("price", "free_trial", "name", "description", "group", "add_on", "auto_enable", "archived"):
-        if getattr(change.current, name) != getattr(change.proposed, name):
-            fields[name] = getattr(change.proposed, name)
+    fields: dict[str, Any] = {
+        name: getattr(change.proposed, name)
+        for name in Plan.__struct_fields__
+        if name != "items" and getattr(change.current, name) != getattr(change.proposed, name)
+    }
+    if change.changes_items:
+        fields["items"] = (*(item for item in other.items if item_key(item) not in gone), *change.added)
     return replace(other, **fields)
 
 

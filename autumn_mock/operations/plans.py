@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from msgspec.structs import replace
-
 from autumn_mock.domain.amount import amount
 from autumn_mock.domain.plan import BasePrice, FreeTrial, ItemPrice, Plan, PlanItem, Reset, RolloverConfig
 from autumn_mock.ids import new_id
@@ -22,12 +20,16 @@ def latest_plan(environment: Environment, plan_id: str) -> Plan | None:
     return max(environment.plans.of(plan_id).values(), key=lambda plan: plan.version, default=None)
 
 
+def find(environment: Environment, plan_id: str, version: int | None = None) -> Plan | None:
+    """A plan, its newest version unless one is named."""
+    if version is None:
+        return latest_plan(environment, plan_id)
+    return next((plan for plan in environment.plans.of(plan_id).values() if plan.version == version), None)
+
+
 def get(call: Call, plan_id: str, version: int | None = None) -> Plan:
     """A plan, its newest version unless one is named; 404 when there is none."""
-    if version is not None:
-        plan = call.environment.plans.get(f"{plan_id} {version}")
-    else:
-        plan = latest_plan(call.environment, plan_id)
+    plan = find(call.environment, plan_id, version)
     if plan is None:
         raise plan_not_found(plan_id, version)
     return plan
@@ -80,8 +82,7 @@ def create(call: Call, params: Mapping[str, Any]) -> Plan:
     """A new plan; 400 when the id is taken."""
     environment = call.environment
     with environment.write() as transaction:
-        if latest_plan(environment, params["plan_id"]) is not None:
-            raise ApiError(400, f"Product {params['plan_id']} already exists", "product_already_exists")
+        refuse_taken(environment, params["plan_id"])
         plan = Plan(
             id=params["plan_id"],
             name=params["name"],
@@ -98,12 +99,19 @@ def create(call: Call, params: Mapping[str, Any]) -> Plan:
             billing_controls=to_controls(params.get("billing_controls")),
             metadata=params.get("metadata") or {},
         )
-        _check_auto_enable(environment, plan)
+        check_auto_enable(environment, plan)
         transaction.put(plan)
         return plan
 
 
-def _check_auto_enable(environment: Environment, plan: Plan) -> None:
+def refuse_taken(environment: Environment, plan_id: str) -> None:
+    """400 when there is a plan of this id."""
+    if latest_plan(environment, plan_id) is not None:
+        raise ApiError(400, f"Product {plan_id} already exists", "product_already_exists")
+
+
+def check_auto_enable(environment: Environment, plan: Plan) -> None:
+    """400 for a plan that every new customer would get and that costs money, or that another one stands in for."""
     if not plan.auto_enable:
         return
     if not plan.is_free and plan.free_trial is None:
@@ -199,47 +207,6 @@ def to_rollover(given: Mapping[str, Any] | None) -> RolloverConfig | None:
         expiry_duration_type=given.get("expiry_duration_type") or given.get("duration") or "month",
         expiry_duration_length=int(length) if length is not None else None,
     )
-
-
-def update(call: Call, params: Mapping[str, Any]) -> Plan:
-    """Change a plan: in place while nobody is on this version, else items and prices make a new one."""
-    environment = call.environment
-    with environment.write() as transaction:
-        plan = get(call, params["plan_id"], params.get("version"))
-        changes: dict[str, Any] = {
-            name: params[name]
-            for name in ("name", "add_on", "auto_enable", "archived", "config", "metadata")
-            if params.get(name) is not None
-        }
-        if "description" in params:
-            changes["description"] = params["description"]
-        if "group" in params:
-            changes["group"] = params["group"] or None
-        if params.get("billing_controls") is not None:
-            changes["billing_controls"] = to_controls(params["billing_controls"])
-        if "price" in params:
-            changes["price"] = to_base_price(params["price"])
-        if "free_trial" in params:
-            changes["free_trial"] = to_trial(params["free_trial"])
-        if params.get("items") is not None:
-            changes["items"] = tuple(to_item(call, item) for item in params["items"])
-        renamed = params.get("new_plan_id")
-        if renamed and renamed != plan.id:
-            if latest_plan(environment, renamed) is not None:
-                raise ApiError(400, f"Product {renamed} already exists", "product_already_exists")
-            changes["id"] = renamed
-        fresh = replace(plan, **changes)
-        _check_auto_enable(environment, fresh)
-        sold = {"price", "items", "free_trial"} & changes.keys()
-        in_use = customers_on(environment, plan.id, plan.version) or params.get("force_version")
-        if sold and in_use and not params.get("disable_version"):
-            newest = latest_plan(environment, plan.id)
-            assert newest is not None
-            fresh = replace(fresh, version=newest.version + 1, created_at=call.now)
-        elif fresh.id != plan.id:
-            transaction.delete(plan)
-        transaction.put(fresh)
-        return fresh
 
 
 def delete(call: Call, plan_id: str, *, all_versions: bool = False) -> None:

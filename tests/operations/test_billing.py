@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from autumn_mock.ledger.intervals import add_months
-from autumn_mock.operations import plans
+from autumn_mock.operations import plan_update
 from tests.operations.scene import NOW, Scene, month, priced, refused, scene
 
 __all__ = ["scene"]
@@ -321,7 +321,7 @@ def test_a_version_is_changed(scene: Scene) -> None:
     scene.plan("p", month(10))
     scene.attach("p")
     scene.track(4)
-    plans.update(scene.call(), {"plan_id": "p", "items": [month(30)]})
+    plan_update.update(scene.call(), {"plan_id": "p", "items": [month(30)]})
     assert scene.shown() == (10, 6, 4)
     scene.revise("p", version=2)
     assert scene.shown() == (30, 26, 4)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from autumn_mock.operations import plans
-from tests.operations.scene import Scene, scene
+from autumn_mock.operations import catalog, catalog_update, plan_update
+from tests.operations.scene import Scene, refused, scene, snapshot
 
 __all__ = ["scene"]
 
@@ -18,25 +18,71 @@ def used(scene: Scene) -> Scene:
     """A plan in two versions, a customer on the first."""
     scene.plan("p", TEN)
     scene.attach("p")
-    assert plans.update(scene.call(), {"plan_id": "p", "items": [TWENTY]}).version == 2
+    assert plan_update.update(scene.call(), {"plan_id": "p", "items": [TWENTY]}).version == 2
     return scene
 
 
 def test_a_version_that_nobody_is_on_is_changed_in_place(used: Scene) -> None:
-    assert plans.update(used.call(), {"plan_id": "p", "items": [TEN]}).version == 2
+    assert plan_update.update(used.call(), {"plan_id": "p", "items": [TEN]}).version == 2
 
 
 def test_a_version_in_use_leads_to_a_new_one(used: Scene) -> None:
-    assert plans.update(used.call(), {"plan_id": "p", "version": 1, "items": [TWENTY]}).version == 3
+    assert plan_update.update(used.call(), {"plan_id": "p", "version": 1, "items": [TWENTY]}).version == 3
+
+
+def test_what_is_stated_as_it_is_makes_no_version(used: Scene) -> None:
+    before = snapshot(used)
+    same = {"plan_id": "p", "version": 1, "items": [TEN], "price": None, "group": "", "description": None}
+    assert plan_update.update(used.call(), same).version == 1
+    assert snapshot(used) == before
+
+
+def test_billing_controls_make_a_version_and_a_name_does_not(used: Scene) -> None:
+    change = {"plan_id": "p", "version": 1}
+    assert plan_update.update(used.call(), {**change, "name": "P"}).version == 1
+    controls = {"spend_limits": [{"feature_id": "messages", "enabled": True, "overage_limit": 5}]}
+    assert plan_update.update(used.call(), {**change, "billing_controls": controls}).version == 3
+
+
+def test_all_versions_are_changed_in_the_same_places(used: Scene) -> None:
+    words = {"feature_id": "words", "included": 5}
+    change = {"plan_id": "p", "version": 1, "items": [TEN, words], "metadata": {"a": 1}, "all_versions": True}
+    assert plan_update.update(used.call(), change).version == 1
+    granted = [
+        [(i.feature_id, int(i.included)) for i in each.items] for each in used.environment.plans.of("p").values()
+    ]
+    assert granted == [[("messages", 10), ("words", 5)], [("messages", 20), ("words", 5)]]
+    assert [each.metadata for each in used.environment.plans.of("p").values()] == [{"a": 1}, {"a": 1}]
+
+
+def test_all_versions_get_a_new_id_together(used: Scene) -> None:
+    plan_update.update(used.call(), {"plan_id": "p", "new_plan_id": "q", "all_versions": True})
+    assert [(each.id, each.version) for each in used.environment.plans] == [("q", 2), ("q", 1)]
+    used.plan("p")
+    with refused(used, 400, "product_already_exists", "Product p already exists"):
+        plan_update.update(used.call(), {"plan_id": "q", "new_plan_id": "p"})
+
+
+def test_a_catalogue_changes_a_plan_as_plans_update_does(used: Scene) -> None:
+    stated = {"plan_id": "p", "version": 1, "items": [TWENTY]}
+    given = {"plans": [stated], "skip_deletions": True}
+    (shown,) = catalog.preview(used.call(), given).plans
+    assert (shown.action, shown.versionable) == ("updated", True)
+    assert [plan.version for plan in catalog_update.update(used.call(), given)[0]] == [3]
+    (shown,) = catalog.preview(used.call(), {**given, "plans": [{**stated, "disable_version": True}]}).plans
+    assert (shown.action, shown.versionable) == ("updated", False)
+    (shown,) = catalog.preview(used.call(), {**given, "plans": [{"plan_id": "p", "items": [TWENTY]}]}).plans
+    assert (shown.action, shown.versionable) == ("none", False)
 
 
 def test_a_new_version_can_be_forced_and_forbidden(used: Scene) -> None:
-    assert plans.update(used.call(), {"plan_id": "p", "items": [TEN], "force_version": True}).version == 3
+    assert plan_update.update(used.call(), {"plan_id": "p", "items": [TEN], "force_version": True}).version == 3
+    assert plan_update.update(used.call(), {"plan_id": "p", "force_version": True}).version == 4
     change = {"plan_id": "p", "version": 1, "items": [TWENTY], "disable_version": True}
-    assert plans.update(used.call(), change).version == 1
+    assert plan_update.update(used.call(), change).version == 1
 
 
 def test_a_description_is_kept_and_cleared(used: Scene) -> None:
-    assert plans.update(used.call(), {"plan_id": "p", "description": "Ten"}).description == "Ten"
-    assert plans.update(used.call(), {"plan_id": "p", "name": "P"}).description == "Ten"
-    assert plans.update(used.call(), {"plan_id": "p", "description": None}).description is None
+    assert plan_update.update(used.call(), {"plan_id": "p", "description": "Ten"}).description == "Ten"
+    assert plan_update.update(used.call(), {"plan_id": "p", "name": "P"}).description == "Ten"
+    assert plan_update.update(used.call(), {"plan_id": "p", "description": None}).description is None

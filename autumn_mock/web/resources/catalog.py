@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from autumn_mock.domain.version import Version
 from autumn_mock.operations import features as features_
+from autumn_mock.operations import plan_update
 from autumn_mock.operations import plans as plans_
 from autumn_mock.operations.billing import eligibility
 from autumn_mock.operations.subjects import get_customer
@@ -123,7 +124,7 @@ def get_plan_by_path(request: Request) -> Answer:
 
 @plans.operation("POST /v1/plans.update", scopes="plans:write", body=PLANS_UPDATE, answers=shapes.PLAN)
 def update_plan(request: Request) -> Answer:
-    plan = plans_.update(request.call, request.params)
+    plan = plan_update.update(request.call, request.params)
     return Answer(plan_body(plan, request.call.environment.features.by_key, request.call.env))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autumn_mock.domain.version import Version
-from autumn_mock.operations import catalog, customers
+from autumn_mock.operations import catalog, customers, plan_update
 from autumn_mock.operations import features as features_
 from autumn_mock.operations import plans as plans_
 from autumn_mock.web.lists import offset_page
@@ -56,7 +56,7 @@ def deletion_info(request: Request) -> Answer:
 @resource.operation("POST /v1/products/<plan_id>", scopes="plans:write", body=PLAN_PATCH, answers=shapes.PLAN)
 def update_plan(request: Request) -> Answer:
     call = request.call
-    plan = plans_.update(call, {**request.params, "plan_id": request.path["plan_id"]})
+    plan = plan_update.update(call, {**request.params, "plan_id": request.path["plan_id"]})
     return Answer(plan_body(plan, call.environment.features.by_key, call.env))
 
 

@@ -1,0 +1,101 @@
+"""``plans.update``, and what every other way of changing a plan shares with it.
+
+A change makes a new version, and leaves the old one to the customers who are on it, when customers are on the version
+that is changed and would get something else, or other billing controls. A name, say, is changed in place.
+``force_version`` makes a version of any change, or of none; ``disable_version`` and ``all_versions`` change what
+there is, the latter the other versions, too.
+
+Example: customers are on version 1 of a plan with 10 messages. Another name stays version 1, 20 messages are version 2,
+the same 10 messages are no change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec.structs import replace
+
+from autumn_mock.domain.plan import Plan
+from autumn_mock.operations import plans
+from autumn_mock.operations.call import Call
+from autumn_mock.operations.controls import to_controls
+from autumn_mock.operations.plan_diff import PlanDiff, carry_over, diff
+from autumn_mock.store.environment import Transaction
+
+Params = Mapping[str, Any]
+
+
+def propose(call: Call, current: Plan, params: Params) -> Plan:
+    """A plan as a call would have it; what the call does not mention, or mentions as it is, stays the same record."""
+    changes: dict[str, Any] = {
+        name: params[name]
+        for name in ("name", "add_on", "auto_enable", "archived", "metadata")
+        if params.get(name) is not None
+    }
+    if params.get("new_plan_id"):
+        changes["id"] = params["new_plan_id"]
+    if "description" in params:
+        changes["description"] = params["description"]
+    if "group" in params:
+        changes["group"] = params["group"] or None
+    if params.get("config") is not None:
+        config = {"ignore_past_due": False, **params["config"]}
+        changes["config"] = current.config if config == {"ignore_past_due": False, **current.config} else config
+    if params.get("billing_controls") is not None:
+        changes["billing_controls"] = to_controls(params["billing_controls"])
+    if "price" in params:
+        price = plans.to_base_price(params["price"])
+        if price is not None and current.price is not None:
+            kept = replace(price, price_id=current.price.price_id)
+            price = kept if kept == current.price else price
+        changes["price"] = price
+    if "free_trial" in params:
+        changes["free_trial"] = plans.to_trial(params["free_trial"])
+    if params.get("items") is not None:
+        items = tuple(plans.to_item(call, item) for item in params["items"])
+        changes["items"] = items if diff(current, replace(current, items=items)).changes_items else current.items
+    return replace(current, **changes)
+
+
+def makes_version(change: PlanDiff, params: Params, customers: int) -> bool:
+    """Whether a change is a new version, when so many ``customers`` are on the version that is changed."""
+    if params.get("force_version"):
+        return True
+    in_place = params.get("disable_version") or params.get("all_versions")
+    return customers > 0 and not in_place and (change.changes_offer or change.changes_controls)
+
+
+def update(call: Call, params: Params) -> Plan:
+    """Change a plan, or make a new version of it; the version that was changed or made.
+
+    404 when there is no such plan or version; 400 when the new id is taken or the plan cannot be enabled for everyone.
+    """
+    environment = call.environment
+    with environment.write() as transaction:
+        current = plans.get(call, params["plan_id"], params.get("version"))
+        change = diff(current, propose(call, current, params))
+        proposed = change.proposed
+        if proposed.id != current.id:
+            plans.refuse_taken(environment, proposed.id)
+        plans.check_auto_enable(environment, proposed)
+        versions = list(environment.plans.of(current.id).values())
+        if makes_version(change, params, plans.customers_on(environment, current.id, current.version)):
+            newest = max(each.version for each in versions)
+            proposed = replace(proposed, version=newest + 1, created_at=call.now)
+            transaction.put(proposed)
+            return proposed
+        _put(transaction, current, proposed)
+        if params.get("all_versions"):
+            for other in versions:
+                if other.version != current.version:
+                    _put(transaction, other, carry_over(change, other))
+        return proposed
+
+
+def _put(transaction: Transaction, before: Plan, after: Plan) -> None:
+    """Keep a version in place of what it was, perhaps under another id."""
+    if after.id != before.id:
+        transaction.delete(before)
+    if after != before:
+        transaction.put(after)
