@@ -10,8 +10,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from autumn_mock.domain.amount import amount
-from autumn_mock.domain.feature import CreditCost, Display, Feature
+from autumn_mock.domain.feature import Display, Feature
 from autumn_mock.operations.call import Call
+from autumn_mock.operations.features import details
 from autumn_mock.store.environment import Environment
 
 _CREDITS = ("credit_system", "ai_credit_system")
@@ -48,7 +49,10 @@ def removed_feature(feature: Feature, *, will_archive: bool) -> FeatureChange:
 
 
 def proposed_features(call: Call, stated: Iterable[Mapping[str, Any]]) -> dict[str, Feature]:
-    """All features by id: as they are, and those that are stated as they would be."""
+    """All features by id: as they are, and those that are stated as they would be.
+
+    400 for what creating or changing one would refuse.
+    """
     environment = call.environment
     proposed = dict(environment.features.by_key)
     for given in stated:
@@ -59,13 +63,7 @@ def proposed_features(call: Call, stated: Iterable[Mapping[str, Any]]) -> dict[s
         feature = known or blank
         fields: dict[str, Any] = {name: given[name] for name in ("name", "type") if given.get(name) is not None}
         fields["consumable"] = _consumable(feature, given)
-        if given.get("display") is not None:
-            fields["display"] = msgspec.convert(given["display"], Display)
-        if given.get("credit_schema") is not None:
-            fields["credit_schema"] = tuple(
-                CreditCost(metered_feature_id=each, credit_cost=cost) for each, cost in _costs(given["credit_schema"])
-            )
-        proposed[feature.id] = replace(feature, **fields)
+        proposed[feature.id] = replace(feature, **fields, **details(call, given, fields.get("type", feature.type)))
     return proposed
 
 

@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from autumn_mock.domain.amount import amount
-from autumn_mock.domain.feature import CreditCost, Display, Feature
+from autumn_mock.domain.feature import CreditCost, Display, Feature, FeatureType
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError, invalid_request
 
@@ -27,7 +27,7 @@ def create(call: Call, params: Mapping[str, Any]) -> Feature:
             type=params["type"],
             consumable=is_credits or (params["type"] == "metered" and bool(params.get("consumable"))),
             created_at=call.now,
-            **_details(call, params),
+            **details(call, params, params["type"]),
         )
         transaction.put(feature)
         return feature
@@ -37,33 +37,36 @@ def _taken(feature_id: str) -> ApiError:
     return ApiError(409, f"Feature {feature_id} already exists", "duplicate_feature_id")
 
 
-def _details(call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
-    """The optional fields that were sent, as the record holds them."""
-    details: dict[str, Any] = {}
+def details(call: Call, params: Mapping[str, Any], kind: FeatureType) -> dict[str, Any]:
+    """The optional fields that were sent, as the record of such a feature holds them.
+
+    400 for a credit schema that cannot be.
+    """
+    sent: dict[str, Any] = {}
     if params.get("event_names") is not None:
-        details["event_names"] = tuple(params["event_names"])
+        sent["event_names"] = tuple(params["event_names"])
     if params.get("display") is not None:
-        details["display"] = msgspec.convert(params["display"], Display)
+        sent["display"] = msgspec.convert(params["display"], Display)
     if params.get("credit_schema") is not None:
-        details["credit_schema"] = _credit_schema(call, params["credit_schema"])
+        sent["credit_schema"] = _credit_schema(call, params["credit_schema"], kind)
     if params.get("archived") is not None:
-        details["archived"] = params["archived"]
+        sent["archived"] = params["archived"]
     if params.get("default_markup") is not None:
-        details["default_markup"] = amount(params["default_markup"])
+        sent["default_markup"] = amount(params["default_markup"])
     for name in ("provider_markups", "model_markups"):
         if params.get(name) is not None:
-            details[name] = params[name]
-    return details
+            sent[name] = params[name]
+    return sent
 
 
-def _credit_schema(call: Call, entries: Iterable[Mapping[str, Any]]) -> tuple[CreditCost, ...]:
+def _credit_schema(call: Call, entries: Iterable[Mapping[str, Any]], kind: FeatureType) -> tuple[CreditCost, ...]:
     entries = list(entries)
     if any(each.get("credit_cost") is None for each in entries):
         raise invalid_request("autumn-mock prices credits by credit_cost; other prices of credits are not emulated")
     schema = tuple(
         CreditCost(metered_feature_id=e["metered_feature_id"], credit_cost=amount(e["credit_cost"])) for e in entries
     )
-    if not schema:
+    if not schema and kind == "credit_system":
         raise ApiError(400, "At least one metered feature is required for credit system", "invalid_feature")
     for entry in schema:
         listed = call.environment.features.get(entry.metered_feature_id)
@@ -82,7 +85,7 @@ def update(call: Call, params: Mapping[str, Any]) -> Feature:
     environment = call.environment
     with environment.write() as transaction:
         feature = call.feature(params["feature_id"])
-        changes = _details(call, params)
+        changes = details(call, params, params.get("type") or feature.type)
         for name in ("name", "type", "consumable"):
             if params.get(name) is not None:
                 changes[name] = params[name]

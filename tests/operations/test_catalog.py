@@ -1,0 +1,54 @@
+"""The catalogue as a whole: what is refused is refused before anything is touched."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from autumn_mock.operations import catalog, catalog_update, features
+from autumn_mock.wire import requests
+from autumn_mock.wire.requests.catalog import CATALOG
+from autumn_mock.wire.responses.feature import feature_body
+from autumn_mock.wire.schema import parse
+from tests.operations.scene import Scene, refused, scene
+
+__all__ = ["scene"]
+
+EMPTY = "At least one metered feature is required for credit system"
+NESTED = (
+    "Credit system schema cannot reference another credit system (credits). Only metered or AI credit features are "
+    "allowed."
+)
+
+
+def stated(*given: dict[str, Any]) -> Any:
+    return parse(CATALOG, {"features": list(given)})
+
+
+def credits(schema: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"feature_id": "more", "name": "More", "type": "credit_system", "credit_schema": schema}
+
+
+@pytest.mark.parametrize(
+    ("schema", "message"), [([], EMPTY), ([{"metered_feature_id": "credits", "credit_cost": 1}], NESTED)]
+)
+def test_a_preview_refuses_the_features_that_creating_refuses(
+    scene: Scene, schema: list[dict[str, Any]], message: str
+) -> None:
+    given = credits(schema)
+    with refused(scene, 400, "invalid_feature", message):
+        features.create(scene.call(), parse(requests.FEATURES_CREATE, given))
+    with refused(scene, 400, "invalid_feature", message):
+        catalog.preview(scene.call(), stated(given))
+    with refused(scene, 400, "invalid_feature", message):
+        catalog_update.update(scene.call(), stated({**given, "feature_id": "first"}, given))
+
+
+def test_an_ai_credit_system_is_taken_as_it_is_shown(scene: Scene) -> None:
+    """It lists no features, and is shown with an empty list of them."""
+    given = {"feature_id": "ai", "name": "AI", "type": "ai_credit_system", "credit_schema": []}
+    made = features.create(scene.call(), parse(requests.FEATURES_CREATE, dict(given)))
+    assert feature_body(made)["credit_schema"] == []
+    (change,) = catalog.preview(scene.call(), stated(given)).features
+    assert change.action == "none"
