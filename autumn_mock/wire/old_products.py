@@ -1,4 +1,7 @@
-"""Plans of the catalogue as older versions list them: with ``features`` in 2.0, as products before."""
+"""Plans of the catalogue as older versions list them: with ``features`` in 2.0, as products before.
+
+What a denied customer is offered kept being a product in every version.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,24 @@ def product(plan: Json, old_feature: Callable[[Json], Json]) -> Json:
         every = item["reset"] or item["price"] or {}
         if "interval_count" in every:
             old["interval_count"] = every["interval_count"]
-    body = {
+    body = {**_product(plan, items), "properties": _properties(plan)}
+    if "customer_eligibility" in plan:
+        body["scenario"] = plan["customer_eligibility"]["scenario"]
+    return body
+
+
+def offered_product(plan: Json) -> Json:
+    """A plan that is offered to a customer who lacks it; its items have to be shown with their features in full."""
+    return {
+        **_product(plan, old_items(plan)),
+        "billing_controls": plan["billing_controls"],
+        "scenario": "new",
+        "properties": _properties(plan),
+    }
+
+
+def _product(plan: Json, items: list[Json]) -> Json:
+    return {
         "id": plan["id"],
         "name": plan["name"],
         "group": plan["group"],
@@ -64,11 +84,7 @@ def product(plan: Json, old_feature: Callable[[Json], Json]) -> Json:
         "items": items,
         "free_trial": _trial(plan),
         "base_variant_id": plan["base_variant_id"],
-        "properties": _properties(plan),
     }
-    if "customer_eligibility" in plan:
-        body["scenario"] = plan["customer_eligibility"]["scenario"]
-    return body
 
 
 def _trial(plan: Json) -> Json | None:

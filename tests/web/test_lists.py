@@ -257,6 +257,30 @@ def test_who_lacks_a_feature_is_offered_the_plans_that_have_it(ask: Any) -> None
     assert "preview" not in ask("balances.check", {**asked, "with_preview": False})
 
 
+def test_what_is_offered_is_told_as_a_product(ask: Any) -> None:
+    plan(ask, "desk", items=[{"feature_id": "seats", "included": 1}])
+    asked = {"customer_id": "c", "feature_id": "seats", "with_preview": True}
+    (product,) = ask("balances.check", asked)["preview"]["products"]
+    (item,) = product.pop("items")
+    assert product.pop("created_at") > 0
+    assert (item["type"], item["feature_id"], item["included_usage"]) == ("feature", "seats", 1)
+    assert product == {
+        "id": "desk",
+        "name": "Desk",
+        "group": None,
+        "env": "sandbox",
+        "is_add_on": False,
+        "is_default": False,
+        "archived": False,
+        "version": 1,
+        "free_trial": None,
+        "base_variant_id": None,
+        "billing_controls": {},
+        "scenario": "new",
+        "properties": {"is_free": True, "is_one_off": False, "has_trial": False, "updateable": False},
+    }
+
+
 # -- the clock, and the rest
 
 

@@ -12,8 +12,7 @@ from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.plan import Plan
 from autumn_mock.operations.offer import Offer
 from autumn_mock.operations.preview import Change, Intent, Preview
-from autumn_mock.wire.old_plans import old_items
-from autumn_mock.wire.responses.controls import controls_body
+from autumn_mock.wire.old_products import offered_product
 from autumn_mock.wire.responses.plan import plan_body
 from autumn_mock.wire.responses.shapes import PLAN
 from autumn_mock.wire.schema import (
@@ -104,7 +103,7 @@ def offer_body(offer: Offer | None, features: Features, env: str) -> Json | None
         "message": _message(offer),
         "scenario": scenario,
         **named,
-        "products": [_product(plan, features, env) for plan in plans],
+        "products": [offered_product(plan_body(each, features, env, expand_features=True)) for each in plans],
         "upgrade_product_id": plans[0].id,
     }
 
@@ -128,41 +127,6 @@ def _message(offer: Offer) -> str:
     if offer.add_ons:
         message += f" Alternatively, you can purchase the {offer.add_ons[0].name} add on."
     return message
-
-
-def _product(plan: Plan, features: Features, env: str) -> Json:
-    """A plan in the words of the time when it was a product, which this answer kept in every version."""
-    trial = plan.free_trial
-    prepaid = any(item.price is not None and item.price.billing_method == "prepaid" for item in plan.items)
-    return {
-        "id": plan.id,
-        "name": plan.name,
-        "group": plan.group,
-        "env": env,
-        "is_add_on": plan.add_on,
-        "is_default": plan.auto_enable,
-        "archived": plan.archived,
-        "version": plan.version,
-        "created_at": plan.created_at,
-        "items": old_items(plan_body(plan, features, env, expand_features=True)),
-        "free_trial": None
-        if trial is None
-        else {
-            "duration": trial.duration_type,
-            "length": trial.duration_length,
-            "unique_fingerprint": False,
-            "card_required": trial.card_required,
-        },
-        "base_variant_id": plan.base_variant_id,
-        "billing_controls": controls_body(plan.billing_controls),
-        "scenario": "new",
-        "properties": {
-            "is_free": plan.is_free,
-            "is_one_off": plan.is_one_off,
-            "has_trial": trial is not None,
-            "updateable": prepaid,
-        },
-    }
 
 
 # -- shapes
