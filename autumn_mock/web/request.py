@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct, field
 
 from autumn_mock.domain.organisation import ApiKey
+from autumn_mock.domain.version import Version
 from autumn_mock.faults.armed import ArmedRule
 from autumn_mock.operations.call import Call
 from autumn_mock.wire.body import json_body
+from autumn_mock.wire.old_plans import EXPANDED
 
 if TYPE_CHECKING:
     from autumn_mock.emulator import Emulator
@@ -53,6 +55,11 @@ class Request(Struct):
     def fields(self) -> dict[str, Any]:
         """The body's fields, or none when it is not an object."""
         return self.json if isinstance(self.json, dict) else {}
+
+    @property
+    def expanded(self) -> list[str]:
+        """What to show in full of a customer or an entity: the oldest versions' answers are made from the fullest."""
+        return [*self.expand, *(EXPANDED if self.call.version < Version.V2_0 else ())]
 
 
 class Answer(Struct, frozen=True):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+from autumn_mock.domain.customer import Entity
 from autumn_mock.domain.version import Version
+from autumn_mock.ledger.account import Account
 from autumn_mock.operations import customers
-from autumn_mock.operations.customers import EntityPage
-from autumn_mock.web.lists import cursor_page, offset_page
+from autumn_mock.web.lists import cursor_page, offset_page, paged
 from autumn_mock.web.request import SUCCESS, Answer, Request
 from autumn_mock.web.resource import Resource
 from autumn_mock.wire.changes import to_version
-from autumn_mock.wire.old_plans import EXPANDED
 from autumn_mock.wire.requests import (
     ENTITIES_CREATE,
     ENTITIES_DELETE,
@@ -20,28 +23,32 @@ from autumn_mock.wire.requests import (
 )
 from autumn_mock.wire.responses import shapes
 from autumn_mock.wire.responses.customer import entity_body
-from autumn_mock.wire.schema import Schema
 
 resource = Resource("entities")
 
+#: An entity, and the account of its customer.
+Found = tuple[Account, Entity]
 
-def _expand(request: Request) -> list[str]:
-    """What to show in full; answers to the oldest versions are made from the fullest."""
-    asked = list(request.expand)
-    return asked if request.call.version >= Version.V2_0 else [*asked, *EXPANDED]
+
+def _body(request: Request, found: Found, *, created: bool = False) -> dict[str, Any]:
+    return entity_body(*found, request.call.env, request.expanded, created=created)
+
+
+def _row(request: Request) -> Callable[[Found], dict[str, Any]]:
+    """How a list shows an entity."""
+    return lambda found: to_version("entity", _body(request, found), request.call.version)
 
 
 @resource.operation("POST /v1/entities.create", scopes="customers:write", body=ENTITIES_CREATE, answers=shapes.ENTITY)
 def create(request: Request) -> Answer:
-    account, entity = customers.create_entity(request.call, request.params)
-    return Answer(entity_body(account, entity, request.call.env, _expand(request), created=True), kind="entity")
+    return Answer(_body(request, customers.create_entity(request.call, request.params), created=True), kind="entity")
 
 
 @resource.operation("POST /v1/entities.get", scopes="customers:read", body=ENTITIES_GET, answers=shapes.ENTITY)
 def get(request: Request) -> Answer:
     params = request.params
-    account, entity = customers.get_entity_account(request.call, params["entity_id"], params.get("customer_id"))
-    return Answer(entity_body(account, entity, request.call.env, _expand(request)), kind="entity")
+    found = customers.get_entity_account(request.call, params["entity_id"], params.get("customer_id"))
+    return Answer(_body(request, found), kind="entity")
 
 
 @resource.operation(
@@ -49,36 +56,26 @@ def get(request: Request) -> Answer:
 )
 def get_by_path(request: Request) -> Answer:
     path = request.path
-    account, entity = customers.get_entity_account(request.call, path["entity_id"], path["customer_id"])
-    return Answer(entity_body(account, entity, request.call.env, _expand(request)), kind="entity")
-
-
-def _list_schema(version: Version) -> Schema:
-    return ENTITIES_LIST if version >= Version.V2_3 else ENTITIES_LIST_OFFSET
+    found = customers.get_entity_account(request.call, path["entity_id"], path["customer_id"])
+    return Answer(_body(request, found), kind="entity")
 
 
 @resource.operation(
-    "POST /v1/entities.list", scopes="customers:read", body=_list_schema, answers=shapes.page(shapes.ENTITY)
+    "POST /v1/entities.list",
+    scopes="customers:read",
+    body=paged(ENTITIES_LIST, ENTITIES_LIST_OFFSET),
+    answers=shapes.page(shapes.ENTITY),
 )
 def list_(request: Request) -> Answer:
     call, params = request.call, request.params
-
-    def body_of(page: EntityPage) -> list[dict[str, object]]:
-        return [
-            to_version("entity", entity_body(account, entity, call.env, _expand(request)), call.version)
-            for account, entity in page.rows
-        ]
-
     if call.version >= Version.V2_3:
-        return cursor_page(params, lambda before: customers.list_entities(call, params, before=before), body_of)
-    page = customers.list_entities(call, params, offset=int(params["offset"]))
-    return offset_page(params, body_of(page), page.total_count, page.filtered_count)
+        return cursor_page(params, lambda before: customers.list_entities(call, params, before=before), _row(request))
+    return offset_page(params, customers.list_entities(call, params, offset=int(params["offset"])), _row(request))
 
 
 @resource.operation("POST /v1/entities.update", scopes="customers:write", body=ENTITIES_UPDATE, answers=shapes.ENTITY)
 def update(request: Request) -> Answer:
-    account, entity = customers.update_entity(request.call, request.params)
-    return Answer(entity_body(account, entity, request.call.env, _expand(request)), kind="entity")
+    return Answer(_body(request, customers.update_entity(request.call, request.params)), kind="entity")
 
 
 @resource.operation("POST /v1/entities.delete", scopes="customers:write", body=ENTITIES_DELETE)

@@ -8,6 +8,7 @@ from autumn_mock.domain.version import Version
 from autumn_mock.operations import events
 from autumn_mock.operations.aggregate import aggregate
 from autumn_mock.operations.events import Page
+from autumn_mock.web.lists import paged
 from autumn_mock.web.request import Answer, Request
 from autumn_mock.web.resource import Resource
 from autumn_mock.wire.cursor import decode_cursor, encode_cursor
@@ -15,20 +16,15 @@ from autumn_mock.wire.requests import EVENTS_AGGREGATE, EVENTS_LIST, EVENTS_LIST
 from autumn_mock.wire.responses import shapes
 from autumn_mock.wire.responses.aggregate import aggregate_body
 from autumn_mock.wire.responses.usage import event_body
-from autumn_mock.wire.schema import Schema
 
 resource = Resource("events")
-
-
-def _list_schema(version: Version) -> Schema:
-    return EVENTS_LIST if version >= Version.V2_3 else EVENTS_LIST_OFFSET
 
 
 @resource.operation(
     "POST /v1/events.list",
     "POST /v1/events/list",
     scopes="analytics:read",
-    body=_list_schema,
+    body=paged(EVENTS_LIST, EVENTS_LIST_OFFSET),
     answers=shapes.page(shapes.EVENT),
 )
 def list_(request: Request) -> Answer:

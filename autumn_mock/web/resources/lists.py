@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 from autumn_mock.operations import listing
 from autumn_mock.operations.clock import advance
 from autumn_mock.operations.listing import Page
+from autumn_mock.web.lists import cursor_page
 from autumn_mock.web.request import Answer, Request
 from autumn_mock.web.resource import Resource
-from autumn_mock.wire.cursor import decode_cursor, encode_cursor
 from autumn_mock.wire.requests import (
     ADVANCE_TEST_CLOCK,
     BALANCES_LIST,
@@ -31,19 +31,14 @@ from autumn_mock.wire.responses.shapes import page
 from autumn_mock.wire.schema import anything, array, enum, integer, obj, record, string
 
 resource = Resource("lists")
-#: Named like newer ones, but for a slash.
-older = Resource("older_lists")
 
 R = TypeVar("R")
 Find = Callable[[Any, Mapping[str, Any], tuple[int, str] | None], Page[R]]
 
 
 def _page(request: Request, find: Find[R], body_of: Callable[[R], dict[str, Any]]) -> Answer:
-    cursor = request.params["start_cursor"]
-    found = find(request.call, request.params, decode_cursor(cursor) if cursor else None)
-    following = encode_cursor(*found.next) if found.next is not None else None
-    rows = [body_of(row) for row in found.rows]
-    return Answer({"list": rows, "has_more": following is not None, "next_cursor": following})
+    call, params = request.call, request.params
+    return cursor_page(params, lambda before: find(call, params, before), body_of, tells_more=True)
 
 
 @resource.operation("POST /v1/balances.list", scopes="balances:read", body=BALANCES_LIST, answers=BALANCE_LINES)
@@ -51,7 +46,7 @@ def list_balances(request: Request) -> Answer:
     return _page(request, listing.list_balances, balance_line_body)
 
 
-@older.operation(
+@resource.operation(
     "GET /v1/balances/list",
     scopes="balances:read",
     query=BALANCES_LIST_QUERY,
