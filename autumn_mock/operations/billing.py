@@ -148,10 +148,14 @@ def _leftover(call: Call, old: Balance) -> Balance:
     )
 
 
+#: What attaching a plan would be; ``none``: it is attached already.
+AttachAction = Literal["activate", "upgrade", "downgrade", "purchase", "none"]
+
+
 class Eligibility(Struct, frozen=True):
     """What attaching a plan would do for a customer, and how the customer stands to it."""
 
-    attach_action: Literal["activate", "upgrade", "downgrade", "purchase", "none"]
+    attach_action: AttachAction
     attached: CustomerPlan | None
     #: None for a plan without a trial.
     trial_available: bool | None
@@ -160,7 +164,7 @@ class Eligibility(Struct, frozen=True):
 def eligibility(call: Call, customer: Customer, scope: str | None, plan: Plan) -> Eligibility:
     """How a customer (or an entity, by its id) stands to a plan."""
     attached = next((each for each in attached_plans(call, customer, scope) if each.plan_id == plan.id), None)
-    action: Literal["activate", "upgrade", "downgrade", "purchase", "none"] = "activate"
+    action: AttachAction = "activate"
     if plan.is_one_off:
         action = "purchase"
     elif not plan.add_on:
