@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -83,7 +84,7 @@ def test_errors_of_a_batch_are_the_recorded_ones() -> None:
             params = parse(requests.BATCH_TRACK_TOKENS, step["body"])
         except ValidationFailed:
             continue
-        result = answered(lambda params=params: token_items(call, params))  # type: ignore[misc]
+        result = answered(partial(token_items, call, params))
         if step["status"] == 200:
             assert [item.feature_id for item in result] == ["ai_credits"] * len(params)
         else:

@@ -58,7 +58,7 @@ def test_kill_loses_nothing_that_was_acknowledged_and_repeats_nothing(tmp_path: 
 
 
 def test_a_full_disk_refuses_a_record_and_keeps_the_others(tmp_path: Path) -> None:
-    pytest.importorskip("resource")
+    pytest.importorskip("resource", reason="the limit on a file's size is Unix's")
     script = tmp_path / "script.py"
     script.write_text(FULL_DISK)
     path = tmp_path / "db.json"

@@ -11,7 +11,7 @@ import pytest
 from autumn_mock.wire import requests
 from autumn_mock.wire.schema import Array, CommaSeparated, Issues, Object, Schema
 
-pytest.importorskip("autumn_sdk")
+pytest.importorskip("autumn_sdk", reason="the SDK comes with the test extra")
 
 #: features.create and features.update are missing: their models cannot be imported from 1.2.0.
 OPERATIONS: dict[str, Schema] = {

@@ -22,7 +22,7 @@ class Anything(Schema):
 
     __slots__ = ()
 
-    def check(self, value: Any, path: Path, issues: Issues) -> Any:  # noqa: ARG002
+    def check(self, value: Any, path: Path, issues: Issues) -> Any:  # noqa: ARG002  # the signature of every schema
         return value
 
     def json_schema(self) -> JsonSchema:
