@@ -1,0 +1,319 @@
+"""``autumn-mock fault``: make something fail, see what it did, and stop it.
+
+The friendly commands only write a rule; their options are the grammar's own, with its texts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from autumn_mock.cli.options import asks_server, json_option
+from autumn_mock.faults.grammar import Rule, RuleError, parse_rules
+from autumn_mock.faults.vocabulary import KINDS, MODIFIERS, PHASE, Kind, Option, options_of
+
+if TYPE_CHECKING:
+    from autumn_mock.cli.client import Client
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: What says when a rule strikes, and whom.
+_MODIFIERS = ("times", "after", "every", "ttl", "customer", "feature", "org", "route")
+
+
+class _Faults(click.Group):
+    """Commands in the order in which they were added. A rule where a command is expected is armed."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and _begins_rule(args[0]):
+            args = ["arm", *args]
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Faults, short_help="Make something fail, and see that it did.")
+def fault() -> None:
+    """Make something fail, see what that did, and stop it.
+
+    \b
+    autumn-mock fault partial --rate 0.2            a fifth of all items cannot be queued
+    autumn-mock fault outage --for 30s              503 for half a minute
+    autumn-mock fault reply:hang after=enqueue      any rule: see autumn-mock fault kinds
+    """
+
+
+# -- rules
+
+
+def _begins_rule(word: str) -> bool:
+    first = word.split(maxsplit=1)[0] if word.strip() else ""
+    return first in KINDS or (":" in first and "=" not in first)
+
+
+def _rules(words: Iterable[str]) -> list[Rule]:
+    """The rules that the words of a command line make: ``enqueue:fail items=3,7 queue:down times=2`` are two.
+
+    A rule may be one word or several, and rules may have semicolons between them. Quotes that the shell has taken
+    away are put back. Raises :class:`click.UsageError` with a mark under what does not fit.
+    """
+    texts: list[str] = []
+    for word in words:
+        if _begins_rule(word) or not texts:
+            texts.append(word)
+        else:
+            name, equals, value = word.partition("=")
+            texts[-1] += f" {name}={_quoted(value)}" if equals and "=" not in value else f" {word}"
+    try:
+        return [rule for text in texts for rule in parse_rules(text)]
+    except RuleError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _written(kind: str, options: Mapping[str, Any], *words: str) -> str:
+    """A rule of a kind; ``words`` come before the options, those that are None are left out."""
+    given = [f"{name}={_quoted(value)}" for name, value in options.items() if value is not None]
+    return " ".join([kind, *words, *given])
+
+
+def _quoted(value: str) -> str:
+    return f'"{value}"' if re.search(r"[\s;]", value) and '"' not in value else value
+
+
+def _rule_options(kind: str, *names: str) -> Callable[[F], F]:
+    """Give a command options that a kind of rule has, under their own names."""
+    known = options_of(KINDS[kind])
+
+    def decorate(command: F) -> F:
+        for option in reversed([known[name] for name in names]):
+            spelling = ("--for", "--ttl") if option.name == "ttl" else (f"--{option.name}",)
+            text = f"{option.text[0].upper()}{option.text[1:]}."
+            command = click.option(*spelling, option.name, metavar=option.placeholder, help=text)(command)
+        return command
+
+    return decorate
+
+
+def _arm(client: Client, rules: Iterable[Rule], as_json: bool) -> None:
+    """Arm rules, and say under which numbers and with which seeds."""
+    from autumn_mock.cli.output import print_json
+
+    reports: list[dict[str, Any]] = []
+    for rule in rules:
+        answer = client.post("/faults", {"rule": rule.text})
+        reports += answer.get("list", [answer])
+    if as_json:
+        print_json({"list": reports})
+        return
+    armed: dict[tuple[str, int], list[str]] = {}
+    for report in reports:
+        armed.setdefault((report["rule"], report["id"]), []).append(f"{report['org']}:{report['env']}")
+    for (text, number), places in armed.items():
+        click.echo(f"armed {number}: {text}")
+        click.echo(f"  {_where(places)}")
+
+
+# -- any rule
+
+
+@fault.command(short_help="Arm a rule, however it is written.")
+@click.argument("words", nargs=-1, required=True, metavar="RULE...")
+@json_option
+@asks_server
+def arm(client: Client, words: tuple[str, ...], as_json: bool) -> None:
+    """Arm one rule or several. "arm" may be left out.
+
+    \b
+    autumn-mock fault arm enqueue:fail items=3,7
+    autumn-mock fault queue:down times=2 worker:delay 2s
+    """
+    _arm(client, _rules(words), as_json)
+
+
+# -- friendly
+
+
+@fault.command(short_help="Some items of each batch cannot be queued.")
+@_rule_options("enqueue:fail", "rate", "seed", "items", "first", "last", "event", *_MODIFIERS)
+@json_option
+@asks_server
+def partial(client: Client, as_json: bool, **options: str | None) -> None:
+    """Some items of each batch cannot be queued. The reply stays 202: autumn-mock failures tells which they were.
+
+    \b
+    autumn-mock fault partial --rate 0.2 --seed 42
+    autumn-mock fault partial --items 3,7 --times 1
+    """
+    picking = ("rate", "items", "first", "last", "every", "event", "customer", "feature")
+    if all(options[name] is None for name in picking):
+        raise click.UsageError(f"say which items: {', '.join(f'--{name}' for name in picking[:-1])} or --{picking[-1]}")
+    _arm(client, _rules([_written("enqueue:fail", options)]), as_json)
+
+
+@fault.command(short_help="Nothing can be queued: 503.")
+@_rule_options("queue:down", "rate", "seed", "event", *_MODIFIERS)
+@json_option
+@asks_server
+def outage(client: Client, as_json: bool, **options: str | None) -> None:
+    """Nothing can be queued: batches are answered 503, with Retry-After. For a time, so many times, or until it is
+    cleared.
+
+    \b
+    autumn-mock fault outage --for 30s
+    autumn-mock fault outage --times 2
+    """
+    _arm(client, _rules([_written("queue:down", options)]), as_json)
+
+
+@fault.command(short_help="Items are deducted late, or slowly.")
+@click.option("--delay", metavar="TIME", help="That much later than usual. 2s if nothing else is said.")
+@_rule_options("worker:slow", "rate", "event", *_MODIFIERS)
+@json_option
+@asks_server
+def slow(client: Client, delay: str | None, as_json: bool, rate: str | None, **options: str | None) -> None:
+    """Accepted items are deducted late (--delay) or slowly (--rate), while batches are answered as usual.
+
+    \b
+    autumn-mock fault slow
+    autumn-mock fault slow --rate 100/s --customer cus_123
+    """
+    if rate is not None and delay is not None:
+        raise click.UsageError("give --rate or --delay, or one command for each")
+    if rate is not None:
+        text = _written("worker:slow", {"rate": rate, **options})
+    else:
+        text = _written("worker:delay", options, delay or "2s")
+    _arm(client, _rules([text]), as_json)
+
+
+@fault.command(short_help="Requests get no reply.")
+@click.option("--before", is_flag=True, help="Before anything is queued. Without it: after, so that the items count.")
+@_rule_options("reply:hang", "rate", "seed", *_MODIFIERS)
+@json_option
+@asks_server
+def hang(client: Client, before: bool, as_json: bool, **options: str | None) -> None:
+    """Requests get no reply, and the connection stays open until the client gives up.
+
+    \b
+    autumn-mock fault hang --times 1 --route balances.batch_track
+    """
+    phase = f"{'before' if before else 'after'}={PHASE}"
+    _arm(client, _rules([_written("reply:hang", options, phase)]), as_json)
+
+
+# -- looking, stopping
+
+
+@fault.command("list", short_help="The armed rules, and what they did.")
+@json_option
+@asks_server
+def list_(client: Client, as_json: bool) -> None:
+    """The armed rules: how often each fired, how many items it refused, how often it still will."""
+    from autumn_mock.cli.output import Column, Sheet, print_json
+
+    answer = client.get("/faults")
+    if as_json:
+        print_json(answer)
+        return
+    if not answer["list"]:
+        click.echo("no rule is armed")
+        return
+    Sheet(
+        [
+            Column("id", lambda row: row["id"], right=True),
+            Column("rule", lambda row: row["rule"], flexible=True),
+            Column("fired", lambda row: row["fired"], right=True, tone=lambda row: "bold" if row["fired"] else ""),
+            Column("refused", lambda row: row["refused"], right=True),
+            Column("left", lambda row: row["left"], right=True),
+            Column("until", lambda row: row["until"]),
+        ],
+        lambda row: [row["where"]],
+    ).show(_merged(answer["list"]))
+
+
+def _merged(reports: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Reports as they are shown: a rule that did the same in several organisations is one row."""
+    from autumn_mock.cli.output import moment
+
+    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for each in sorted(reports, key=lambda report: report["id"]):
+        shown = {
+            "id": each["id"],
+            "rule": each["rule"],
+            "fired": each["fired"],
+            "refused": each["refused"] or "",
+            "left": "none" if each["completed"] else "any" if each["remaining"] is None else each["remaining"],
+            "until": moment(each["expires_at"]),
+        }
+        rows.setdefault(tuple(shown.values()), {**shown, "places": []})["places"].append(f"{each['org']}:{each['env']}")
+    return [{**row, "where": _where(row["places"])} for row in rows.values()]
+
+
+def _where(places: list[str]) -> str:
+    return "in " + (", ".join(places) if len(places) < 4 else f"{', '.join(places[:2])} and {len(places) - 2} others")
+
+
+@fault.command(short_help="Disarm one rule, or all.")
+@click.argument("number", type=int, required=False, metavar="[ID]")
+@asks_server
+def clear(client: Client, number: int | None) -> None:
+    """Disarm the rule with this ID, or all rules.
+
+    Each organisation counts its own rules: without --key, an ID is cleared in every one of them.
+    """
+    from autumn_mock.cli.output import count_of
+
+    answer = client.delete("/faults" if number is None else f"/faults/{number}")
+    click.echo(f"cleared {count_of(answer['cleared'], 'rule')}")
+
+
+# -- the words
+
+
+@fault.command(short_help="Every kind of rule, with its options.")
+@click.argument("kind", type=click.Choice(list(KINDS)), required=False, metavar="[KIND]")
+def kinds(kind: str | None) -> None:
+    """Every kind of rule, or one of them, with its options. No server is needed."""
+    from autumn_mock.cli.output import Column, Sheet
+
+    rows: list[dict[str, Any]] = []
+    for each in [KINDS[kind]] if kind is not None else KINDS.values():
+        rows += _explained(each)
+    rows.append({"words": "any rule", "text": "", "tone": "bold"})
+    rows += [_option(each, _not_for(each.name)) for each in MODIFIERS.values()]
+    Sheet(
+        [
+            Column("rule", lambda row: row["words"], tone=lambda row: row["tone"]),
+            Column("meaning", lambda row: row["text"], flexible=True),
+        ]
+    ).show(rows)
+
+
+def _explained(kind: Kind) -> list[dict[str, Any]]:
+    """A kind, its own options, and an example, as lines of a table."""
+    argument = kind.argument_placeholder
+    if argument and kind.argument_default is not None:
+        argument = f"[{argument}]"
+    rows = [{"words": f"{kind.name} {argument}".rstrip(), "text": kind.text, "tone": "bold"}]
+    if kind.has_phase:
+        rows.append({"words": f"  before={PHASE}", "text": "before anything is queued (usual)", "tone": ""})
+        rows.append({"words": f"  after={PHASE}", "text": "after the service has done its work", "tone": ""})
+    rows += [_option(each) for each in kind.options]
+    rows.append({"words": "", "text": f"as in: {kind.example}", "tone": ""})
+    return rows
+
+
+def _option(option: Option, more: str = "") -> dict[str, Any]:
+    return {"words": f"  {option.name}={option.placeholder}", "text": f"{option.text}{more}", "tone": ""}
+
+
+def _not_for(modifier: str) -> str:
+    """Which kinds do not know a modifier in this meaning."""
+    without = [kind.name for kind in KINDS.values() if options_of(kind).get(modifier) is not MODIFIERS[modifier]]
+    return f" (not {' and '.join(without)})" if without else ""
