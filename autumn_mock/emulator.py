@@ -94,14 +94,14 @@ class Emulator:
             self._faults: dict[tuple[str, str], FaultBoard] = {}
             self._faults_lock = threading.Lock()
             self._opening = threading.Lock()
-            #: The rules of the settings, with the seeds that were drawn for them.
-            self.faults = tuple(parse_rule(text).seeded(self.settings.seed) for text in self.settings.fault)
             self.journal = RequestJournal()
             self.webhooks = Outbox(
                 [Endpoint(url, self.settings.webhook_secret or DEFAULT_SECRET) for url in self.settings.webhook_url],
                 {organisation.id: organisation.webhooks for organisation in self._world.organisations},
             )
             self.queue = Queue(self.settings.workers)
+            #: The faults of the whole server, those of the settings first.
+            self.faults = self._first_faults()
             self.deliveries = DeliveryJournal()
             self._workers = Workers(self.queue, self.settings.workers, self.faults_of, self.deliveries)
             self.state.on_clock_move(self.queue.wake)
@@ -252,22 +252,28 @@ class Emulator:
     # -- failing
 
     def faults_of(self, environment: Environment) -> FaultBoard:
-        """The armed faults of an environment. Those of the settings and of the world are armed at its first use."""
+        """The faults of an environment. Those of the world are armed at its first use."""
         board = self._faults.get(environment.name)
         if board is None:
             with self._faults_lock:
                 board = self._faults.get(environment.name)
                 if board is None:
-                    board = FaultBoard(environment.clock, self.queue.wake)
-                    for rule in (*self.faults, *self._world.faults_of(*environment.name)):
+                    board = FaultBoard(environment.clock, self.queue.wake, self.faults)
+                    for rule in self._world.faults_of(*environment.name):
                         board.arm(rule.seeded(self.settings.seed))
                     self._faults[environment.name] = board
+        return board
+
+    def _first_faults(self) -> FaultBoard:
+        board = FaultBoard(self.clock, self.queue.wake)
+        for text in self.settings.fault:
+            board.arm(parse_rule(text).seeded(self.settings.seed))
         return board
 
     def first_rules(self) -> list[Rule]:
         """The rules that the settings and the world name."""
         worlds = (rules for each in self._origin.organisations for rules in each.faults.values())
-        return [*self.faults, *(rule for rules in worlds for rule in rules)]
+        return [*map(parse_rule, self.settings.fault), *(rule for rules in worlds for rule in rules)]
 
     def findings(self, environment: Environment) -> list[Finding]:
         """What the clients of an environment did against the contract, as far back as the journal goes."""
@@ -381,7 +387,7 @@ class Emulator:
                 for organisation in self.state.organisations:
                     self.state.clock_of(organisation.id).reset()
                 cleared |= self.state.clear()
-                cleared["faults"] = sum(board.clear() for board in self._faults.values())
+                cleared["faults"] = self.faults.clear() + sum(board.clear() for board in self._faults.values())
                 self._faults.clear()
                 cleared["requests"] = self.journal.clear()
                 cleared["deliveries"] = self.deliveries.clear()
@@ -389,6 +395,7 @@ class Emulator:
                 self.clock.reset()
                 if self.settings.now is not None:
                     self.clock.set(self.settings.now)
+                self.faults = self._first_faults()
                 self._world = self._origin
                 seed(self.state, self._world)
                 self._open_further_organisations()

@@ -1,4 +1,4 @@
-"""Asking a running server: its control API, and the few calls of Autumn's own that show a customer."""
+"""Asking a running server, through its control API."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import Any
 import click
 import httpx
 
-#: The version whose answers the commands read.
-API_VERSION = "2.3.0"
 #: Seconds that an answer may take.
 PATIENCE = 10.0
 
@@ -73,17 +71,11 @@ class Client:
         """Have the control API undo something."""
         return self._ask("DELETE", f"/_mock{path}", self.key)
 
-    def call(self, name: str, body: Any) -> Any:
-        """Make a call of Autumn's API, like ``customers.get``. Faults may strike it as they strike anybody's."""
-        return self._ask("POST", f"/v1/{name}", self.key, json=body)
-
     def _ask(self, method: str, path: str, key: str | None, **sent: Any) -> Any:
         return self._read(self._send(method, path, key, **sent), method, path)
 
     def _send(self, method: str, path: str, key: str | None, **sent: Any) -> httpx.Response:
-        headers = {"x-api-version": API_VERSION}
-        if key is not None:
-            headers["Authorization"] = f"Bearer {key}"
+        headers = {"Authorization": f"Bearer {key}"} if key is not None else {}
         try:
             return self._http.request(method, f"{self.url}{path}", headers=headers, **sent)
         except httpx.ConnectError:
@@ -109,8 +101,6 @@ class Client:
                 # Variables hold keys, too, and are easily forgotten.
                 body["message"] = f"{body['message']}; --key '' asks about the whole server"
             raise ServerError(reply.status_code, body)
-        if reply.status_code == 429:
-            raise ServerError(429, {"message": reply.text})
         raise AnswerError(
             f"{self.url} answered {method} {path} with {reply.status_code} and not as an autumn-mock does; "
             f"{_perhaps(path)}"

@@ -104,19 +104,12 @@ def _arm(client: Client, rules: Iterable[Rule], as_json: bool) -> None:
     """Arm rules, and say under which numbers and with which seeds."""
     from autumn_mock.cli.output import print_json
 
-    reports: list[dict[str, Any]] = []
-    for rule in rules:
-        answer = client.post("/faults", {"rule": rule.text})
-        reports += answer.get("list", [answer])
+    reports = [client.post("/faults", {"rule": rule.text}) for rule in rules]
     if as_json:
         print_json({"list": reports})
         return
-    armed: dict[tuple[str, int], list[str]] = {}
     for report in reports:
-        armed.setdefault((report["rule"], report["id"]), []).append(f"{report['org']}:{report['env']}")
-    for (text, number), places in armed.items():
-        click.echo(f"armed {number}: {text}")
-        click.echo(f"  {_where(places)}")
+        click.echo(f"armed {report['id']}: {report['rule']}\n  {_where(report)}")
 
 
 # -- any rule
@@ -234,29 +227,27 @@ def list_(client: Client, as_json: bool) -> None:
             Column("until", lambda row: row["until"]),
         ],
         lambda row: [row["where"]],
-    ).show(_merged(answer["list"]))
+    ).show([_row(each) for each in sorted(answer["list"], key=lambda report: int(report["id"]))])
 
 
-def _merged(reports: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Reports as they are shown: a rule that did the same in several organisations is one row."""
+def _row(report: Mapping[str, Any]) -> dict[str, Any]:
+    """A report as it is shown."""
     from autumn_mock.cli.output import moment
 
-    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for each in sorted(reports, key=lambda report: report["id"]):
-        shown = {
-            "id": each["id"],
-            "rule": each["rule"],
-            "fired": each["fired"],
-            "refused": each["refused"] or "",
-            "left": "none" if each["completed"] else "any" if each["remaining"] is None else each["remaining"],
-            "until": moment(each["expires_at"]),
-        }
-        rows.setdefault(tuple(shown.values()), {**shown, "places": []})["places"].append(f"{each['org']}:{each['env']}")
-    return [{**row, "where": _where(row["places"])} for row in rows.values()]
+    remaining = report["remaining"]
+    return {
+        "id": report["id"],
+        "rule": report["rule"],
+        "fired": report["fired"],
+        "refused": report["refused"] or "",
+        "left": "none" if report["completed"] else "any" if remaining is None else remaining,
+        "until": moment(report["expires_at"]),
+        "where": _where(report),
+    }
 
 
-def _where(places: list[str]) -> str:
-    return "in " + (", ".join(places) if len(places) < 4 else f"{', '.join(places[:2])} and {len(places) - 2} others")
+def _where(report: Mapping[str, Any]) -> str:
+    return "on the whole server" if report["org"] is None else f"in {report['org']}:{report['env']}"
 
 
 @fault.command(short_help="Disarm one rule, or all.")

@@ -6,10 +6,11 @@ import json
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import click
 
-from autumn_mock.cli.options import Looking, asks_organisation, asks_server, json_option, look_options
+from autumn_mock.cli.options import Looking, asks_server, json_option, look_options
 
 if TYPE_CHECKING:
     from autumn_mock.cli.client import Client
@@ -259,13 +260,13 @@ def _show_findings(rows: list[Row]) -> None:
 @click.command(short_help="What a customer has left.")
 @click.argument("customer")
 @look_options
-@asks_organisation
+@asks_server
 def balances(client: Client, customer: str, looking: Looking) -> None:
     """What CUSTOMER was granted, has used, and has left of every feature. With --follow: whatever changes."""
     from autumn_mock.cli.output import Column, Sheet, figure, moment, tell
 
     def fetch() -> list[Row]:
-        answer = client.call("customers.get", {"customer_id": customer})
+        answer = client.get(f"/balances/{quote(customer, safe='')}")
         return [{"customer_id": customer, **balance} for balance in answer["balances"].values()]
 
     sheet = Sheet(
@@ -299,7 +300,7 @@ def _left_tone(row: Row) -> str:
     help="At most so many, the newest ones.",
 )
 @look_options
-@asks_organisation
+@asks_server
 def events(client: Client, customer: str | None, limit: int, looking: Looking) -> None:
     """What was recorded, and what each event took from which feature. The newest is the last."""
     from autumn_mock.cli.output import Column, Sheet, figure, moment, tell
@@ -315,7 +316,7 @@ def events(client: Client, customer: str | None, limit: int, looking: Looking) -
         ]
     )
     tell(
-        lambda: client.call("events.list", asked)["list"][::-1],
+        lambda: client.get("/events", **asked)["list"],
         sheet.show,
         looking,
         nothing="there is no event",

@@ -19,8 +19,6 @@ else:
 F = TypeVar("F", bound=Callable[..., Any])
 
 DEFAULT_URL = "http://127.0.0.1:2886"
-#: The key of the shipped default world.
-DEFAULT_KEY = "am_sk_test_autumn_mock"
 #: Variables that may hold the key, the first one that is set wins. The first is that of Autumn's own SDKs.
 KEY_VARIABLES = ("AUTUMN_SECRET_KEY", "AUTUMN_MOCK_KEY")
 
@@ -76,17 +74,8 @@ def setting_options(command: F) -> F:
 def asks_server(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command ``--url`` and ``--key``, and as its first argument the
     :class:`~autumn_mock.cli.client.Client` that they make. It connects when it is first asked."""
-    return _with_client(
-        command, None, "Concern the organisation of this secret key alone; without it, or with '': the whole server."
-    )
+    key_text = "Concern the organisation of this secret key alone; without it, or with '': the whole server."
 
-
-def asks_organisation(command: Callable[..., None]) -> Callable[..., None]:
-    """The same for a command that shows one organisation: without a key that of the shipped world."""
-    return _with_client(command, DEFAULT_KEY, f"The organisation's secret key; without it, or with '': {DEFAULT_KEY}.")
-
-
-def _with_client(command: Callable[..., None], default_key: str | None, key_text: str) -> Callable[..., None]:
     @click.option(
         "--url",
         type=_Read("url", read_url),
@@ -104,7 +93,7 @@ def _with_client(command: Callable[..., None], default_key: str | None, key_text
     def run(*arguments: Any, url: str, key: str | None, **options: Any) -> None:
         from autumn_mock.cli.client import Client
 
-        with Client(url, key or default_key) as client:
+        with Client(url, key or None) as client:
             command(client, *arguments, **options)
 
     return run

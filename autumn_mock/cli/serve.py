@@ -78,8 +78,8 @@ def _run(emulator: Any, server: Any) -> None:
         signal.signal(each, stop)
     if emulator.recovered:
         click.echo(f"autumn-mock: {emulator.recovered}", err=True)
-    for rule in emulator.faults:  # with the seeds that were drawn: what happens now can be had again
-        click.echo(f"autumn-mock: armed {rule.text}", err=True)
+    for armed in emulator.faults.armed():  # with the seeds that were drawn: what happens now can be had again
+        click.echo(f"autumn-mock: armed {armed.rule.text}", err=True)
     emulator.start()
     try:
         click.echo(f"autumn-mock ready {server.url}")

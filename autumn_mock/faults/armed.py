@@ -201,12 +201,14 @@ class ArmedRule:
         """Whether it strikes a message that a worker has taken."""
         return self._names(item) and self.strikes()
 
-    def holds_until(self, accepted_at: int) -> float | None:
-        """Until when (ms of the clock) a message that it struck has to wait; None: until the rule is over."""
+    def holds_until(self, accepted_at: int, now: int) -> float | None:
+        """Until when a message that it struck has to wait; None: until the rule is over. All in ms of the clock of the
+        message's organisation, where it is ``now``."""
         if self.kind.name == "worker:delay":
             return float(accepted_at + self.rule.argument)
+        ahead = now - self._clock.now()  # a rule of the server has the server's clock
         if self.kind.name == "worker:slow":
-            slot = max(float(self._clock.now()), self._next_slot)
+            slot = max(float(now - ahead), self._next_slot)
             self._next_slot = slot + 1000 / float(self.options["rate"])
-            return slot
-        return self.expires_at
+            return slot + ahead
+        return None if self.expires_at is None else float(self.expires_at + ahead)

@@ -1,10 +1,11 @@
-"""The rules that are armed in one environment."""
+"""The rules that are armed, in one environment or on the whole server."""
 
 from __future__ import annotations
 
+import itertools
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from autumn_mock.clock import Clock
 from autumn_mock.domain.track import TrackItem
@@ -14,28 +15,34 @@ from autumn_mock.faults.vocabulary import Site
 
 
 class FaultBoard:
-    """The armed rules. May be used from any thread."""
+    """The armed rules. May be used from any thread.
 
-    def __init__(self, clock: Clock, on_change: Callable[[], None] = lambda: None) -> None:
+    ``server`` is the board of the whole server: its rules strike here, too. All boards of a server share one lock,
+    because a rule of the server counts what it does in every environment together.
+    """
+
+    def __init__(
+        self, clock: Clock, on_change: Callable[[], None] = lambda: None, server: FaultBoard | None = None
+    ) -> None:
         self._clock = clock
         #: Called when rules come or go, so that what a rule holds up can go on.
         self._on_change = on_change
-        self._lock = threading.Lock()
+        self._server = server
+        self._lock: threading.Lock = server._lock if server is not None else threading.Lock()
+        self._numbers: Iterator[int] = server._numbers if server is not None else itertools.count(1)
         # Replaced, never changed: readers take it without the lock to see if there is anything to do.
-        self._rules: tuple[ArmedRule, ...] = ()
-        self._count = 0
+        self._own: tuple[ArmedRule, ...] = ()
         #: Rules of single requests, as long as somebody has to do with them.
         self._once: weakref.WeakSet[ArmedRule] = weakref.WeakSet()
 
     def __repr__(self) -> str:
-        return f"<FaultBoard {list(self._rules)}>"
+        return f"<FaultBoard {list(self._own)}>"
 
     def arm(self, rule: Rule) -> ArmedRule:
         """Let a rule strike from now on."""
         with self._lock:
-            self._count += 1
-            armed = ArmedRule(self._count, rule.seeded(), self._clock)
-            self._rules += (armed,)
+            armed = ArmedRule(next(self._numbers), rule.seeded(), self._clock)
+            self._own += (armed,)
         self._on_change()
         return armed
 
@@ -48,16 +55,21 @@ class FaultBoard:
         return armed
 
     def armed(self) -> Sequence[ArmedRule]:
-        """Every armed rule; its report tells what it did."""
-        return self._rules
+        """Every rule that was armed here; its report tells what it did."""
+        return self._own
+
+    @property
+    def _rules(self) -> tuple[ArmedRule, ...]:
+        """All that may strike here, those of the server first."""
+        return self._own if self._server is None else self._server._own + self._own
 
     def clear(self, number: int | None = None) -> int:
-        """Disarm one rule by its number, or all; says how many that were."""
+        """Disarm one rule by its number, or all that were armed here; says how many that were."""
         with self._lock:
-            gone = [armed for armed in self._rules if number in (None, armed.number)]
+            gone = [armed for armed in self._own if number in (None, armed.number)]
             for armed in (*gone, *(self._once if number is None else ())):
                 armed.is_disarmed = True
-            self._rules = tuple(armed for armed in self._rules if not armed.is_disarmed)
+            self._own = tuple(armed for armed in self._own if not armed.is_disarmed)
         self._on_change()
         return len(gone)
 
@@ -115,6 +127,6 @@ class FaultBoard:
             ]
 
     def hold(self, armed: ArmedRule, accepted_at: int) -> float | None:
-        """Until when (ms of the clock) a rule holds a message; None: until it is over."""
+        """Until when (ms of this board's clock) a rule holds a message; None: until it is over."""
         with self._lock:
-            return armed.holds_until(accepted_at)
+            return armed.holds_until(accepted_at, self._clock.now())

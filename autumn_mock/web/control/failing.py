@@ -8,11 +8,12 @@ from flask import Blueprint, Response
 
 from autumn_mock.emulator import Emulator
 from autumn_mock.faults.armed import ArmedRule
+from autumn_mock.faults.board import FaultBoard
 from autumn_mock.faults.grammar import RuleError, parse_rule, require_route
 from autumn_mock.faults.vocabulary import KINDS, MODIFIERS, Option
 from autumn_mock.operations.errors import ApiError, invalid_request
 from autumn_mock.store.environment import Environment
-from autumn_mock.web.control.asking import environments_of, fields
+from autumn_mock.web.control.asking import environment_of, environments_of, fields
 from autumn_mock.web.replies import json_reply
 from autumn_mock.web.resource import every_call
 
@@ -22,8 +23,11 @@ def serve_faults(blueprint: Blueprint, emulator: Emulator) -> None:
 
     @blueprint.get("/faults")
     def faults() -> Response:
-        boards = [(each, emulator.faults_of(each)) for each in environments_of(emulator)]
-        return json_reply({"list": [_report(each, armed) for each, board in boards for armed in board.armed()]})
+        """With a key, those of its environment and of the server, which strike there, too."""
+        shown = [_report(None, armed) for armed in emulator.faults.armed()]
+        for each in environments_of(emulator):
+            shown += [_report(each, armed) for armed in emulator.faults_of(each).armed()]
+        return json_reply({"list": shown})
 
     @blueprint.get("/faults/kinds")
     def kinds() -> Response:
@@ -54,24 +58,32 @@ def serve_faults(blueprint: Blueprint, emulator: Emulator) -> None:
             require_route(rule, every_call())
         except RuleError as error:
             raise invalid_request(str(error)) from None
-        reports = [_report(each, emulator.faults_of(each).arm(rule)) for each in environments_of(emulator)]
-        return json_reply(reports[0] if len(reports) == 1 else {"list": reports})
+        environment = environment_of(emulator)
+        board = emulator.faults if environment is None else emulator.faults_of(environment)
+        return json_reply(_report(environment, board.arm(rule)))
 
     @blueprint.delete("/faults")
     def clear() -> Response:
-        cleared = sum(emulator.faults_of(each).clear() for each in environments_of(emulator))
-        return json_reply({"cleared": cleared})
+        return json_reply({"cleared": sum(board.clear() for board in _boards())})
+
+    def _boards() -> list[FaultBoard]:
+        """With a key, the rules of its environment alone: those of the server are not its to clear."""
+        environment = environment_of(emulator)
+        if environment is not None:
+            return [emulator.faults_of(environment)]
+        return [emulator.faults, *(emulator.faults_of(each) for each in environments_of(emulator))]
 
     @blueprint.delete("/faults/<int:number>")
     def clear_one(number: int) -> Response:
-        cleared = sum(emulator.faults_of(each).clear(number) for each in environments_of(emulator))
+        cleared = sum(board.clear(number) for board in _boards())
         if not cleared:
             raise ApiError(404, f"There is no armed rule {number}", "not_found")
         return json_reply({"cleared": cleared})
 
 
-def _report(environment: Environment, armed: ArmedRule) -> dict[str, Any]:
-    org, env = environment.name
+def _report(environment: Environment | None, armed: ArmedRule) -> dict[str, Any]:
+    """A rule and what it did; one of the whole server has no organisation."""
+    org, env = environment.name if environment is not None else (None, None)
     return {**armed.report(), "org": org, "env": env}
 
 

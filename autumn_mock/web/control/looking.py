@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 import msgspec
 from flask import Blueprint, Response, request
 
+from autumn_mock.domain.version import Version
 from autumn_mock.emulator import Emulator
 from autumn_mock.journal.audit import audit
 from autumn_mock.journal.fates import item_fates
 from autumn_mock.journal.findings import KINDS
 from autumn_mock.journal.requests import RequestEntry
-from autumn_mock.operations.errors import ApiError
+from autumn_mock.operations import customers
+from autumn_mock.operations.call import Call
+from autumn_mock.operations.errors import ApiError, customer_not_found
 from autumn_mock.store.changes import ENCODER
 from autumn_mock.web.control.asking import environment_of, environments_of, name_of, whole_number
 from autumn_mock.web.openapi import document
 from autumn_mock.web.replies import json_reply
+from autumn_mock.wire.responses.customer import customer_body
+from autumn_mock.wire.responses.usage import event_body
 
 
 def serve_views(blueprint: Blueprint, emulator: Emulator) -> None:
@@ -41,6 +48,32 @@ def serve_views(blueprint: Blueprint, emulator: Emulator) -> None:
         for each in environments:
             org, env = each.name
             rows += [{"org": org, "env": env, **_plain(record)} for record in each.tables[table].snapshot()]
+        return json_reply({"list": rows})
+
+    # Balances and events stand here, too, so that looking at them neither meets faults and limits nor leaves a trace.
+
+    @blueprint.get("/balances/<path:customer_id>")
+    def balances(customer_id: str) -> Response:
+        for each in environments_of(emulator):
+            call = Call(each, Version.V2_3, each.clock.now())
+            with suppress(ApiError):
+                body = customer_body(customers.get(call, customer_id), call.env)
+                return json_reply({"customer_id": customer_id, "balances": body["balances"]})
+        raise customer_not_found(customer_id)
+
+    @blueprint.get("/events")
+    def events() -> Response:
+        rows = []
+        for each in environments_of(emulator):
+            org, env = each.name
+            owners = {customer.internal_id: customer.id for customer in each.customers}
+            wanted = request.args.get("customer_id")
+            with each.lock:
+                newest = reversed(each.events.snapshot())
+                found = (event for event in newest if wanted in (None, owners.get(event.customer)))
+                page = list(islice(found, whole_number("limit", 100)))
+            for event in reversed(page):
+                rows.append({"org": org, "env": env, **event_body(event, owners.get(event.customer))})
         return json_reply({"list": rows})
 
     @blueprint.get("/requests")
