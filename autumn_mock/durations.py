@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+#: A hundred years, in ms: calendars go on, and so does nothing that anybody waits for.
+_LONGEST = 36_525 * _UNITS["d"]
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
 
 
@@ -20,4 +22,6 @@ def parse_duration(text: str) -> int:
         position = part.end()
     if not rest or position < len(rest):
         raise ValueError(f"{text!r} is no length of time; write 90m, 1d, 1h30m or 250ms")
+    if total > _LONGEST:
+        raise ValueError("that is longer than a hundred years")
     return sign * round(total)

@@ -100,8 +100,10 @@ class Emulator:
                 {organisation.id: organisation.webhooks for organisation in self._world.organisations},
             )
             self.queue = Queue(self.settings.workers)
-            #: The faults of the whole server, those of the settings first.
-            self.faults = self._first_faults()
+            #: The faults of the whole server, armed while it runs.
+            self.faults = FaultBoard(self.clock, self.queue.wake)
+            #: The rules that every environment begins with, with the seeds that were drawn for them.
+            self.first_faults = tuple(parse_rule(text).seeded(self.settings.seed) for text in self.settings.fault)
             self.deliveries = DeliveryJournal()
             self._workers = Workers(self.queue, self.settings.workers, self.faults_of, self.deliveries)
             self.state.on_clock_move(self.queue.wake)
@@ -252,28 +254,22 @@ class Emulator:
     # -- failing
 
     def faults_of(self, environment: Environment) -> FaultBoard:
-        """The faults of an environment. Those of the world are armed at its first use."""
+        """The faults of an environment. Those of the settings and the world are armed at its first use."""
         board = self._faults.get(environment.name)
         if board is None:
             with self._faults_lock:
                 board = self._faults.get(environment.name)
                 if board is None:
                     board = FaultBoard(environment.clock, self.queue.wake, self.faults)
-                    for rule in self._world.faults_of(*environment.name):
+                    for rule in (*self.first_faults, *self._world.faults_of(*environment.name)):
                         board.arm(rule.seeded(self.settings.seed))
                     self._faults[environment.name] = board
-        return board
-
-    def _first_faults(self) -> FaultBoard:
-        board = FaultBoard(self.clock, self.queue.wake)
-        for text in self.settings.fault:
-            board.arm(parse_rule(text).seeded(self.settings.seed))
         return board
 
     def first_rules(self) -> list[Rule]:
         """The rules that the settings and the world name."""
         worlds = (rules for each in self._origin.organisations for rules in each.faults.values())
-        return [*map(parse_rule, self.settings.fault), *(rule for rules in worlds for rule in rules)]
+        return [*self.first_faults, *(rule for rules in worlds for rule in rules)]
 
     def findings(self, environment: Environment) -> list[Finding]:
         """What the clients of an environment did against the contract, as far back as the journal goes."""
@@ -316,7 +312,9 @@ class Emulator:
             name = environment.name
             self._empty_queue(name)
             self.queue.resume(name)
-            self._faults.pop(name, None)
+            board = self._faults.pop(name, None)
+            if board is not None:
+                board.clear()
             self.journal.clear(name)
             self.deliveries.clear(name)
             self.webhooks.clear(*name)
@@ -395,7 +393,7 @@ class Emulator:
                 self.clock.reset()
                 if self.settings.now is not None:
                     self.clock.set(self.settings.now)
-                self.faults = self._first_faults()
+                self.faults = FaultBoard(self.clock, self.queue.wake)
                 self._world = self._origin
                 seed(self.state, self._world)
                 self._open_further_organisations()

@@ -72,14 +72,15 @@ def _run(emulator: Any, server: Any) -> None:
     def stop(_number: int, _frame: FrameType | None) -> None:
         for each in _STOPPING:
             signal.signal(each, signal.SIG_DFL)  # a second one ends the process at once
+        server.release()  # Waitress waits for its threads, and these may be waiting
         raise SystemExit(0)
 
     for each in _STOPPING:
         signal.signal(each, stop)
     if emulator.recovered:
         click.echo(f"autumn-mock: {emulator.recovered}", err=True)
-    for armed in emulator.faults.armed():  # with the seeds that were drawn: what happens now can be had again
-        click.echo(f"autumn-mock: armed {armed.rule.text}", err=True)
+    for rule in emulator.first_faults:  # with the seeds that were drawn: what happens now can be had again
+        click.echo(f"autumn-mock: armed {rule.text}", err=True)
     emulator.start()
     try:
         click.echo(f"autumn-mock ready {server.url}")

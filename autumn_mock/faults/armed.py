@@ -69,6 +69,8 @@ class ArmedRule:
         self.expires_at = self._armed_at + rule.options["ttl"] if "ttl" in rule.options else None
         self._seen = 0
         self._let_through = 0
+        #: Calls that a flapping queue has seen.
+        self._turns = 0
         #: Whether it was cleared.
         self.is_disarmed = False
         #: Calls, messages or replies that it struck.
@@ -129,10 +131,14 @@ class ArmedRule:
 
     def strikes(self) -> bool:
         """Whether it strikes the next thing that it concerns: each call of this counts one."""
-        if self.completed or not self._is_past_start() or not self._is_picked():
+        if not self.is_due():
             return False
         self.fired += 1
         return True
+
+    def is_due(self) -> bool:
+        """The same of a rule that only changes a figure, which strikes when somebody says so."""
+        return not self.completed and self._is_past_start() and self._is_picked()
 
     def _is_past_start(self) -> bool:
         if self._let_through < self.options.get("after", 0):
@@ -160,7 +166,7 @@ class ArmedRule:
         if self.kind.name == "enqueue:fail":
             refused = [index for index in indexes if self._names_index(index, len(items)) and self._is_picked()]
         elif self.kind.name == "queue:flap":
-            refused = indexes if self._is_down() else []
+            refused = indexes if self._is_down() and self._is_picked() else []
         else:
             refused = indexes if self._is_picked() else []
         if refused:
@@ -191,8 +197,8 @@ class ArmedRule:
         if unit == "ms":
             place = self._clock.now() - self._armed_at
         else:
-            place = self._seen
-            self._seen += 1
+            place = self._turns
+            self._turns += 1
         return bool(place % (down + up) < down)
 
     # -- striking messages

@@ -96,7 +96,7 @@ class FaultBoard:
         with self._lock:
             for armed in reversed((*self._rules, *once)):
                 is_it = armed.kind.site == site and armed.kind.is_setting
-                if is_it and not armed.completed and armed.concerns(subject):
+                if is_it and armed.concerns(subject) and armed.is_due():
                     return armed
             return None
 

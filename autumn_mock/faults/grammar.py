@@ -60,7 +60,12 @@ class Rule(Struct, frozen=True):
         return Rule(f"{self.text} seed={seed}", self.kind, self.argument, options, self.phase)
 
     def of_customer(self, customer_id: str) -> Rule:
-        """The rule for one customer alone."""
+        """The rule for one customer alone; :class:`RuleError` when it is for another."""
+        named = self.options.get("customer", customer_id)
+        if named != customer_id:
+            raise RuleError(self.text, self.text.index("customer="), f"this rule is of another customer, {named!r}")
+        if "customer" in self.options:
+            return self
         options = {**self.options, "customer": customer_id}
         return Rule(f"{self.text} customer={_quoted(customer_id)}", self.kind, self.argument, options, self.phase)
 
@@ -103,7 +108,7 @@ class _Reading:
     def read(self, words: list[re.Match[str]]) -> Rule:
         kind = self.kind
         if kind.argument is not None:
-            if words and "=" not in words[0].group():
+            if words and ("=" not in words[0].group() or words[0].group().startswith('"')):
                 self.argument = self._value(kind.argument, words[0].group(), words[0].start(), kind.name)
                 words = words[1:]
             elif kind.argument_default is None:

@@ -57,6 +57,9 @@ class Kind(Struct, frozen=True):
 
 # -- readers
 
+#: The rates that worker:slow can keep, a second.
+_SLOWEST, _FASTEST = 1 / 86_400, 1_000_000
+
 
 def _whole(text: str) -> int:
     value = int(text)
@@ -106,9 +109,10 @@ def _turn(text: str) -> tuple[str, int]:
 
 def _per_second(text: str) -> float:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)/(s|second|m|minute)", text)
-    if not found or not float(found[1]):
-        raise ValueError("write it like 100/s or 30/minute")
-    return float(found[1]) / (1 if found[2].startswith("s") else 60)
+    rate = float(found[1]) / (1 if found[2].startswith("s") else 60) if found else 0
+    if not _SLOWEST <= rate <= _FASTEST:
+        raise ValueError("write it like 100/s or 30/minute; at least one a day, at most a million a second")
+    return rate
 
 
 def _limit(text: str) -> str:
@@ -127,7 +131,7 @@ def _status(text: str) -> int:
 
 def _retry_after(text: str) -> str:
     """As it is sent; ``date+5s`` is worked out when it is sent."""
-    if text.isdigit():
+    if text.isascii() and text.isdigit():
         return text
     if text.startswith("date+"):
         _duration(text.removeprefix("date+"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autumn_mock.faults.armed import ArmedRule, Origin
 from autumn_mock.faults.board import FaultBoard
-from autumn_mock.ingest.lane import Delivery, Held
+from autumn_mock.ingest.lane import Delivery, Held, Hold
 from autumn_mock.ingest.queue import Queue
 from autumn_mock.journal.deliveries import DeliveryFate, DeliveryJournal, Note
 from autumn_mock.store.environment import Environment
@@ -54,16 +54,14 @@ class Fates:
         organisation = self._environment.organisation
         origin = Origin((organisation.id, organisation.slug), _CALLS[message.claims_key], (item,))
         delivery.struck = self._board.strike_message(item, origin, delivery.once)
-        held = [
-            Held(delivery, armed, self._board.hold(armed, message.accepted_at))
+        holds = [
+            Hold(armed, self._board.hold(armed, message.accepted_at))
             for armed in delivery.struck
             if armed.kind.name in _HOLDS
         ]
-        if not held:
-            return None
-        for each in held:
+        for each in holds:
             self._note(delivery, "held", each.armed.kind.name)
-        return max(held, key=lambda each: float("inf") if each.until is None else each.until)
+        return Held(delivery, tuple(holds)) if holds else None
 
     def _reordered(self, deliveries: list[Delivery]) -> list[Delivery]:
         """Those that are struck change places: the last comes first."""

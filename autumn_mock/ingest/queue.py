@@ -165,11 +165,7 @@ class Queue:
         with self._lock:
             for each in held:
                 name = self._return(each.delivery)
-                lane = self._shard_of(each.delivery).lane(each.delivery.environment)
-                if each.armed.is_disarmed:  # meanwhile
-                    lane.ready.append(each.delivery)
-                else:
-                    lane.hold(each)
+                self._shard_of(each.delivery).lane(each.delivery.environment).hold(each)
                 if not self._in_flight[name]:
                     self._settled.notify_all()
 
@@ -220,7 +216,7 @@ class Queue:
         """Look again at what may be taken: rules, pauses or a clock have changed."""
         with self._lock:
             for lane in self._lanes(None):
-                lane.release_disarmed()
+                lane.look_again()
             for shard in self._shards:
                 shard.arrived.notify_all()
             self._settled.notify_all()
@@ -278,5 +274,6 @@ class Queue:
         """Why something still waits: whether it is paused, and which rules hold how many messages."""
         rules: dict[str, int] = {}
         for held in self.held(name):
-            rules[held.armed.rule.text] = rules.get(held.armed.rule.text, 0) + 1
+            text = held.last.armed.rule.text
+            rules[text] = rules.get(text, 0) + 1
         return {"paused": self.is_paused(name), "held": [{"rule": rule, "items": n} for rule, n in rules.items()]}

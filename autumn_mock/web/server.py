@@ -61,9 +61,13 @@ class Server:
         """Answer requests until something raises in this thread."""
         self._server.run()
 
+    def release(self) -> None:
+        """Let the requests go that faults hold up; from now on none is held up any more."""
+        self._patience.stop()
+
     def stop(self) -> None:
         """Make :meth:`run` come to its end; may be called from any thread."""
-        self._patience.stop()
+        self.release()
         for each in list(self._sockets.values()):
             if isinstance(each, trigger):  # wakes the loop, which ends with its last socket
                 each.pull_trigger(self._close_sockets)  # type: ignore[arg-type]  # the stub's None is no argument
@@ -74,6 +78,6 @@ class Server:
 
     def close(self) -> None:
         """Let go of the socket and of the threads."""
-        self._patience.stop()
+        self.release()
         self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=1)
         self._server.close()

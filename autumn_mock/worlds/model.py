@@ -9,7 +9,7 @@ from typing import Any
 
 from autumn_mock.domain.organisation import ApiKey, Env, OrganisationConfig, hash_key, mask_key
 from autumn_mock.domain.webhook import DEFAULT_SECRET, Endpoint
-from autumn_mock.faults.grammar import Rule, parse_rule
+from autumn_mock.faults.grammar import Rule, RuleError, parse_rule
 from autumn_mock.operations import balances, billing, customers, features, plans
 from autumn_mock.operations.call import Call
 from autumn_mock.store.changes import Change
@@ -84,6 +84,7 @@ def read_world(path: Path) -> World:
     content = WORLD.check(document.data, (), issues)
     issues += [*unknown_keys(document.data), *unknown_names(document.data)]
     report(document.problem(issue.path, issue.text) for issue in issues)
+    report(_others_rules(document, content))
     organisations = tuple(
         _organisation(given, ("organisations", index)) for index, given in enumerate(content["organisations"])
     )
@@ -162,6 +163,19 @@ def _customer_steps(customer: Mapping[str, Any], path: KeyPath) -> Iterator[Step
     yield from (step for step in attached if step.body.get("entity_id"))
     for place, balance in _entries(customer, "balances", path):
         yield Step(balances.create, {**balance, **owner}, place)
+
+
+def _others_rules(document: Document, content: Mapping[str, Any]) -> Iterator[Problem]:
+    """Rules that stand with one customer and are of another."""
+    for number, organisation in enumerate(content["organisations"]):
+        for env in _ENVIRONMENTS:
+            path: KeyPath = ("organisations", number, env)
+            for place, customer in _entries(organisation.get(env) or {}, "customers", path):
+                for index, text in enumerate(customer.get("faults") or ()):
+                    try:
+                        parse_rule(text).of_customer(customer["customer_id"])
+                    except RuleError as error:
+                        yield document.problem((*place, "faults", index), str(error).splitlines()[0])
 
 
 def _entries(parent: Mapping[str, Any], key: str, path: KeyPath) -> Iterator[tuple[KeyPath, Mapping[str, Any]]]:

@@ -91,8 +91,8 @@ def serve_running(blueprint: Blueprint, emulator: Emulator) -> None:
                     "org": org,
                     "env": env,
                     **msgspec.json.decode(ENCODER.encode(delivery.message)),
-                    "held_by": held.armed.rule.text if held is not None else None,
-                    "until": held.until if held is not None else None,
+                    "held_by": held.last.armed.rule.text if held is not None else None,
+                    "until": held.last.until if held is not None else None,
                 }
             )
         return json_reply({"list": rows})

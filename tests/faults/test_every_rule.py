@@ -1,0 +1,188 @@
+"""Every rule of the vocabulary through each of its addresses: the wire, the books, the journal, the rule's report."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from autumn_mock.faults.grammar import parse_rule
+from autumn_mock.faults.vocabulary import KINDS, MODIFIERS, PHASE, Kind
+from tests.faults.cases import CASES, Case
+from tests.faults.stage import Stage, organisation, write_world
+from tests.support.server import ServerProcess
+
+Scenery = Callable[[int], Stage]
+
+_README = Path(__file__).parents[2] / "README.md"
+
+
+def _name(place: str, number: int) -> tuple[str, str]:
+    """Slug and key of the organisation of a case."""
+    return f"{place}-{number}", f"am_sk_test_{place}_{number}"
+
+
+def _rule(case: Case, slug: str) -> str:
+    return case.rule.format(org=slug)
+
+
+# -- the addresses
+
+
+@pytest.fixture(scope="module")
+def by_flag(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenery]:
+    """``serve --fault``: one server with all rules, each for an organisation of its own."""
+    names = [_name("flag", number) for number in range(len(CASES))]
+    world = write_world(tmp_path_factory.mktemp("flag") / "world.json", [organisation(*name) for name in names])
+    rules = []
+    for case, (slug, _) in zip(CASES, names, strict=True):
+        text = _rule(case, slug)
+        rules.append(text if " org=" in text else f"{text} org={slug}")
+    with ServerProcess("--world", str(world), *(word for rule in rules for word in ("--fault", rule))) as server:
+        yield lambda number: Stage(server, names[number][1], rules[number])
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server without rules, whose organisations are opened one by one."""
+    world = write_world(tmp_path_factory.mktemp("plain") / "world.json", [organisation("first", "am_sk_test_first")])
+    with ServerProcess("--world", str(world), key="am_sk_test_first") as server:
+        yield server
+
+
+def _opened(server: ServerProcess) -> tuple[str, str]:
+    status, _, opened = server.post("/_mock/organisations", {}, None)
+    assert status == 201
+    return opened["slug"], opened["key"]
+
+
+@pytest.fixture(scope="module")
+def by_api(plain: ServerProcess) -> Scenery:
+    """``POST /_mock/faults``."""
+
+    def stage(number: int) -> Stage:
+        slug, key = _opened(plain)
+        armed = plain.ask("/_mock/faults", {"rule": _rule(CASES[number], slug)}, key)
+        assert (armed["org"], armed["env"], armed["fired"]) == (slug.replace("-", "_"), "sandbox", 0)
+        return Stage(plain, key, armed["rule"])
+
+    return stage
+
+
+@pytest.fixture(scope="module")
+def by_header(plain: ServerProcess) -> Scenery:
+    """The header ``x-autumn-mock-fault``."""
+
+    def stage(number: int) -> Stage:
+        slug, key = _opened(plain)
+        text = _rule(CASES[number], slug)
+        return Stage(plain, key, text, header=text)
+
+    return stage
+
+
+@pytest.fixture(scope="module")
+def in_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Scenery]]:
+    """The world file: rules of an environment, and rules of a customer."""
+    environments = [_name("world", number) for number in range(len(CASES))]
+    customers = [_name("customer", number) for number in range(len(CASES))]
+    organisations = []
+    for number, case in enumerate(CASES):
+        slug, key = environments[number]
+        organisations.append(organisation(slug, key, faults=[_rule(case, slug)]))
+        slug, key = customers[number]
+        rules = [_rule(case, slug)] if case.is_of_one_customer else []
+        organisations.append(organisation(slug, key, of_customer=rules))
+    world = write_world(tmp_path_factory.mktemp("world") / "world.json", organisations)
+
+    def of_environment(number: int) -> Stage:
+        slug, key = environments[number]
+        return Stage(server, key, _rule(CASES[number], slug))
+
+    def of_customer(number: int) -> Stage:
+        slug, key = customers[number]
+        return Stage(server, key, f"{_rule(CASES[number], slug)} customer=cus_1")
+
+    with ServerProcess("--world", str(world)) as server:
+        yield {"environment": of_environment, "customer": of_customer}
+
+
+_every_case = pytest.mark.parametrize("number", range(len(CASES)), ids=[case.rule for case in CASES])
+
+
+@_every_case
+def test_armed_with_the_server(by_flag: Scenery, number: int) -> None:
+    by_flag(number).play(CASES[number])
+
+
+@_every_case
+def test_armed_by_the_api(by_api: Scenery, number: int) -> None:
+    by_api(number).play(CASES[number])
+
+
+@_every_case
+def test_armed_by_the_header(by_header: Scenery, number: int) -> None:
+    by_header(number).play(CASES[number])
+
+
+@_every_case
+def test_armed_by_the_world(in_world: dict[str, Scenery], number: int) -> None:
+    in_world["environment"](number).play(CASES[number])
+
+
+@pytest.mark.parametrize(
+    "number",
+    [number for number, case in enumerate(CASES) if case.is_of_one_customer],
+    ids=[case.rule for case in CASES if case.is_of_one_customer],
+)
+def test_armed_by_the_world_for_a_customer(in_world: dict[str, Scenery], number: int) -> None:
+    in_world["customer"](number).play(CASES[number])
+
+
+# -- no rule without a case
+
+_RULES = [parse_rule(_rule(case, "an_organisation")) for case in CASES]
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
+def test_every_kind_and_each_of_its_own_options_is_in_a_case(kind: Kind) -> None:
+    rules = [rule for rule in _RULES if rule.kind is kind]
+    assert rules
+    used = {name for rule in rules for name in rule.options}
+    assert {option.name for option in kind.options} <= used
+    if kind.has_phase:
+        words = {word for rule in rules for word in rule.text.split()}
+        assert {f"before={PHASE}", f"after={PHASE}"} <= words
+
+
+@pytest.mark.parametrize("modifier", MODIFIERS)
+def test_every_modifier_is_in_a_case(modifier: str) -> None:
+    assert any(modifier in rule.options and MODIFIERS[modifier] not in rule.kind.options for rule in _RULES)
+
+
+def _section_of_the_readme() -> str:
+    _, _, rest = _README.read_text("utf-8").partition("\n### Faults\n")
+    return re.split(r"\n##+ ", rest)[0]
+
+
+def _table_of_the_readme() -> dict[str, str]:
+    """The row of each kind in the README's section on faults, by the first word in backticks."""
+    rows = [line for line in _section_of_the_readme().splitlines() if line.startswith("| `")]
+    return {re.split(r"[ `]", row.removeprefix("| `"))[0]: row for row in rows}
+
+
+def test_the_readme_lists_the_kinds_that_there_are_and_no_others() -> None:
+    assert list(_table_of_the_readme()) == list(KINDS)
+
+
+def test_the_readme_names_the_options_of_a_kind_in_its_row() -> None:
+    rows = _table_of_the_readme()
+    named = [(kind.name, option.name) for kind in KINDS.values() for option in kind.options]
+    assert [(kind, option) for kind, option in named if f"{option}=" not in rows.get(kind, "")] == []
+
+
+def test_the_readme_names_every_modifier() -> None:
+    section = _section_of_the_readme()
+    assert [modifier for modifier in MODIFIERS if f"{modifier}=" not in section] == []

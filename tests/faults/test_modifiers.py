@@ -1,0 +1,128 @@
+"""Every modifier does what it says with every kind of rule that takes it, without a server."""
+
+from __future__ import annotations
+
+import pytest
+
+from autumn_mock.clock import Clock
+from autumn_mock.domain.track import TrackItem
+from autumn_mock.faults.armed import Origin
+from autumn_mock.faults.board import FaultBoard
+from autumn_mock.faults.grammar import parse_rule
+from autumn_mock.faults.vocabulary import KINDS, MODIFIERS, Kind, options_of
+
+_ITEM = TrackItem(customer_id="cus_1", feature_id="messages")
+_CALL = Origin(("org_1", "acme"), ("balances.batch_track",), (_ITEM,))
+
+#: Each kind as a rule that strikes whatever comes, unless a modifier says otherwise.
+_ALWAYS = {"queue:flap": "queue:flap down=100 up=1", "worker:slow": "worker:slow rate=1/s"}
+
+
+class _Scene:
+    """A board with one rule, and a clock that stands."""
+
+    def __init__(self, text: str) -> None:
+        self.clock = Clock(lambda: 1_800_000_000_000)
+        self.board = FaultBoard(self.clock)
+        self.rule = self.board.arm(parse_rule(text))
+
+    def strikes(self) -> bool:
+        """Whether the rule strikes one more batch of one item, or what comes of it."""
+        kind, board = self.rule.kind, self.board
+        if kind.is_setting:
+            setting = board.setting(kind.site, _CALL)
+            if setting is not None:
+                board.fire(setting)
+            return setting is not None
+        if kind.site == "enqueue":
+            return bool(board.refusals([_ITEM], _CALL))
+        if kind.site == "worker":
+            return bool(board.strike_message(_ITEM, _CALL))
+        return bool(board.strike(kind.site, _CALL))
+
+    def six(self) -> str:
+        return "".join("x" if self.strikes() else "." for _ in range(6))
+
+
+def _text(kind: Kind) -> str:
+    return _ALWAYS.get(kind.name) or " ".join(kind.example.split()[: 1 + bool(kind.argument)])
+
+
+def _takes(kind: Kind, modifiers: str) -> bool:
+    """Whether the modifiers mean for the kind what they mean for all."""
+    own = {option.name for option in kind.options}
+    names = {word.partition("=")[0] for word in modifiers.split()}
+    return names <= options_of(kind).keys() - own
+
+
+_WHEN = {
+    "times=2": "xx....",
+    "after=2": "..xxxx",
+    "every=3": "..x..x",
+    "rate=0.5 seed=42": ".xxx..",
+    "after=1 every=2 times=1": "..x...",
+    "rate=1 times=1 seed=1": "x.....",
+    "rate=0 seed=1": "......",
+    "org=org_1": "xxxxxx",
+    "org=acme": "xxxxxx",
+    "org=acm": "......",
+    "customer=cus_1": "xxxxxx",
+    "customer=cus_2": "......",
+    "feature=messages": "xxxxxx",
+    "feature=words": "......",
+    "route=balances.batch_track": "xxxxxx",
+    "route=/v1/balances.batch_track": "xxxxxx",
+    "route=*.batch_*": "xxxxxx",
+    "route=balances.track": "......",
+}
+
+
+def test_every_modifier_is_tried() -> None:
+    assert {word.partition("=")[0] for modifiers in _WHEN for word in modifiers.split()} | {"ttl"} == set(MODIFIERS)
+
+
+@pytest.mark.parametrize(
+    ("kind", "modifiers"),
+    [(kind, modifiers) for kind in KINDS.values() for modifiers in _WHEN if _takes(kind, modifiers)],
+    ids=lambda value: value.name if isinstance(value, Kind) else value,
+)
+def test_it_strikes_when_its_modifiers_say(kind: Kind, modifiers: str) -> None:
+    scene = _Scene(f"{_text(kind)} {modifiers}")
+    assert scene.six() == _WHEN[modifiers]
+    assert scene.rule.fired == _WHEN[modifiers].count("x")
+    assert scene.rule.completed == ("times" in modifiers)
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
+def test_it_strikes_for_so_long_on_the_clock_of_the_organisation(kind: Kind) -> None:
+    scene = _Scene(f"{_text(kind)} ttl=30s")
+    assert scene.strikes()
+    scene.clock.advance(29_999)
+    assert (scene.strikes(), scene.rule.remaining, scene.rule.completed) == (True, None, False)
+    scene.clock.advance(1)
+    assert (scene.strikes(), scene.rule.remaining, scene.rule.completed) == (False, 0, True)
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
+def test_it_strikes_no_more_once_it_is_cleared(kind: Kind) -> None:
+    scene = _Scene(_text(kind))
+    assert scene.strikes()
+    assert (scene.board.clear(scene.rule.number), list(scene.board.armed())) == (1, [])
+    assert (scene.strikes(), scene.rule.remaining, scene.rule.completed) == (False, 0, True)
+    assert scene.board.clear() == 0
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
+def test_rules_of_one_kind_count_by_themselves(kind: Kind) -> None:
+    scene = _Scene(f"{_text(kind)} times=1")
+    second = scene.board.arm(parse_rule(f"{_text(kind)} times=2"))
+    assert scene.six().startswith("xx")
+    assert (scene.rule.fired, second.fired) == (1, 2)
+    assert (scene.rule.number, second.number) == (1, 2)
+
+
+@pytest.mark.parametrize("call", ["track", "balances.track", "balances.track_tokens", "balances.batch_track_tokens"])
+def test_it_is_told_from_others_by_any_name_of_its_call(call: str) -> None:
+    scene = _Scene(f"auth:revoke route=/v1/{call}")
+    assert not scene.board.strike("auth", Origin((), ("another",), ()))
+    assert scene.board.strike("auth", Origin((), ("another", call), ()))

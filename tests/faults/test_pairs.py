@@ -1,0 +1,230 @@
+"""No fault, alone or with any other, leaves the server unable to serve, leaks a thread or a socket, or unbalances the
+books.
+
+Random rules are armed, requests are sent into them, and all is cleared. ``AUTUMN_MOCK_PAIRS_SEED`` repeats a run, whose
+seed is printed, and ``AUTUMN_MOCK_PAIRS_SECONDS`` makes it longer.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from itertools import combinations_with_replacement
+from random import Random
+from typing import Any
+
+import pytest
+
+from autumn_mock.faults.grammar import parse_rule
+from autumn_mock.faults.vocabulary import KINDS, Kind, options_of
+from tests.faults.stage import until
+from tests.faults.wire import connect, receive, send
+from tests.support.server import Organisation, ServerProcess
+
+SEED = int(os.environ.get("AUTUMN_MOCK_PAIRS_SEED") or secrets.randbelow(1 << 32))
+SECONDS = float(os.environ.get("AUTUMN_MOCK_PAIRS_SECONDS", "25"))
+#: Seconds after which a client gives up on a reply.
+GIVES_UP = 0.15
+
+pytestmark = pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="threads are counted in /proc")
+
+
+# -- random rules
+
+
+def _one_of(*texts: str) -> Callable[[Random], str]:
+    return lambda random: random.choice(texts)
+
+
+_COUNT = _one_of("1", "2", "3")
+_SHORT = _one_of("5ms", "50ms", "120ms", "10m")
+_VALUES: dict[str, Callable[[Random], str]] = {
+    "items": _one_of("0", "1,2", "0,1,2,3,4"),
+    "first": _COUNT,
+    "last": _COUNT,
+    "event": _one_of("message.sent", "nothing"),
+    "retry-after": _one_of("0", "1", "date+5s", '"Wed, 21 Oct 2026 07:28:00 GMT"'),
+    "body": _one_of("json", "html", "empty"),
+    "times": _COUNT,
+    "after": _one_of("0", "1", "2"),
+    "every": _COUNT,
+    "rate": _one_of("0", "0.3", "0.7", "1"),
+    "seed": lambda random: str(random.randrange(1000)),
+    "ttl": _one_of("20ms", "200ms", "1h"),
+    "org": _one_of("somebody"),
+    "customer": _one_of("cus_123", "cus_456", "cus_nobody"),
+    "feature": _one_of("messages", "api_calls"),
+    "route": _one_of("balances.*", "balances.batch_track", "/v1/track", "customers.get", "*"),
+    "down": _COUNT,
+    "up": _COUNT,
+    "worker:slow rate": _one_of("1/minute", "20/s", "1000/s"),
+    "worker:delay": _SHORT,
+    "reply:status": _one_of("200", "204", "299", "302", "304", "400", "429", "500", "502", "503", "504", "599"),
+    "reply:delay": _one_of("5ms", "100ms", "5ms-200ms", "10m"),
+    "reply:content-type": _one_of("text/plain", "application/octet-stream"),
+    "reply:dribble": _one_of("5ms", "100ms", "1s", "10m"),
+    "limit": _one_of("1/second", "3/second", "1/hour"),
+}
+#: Modifiers that hardly leave anything to strike are rarer.
+_RARE = ("org", "after", "route", "customer", "feature", "event")
+
+
+def _rule(kind: Kind, random: Random) -> str:
+    words = [kind.name]
+    if kind.argument is not None and (kind.argument_default is None or random.random() < 0.8):
+        words.append(_VALUES[kind.name](random))
+    for name in options_of(kind):
+        must = kind.name == "worker:slow" and name == "rate"
+        if must or random.random() < (0.04 if name in _RARE else 0.12):
+            words.append(f"{name}={_VALUES.get(f'{kind.name} {name}', _VALUES[name])(random)}")
+    if kind.has_phase and not (kind.name == "reply:status" and words[1] < "300"):
+        words += random.choice([[], ["before=enqueue"], ["after=enqueue"]])
+    text = " ".join(words)
+    return parse_rule(text).seeded(random.randrange(1000)).text
+
+
+# -- random requests
+
+
+def _request(random: Random) -> tuple[str, str, Any]:
+    customer = random.choice(["cus_123", "cus_456", "cus_123", "cus_nobody"])
+    item = {"customer_id": customer, "feature_id": random.choice(["messages", "api_calls"])}
+    event = {"customer_id": customer, "event_name": "message.sent"}
+    if random.random() < 0.2:
+        item["idempotency_key"] = random.choice("ab")
+    ways: list[tuple[str, str, Any]] = [
+        ("POST", "/v1/balances.batch_track", [random.choice([item, event]) for _ in range(random.randrange(1, 8))]),
+        ("POST", "/v1/balances.batch_track", [item] * random.choice([1, 300])),
+        ("POST", "/v1/balances.track", {**item, "async": True}),
+        ("POST", "/v1/balances.track", {**event, "async": False}),
+        ("POST", "/v1/track", {**item, "async": True}),
+        ("POST", "/v1/balances.check", {"customer_id": customer, "feature_id": "messages"}),
+        ("POST", "/v1/customers.get", {"customer_id": customer}),
+        ("GET", f"/v1/customers/{customer}", None),
+    ]
+    return random.choice(ways)
+
+
+# -- one round
+
+
+class _Round:
+    """Two rules, or one, in an organisation of their own."""
+
+    def __init__(self, server: ServerProcess, kinds: tuple[Kind, ...], random: Random) -> None:
+        self.server = server
+        self.random = random
+        self.rules = [_rule(kind, random) for kind in kinds]
+        opened = server.post("/_mock/organisations", {}, None).body
+        self.organisation = Organisation(server, opened["key"])
+
+    def run(self) -> None:
+        in_header = []
+        for rule in self.rules:
+            if self.random.random() < 0.2:
+                in_header.append(rule)
+            else:
+                self.organisation.ask("/_mock/faults", {"rule": rule})
+        if self.random.random() < 0.2:
+            self.organisation.freeze()
+        self._send("; ".join(in_header))
+        self._clear()
+        self._check_that_all_is_well()
+
+    def _send(self, header: str) -> None:
+        """Requests side by side; some clients leave without a look at the reply."""
+        headers = {"authorization": f"Bearer {self.organisation.key}", "content-type": "application/json"}
+        if header:
+            headers["x-autumn-mock-fault"] = header
+        for _ in range(2):
+            with ExitStack() as stack:
+                connections = []
+                for _ in range(self.random.randrange(1, 5)):
+                    connection = stack.enter_context(connect(self.server.url, GIVES_UP))
+                    send(connection, *_request(self.random), headers)
+                    connections.append(connection)
+                end = time.monotonic() + GIVES_UP
+                for connection in connections:
+                    if self.random.random() < 0.85:
+                        connection.settimeout(max(end - time.monotonic(), 0.001))
+                        receive(connection)
+            if self.random.random() < 0.2:
+                self.organisation.advance(self.random.choice(["30ms", "1s", "1h"]))
+
+    def _clear(self) -> None:
+        key = {"authorization": f"Bearer {self.organisation.key}"}
+        assert self.server.request("DELETE", "/_mock/faults", None, key).status == 200
+
+    def _check_that_all_is_well(self) -> None:
+        organisation = self.organisation
+        item = {"customer_id": "cus_456", "feature_id": "messages"}
+        assert organisation.post("/v1/balances.batch_track", [item]).status == 202
+        assert organisation.post("/v1/balances.track", {**item, "async": False}).status == 200
+        assert organisation.post("/v1/customers.get", {"customer_id": "cus_456"}).status == 200
+        stats = organisation.drain()
+        assert stats["offered"] == stats["refused"] + stats["accepted"]
+        assert stats["accepted"] == stats["deducted"] + stats["lost"]
+        assert (stats["ready"], stats["in_flight"]) == (0, 0)
+        key = {"authorization": f"Bearer {organisation.key}"}
+        audit = self.server.request("GET", "/_mock/audit", None, key).body
+        assert (audit["problems"], audit["balanced"]) == ([], True)
+        for view in ("requests", "findings", "failures", "lost", "faults"):
+            assert self.server.request("GET", f"/_mock/{view}", None, key).status == 200
+        assert self.server.request("DELETE", "/_mock/organisations", None, key).status == 200
+
+
+class _Leaks:
+    """The threads and the open files of a server: never more than there were at any time with nothing to do."""
+
+    def __init__(self, server: ServerProcess) -> None:
+        self._process = f"/proc/{server.pid}"
+        self._least = self._count()
+
+    def _count(self) -> tuple[int, int]:
+        return len(os.listdir(f"{self._process}/task")), len(os.listdir(f"{self._process}/fd"))
+
+    def check(self) -> None:
+        threads, files = self._least
+        self._least = until(self._count, lambda count: count[0] <= threads and count[1] <= files)
+
+
+def _pairs(random: Random) -> list[tuple[Kind, ...]]:
+    """Every kind alone and every two kinds, in random order."""
+    kinds = list(KINDS.values())
+    pairs: list[tuple[Kind, ...]] = [(kind,) for kind in kinds]
+    pairs += combinations_with_replacement(kinds, 2)
+    random.shuffle(pairs)
+    return pairs
+
+
+def test_no_fault_and_no_pair_of_faults_does_lasting_harm() -> None:
+    print(f"AUTUMN_MOCK_PAIRS_SEED={SEED}")
+    end = time.monotonic() + SECONDS
+    played: Counter[str] = Counter()
+    with ServerProcess("--rate-limit", "off") as server:
+        usual = Organisation(server, server.key)
+        usual.ask("/v1/balances.batch_track", [{"customer_id": "cus_123", "feature_id": "messages"}])
+        usual.drain()
+        leaks = _Leaks(server)
+        pairs = _pairs(Random(SEED))
+        for number in range(1 << 32):
+            if time.monotonic() > end:
+                break
+            kinds = pairs[number % len(pairs)]
+            round_ = _Round(server, kinds, Random(f"{SEED} {number}"))
+            try:
+                round_.run()
+                leaks.check()
+                assert "Traceback" not in server.stderr()
+            except Exception as error:
+                said = server.stderr()
+                raise AssertionError(
+                    f"round {number} of AUTUMN_MOCK_PAIRS_SEED={SEED}, {round_.rules}: {error!r}\n{said[-5000:]}"
+                ) from error
+            played.update(kind.name for kind in kinds)
+        assert server.process.poll() is None
+    print(f"{number} rounds, each kind {min(played[kind] for kind in KINDS)} times or more")

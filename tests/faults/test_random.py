@@ -1,0 +1,128 @@
+"""Random rules strike the same items on every machine and in every run, however the items are sent."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from autumn_mock.clock import Clock
+from autumn_mock.domain.track import TrackItem
+from autumn_mock.faults.armed import Origin
+from autumn_mock.faults.board import FaultBoard
+from autumn_mock.faults.grammar import parse_rule
+from tests.support.server import Organisation, ServerProcess
+
+_RULE = "enqueue:fail rate=0.2"
+_SEEDED = f"{_RULE} seed=42"
+_TOTAL = 10_000
+#: Of the indexes that the seeded rule refuses, with commas between them.
+_DIGEST = "15a9b4088266dd3b10ba7f5da535eeeea404a7a9a3e18af638c67e89e5fff6f2"
+_ITEM = {"customer_id": "cus_123", "feature_id": "messages"}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ServerProcess]:
+    with ServerProcess("--rate-limit", "off") as server:
+        yield server
+
+
+def _organisation(server: ServerProcess) -> Organisation:
+    return Organisation(server, server.post("/_mock/organisations", {}, None).body["key"])
+
+
+def _armed(organisation: Organisation, rule: str) -> dict[str, Any]:
+    return dict(organisation.ask("/_mock/faults", {"rule": rule}))
+
+
+def _sizes(*pattern: int) -> list[int]:
+    """The sizes of the batches that bring all items; the pattern is repeated."""
+    sizes: list[int] = []
+    while sum(sizes) < _TOTAL:
+        sizes.append(min(pattern[len(sizes) % len(pattern)], _TOTAL - sum(sizes)))
+    return sizes
+
+
+def _refused(organisation: Organisation, sizes: Sequence[int]) -> list[int]:
+    """Send the items; the indexes, among all of them, of those that were refused."""
+    for size in sizes:
+        status = organisation.post("/v1/balances.batch_track", [_ITEM] * size).status
+        assert status == 202 or (status, size) == (503, 1)
+    starts, start = {}, 0
+    for entry in organisation.server.get("/_mock/requests", organisation.key).body["list"]:
+        starts[entry["request_id"]] = start
+        start += entry["items"] or 0
+    assert start == _TOTAL
+    failures = organisation.server.get("/_mock/failures", organisation.key).body["list"]
+    return [starts[failure["id"]] + item["index"] for failure in failures for item in failure["items"]]
+
+
+def _digest(indexes: Sequence[int]) -> str:
+    return hashlib.sha256(",".join(map(str, indexes)).encode()).hexdigest()
+
+
+@pytest.mark.parametrize("pattern", [(1000,), (250,), (700, 1, 999, 333)], ids=str)
+def test_the_refused_items_are_always_the_same(server: ServerProcess, pattern: tuple[int, ...]) -> None:
+    organisation = _organisation(server)
+    _armed(organisation, _SEEDED)
+    refused = _refused(organisation, _sizes(*pattern))
+    assert 1900 <= len(refused) <= 2100
+    assert _digest(refused) == _DIGEST
+    organisation.drain()
+    stats = organisation.stats()
+    assert (stats["offered"], stats["refused"], stats["deducted"]) == (_TOTAL, len(refused), _TOTAL - len(refused))
+    [rule] = server.get("/_mock/faults", organisation.key).body["list"]
+    assert (rule["seed"], rule["refused"]) == (42, len(refused))
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_without_a_server_they_are_the_same(size: int) -> None:
+    board = FaultBoard(Clock())
+    board.arm(parse_rule(_SEEDED))
+    refused = []
+    for start in range(0, _TOTAL, size):
+        items = [TrackItem(customer_id="c", feature_id="messages")] * min(size, _TOTAL - start)
+        refused += [start + index for index in board.refusals(items, Origin((), (), items))]
+    assert _digest(refused) == _DIGEST
+
+
+def test_organisations_side_by_side_draw_for_themselves(server: ServerProcess) -> None:
+    organisations = [_organisation(server) for _ in range(2)]
+    for organisation in organisations:
+        _armed(organisation, _SEEDED)
+    with ThreadPoolExecutor(2) as pool:
+        refused = list(pool.map(_refused, organisations, [_sizes(1000), _sizes(400)]))
+    assert [_digest(each) for each in refused] == [_DIGEST] * 2
+
+
+def test_rules_side_by_side_draw_for_themselves(server: ServerProcess) -> None:
+    organisation = _organisation(server)
+    for rule in ("worker:drop rate=0.5 seed=1", _SEEDED, "reply:empty rate=0 seed=2"):
+        _armed(organisation, rule)
+    assert _digest(_refused(organisation, _sizes(1000))) == _DIGEST
+
+
+def test_a_seed_that_was_drawn_is_told_and_repeats_the_run(server: ServerProcess) -> None:
+    first, again, other = (_organisation(server) for _ in range(3))
+    told = _armed(first, _RULE)
+    assert told["rule"] == f"{_RULE} seed={told['seed']}"
+    refused = _refused(first, _sizes(1000))
+    _armed(again, told["rule"])
+    assert _refused(again, _sizes(500)) == refused
+    _armed(other, _RULE)
+    assert _refused(other, _sizes(1000)) != refused
+
+
+def test_a_seed_for_the_server_is_that_of_all_rules_that_name_none() -> None:
+    with ServerProcess("--rate-limit", "off", "--seed", "42", "--fault", _RULE) as server:
+        organisation = Organisation(server, server.key)
+        [rule] = server.get("/_mock/faults").body["list"]
+        assert (rule["rule"], rule["seed"]) == (_SEEDED, 42)
+        assert _digest(_refused(organisation, _sizes(1000))) == _DIGEST
+        server.post("/_mock/reset", {})
+        [rule] = server.get("/_mock/faults").body["list"]
+        assert (rule["rule"], rule["fired"]) == (_SEEDED, 0)
+        assert _digest(_refused(organisation, _sizes(500))) == _DIGEST
