@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -371,15 +372,31 @@ def _sum(name: str) -> Column:
 
 
 @click.command(short_help="Whether the books balance; the code is 1 when not.")
+@click.option(
+    "--db",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Audit this file, of a server that is stopped, and the log beside it.",
+)
 @json_option
 @asks_server
-def audit(client: Client, as_json: bool) -> None:
+def audit(client: Client, db: Path | None, as_json: bool) -> None:
     """Whether the books balance, and whether every accepted item was deducted, and only once. If not, the code is 1."""
-    tell_audit(client.get("/audit"), as_json)
+    tell_audit(client.get("/audit") if db is None else _audit_file(db), as_json)
+
+
+def _audit_file(path: Path) -> dict[str, Any]:
+    from autumn_mock.journal.audit import audit_file, report
+    from autumn_mock.store.errors import StoreError
+
+    try:
+        return report(audit_file(path))
+    except StoreError as error:
+        raise click.ClickException(str(error)) from None
 
 
 def tell_audit(answer: Mapping[str, Any], as_json: bool) -> None:
-    """Print an audit, wherever it comes from, and end the command with code 1 unless all is well."""
+    """Print an audit, and end the command with code 1 unless all is well."""
     from autumn_mock.cli.output import print_json
 
     if as_json:

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+import msgspec
 from msgspec import Struct, field
 
+from autumn_mock.clock import Clock
 from autumn_mock.domain.amount import ZERO
 from autumn_mock.domain.event import Event
 from autumn_mock.journal.fates import message_ids, sent_items
 from autumn_mock.journal.requests import RequestEntry
+from autumn_mock.store.changes import ENCODER, decode
+from autumn_mock.store.database import Database
+from autumn_mock.store.documents import kinds_of_tables
 from autumn_mock.store.environment import Environment
+from autumn_mock.store.errors import StoreError
+from autumn_mock.store.recovery import main_log
+from autumn_mock.store.state import State
 
 
 class Amounts(Struct):
@@ -58,18 +67,29 @@ class Audit(Struct):
     customers: list[CustomerAudit]
 
 
-def audit(environment: Environment, entries: Iterable[RequestEntry] = ()) -> Audit:
+class Accepted(Struct, frozen=True):
+    """An item that was accepted: what its deduction can be recognised by, and where it came from."""
+
+    message_id: str
+    customer_id: str | None
+    at: int
+    skips_event: bool
+    request: int | None
+    index: int
+
+
+def audit(environment: Environment, accepted: Iterable[Accepted] = ()) -> Audit:
     """Check one environment.
 
-    The sums are checked against the tables for everything that ever happened; single items are looked for as far back
-    as the journal's ``entries`` go. Nothing changes.
+    The sums are checked against the tables for everything that ever happened; of single items, those ``accepted`` are
+    looked for. Nothing changes.
     """
     with environment.lock:
         books = environment.books
         waiting = len(environment.messages)
         events = environment.events.snapshot()
         customers = _customers(environment, events)
-        doubts = _doubts(environment, events, list(entries))
+        doubts = _doubts(environment, events, list(accepted))
     sums = {
         "offered": books.offered,
         "refused": books.refused,
@@ -96,9 +116,9 @@ def _problems(
     if sums["lost"] != sum(lost_by_reason.values()):
         problems.append(f"{sums['lost']} items are lost, but the reasons add up to {sum(lost_by_reason.values())}")
     if missing:
-        problems.append(f"{len(missing)} items were accepted and are neither waiting, deducted nor lost")
+        problems.append(f"accepted and neither waiting, deducted nor lost: {len(missing)}")
     if double:
-        problems.append(f"{len(double)} items were deducted more than once")
+        problems.append(f"deducted more than once: {len(double)}")
     return problems
 
 
@@ -125,37 +145,79 @@ def _customers(environment: Environment, events: Iterable[Event]) -> list[Custom
     return sorted(found.values(), key=lambda each: each.customer)
 
 
-def _doubts(environment: Environment, events: Iterable[Event], entries: Sequence[RequestEntry]) -> list[Doubt]:
+def _doubts(environment: Environment, events: Iterable[Event], accepted: Sequence[Accepted]) -> list[Doubt]:
     deductions = Counter(event.message_id for event in events if event.message_id is not None)
-    places = {message_id: (entry.id, index) for entry in entries for index, message_id in message_ids(entry)}
+    places = {each.message_id: each for each in accepted}
     doubts = []
     for message_id, count in deductions.items():
         if count > 1:
-            request, index = places.get(message_id, (None, None))
+            place = places.get(message_id)
+            request, index = (place.request, place.index) if place is not None else (None, None)
             doubts.append(Doubt(message_id, request, index, count))
     if environment.books.lost > len(environment.lost):
         return doubts  # the oldest lost items are forgotten, and would seem to be missing
-    for entry in entries:
-        gone = [
-            (index, message_id)
-            for index, message_id in message_ids(entry)
-            if message_id not in deductions
-            and message_id not in environment.messages
-            and message_id not in environment.lost
-        ]
-        items = sent_items(entry) if gone else []
-        doubts += [
-            Doubt(message_id, entry.id, index, 0)
-            for index, message_id in gone
-            if index < len(items) and _leaves_an_event(environment, items[index], entry.at)
-        ]
+    for each in places.values():
+        is_somewhere = (
+            each.message_id in deductions
+            or each.message_id in environment.messages
+            or each.message_id in environment.lost
+        )
+        if not is_somewhere and _leaves_an_event(environment, each):
+            doubts.append(Doubt(each.message_id, each.request, each.index, 0))
     return doubts
 
 
-def _leaves_an_event(environment: Environment, item: Any, at: int) -> bool:
+def _leaves_an_event(environment: Environment, accepted: Accepted) -> bool:
     """Whether the deduction of an item would still be seen: not when it asked for no event, nor when its customer was
     deleted since, and the events with it."""
-    if not isinstance(item, dict) or item.get("skip_event"):
+    if accepted.skips_event:
         return False
-    owners = environment.customers.of(item.get("customer_id")).values()
-    return any(customer.created_at <= at for customer in owners)
+    owners = environment.customers.of(accepted.customer_id).values()
+    return any(customer.created_at <= accepted.at for customer in owners)
+
+
+def report(audits: Sequence[Audit]) -> dict[str, Any]:
+    """Audits as they are told: ``balanced``, ``problems`` in words, and each ``organisations`` by itself."""
+    return {
+        "balanced": all(each.balanced for each in audits),
+        "problems": [f"{each.org} {each.env}: {problem}" for each in audits for problem in each.problems],
+        "organisations": msgspec.json.decode(ENCODER.encode(audits)),
+    }
+
+
+# -- what was accepted
+
+
+def accepted_by(entries: Iterable[RequestEntry]) -> Iterator[Accepted]:
+    """The items that requests of the journal brought in, as far as their bodies are kept."""
+    for entry in entries:
+        items = sent_items(entry)
+        for index, message_id in message_ids(entry):
+            item = items[index] if index < len(items) else None
+            if isinstance(item, dict):
+                customer, skips = item.get("customer_id"), bool(item.get("skip_event"))
+                yield Accepted(message_id, customer, entry.at, skips, entry.id, index)
+
+
+def accepted_in(log: Iterable[bytes], name: tuple[str, str]) -> Iterator[Accepted]:
+    """The items of an environment that a write-ahead log tells of."""
+    kinds = kinds_of_tables()
+    for payload in log:
+        change = decode(payload, kinds)
+        if (change.org, change.env) == name:
+            for message in change.put.get("messages", ()):
+                item = message.item
+                yield Accepted(message.id, item.customer_id, message.accepted_at, item.skip_event, None, message.index)
+
+
+def audit_file(path: Path) -> list[Audit]:
+    """Check the database of a server that is stopped: its file, and the log beside it.
+
+    Raises :class:`~autumn_mock.store.errors.StoreError` when it cannot be read, or when a server has it open.
+    """
+    if not path.exists() and not main_log(path).exists():
+        raise StoreError(f"there is no database {path}")
+    with Database.open(path) as database:
+        log = list(database.entries)
+        state = State(Clock(), database)
+        return [audit(each, accepted_in(log, each.name)) for each in state.environments()]

@@ -490,7 +490,7 @@ def test_books_that_do_not_balance_end_with_code_1(capsys: pytest.CaptureFixture
         "double": [{"message_id": "req_0-1", "request": None, "index": None, "deductions": 2}],
         "customers": [],
     }
-    problem = "org_1 sandbox: 1 items were deducted more than once"
+    problem = "org_1 sandbox: deducted more than once: 1"
     answer = {"balanced": False, "problems": [problem], "organisations": [organisation]}
     with pytest.raises(SystemExit) as ended:
         tell_audit(answer, as_json)
@@ -499,7 +499,7 @@ def test_books_that_do_not_balance_end_with_code_1(capsys: pytest.CaptureFixture
     if as_json:
         assert json.loads(text) == answer
     else:
-        assert "the books do not balance\n  org_1 sandbox: 1 items" in text
+        assert "the books do not balance\n  org_1 sandbox: deducted more" in text
         assert "missing: item 0 of request 7 (req_1-0)\n" in text
         assert "deducted 2 times: req_0-1\n" in text
 

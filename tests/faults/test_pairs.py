@@ -132,32 +132,38 @@ class _Round:
         if self.random.random() < 0.2:
             self.organisation.freeze()
         self._send("; ".join(in_header))
-        self._clear()
+        self._send("; ".join(in_header))
+        self._end()
         self._check_that_all_is_well()
 
     def _send(self, header: str) -> None:
-        """Requests side by side; some clients leave without a look at the reply."""
+        """Requests side by side; some clients leave without a look at the reply, and some see the end of the rules."""
         headers = {"authorization": f"Bearer {self.organisation.key}", "content-type": "application/json"}
         if header:
             headers["x-autumn-mock-fault"] = header
-        for _ in range(2):
-            with ExitStack() as stack:
-                connections = []
-                for _ in range(self.random.randrange(1, 5)):
-                    connection = stack.enter_context(connect(self.server.url, GIVES_UP))
-                    send(connection, *_request(self.random), headers)
-                    connections.append(connection)
-                end = time.monotonic() + GIVES_UP
-                for connection in connections:
-                    if self.random.random() < 0.85:
-                        connection.settimeout(max(end - time.monotonic(), 0.001))
-                        receive(connection)
-            if self.random.random() < 0.2:
-                self.organisation.advance(self.random.choice(["30ms", "1s", "1h"]))
+        with ExitStack() as stack:
+            connections = []
+            for _ in range(self.random.randrange(1, 5)):
+                connection = stack.enter_context(connect(self.server.url, GIVES_UP))
+                send(connection, *_request(self.random), headers)
+                connections.append(connection)
+            if self.random.random() < 0.1:
+                self._end()
+            end = time.monotonic() + GIVES_UP
+            for connection in connections:
+                if self.random.random() < 0.85:
+                    connection.settimeout(max(end - time.monotonic(), 0.001))
+                    receive(connection)
+        if self.random.random() < 0.2:
+            self.organisation.advance(self.random.choice(["30ms", "1s", "1h"]))
 
-    def _clear(self) -> None:
+    def _end(self) -> None:
+        """Clear the rules, or start over."""
         key = {"authorization": f"Bearer {self.organisation.key}"}
-        assert self.server.request("DELETE", "/_mock/faults", None, key).status == 200
+        if self.random.random() < 0.8:
+            assert self.server.request("DELETE", "/_mock/faults", None, key).status == 200
+        else:
+            self.organisation.ask("/_mock/reset", {})
 
     def _check_that_all_is_well(self) -> None:
         organisation = self.organisation

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, request
 
 from autumn_mock.domain.version import Version
 from autumn_mock.emulator import Emulator
-from autumn_mock.journal.audit import audit
+from autumn_mock.journal.audit import accepted_by, audit, report
 from autumn_mock.journal.fates import item_fates
 from autumn_mock.journal.findings import KINDS
 from autumn_mock.journal.requests import RequestEntry
@@ -112,14 +112,8 @@ def serve_views(blueprint: Blueprint, emulator: Emulator) -> None:
 
     @blueprint.get("/audit")
     def audits() -> Response:
-        audited = [audit(each, emulator.journal.entries(each.name)) for each in environments_of(emulator)]
-        return json_reply(
-            {
-                "balanced": all(each.balanced for each in audited),
-                "problems": [f"{each.org} {each.env}: {problem}" for each in audited for problem in each.problems],
-                "organisations": [_plain(each) for each in audited],
-            }
-        )
+        audited = [audit(each, accepted_by(emulator.journal.entries(each.name))) for each in environments_of(emulator)]
+        return json_reply(report(audited))
 
 
 def _plain(record: Any) -> Any:
