@@ -24,7 +24,7 @@ from autumn_mock.ingest.workers import Workers
 from autumn_mock.journal.deliveries import DeliveryJournal
 from autumn_mock.journal.findings import Finding, find
 from autumn_mock.journal.requests import RequestJournal
-from autumn_mock.operations.sweep import sweep
+from autumn_mock.operations.sweep import drop_oldest_events, sweep
 from autumn_mock.settings import Settings, read_key
 from autumn_mock.store.changes import Change
 from autumn_mock.store.database import Database
@@ -88,18 +88,20 @@ class Emulator:
         self._origin: World = read_world(find_world(self.settings.world))
         #: That, and the organisations that were opened on demand.
         self._world = self._origin
-        self._database = Database.open(self.settings.db) if self.settings.db is not None else None
+        self._database = (
+            Database.open(self.settings.db, fsync=self.settings.fsync) if self.settings.db is not None else None
+        )
         try:
             self.state = State(self.clock, self._database)
             self._faults: dict[tuple[str, str], FaultBoard] = {}
             self._faults_lock = threading.Lock()
             self._opening = threading.Lock()
-            self.journal = RequestJournal()
+            self.journal = RequestJournal(self.settings.journal_requests, self.settings.journal_bodies)
             self.webhooks = Outbox(
                 [Endpoint(url, self.settings.webhook_secret or DEFAULT_SECRET) for url in self.settings.webhook_url],
                 {organisation.id: organisation.webhooks for organisation in self._world.organisations},
             )
-            self.queue = Queue(self.settings.workers)
+            self.queue = Queue(self.settings.workers, self.settings.max_queue)
             #: The faults of the whole server, armed while it runs.
             self.faults = FaultBoard(self.clock, self.queue.wake)
             #: The rules that every environment begins with, with the seeds that were drawn for them.
@@ -189,6 +191,10 @@ class Emulator:
             try:
                 if self.state.wants_checkpoint:
                     self.state.checkpoint()
+                for environment in self.state.environments():
+                    dropped = drop_oldest_events(environment, self.settings.max_events)
+                    if dropped:
+                        _log.warning("%s: dropped the %s oldest events; --max-events keeps more", environment, dropped)
                 if rounds % _SWEEP_EVERY == 0:
                     for environment in self.state.environments():
                         sweep(environment)

@@ -34,6 +34,14 @@ def _count(value: str) -> int:
     return count
 
 
+def _size(value: str) -> int:
+    found = re.fullmatch(r"(\d+)(b|kb|mb|gb)?", value.lower())
+    size = int(found[1]) << {"b": 0, "kb": 10, "mb": 20, "gb": 30}[found[2] or "b"] if found else 0
+    if size < 1:
+        raise ValueError("write a size like 500KB, 16MB or 1GB")
+    return size
+
+
 def _batch_status(value: str) -> int:
     if value not in ("200", "202"):
         raise ValueError("must be 202 or 200")
@@ -140,6 +148,23 @@ class Settings:
     webhook_secret: str | None = _knob(
         None, read_secret, "Sign them with this. Without it: with the documented secret.", metavar="whsec_..."
     )
+    control_token: str | None = _knob(
+        None, _text, "What /_mock demands in x-autumn-mock-token. Needed when others can reach --host.", metavar="TOKEN"
+    )
+    fsync: bool = _knob(
+        False, _switch, "Wait for the disk at every write: survives a power cut, not only a crash.", flag=True
+    )
+    max_body: int = _knob(
+        32 << 20, _size, "Largest body of a request, like 32MB; more is answered 413.", metavar="SIZE"
+    )
+    max_queue: int = _knob(
+        500_000, _count, "Most items that wait for workers; what does not fit is refused.", metavar="N"
+    )
+    max_events: int = _knob(
+        1_000_000, _count, "Most events that each environment keeps; the oldest are dropped.", metavar="N"
+    )
+    journal_requests: int = _knob(1000, _count, "Requests that the journal keeps of each environment.", metavar="N")
+    journal_bodies: int = _knob(16 << 20, _size, "Bytes of their bodies that it keeps, like 16MB.", metavar="SIZE")
     ready_file: str | None = _knob(
         None, _text, "Write the server's URL into this file once it answers; removed when it stops.", metavar="FILE"
     )

@@ -32,12 +32,13 @@ class Client:
     it says nothing that makes sense, and :class:`click.ClickException` when nobody is there.
     """
 
-    def __init__(self, url: str, key: str | None = None) -> None:
+    def __init__(self, url: str, key: str | None = None, control_token: str | None = None) -> None:
         self.url = url.rstrip("/")
         #: None: the whole server is meant.
         self.key = key
         # No proxy stands between a developer and a server beside them, whatever the environment says.
-        self._http = httpx.Client(timeout=PATIENCE, trust_env=False)
+        headers = {"x-autumn-mock-token": control_token} if control_token is not None else {}
+        self._http = httpx.Client(timeout=PATIENCE, trust_env=False, headers=headers)
 
     def __enter__(self) -> Client:
         return self

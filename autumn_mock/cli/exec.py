@@ -72,6 +72,7 @@ def _server(knobs: dict[str, Any]) -> Iterator[AutumnMock]:
     from autumn_mock.faults.grammar import RuleError
     from autumn_mock.store.errors import StoreError
     from autumn_mock.testing.embedded import Emulator
+    from autumn_mock.web.guard import ExposedWithoutToken
     from autumn_mock.worlds import WorldError
 
     try:
@@ -85,7 +86,7 @@ def _server(knobs: dict[str, Any]) -> Iterator[AutumnMock]:
     except OSError as error:
         emulator.stop()
         raise click.ClickException(f"cannot listen on port {knobs['port']}: {error.strerror or error}") from None
-    except RuleError as error:
+    except (RuleError, ExposedWithoutToken) as error:
         emulator.stop()
         raise click.UsageError(str(error)) from None
     try:
@@ -103,7 +104,7 @@ def _run(command: tuple[str, ...], mock: AutumnMock) -> int:
         "AUTUMN_SECRET_KEY": mock.key,
     }
     try:
-        child = subprocess.Popen(command, env=environment)
+        child = subprocess.Popen(command, env=environment)  # noqa: S603  # what the caller asks for
     except FileNotFoundError:
         click.echo(f"autumn-mock: there is no command {command[0]}", err=True)
         return _NOT_FOUND

@@ -89,11 +89,18 @@ def asks_server(command: Callable[..., None]) -> Callable[..., None]:
     @click.option(
         "--key", type=_Read("key", _key), envvar=KEY_VARIABLES, show_envvar=True, metavar="KEY", help=key_text
     )
+    @click.option(
+        "--control-token",
+        envvar="AUTUMN_MOCK_CONTROL_TOKEN",
+        show_envvar=True,
+        metavar="TOKEN",
+        help="What the server demands for its control API.",
+    )
     @functools.wraps(command)
-    def run(*arguments: Any, url: str, key: str | None, **options: Any) -> None:
+    def run(*arguments: Any, url: str, key: str | None, control_token: str | None, **options: Any) -> None:
         from autumn_mock.cli.client import Client
 
-        with Client(url, key or None) as client:
+        with Client(url, key or None, control_token) as client:
             command(client, *arguments, **options)
 
     return run

@@ -33,6 +33,7 @@ def serve(verbose: int, **knobs: Any) -> None:
     from autumn_mock.emulator import Emulator
     from autumn_mock.faults.grammar import RuleError
     from autumn_mock.store.errors import StoreError
+    from autumn_mock.web.guard import ExposedWithoutToken
     from autumn_mock.web.server import Server
     from autumn_mock.worlds import WorldError
 
@@ -51,7 +52,7 @@ def serve(verbose: int, **knobs: Any) -> None:
     except OSError as error:
         emulator.stop()
         raise click.ClickException(_why_not_bound(error, settings)) from None
-    except RuleError as error:
+    except (RuleError, ExposedWithoutToken) as error:
         emulator.stop()
         raise click.UsageError(str(error)) from None
     _run(emulator, server)

@@ -63,6 +63,8 @@ class Books(Record, frozen=True, kw_only=True):
     deducted: int = 0
     lost: int = 0
     lost_by_reason: dict[str, int] = {}
+    #: Events that were dropped because there were too many.
+    forgotten: int = 0
 
     @property
     def accepted(self) -> int:
@@ -79,4 +81,5 @@ class Books(Record, frozen=True, kw_only=True):
             deducted=self.deducted + other.deducted,
             lost=self.lost + other.lost,
             lost_by_reason=reasons,
+            forgotten=self.forgotten + other.forgotten,
         )

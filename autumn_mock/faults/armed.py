@@ -63,7 +63,7 @@ class ArmedRule:
         self.options = rule.options
         self._clock = clock
         #: Draws for this rule alone, so that no other rule and no other thread changes what comes.
-        self.random = random.Random(rule.options.get("seed"))
+        self.random = random.Random(rule.options.get("seed"))  # noqa: S311  # repeatable, and no secret
         self._armed_at = clock.now()
         #: When its ttl is over, on the organisation's clock (ms); None: never.
         self.expires_at = self._armed_at + rule.options["ttl"] if "ttl" in rule.options else None

@@ -99,6 +99,10 @@ def _refusals(call: Call, intake: Intake, items: Sequence[TrackItem], size: int)
         for index, item in enumerate(items):
             if len(ENCODER.encode(item)) > MAX_MESSAGE_SIZE:
                 refused.setdefault(index, "message too large")
+    room = intake.queue.room()
+    if len(items) - len(refused) > room:
+        accepted = [index for index in range(len(items)) if index not in refused]
+        refused.update(dict.fromkeys(accepted[room:], "the queue is full"))
     return refused
 
 

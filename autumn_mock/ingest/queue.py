@@ -38,7 +38,9 @@ class _Shard:
 class Queue:
     """Messages by shard. All methods may be called from any thread."""
 
-    def __init__(self, shards: int) -> None:
+    def __init__(self, shards: int, capacity: int = 1 << 62) -> None:
+        #: How many messages may wait. It is a promise of whoever accepts, and not kept when a database is loaded.
+        self._capacity = capacity
         # One lock guards everything below; the conditions share it, so that only those are woken who have to.
         self._lock = threading.Lock()
         self._settled = threading.Condition(self._lock)
@@ -66,6 +68,11 @@ class Queue:
         if name is not None:
             return self._ready.get(name, 0), self._in_flight.get(name, 0)
         return sum(self._ready.values()), sum(self._in_flight.values())
+
+    def room(self) -> int:
+        """How many more messages may wait."""
+        with self._lock:
+            return max(self._capacity - sum(self._counts(None)), 0)
 
     @property
     def paused(self) -> bool:

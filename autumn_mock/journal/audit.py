@@ -154,8 +154,8 @@ def _doubts(environment: Environment, events: Iterable[Event], accepted: Sequenc
             place = places.get(message_id)
             request, index = (place.request, place.index) if place is not None else (None, None)
             doubts.append(Doubt(message_id, request, index, count))
-    if environment.books.lost > len(environment.lost):
-        return doubts  # the oldest lost items are forgotten, and would seem to be missing
+    if environment.books.forgotten or environment.books.lost > len(environment.lost):
+        return doubts  # the oldest events or lost items are forgotten, and would seem to be missing
     for each in places.values():
         is_somewhere = (
             each.message_id in deductions

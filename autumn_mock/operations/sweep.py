@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
+from autumn_mock.domain.books import Books
 from autumn_mock.domain.version import Version
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.subjects import open_account
@@ -24,6 +27,23 @@ def sweep(environment: Environment) -> int:
             if customer is not None:
                 open_account(call, transaction, customer)
     return len(due)
+
+
+#: Events that are dropped under one lock.
+_HANDFUL = 5000
+
+
+def drop_oldest_events(environment: Environment, most: int) -> int:
+    """Forget the events that came first, so that no more than ``most`` are left; says how many that were."""
+    dropped = 0
+    while (excess := len(environment.events) - most) > 0:
+        with environment.write() as transaction:
+            oldest = list(islice(environment.events, min(excess, _HANDFUL)))
+            for event in oldest:
+                transaction.delete(event)
+            transaction.book(Books(forgotten=len(oldest)))
+        dropped += len(oldest)
+    return dropped
 
 
 def _due(environment: Environment, now: int) -> set[str]:

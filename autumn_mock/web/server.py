@@ -3,20 +3,66 @@
 from __future__ import annotations
 
 import socket
+import sys
+from contextlib import suppress
 from typing import Any
 
+import msgspec
 from waitress import wasyncore
-from waitress.server import create_server
+from waitress.channel import HTTPChannel
+from waitress.server import BaseWSGIServer, create_server
+from waitress.task import ErrorTask
 from waitress.trigger import trigger
+from waitress.utilities import RequestEntityTooLarge
 
 from autumn_mock.emulator import Emulator
 from autumn_mock.web import create_app
 from autumn_mock.web.patience import Patience
 
+if sys.platform != "win32":
+    import resource
+
 #: Threads that answer requests. More than workers, so that a slow answer holds up nobody.
 THREADS = 8
-#: Largest body that is read, in bytes.
-MAX_BODY = 128 << 20
+#: File descriptors that connections leave to the rest of the process.
+_OTHER_FILES = 64
+
+
+class _ErrorTask(ErrorTask):
+    """What Waitress refuses by itself, in Autumn's envelope."""
+
+    request: Any
+    response_headers: list[tuple[str, str]]
+
+    def execute(self) -> None:
+        error = self.request.error
+        if isinstance(error, RequestEntityTooLarge):
+            message = f"The body is too large: this server takes {self.channel.adj.max_request_body_size - 1} bytes"
+        else:
+            message = f"{error.reason}: {error.body}"
+        body = msgspec.json.encode({"message": message, "code": "invalid_request", "env": "sandbox"})
+        self.status = f"{error.code} {error.reason}"
+        self.response_headers.append(("Content-Type", "application/json"))
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+
+class _Channel(HTTPChannel):
+    error_task_class = _ErrorTask
+
+
+def _most_connections() -> int:
+    """As many as the process may have open, which it is first allowed as much of as it can be."""
+    if sys.platform == "win32":
+        return 500  # what select takes there
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return 65_536 if soft == resource.RLIM_INFINITY else max(soft - _OTHER_FILES, 64)
 
 
 class Server:
@@ -34,13 +80,16 @@ class Server:
             port=settings.port,
             threads=THREADS,
             ident=None,
-            connection_limit=2000,
-            asyncore_use_poll=True,
-            max_request_body_size=MAX_BODY,
+            connection_limit=_most_connections(),
+            asyncore_use_poll=sys.platform != "win32",
+            max_request_body_size=settings.max_body + 1,  # Waitress refuses a body of this size
             inbuf_overflow=8 << 20,
             clear_untrusted_proxy_headers=False,
             channel_request_lookahead=1,  # sees that a client has gone while its request is worked on
         )
+        for each in self._sockets.values():
+            if isinstance(each, BaseWSGIServer):
+                each.channel_class = _Channel
         dispatcher = self._server.task_dispatcher
         self._patience.attach(lambda more: dispatcher.set_thread_count(THREADS + more))
 

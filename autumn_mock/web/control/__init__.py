@@ -11,11 +11,13 @@ from autumn_mock.emulator import Emulator
 from autumn_mock.web.control.failing import serve_faults
 from autumn_mock.web.control.looking import serve_views
 from autumn_mock.web.control.running import serve_running
+from autumn_mock.web.guard import Guard
 
 
 def control(emulator: Emulator) -> Blueprint:
-    """The routes under /_mock of an emulator."""
+    """The routes under /_mock of an emulator. Raises :class:`~autumn_mock.web.guard.ExposedWithoutToken`."""
     blueprint = Blueprint("control", __name__, url_prefix="/_mock")
+    blueprint.before_request(Guard(emulator.settings.host, emulator.settings.control_token).check)
     serve_running(blueprint, emulator)
     serve_faults(blueprint, emulator)
     serve_views(blueprint, emulator)
