@@ -6,16 +6,18 @@ import click
 
 from autumn_mock import __version__
 from autumn_mock.cli import look
+from autumn_mock.cli.demo import demo
 from autumn_mock.cli.exec import exec_
 from autumn_mock.cli.fault import fault
 from autumn_mock.cli.queue import queue
+from autumn_mock.cli.scenario import scenario
 from autumn_mock.cli.serve import serve
 from autumn_mock.cli.snapshot import snapshot
 
 #: The commands, by the headings under which ``--help`` shows them.
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Run": (serve, exec_, look.health, snapshot),
-    "Fail on purpose": (fault, queue),
+    "Fail on purpose": (fault, queue, scenario, demo),
     "See what happened": (look.requests, look.failures, look.lost, look.findings),
     "See where usage went": (look.balances, look.events, look.stats, look.audit),
 }

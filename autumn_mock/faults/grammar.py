@@ -33,6 +33,8 @@ class RuleError(ValueError):
     def __init__(self, rule: str, column: int, problem: str) -> None:
         super().__init__(f"{problem}\n  {rule}\n  {' ' * column}^")
         self.column = column
+        #: The message in one line, for a list of what is wrong with a file.
+        self.line = f"is no rule: {problem} (column {column + 1} of the rule)"
 
 
 class Rule(Struct, frozen=True):

@@ -15,7 +15,7 @@ from flask import request
 from autumn_mock.operations.errors import ApiError
 
 #: The header that carries the token; ``Authorization`` names the organisation.
-TOKEN_HEADER = "x-autumn-mock-token"
+TOKEN_HEADER = "x-autumn-mock-token"  # noqa: S105  # its name
 
 
 class ExposedWithoutToken(ValueError):

@@ -8,7 +8,6 @@ from contextlib import suppress
 from typing import Any
 
 import msgspec
-from waitress import wasyncore
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ErrorTask
@@ -123,7 +122,14 @@ class Server:
                 return
 
     def _close_sockets(self) -> None:
-        wasyncore.close_all(self._sockets, ignore_all=True)
+        """End the loop: it runs as long as it has sockets. The trigger itself stays open, because whoever pulled it may
+        still be writing to it; it is closed with the rest."""
+        for number, each in list(self._sockets.items()):
+            if isinstance(each, trigger):
+                del self._sockets[number]
+            else:
+                each.close()
+        self._sockets.clear()
 
     def close(self) -> None:
         """Let go of the socket and of the threads."""

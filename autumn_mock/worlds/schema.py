@@ -124,7 +124,7 @@ def _rule_problem(value: str) -> str:
     try:
         parse_rule(value)
     except RuleError as error:
-        return f"is no rule: {str(error).splitlines()[0]} (column {error.column + 1} of the rule)"
+        return error.line
     return ""
 
 

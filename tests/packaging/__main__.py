@@ -47,7 +47,41 @@ def main() -> None:
         if loaded.strip() != "False":
             sys.exit("the command line imports Flask before it needs it")
         serve(command, place)
+        demonstrate(command, place)
+        new_project(python, place / "new project")
     print("the wheel stands alone")
+
+
+#: What somebody writes on the first day.
+PROJECT = """\
+from autumn_sdk import Autumn
+
+
+def test_usage_is_charged_once_in_spite_of_an_outage(autumn_mock):
+    autumn_mock.fault("queue:down times=1")
+    with Autumn(secret_key=autumn_mock.key, server_url=autumn_mock.url) as autumn:
+        for _ in range(2):
+            try:
+                autumn.batch_track(request=[{"customer_id": "cus_123", "feature_id": "messages", "value": 3}])
+            except Exception as error:
+                assert error.status_code == 503
+    autumn_mock.assert_deducted("cus_123", "messages", 3)
+    autumn_mock.assert_no_findings()
+"""
+
+
+def new_project(python: Path, place: Path) -> None:
+    """An empty directory, the wheel beside pytest and the official client, and one test that uses the fixture."""
+    place.mkdir()
+    run(python, "-m", "pip", "install", "--quiet", "pytest", "autumn-sdk", cwd=place)
+    (place / "test_metering.py").write_text(PROJECT, "utf-8")
+    print(run(python, "-m", "pytest", "-q", cwd=place).strip().splitlines()[-1])
+
+
+def demonstrate(command: Path, place: Path) -> None:
+    """The shipped scenarios are in the wheel, and one of them plays."""
+    shown = run(command, "demo", "--fast", "partial-failure", cwd=place)
+    print(f"demo: {len(shown.splitlines())} lines")
 
 
 def serve(command: Path, place: Path) -> None:

@@ -1,0 +1,174 @@
+"""What is not as expected is said plainly, and ends the play."""
+
+from __future__ import annotations
+
+import pytest
+
+from autumn_mock.scenarios.events import StepBegins, Verdict
+from autumn_mock.scenarios.matching import differences
+
+from .conftest import Play
+
+_BATCH = "- batch: [{customer_id: cus_456, feature_id: messages, value: 10, timestamp: '${now-1m}'}]"
+
+
+@pytest.mark.parametrize(
+    ("steps", "sentence"),
+    [
+        (f"{_BATCH}\n  expect: {{status: 200}}", "expected status 200, but it was 202"),
+        (
+            f"- fault: queue:down\n{_BATCH}\n  expect: {{status: 202}}",
+            "expected status 202, but it was 503: Async track is not available right now",
+        ),
+        (
+            f"{_BATCH}\n  with_fault: reply:reset\n  expect: {{status: 202}}",
+            "expected status 202, but no reply came (reset)",
+        ),
+        (f"{_BATCH}\n  expect: {{no_reply: true}}", "expected no reply, but 202 came"),
+        (
+            f"{_BATCH}\n  with_fault: reply:truncate\n  expect: {{no_reply: false}}",
+            "expected a reply, but none came (truncated)",
+        ),
+        (
+            f"{_BATCH}\n  expect: {{body: {{success: false}}}}",
+            "expected body.success to be false, but it is true",
+        ),
+        (f"{_BATCH}\n  expect: {{body: {{id: 1}}}}", "expected body.id to be 1, but it is not there"),
+        (f"{_BATCH}\n  expect: {{body: null}}", 'expected body to be null, but it is {"success": true}'),
+        (
+            f"{_BATCH}\n  expect: {{headers: {{Retry-After: 1}}}}",
+            "expected the header retry-after: 1, but there is none",
+        ),
+        (
+            f"{_BATCH}\n  expect: {{headers: {{content-type: text/html}}}}",
+            "expected the header content-type: text/html, but it is application/json",
+        ),
+        (
+            f"{_BATCH}\n  expect: {{statuses: [503, 202]}}",
+            "expected the statuses 503, 202, but they were 202",
+        ),
+        (
+            f"{_BATCH}\n  count: 2\n  expect: {{statuses: {{'202': 1, timeout: 1}}}}",
+            "expected the statuses 1 x 202, 1 x timeout, but they were 2 x 202",
+        ),
+        (
+            f"- pause: workers\n{_BATCH}\n- drain: 50ms",
+            "expected the queue to be idle within 0.05 s, but 1 of 1 accepted items are not worked off yet: "
+            "the workers are paused",
+        ),
+        ("- drain: 1s\n  expect: {drained: false}", "expected something to wait still after 1 s, but nothing does"),
+        (
+            "- expect: {balance: {customer: cus_456, feature: messages, remaining: 97}}",
+            "expected cus_456 to have 97 messages left, but there are 1000",
+        ),
+        (
+            "- expect: {balance: {customer: cus_457, feature: messages, remaining: 0}}",
+            "expected cus_457 to have 0 messages left, but there is no such balance",
+        ),
+        ("- expect: {stats: {offered: 3}}", "expected offered to be 3, but it is 0"),
+        ("- expect: {findings: [hammering]}", "expected the finding hammering, but there are no findings"),
+        (
+            f"{_BATCH}\n  retry: {{on: [202], times: 1, wait: none}}\n- expect: {{findings: []}}",
+            "expected no findings, but there is the finding resent_after_accepted",
+        ),
+        (
+            f"{_BATCH}\n  retry: {{on: [202], times: 1, wait: none}}\n"
+            "- expect: {findings: [{code: resent_after_accepted, amounts: {messages: 11}}]}",
+            "expected resent_after_accepted.amounts.messages to be 11, but it is 10",
+        ),
+        ("- expect: {lost: 1}", "expected 1 lost item, but there are no lost items in the journal"),
+        (
+            "- track: {customer_id: cus_456, feature_id: messages, value: 1}\n- expect: {lost: [{}, {}]}",
+            "expected 2 lost items, but there are no lost items in the journal",
+        ),
+        (
+            "- batch: [{customer_id: cus_x, feature_id: messages}]\n- drain: 5s\n- expect: {lost: [{reason: dropped}]}",
+            'expected a lost item with {"reason": "dropped"}, but there is none: '
+            "1 lost item in the journal (1 messages of cus_x: customer_not_found)",
+        ),
+        (
+            f"- fault: enqueue:fail\n{_BATCH}\n- expect: {{failures: 0}}",
+            "expected no refusals, but there is 1 refusal in the journal (1 of 1 items: enqueue:fail)",
+        ),
+        ("- expect: {faults: {completed: true}}", "expected something of the faults, but none is armed"),
+        (
+            "- fault: queue:down times=1\n- expect: {faults: {completed: true}}",
+            "expected queue:down times=1.completed to be true, but it is false",
+        ),
+        (
+            "- fault: queue:down route=balances.nothing",
+            "the server refuses it: there is no call 'balances.nothing'; near it are ",
+        ),
+    ],
+)
+def test_what_is_not_as_expected_is_said(play: Play, steps: str, sentence: str) -> None:
+    _, [unmet] = play(steps)
+    assert unmet.startswith(sentence)
+
+
+def test_the_play_ends_with_the_step_that_was_not_as_expected(play: Play) -> None:
+    events, unmet = play("- expect: {lost: 1}\n- expect: {lost: 0}")
+    assert len(unmet) == 1
+    assert len([event for event in events if isinstance(event, StepBegins)]) == 1
+
+
+def test_everything_that_a_step_expects_is_judged(play: Play) -> None:
+    _, unmet = play("- expect: {lost: 1, failures: 1, stats: {offered: 1}}")
+    assert len(unmet) == 3
+
+
+def test_what_was_lost_is_expected_in_any_order_and_what_says_more_chooses_first(play: Play) -> None:
+    events, unmet = play(
+        """
+        - batch:
+            - {customer_id: cus_x, feature_id: messages}
+            - {customer_id: cus_y, feature_id: messages}
+        - drain: 5s
+        - expect:
+            lost: [{reason: customer_not_found}, {item: {customer_id: cus_x}}]
+        - expect:
+            lost: [{item: {customer_id: cus_y}}, {item: {customer_id: cus_x}}]
+        """
+    )
+    assert not unmet
+    assert "2 lost items in the journal" in next(event.text for event in events if isinstance(event, Verdict))
+
+
+def test_a_balance_that_is_drained_and_hidden_has_nothing_left(play: Play) -> None:
+    _, unmet = play(
+        """
+        - track: {customer_id: cus_456, feature_id: messages, value: 1000}
+        - expect: {balance: {customer: cus_456, feature: messages, remaining: 0}}
+        """
+    )
+    assert not unmet
+
+
+@pytest.mark.parametrize(
+    ("expected", "actual"),
+    [
+        ({}, {"a": 1}),
+        ({"a": 1}, {"a": 1.0, "b": 2}),
+        ({"a": {"b": [1, {}]}}, {"a": {"b": [1, {"c": 1}]}}),
+        (None, None),
+        ("x", "x"),
+    ],
+)
+def test_expectations_are_partial(expected: object, actual: object) -> None:
+    assert differences(expected, actual, "it") == []
+
+
+@pytest.mark.parametrize(
+    ("expected", "actual", "sentence"),
+    [
+        ({"a": 1}, {}, "expected it.a to be 1, but it is not there"),
+        ({"a": 1}, [1], 'expected it to be {"a": 1}, but it is [1]'),
+        ([1], [1, 2], "expected it to be [1], but it is [1, 2]"),
+        ([1, 2], [1, 3], "expected it.1 to be 2, but it is 3"),
+        (True, 1, "expected it to be true, but it is 1"),
+        (0, False, "expected it to be 0, but it is false"),
+        ("a b", "", 'expected it to be "a b", but it is ""'),
+    ],
+)
+def test_differences_are_named(expected: object, actual: object, sentence: str) -> None:
+    assert differences(expected, actual, "it") == [sentence]

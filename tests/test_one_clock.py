@@ -1,0 +1,51 @@
+"""All time is the clock's: nothing but ``clock.py`` asks the machine what time it is."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import autumn_mock
+
+PACKAGE = Path(autumn_mock.__file__).parent
+#: What tells the time, by module. ``time.sleep`` would only pass it, but nothing here may sleep either.
+TELLS_TIME = {
+    "time": {"time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "localtime", "gmtime"},
+    "datetime": {"now", "utcnow", "today"},
+}
+#: The only source, and the two that pass time or show it to a person.
+ALLOWED = {
+    "clock.py": "the source",
+    "cli/output.py": "shows the time of day, and waits between two looks",
+    "cli/demo.py": "pauses for whoever reads along",
+    "scenarios/stage.py": "waits as the client of a story does",
+}
+
+
+def asks(tree: ast.AST) -> Iterator[str]:
+    """The names in a module that ask for the time."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "time":
+            yield from (alias.name for alias in node.names)
+        if isinstance(node, ast.Attribute):
+            owner = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
+            if owner == "time" and (node.attr in TELLS_TIME["time"] or node.attr == "sleep"):
+                yield f"time.{node.attr}"
+            if owner in ("datetime", "date") and node.attr in TELLS_TIME["datetime"]:
+                yield f"{owner}.{node.attr}"
+
+
+def test_nothing_else_asks_for_the_time() -> None:
+    found = {
+        str(path.relative_to(PACKAGE).as_posix()): names
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if (names := sorted(set(asks(ast.parse(path.read_text("utf-8"))))))
+    }
+    assert {name: names for name, names in found.items() if name not in ALLOWED} == {}
+    assert "clock.py" in found
+
+
+def test_the_search_finds_what_it_looks_for() -> None:
+    source = "import time, datetime\nfrom time import monotonic\ntime.time()\ndatetime.datetime.now()\ntime.sleep(1)\n"
+    assert sorted(asks(ast.parse(source))) == ["datetime.now", "monotonic", "time.sleep", "time.time"]
