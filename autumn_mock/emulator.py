@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -107,7 +108,15 @@ class Emulator:
             #: The rules that every environment begins with, with the seeds that were drawn for them.
             self.first_faults = tuple(parse_rule(text).seeded(self.settings.seed) for text in self.settings.fault)
             self.deliveries = DeliveryJournal()
-            self._workers = Workers(self.queue, self.settings.workers, self.faults_of, self.deliveries)
+            #: All names of a call by its canonical one; whoever serves the calls fills it.
+            self.aliases: Mapping[str, Collection[str]] = {}
+            self._workers = Workers(
+                self.queue,
+                self.settings.workers,
+                self.faults_of,
+                self.deliveries,
+                lambda call: self.aliases.get(call, (call,)),
+            )
             self.state.on_clock_move(self.queue.wake)
             self._stopping = threading.Event()
             self._housekeeper = threading.Thread(target=self._keep_house, name="autumn-mock-housekeeper", daemon=True)

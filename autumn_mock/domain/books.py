@@ -23,6 +23,8 @@ class Message(Record, frozen=True, kw_only=True):
     accepted_at: int
     #: False for an async track, which claims its idempotency key when it is accepted.
     claims_key: bool = True
+    #: The canonical name of the call that brought it.
+    call: str = "balances.batch_track"
 
 
 class LostItem(Record, frozen=True, kw_only=True):

@@ -121,6 +121,10 @@ class _Reading:
             self._option(word)
         if kind.name == "worker:slow" and "rate" not in self.options:
             raise self._error(len(self.text), f"worker:slow needs a rate, as in: {kind.example}")
+        if self._keeps_body() and self.options.get("body", "empty") != "empty":
+            raise self._error(
+                self.text.index("body="), "a success keeps the body that the service sends, or has none: body=empty"
+            )
         units = {self.options[name][0] for name in ("down", "up") if name in self.options}
         if len(units) > 1:
             raise self._error(len(self.text), "down and up are both numbers of calls, or both lengths of time")

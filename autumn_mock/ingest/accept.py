@@ -38,7 +38,8 @@ class Intake(Struct):
 
     queue: Queue
     faults: FaultBoard
-    #: The names of the call, as rules know it.
+    #: The canonical name of the call, and all that rules may call it.
+    call: str = "balances.batch_track"
     calls: Collection[str] = ("balances.batch_track",)
     #: Rules for this call alone.
     once: Sequence[ArmedRule] = ()
@@ -54,7 +55,14 @@ def accept_batch(call: Call, intake: Intake, items: Sequence[TrackItem], size: i
     refused = _refusals(call, intake, items, size)
     request_id = call.request_id
     messages = [
-        Message(id=f"{request_id}-{index}", request_id=request_id, index=index, item=item, accepted_at=call.now)
+        Message(
+            id=f"{request_id}-{index}",
+            request_id=request_id,
+            index=index,
+            item=item,
+            accepted_at=call.now,
+            call=intake.call,
+        )
         for index, item in enumerate(items)
         if index not in refused
     ]
@@ -71,7 +79,13 @@ def accept_track(call: Call, intake: Intake, item: TrackItem) -> None:
             claim(environment, transaction, key, call.now)
     refused = _refusals(call, intake, [item], MAX_MESSAGE_SIZE + 1)
     message = Message(
-        id=call.request_id, request_id=call.request_id, index=0, item=item, accepted_at=call.now, claims_key=False
+        id=call.request_id,
+        request_id=call.request_id,
+        index=0,
+        item=item,
+        accepted_at=call.now,
+        claims_key=False,
+        call=intake.call,
     )
     try:
         _enqueue(call, intake, [item], [] if refused else [message], refused)

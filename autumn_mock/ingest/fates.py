@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+
 from autumn_mock.faults.armed import ArmedRule, Origin
 from autumn_mock.faults.board import FaultBoard
 from autumn_mock.ingest.lane import Delivery, Held, Hold
@@ -10,17 +12,22 @@ from autumn_mock.journal.deliveries import DeliveryFate, DeliveryJournal, Note
 from autumn_mock.store.environment import Environment
 
 _HOLDS = ("worker:pause", "worker:slow", "worker:delay")
-#: The calls that a message can have come from, by whether a worker claims its idempotency key.
-_CALLS = {True: ("balances.batch_track",), False: ("balances.track",)}
 
 
 class Fates:
     """Decides once for each message, when it is first taken, and then lets it happen."""
 
-    def __init__(self, environment: Environment, board: FaultBoard, journal: DeliveryJournal) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        board: FaultBoard,
+        journal: DeliveryJournal,
+        names_of: Callable[[str], Collection[str]],
+    ) -> None:
         self._environment = environment
         self._board = board
         self._journal = journal
+        self._names_of = names_of
         #: Ids of the messages that are to be lost.
         self.dropped: set[str] = set()
 
@@ -52,7 +59,7 @@ class Fates:
         message = delivery.message
         item = message.item
         organisation = self._environment.organisation
-        origin = Origin((organisation.id, organisation.slug), _CALLS[message.claims_key], (item,))
+        origin = Origin((organisation.id, organisation.slug), self._names_of(message.call), (item,))
         delivery.struck = self._board.strike_message(item, origin, delivery.once)
         holds = [
             Hold(armed, self._board.hold(armed, message.accepted_at))

@@ -49,11 +49,18 @@ class Workers:
     """One thread for each shard of a queue. A thread that a fault makes crash is replaced by another."""
 
     def __init__(
-        self, queue: Queue, count: int, board_of: Callable[[Environment], FaultBoard], deliveries: DeliveryJournal
+        self,
+        queue: Queue,
+        count: int,
+        board_of: Callable[[Environment], FaultBoard],
+        deliveries: DeliveryJournal,
+        names_of: Callable[[str], Collection[str]] = lambda call: (call,),
     ) -> None:
         self._queue = queue
         self._board_of = board_of
         self._journal = deliveries
+        #: All names of a call, as rules may use them.
+        self._names_of = names_of
         self._stopping = threading.Event()
         self._threads = [self._thread(shard) for shard in range(count)]
 
@@ -88,7 +95,7 @@ class Workers:
     def _work_off(self, deliveries: list[Delivery]) -> None:
         environment = deliveries[0].environment
         board = self._board_of(environment)
-        fates = Fates(environment, board, self._journal) if _needs_fates(board, deliveries) else None
+        fates = Fates(environment, board, self._journal, self._names_of) if _needs_fates(board, deliveries) else None
         if fates is not None:
             deliveries = fates.strike(deliveries, self._queue)
         groups = list(_by_customer(deliveries))

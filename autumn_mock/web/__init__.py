@@ -12,7 +12,7 @@ from autumn_mock.web.limits import RateLimits
 from autumn_mock.web.patience import Cutting, Patience
 from autumn_mock.web.pipeline import Pipeline
 from autumn_mock.web.replies import text_reply
-from autumn_mock.web.resource import every_call
+from autumn_mock.web.resource import aliases, every_call
 from autumn_mock.web.resources import RESOURCES
 
 
@@ -29,6 +29,7 @@ def create_app(emulator: Emulator, patience: Patience | None = None) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     app.url_map.redirect_defaults = False
     app.url_map.merge_slashes = False
+    emulator.aliases = aliases()
     limits = RateLimits(app, emulator.state.clock_of, emulator.settings.rate_limit)
     Pipeline(app, emulator, limits, patience or Patience())
     app.wsgi_app = Cutting(app.wsgi_app)  # type: ignore[method-assign]  # how Flask is given middleware

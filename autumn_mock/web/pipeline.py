@@ -92,7 +92,7 @@ class Pipeline:
             read_query(request.query_string),
             dict(request.view_args or {}),
             once,
-            names_of(request.endpoint).every,
+            *names_of(request.endpoint),
         )
         g.autumn = incoming
         strikes = g.strikes = Strikes(board, RequestSubject(incoming), once, self._patience)
@@ -161,6 +161,8 @@ class Pipeline:
     def _record(self, reply: Response, service_status: int | None, strikes: Strikes | None) -> None:
         journal = self._emulator.journal
         entry = self._entry(journal.next_id(), reply, service_status, strikes)
+        if strikes is not None:
+            strikes.on_loss = lambda: journal.amend(entry, reply="lost")
         if strikes is None or not strikes.waits:
             if entry.reply == "sent" and client_is_gone(request.environ):
                 entry = msgspec.structs.replace(entry, reply="not_awaited")

@@ -31,8 +31,9 @@ class Request(Struct):
     path: dict[str, str]
     #: Rules for this request alone.
     once: Sequence[ArmedRule] = ()
-    #: The names that the call goes by.
-    calls: frozenset[str] = frozenset()
+    #: The canonical name of what is called, and all names that it goes by.
+    name: str = ""
+    names: frozenset[str] = frozenset()
     #: The body after validation.
     params: Any = None
     #: What to show in full: the body's ``expand`` wins over the query's.

@@ -73,6 +73,11 @@ def names_of(endpoint: str | None) -> Names:
     return _NAMES.get(endpoint or "", _NOBODY)
 
 
+def aliases() -> dict[str, frozenset[str]]:
+    """Canonical name to all names of each call."""
+    return {names.canonical: names.every for names in _NAMES.values()}
+
+
 def every_call() -> list[str]:
     """The names that a rule may use for its route, sorted."""
     return sorted({name for names in _NAMES.values() for name in names.every})

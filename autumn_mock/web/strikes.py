@@ -75,6 +75,8 @@ class Strikes:
         self.fate: ReplyFate = "sent"
         #: Whether the service did its work.
         self.reached_service = True
+        #: Called when a reply that was recorded as sent did not come whole after all.
+        self.on_loss: Callable[[], None] = lambda: None
 
     @property
     def fired(self) -> tuple[str, ...]:
@@ -136,6 +138,8 @@ class Strikes:
             elif name in _ALTERING and self.fate == "sent":
                 self.fate = "altered"
             reply = self._altered(armed, reply)
+        if self._is_struck_by("reply:truncate") or self._is_struck_by("reply:dribble"):
+            self._sent_in_pieces(reply)
         return reply
 
     def _altered(self, armed: ArmedRule, reply: Response) -> Response:
@@ -148,10 +152,6 @@ class Strikes:
             reply.set_data(b"")
         elif name == "reply:content-type":
             reply.headers["Content-Type"] = armed.rule.argument
-        elif name == "reply:truncate":
-            _truncate(reply)
-        elif name == "reply:dribble":
-            self._dribble(armed, reply)
         return reply
 
     @property
@@ -201,30 +201,32 @@ class Strikes:
         shortest, longest = armed.rule.argument
         return armed.random.uniform(shortest, longest) / 1000
 
-    def _dribble(self, armed: ArmedRule, reply: Response) -> None:
+    def _sent_in_pieces(self, reply: Response) -> None:
+        """Half of the body if it is to be cut off, byte by byte if it is to dribble, under the length of the whole."""
         content = reply.get_data()
-        pause = armed.rule.argument / 1000 / max(len(content), 1)
-        is_over = _gone(request.environ)
-
-        def pieces() -> Iterator[bytes]:
-            with self._patience.spare_thread():
-                for place in range(len(content)):
-                    self._patience.wait(pause, is_over)
-                    yield content[place : place + 1]
-
-        reply.response = pieces()
+        length = len(content) // 2 if self._is_struck_by("reply:truncate") else len(content)
+        dribble = next((armed for armed in self._replies if armed.kind.name == "reply:dribble"), None)
+        if dribble is None:
+            reply.response = iter([content[:length]])
+        else:
+            reply.response = self._dribble(dribble, content[:length], request.environ)
         reply.headers["Content-Length"] = str(len(content))
 
+    def _dribble(self, armed: ArmedRule, content: bytes, environ: Any) -> Iterator[bytes]:
+        pause = armed.rule.argument / 1000 / max(len(content), 1)
+        left = len(content)
+        try:
+            with self._patience.spare_thread():
+                for place in range(len(content)):
+                    self._patience.wait(pause, lambda: armed.is_over or client_is_gone(environ))
+                    yield content[place : place + 1]
+                    left -= 1
+        finally:
+            if left:  # the client has gone
+                self.on_loss()
 
-def _gone(environ: Any) -> Callable[[], bool]:
-    return lambda: client_is_gone(environ)
-
-
-def _truncate(reply: Response) -> None:
-    """Half of the body under the length of the whole; the server then closes the connection."""
-    content = reply.get_data()
-    reply.response = iter([content[: len(content) // 2]])
-    reply.headers["Content-Length"] = str(len(content))
+    def _is_struck_by(self, kind: str) -> bool:
+        return any(armed.kind.name == kind for armed in self._replies)
 
 
 def _with_status(armed: ArmedRule, reply: Response | None, environment: Environment) -> Response:

@@ -159,6 +159,11 @@ class Case:
         calls = {step.items for step in self.steps if isinstance(step, Send)}
         return "o" not in "".join(calls) and not any(word.startswith("customer=") for word in words)
 
+    @property
+    def looks_at_the_clock(self) -> bool:
+        """Whether it goes by the clock of where it was armed: the organisation's, or that of the whole server."""
+        return any(word.startswith(("ttl=", "down=2s", "rate=1/s", "rate=30/m")) for word in self.rule.split())
+
 
 _HELD = {0: ["held"], 1: ["held"]}
 
@@ -348,6 +353,11 @@ CASES = (
     Case(
         "worker:drop route=balances.track",
         [accepted("m"), accepted("m", "l", "track", notes={0: ["dropped"]})],
+        Proof(1),
+    ),
+    Case(
+        "worker:drop route=/v1/track",
+        [accepted("m"), accepted("m", "l", "old track", notes={0: ["dropped"]})],
         Proof(1),
     ),
     # -- reply:status

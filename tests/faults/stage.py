@@ -98,6 +98,8 @@ class Stage:
     rule: str
     #: What goes with every request.
     header: str | None = None
+    #: The number of the rule, if it is one of the whole server.
+    number: int | None = None
     #: Each request that was played, with the number of its entry in the journal.
     played: list[tuple[Send, int]] = field(default_factory=list)
     proof: dict[str, Any] | None = None
@@ -117,7 +119,11 @@ class Stage:
         return body
 
     def clear(self) -> None:
-        self.server.request("DELETE", "/_mock/faults", None, {"authorization": f"Bearer {self.key}"})
+        if self.number is None:
+            headers = {"authorization": f"Bearer {self.key}"}
+            assert self.server.request("DELETE", "/_mock/faults", None, headers).status == 200
+        else:
+            assert self.server.request("DELETE", f"/_mock/faults/{self.number}").status == 200
 
     def drained(self) -> bool:
         return self.server.post("/_mock/drain", {"timeout": 1}, self.key).status == 200
@@ -227,7 +233,8 @@ class Stage:
 
     def _read_proof(self) -> None:
         if self.proof is None and self.header is None:
-            [self.proof] = [each for each in self.control("faults")["list"] if each["rule"] == self.rule]
+            armed = self.server.get("/_mock/faults", self.key if self.number is None else None).body["list"]
+            [self.proof] = [each for each in armed if each["rule"] == self.rule and self.number in (None, each["id"])]
 
     def _check_proof(self, wanted: Proof) -> None:
         assert self.proof is not None

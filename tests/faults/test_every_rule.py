@@ -28,6 +28,11 @@ def _rule(case: Case, slug: str) -> str:
     return case.rule.format(org=slug)
 
 
+def _of_one(rule: str, slug: str) -> str:
+    """The rule for one organisation, if it does not name one itself."""
+    return rule if " org=" in rule else f"{rule} org={slug}"
+
+
 # -- the addresses
 
 
@@ -36,10 +41,7 @@ def by_flag(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenery]:
     """``serve --fault``: one server with all rules, each for an organisation of its own."""
     names = [_name("flag", number) for number in range(len(CASES))]
     world = write_world(tmp_path_factory.mktemp("flag") / "world.json", [organisation(*name) for name in names])
-    rules = []
-    for case, (slug, _) in zip(CASES, names, strict=True):
-        text = _rule(case, slug)
-        rules.append(text if " org=" in text else f"{text} org={slug}")
+    rules = [_of_one(_rule(case, slug), slug) for case, (slug, _) in zip(CASES, names, strict=True)]
     with ServerProcess("--world", str(world), *(word for rule in rules for word in ("--fault", rule))) as server:
         yield lambda number: Stage(server, names[number][1], rules[number])
 
@@ -67,6 +69,19 @@ def by_api(plain: ServerProcess) -> Scenery:
         armed = plain.ask("/_mock/faults", {"rule": _rule(CASES[number], slug)}, key)
         assert (armed["org"], armed["env"], armed["fired"]) == (slug.replace("-", "_"), "sandbox", 0)
         return Stage(plain, key, armed["rule"])
+
+    return stage
+
+
+@pytest.fixture(scope="module")
+def by_api_for_the_server(plain: ServerProcess) -> Scenery:
+    """``POST /_mock/faults`` without a key: a rule of the whole server."""
+
+    def stage(number: int) -> Stage:
+        slug, key = _opened(plain)
+        armed = plain.ask("/_mock/faults", {"rule": _of_one(_rule(CASES[number], slug), slug)}, None)
+        assert (armed["org"], armed["env"], armed["fired"]) == (None, None, 0)
+        return Stage(plain, key, armed["rule"], number=armed["id"])
 
     return stage
 
@@ -120,6 +135,15 @@ def test_armed_with_the_server(by_flag: Scenery, number: int) -> None:
 @_every_case
 def test_armed_by_the_api(by_api: Scenery, number: int) -> None:
     by_api(number).play(CASES[number])
+
+
+@pytest.mark.parametrize(
+    "number",
+    [number for number, case in enumerate(CASES) if not case.looks_at_the_clock],
+    ids=[case.rule for case in CASES if not case.looks_at_the_clock],
+)
+def test_armed_by_the_api_for_the_server(by_api_for_the_server: Scenery, number: int) -> None:
+    by_api_for_the_server(number).play(CASES[number])
 
 
 @_every_case

@@ -230,6 +230,13 @@ def test_a_route_is_a_name_a_path_or_a_pattern_of_them(route: str) -> None:
     require_route(parse_rule(f"queue:down route={route}"), every_call())
 
 
+@pytest.mark.parametrize("body", ["html", "json"])
+def test_a_success_keeps_its_body_or_has_none(body: str) -> None:
+    assert parse_rule("reply:status 200 body=empty").options == {"body": "empty"}
+    with pytest.raises(RuleError):
+        parse_rule(f"reply:status 200 body={body}")
+
+
 _NINES = "9" * 400
 
 
@@ -359,8 +366,11 @@ def rule_texts(draw: st.DrawFn) -> str:
     names = draw(st.sets(st.sampled_from(list(options_of(kind)))))
     if kind.name == "worker:slow":
         names.add("rate")
+    is_success = kind.name == "reply:status" and words[1] < "300"
+    if is_success:
+        names.discard("body")
     options = [f"{name}={draw(_VALUES.get(f'{kind.name} {name}', _VALUES[name]))}" for name in names]
-    if kind.has_phase and not (kind.name == "reply:status" and words[1] < "300"):
+    if kind.has_phase and not is_success:
         options += draw(st.sampled_from([[], ["before=enqueue"], ["after=enqueue"]]))
     return draw(st.sampled_from([" ", "  ", " \t"])).join([*words, *draw(st.permutations(options))])
 

@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -216,6 +217,62 @@ def test_the_server_stops_at_once_whatever_is_under_way(rule: str) -> None:
     assert "Traceback" not in server.stderr()
 
 
+def test_a_reply_that_did_not_come_whole_was_not_told(organisation: Organisation) -> None:
+    """So sending it again is no double charge with open eyes."""
+    arm(organisation, "reply:dribble 10m times=1")
+    use = {**ITEM, "timestamp": 1_700_000_000_000}
+    with connect(organisation.url, PATIENCE) as connection:
+        send(connection, "POST", BATCH, [use], {"authorization": f"Bearer {organisation.key}"})
+        until(lambda: len(journal(organisation)), (1).__eq__)
+    until(lambda: journal(organisation)[0]["reply"], {"lost", "not_awaited"}.__contains__)
+    organisation.ask(BATCH, [use])
+    found = organisation.server.get("/_mock/findings", organisation.key).body["list"]
+    assert "resent_after_lost_reply" in {finding["code"] for finding in found}
+
+
+# -- rules of the whole server
+
+
+def test_a_rule_of_the_server_counts_in_all_organisations_together() -> None:
+    with ServerProcess("--rate-limit", "off") as server:
+        organisations = [opened(server) for _ in range(3)]
+        rule = server.ask("/_mock/faults", {"rule": "queue:down every=2 times=2"}, None)
+        seen = [organisations[number % 3].post(BATCH, [ITEM]).status for number in range(6)]
+        assert seen == [202, 503, 202, 503, 202, 202]
+        [told] = server.get("/_mock/faults", None).body["list"]
+        assert (told["id"], told["fired"], told["completed"], told["org"]) == (rule["id"], 2, True, None)
+        struck = [entry["faults"] for each in organisations for entry in journal(each)]
+        assert sorted(struck) == [[]] * 4 + [["queue:down every=2 times=2"]] * 2
+        assert rules(organisations[0]) == [told]  # an organisation sees what strikes it
+
+
+def test_a_rule_of_the_server_is_not_an_organisation_s_to_clear() -> None:
+    with ServerProcess("--rate-limit", "off") as server:
+        organisation, other = opened(server), opened(server)
+        number = server.ask("/_mock/faults", {"rule": "worker:pause"}, None)["id"]
+        for each in (organisation, other):
+            each.ask(BATCH, [ITEM] * 2)
+        _clear(organisation)
+        assert delete(organisation, f"/_mock/faults/{number}") == 404
+        other.ask("/_mock/reset", {})
+        other.ask(BATCH, [ITEM])
+        for each, waiting in ((organisation, 2), (other, 1)):
+            status, _, body = each.post("/_mock/drain", {"timeout": LONG})
+            assert (status, body["held"]) == (504, [{"rule": "worker:pause", "items": waiting}])
+        assert server.request("DELETE", f"/_mock/faults/{number}").status == 200
+        assert (organisation.drain()["deducted"], other.drain()["deducted"]) == (2, 1)
+
+
+@pytest.mark.parametrize("end", [_clear_all, _reset_all])
+def test_a_hang_of_a_rule_of_the_server_ends_with_it(
+    server: ServerProcess, organisation: Organisation, end: Callable[[Organisation], None]
+) -> None:
+    server.ask("/_mock/faults", {"rule": "reply:hang"}, None)
+    with hanging(organisation) as connections:
+        end(organisation)
+        assert ended(connections) == {"closed"}
+
+
 # -- what is held
 
 
@@ -399,7 +456,7 @@ def test_rules_are_cleared_one_by_one(organisation: Organisation) -> None:
     ],
 )
 def test_a_rule_that_is_none_is_told_at_every_address(
-    organisation: Organisation, tmp_path: Any, rule: str, says: str
+    organisation: Organisation, tmp_path: Path, rule: str, says: str
 ) -> None:
     for reply in (
         organisation.post("/_mock/faults", {"rule": rule}),
@@ -418,7 +475,90 @@ def test_a_rule_that_is_none_is_told_at_every_address(
         assert says.replace(" ", "") in "".join(str(caught.value).split())  # its lines are wrapped
 
 
+# -- what a client may do next
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "reply:status 500",
+        "reply:status 503 after=enqueue body=empty",
+        "reply:malformed",
+        "reply:empty",
+        "reply:content-type text/plain",
+        "reply:delay 20ms",
+        "reply:dribble 20ms",
+        "queue:down",
+        "limit:exhaust",
+        "auth:revoke",
+    ],
+)
+def test_a_connection_on_which_a_reply_came_serves_on(organisation: Organisation, rule: str) -> None:
+    arm(organisation, f"{rule} times=1")
+    headers = {"authorization": f"Bearer {organisation.key}"}
+    with connect(organisation.url, PATIENCE) as connection:
+        for _ in range(2):
+            send(connection, "POST", BATCH, [ITEM], headers)
+            wire = receive(connection)
+            assert wire.ending == "whole"
+        assert (wire.status, wire.body) == (202, b'{"success":true}')
+
+
+@pytest.mark.parametrize(
+    ("rule", "then"),
+    [
+        ("queue:down", 202),
+        ("reply:status 500", 202),
+        ("reply:status 500 after=enqueue", 409),
+        ("reply:content-type text/plain", 409),
+        ("limit:exhaust", 202),
+    ],
+)
+def test_an_idempotency_key_is_taken_if_the_service_did_its_work(
+    organisation: Organisation, rule: str, then: int
+) -> None:
+    arm(organisation, f"{rule} times=1")
+    statuses = [organisation.post(BATCH, [ITEM], Idempotency_Key="once").status for _ in range(2)]
+    assert statuses[1] == then
+    assert organisation.drain()["deducted"] == 1
+
+
+@pytest.mark.parametrize("rule", ["reply:hang", "reply:reset", "reply:hang after=enqueue", "reply:reset after=enqueue"])
+def test_so_it_is_if_no_reply_came(organisation: Organisation, rule: str) -> None:
+    arm(organisation, f"{rule} times=1")
+    headers = {"authorization": f"Bearer {organisation.key}", "idempotency-key": "once"}
+    with connect(organisation.url, 0.15) as connection:
+        send(connection, "POST", BATCH, [ITEM], headers)
+        assert receive(connection).status is None
+    then = 409 if "after" in rule else 202
+    assert organisation.post(BATCH, [ITEM], Idempotency_Key="once").status == then
+    assert organisation.drain()["deducted"] == 1
+
+
+def test_the_key_of_an_item_that_could_not_be_queued_is_free_again(organisation: Organisation) -> None:
+    arm(organisation, "queue:down times=1")
+    item = {**ITEM, "async": True, "idempotency_key": "once"}
+    assert [organisation.post("/v1/balances.track", item).status for _ in range(3)] == [503, 202, 409]
+    assert organisation.drain()["deducted"] == 1
+
+
 # -- crashes
+
+
+@pytest.mark.parametrize("rule", ["worker:pause", "worker:delay 1h", "worker:slow rate=1/minute", "worker:crash"])
+def test_what_a_rule_held_survives_a_kill(tmp_path: Path, rule: str) -> None:
+    options = ("--db", str(tmp_path / "state.json"), "--rate-limit", "off")
+    with ServerProcess(*options, "--fault", f"{rule} customer=cus_123") as server:
+        organisation = Organisation(server, server.key)
+        organisation.ask(BATCH, [ITEM, {**ITEM, "customer_id": "cus_456"}] * 5)
+        until(lambda: rules(organisation)[0]["fired"], (5).__eq__)
+        until(lambda: organisation.stats()["deducted"], lambda count: count >= 5)
+        server.kill()
+    with ServerProcess(*options) as server:
+        organisation = Organisation(server, server.key)
+        assert organisation.drain()["deducted"] == 10
+        assert (organisation.balance("cus_123"), organisation.balance("cus_456")) == (1095, 995)
+        assert audit_is_fine(organisation)
 
 
 @on_linux

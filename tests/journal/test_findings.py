@@ -601,6 +601,15 @@ def test_a_good_wait_divides_retries_that_come_too_soon() -> None:
     assert found == [(1, 2), (3, 4)]
 
 
+def test_a_wait_holds_until_the_items_are_accepted_or_another_is_asked_for() -> None:
+    first = unavailable(1, [timed(1)], retry_after=9.0)
+    silent = unavailable(2, [timed(1)], retry_after=None)
+    assert only([first, silent, batch(3, [timed(1)])], "retried_too_soon").requests == (1, 2, 3)
+    assert only([first, batch(2, [timed(1)]), batch(3, [timed(1)])], "retried_too_soon").requests == (1, 2)
+    shorter = unavailable(2, [timed(1)], retry_after=0.5)
+    assert only([first, shorter, batch(3, [timed(1)])], "retried_too_soon").requests == (1, 2)
+
+
 def test_other_items_need_not_wait() -> None:
     for one, other in [(timed(1), timed(2)), (use(1), use(2))]:
         entries = [unavailable(1, [one], at=0), batch(2, [other], came=1.2, at=0), batch(5, [one])]
@@ -677,6 +686,7 @@ def test_a_row_ends_with_a_wait() -> None:
     assert codes(hammer(4, retry_after=0.9)) == []
     entries = [limited(1), limited(2), limited(8), limited(9)]
     assert codes(entries) == []
+    assert only([*entries, limited(10)], "hammering").requests == (8, 9, 10)
     moved = [replace(entry, at=entry.at + entry.id * 60_000) for entry in hammer(4)]
     assert codes(moved) == []
 

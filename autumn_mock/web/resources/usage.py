@@ -34,7 +34,8 @@ resource = Resource("usage")
 
 def _intake(request: Request) -> Intake:
     emulator = request.emulator
-    return Intake(emulator.queue, emulator.faults_of(request.call.environment), request.calls, request.once)
+    board = emulator.faults_of(request.call.environment)
+    return Intake(emulator.queue, board, request.name, request.names, request.once)
 
 
 @resource.operation(
