@@ -26,7 +26,7 @@ from autumn_mock.journal.deliveries import DeliveryJournal
 from autumn_mock.journal.findings import Finding, find
 from autumn_mock.journal.requests import RequestJournal
 from autumn_mock.operations.sweep import drop_oldest_events, sweep
-from autumn_mock.settings import Settings, read_key
+from autumn_mock.settings import Settings, read_key, settings_of
 from autumn_mock.store.changes import Change
 from autumn_mock.store.database import Database
 from autumn_mock.store.documents import changes_of
@@ -37,10 +37,10 @@ from autumn_mock.store.tinyfile import read_snapshot
 from autumn_mock.webhooks.outbox import Outbox
 from autumn_mock.worlds import (
     World,
-    find_shipped_world,
     find_world,
     open_copy,
     organisation_for_key,
+    organisation_id,
     read_world,
     seed,
 )
@@ -81,7 +81,7 @@ class Emulator:
     """
 
     def __init__(self, settings: Settings | None = None, **knobs: Any) -> None:
-        self.settings = settings or Settings(**knobs)
+        self.settings = settings_of(settings, **knobs)
         self.clock = Clock()
         if self.settings.now is not None:
             self.clock.set(self.settings.now)
@@ -166,7 +166,9 @@ class Emulator:
     # -- running
 
     def start(self) -> None:
-        """Begin to deduct what is queued."""
+        """Begin to deduct what is queued. Raises :class:`RuntimeError` for one that was stopped."""
+        if self._stopping.is_set():
+            raise RuntimeError("this emulator was stopped; make another one")
         self._workers.start()
         self._housekeeper.start()
 
@@ -306,16 +308,22 @@ class Emulator:
             self.open_organisation(key=read_key(key))
         return self.state.keys.get(hash_key(key))
 
-    def open_organisation(self, world: str | None = None, key: str | None = None) -> Opened:
-        """Open an organisation of its own, like the first one of a shipped world, or of the server's own world.
+    def open_organisation(
+        self, template: World | None = None, key: str | None = None, *, now: int | None = None, frozen: bool = False
+    ) -> Opened:
+        """Open an organisation of its own, like the first one of a world, or of the server's own world.
 
-        Without a key one is made up. Raises :class:`~autumn_mock.worlds.WorldError` for a world that is not shipped and
-        :class:`ValueError` for a key that is taken.
+        Without a key one is made up. ``now`` (ms) is what its clock shows when it is filled, and ``frozen`` lets that
+        clock stand. Raises :class:`ValueError` for a key that is taken.
         """
-        template = self._world if world is None else read_world(find_shipped_world(world))
         key = key or f"am_sk_test_{secrets.token_hex(12)}"
         with self._opening:
-            copy = open_copy(self.state, template, key)
+            clock = self.state.clock_of(organisation_id(key))
+            if frozen:
+                clock.freeze()
+            if now is not None:
+                clock.set(now)
+            copy = open_copy(self.state, template or self._world, key)
             self._world = replace(self._world, organisations=(*self._world.organisations, *copy.organisations))
         record = self.state.keys.by_key[hash_key(key)]
         organisation = self.state.organisations.by_key[record.org_id]

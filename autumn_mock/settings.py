@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timezone
 from typing import Any
 
-from autumn_mock.faults.grammar import parse_rule
+from autumn_mock.faults.grammar import RuleError, parse_rule
 
 
 def _text(value: str) -> str:
@@ -177,6 +177,34 @@ class Settings:
 def knobs() -> Mapping[str, Mapping[str, Any]]:
     """Name to default, reader, help, placeholder, whether it is repeatable, and whether it stands without a value."""
     return {each.name: {"default": each.default, **each.metadata} for each in fields(Settings)}
+
+
+def settings_of(base: Settings | None = None, **knobs: Any) -> Settings:
+    """Settings from Python keywords, on top of others. A text is read as the option of that name reads it, and one of
+    several values needs no list. Raises :class:`ValueError`, and :class:`TypeError` for a name that there is not."""
+    known = Settings.__dataclass_fields__
+    values: dict[str, Any] = {}
+    for name, value in knobs.items():
+        if name not in known:
+            raise TypeError(f"there is no setting {name!r}; known: {', '.join(known)}")
+        read, many = known[name].metadata["read"], known[name].metadata["many"]
+        if many:
+            given = (value,) if isinstance(value, str) else tuple(value)
+            values[name] = tuple(_read(name, read, each) for each in given)
+        else:
+            values[name] = _read(name, read, value)
+    return replace(base or Settings(), **values)
+
+
+def _read(name: str, read: Callable[[str], Any], value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return read(value)
+    except RuleError:  # shows the rule by itself
+        raise
+    except ValueError as error:
+        raise ValueError(f"{name}={value!r}: {error}") from None
 
 
 def variable(name: str) -> str:

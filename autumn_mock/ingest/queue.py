@@ -252,6 +252,11 @@ class Queue:
             finally:
                 self._watched -= 1
 
+    def is_stuck(self, name: _Name | None = None) -> bool:
+        """Whether what waits will not go by itself: it is paused, or faults hold it for good."""
+        with self._lock:
+            return self._is_stuck(name)
+
     def _is_stuck(self, name: _Name | None) -> bool:
         if self._counts(name)[1]:
             return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -13,6 +14,7 @@ from autumn_mock.emulator import Emulator as Inside
 from autumn_mock.settings import Settings
 from autumn_mock.testing.mock import AutumnMock
 from autumn_mock.web.server import Server
+from autumn_mock.worlds import World, find_world, read_world
 
 # A program that embeds it has its own way with logs; without one, Python would print ours.
 logging.getLogger("autumn_mock").addHandler(logging.NullHandler())
@@ -29,12 +31,17 @@ class Emulator(Inside):
     organisation. Raises what the settings, the world or the socket have to say against them.
     """
 
-    def __init__(self, settings: Settings | None = None, *, faults: Sequence[str] = (), **knobs: Any) -> None:
+    def __init__(self, settings: Settings | None = None, *, faults: Sequence[str] | str = (), **knobs: Any) -> None:
         if settings is None:
             knobs.setdefault("port", 0)
-            knobs["fault"] = (*knobs.get("fault", ()), *faults)
+        if faults:
+            first = knobs.get("fault", settings.fault if settings is not None else ())
+            more = (faults,) if isinstance(faults, str) else tuple(faults)
+            knobs["fault"] = (*((first,) if isinstance(first, str) else first), *more)
         super().__init__(settings, **knobs)
         self._server: Server | None = None
+        self._thread: threading.Thread | None = None
+        self._templates: dict[Path, World] = {}
 
     @property
     def url(self) -> str:
@@ -44,19 +51,26 @@ class Emulator(Inside):
         return self._server.url
 
     def start(self) -> None:
-        """Listen, and begin to deduct what is queued."""
-        self._server = Server(self)
-        super().start()
-        self._thread = threading.Thread(target=self._server.run, name="autumn-mock-server", daemon=True)
-        self._thread.start()
+        """Listen, and begin to deduct what is queued. When that fails, nothing is left behind."""
+        if self._thread is not None:
+            raise RuntimeError("this emulator was started before, and perhaps stopped; make another one")
+        try:
+            self._server = Server(self)
+            super().start()
+            self._thread = threading.Thread(target=self._server.run, name="autumn-mock-server", daemon=True)
+            self._thread.start()
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """Answer nobody any more, finish what is in flight, and let go of everything."""
-        if self._server is not None:
-            self._server.stop()
-            self._thread.join()
-            self._server.close()
-            self._server = None
+        server, self._server = self._server, None
+        if server is not None:
+            if self._thread is not None:
+                server.stop()
+                self._thread.join()
+            server.close()
         super().stop()
 
     def mock(self, key: str | None = None) -> AutumnMock:
@@ -67,13 +81,26 @@ class Emulator(Inside):
             raise ValueError("no organisation here has this key")
         return AutumnMock(self, self.state.environment(found.org_id, found.env), self.url, key)
 
-    def fresh(self, world: str | None = None) -> AutumnMock:
-        """An organisation that nobody else has: a copy of the first one of a shipped world, or of the server's own."""
-        return self.mock(self.open_organisation(world).key)
+    def fresh(self, world: str | None = None, *, now: int | None = None, frozen: bool = False) -> AutumnMock:
+        """An organisation that nobody else has: a copy of the first one of a world (its name or file), or of the
+        server's own. ``now`` (ms) and ``frozen`` are how its clock begins."""
+        template = self._template(world) if world is not None else None
+        return self.mock(self.open_organisation(template, now=now, frozen=frozen).key)
+
+    def _template(self, world: str) -> World:
+        """A world, read once."""
+        path = find_world(world)
+        if path not in self._templates:
+            self._templates[path] = read_world(path)
+        return self._templates[path]
 
     def __enter__(self) -> AutumnMock:  # type: ignore[override]  # whoever embeds it wants an organisation in hand
         self.start()
-        return self.mock()
+        try:
+            return self.mock()
+        except BaseException:  # there is no key
+            self.stop()
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 #: Seconds that waiting takes at most unless a test says otherwise.
 PATIENCE = 10.0
+#: Seconds of one turn of waiting under asyncio.
+_TURN = 0.1
 
 
 class StillOpen(AssertionError, TimeoutError):
@@ -155,41 +159,61 @@ class AutumnMock:
 
         Raises :class:`StillOpen` with the reason when it is not.
         """
-        if not self.emulator.drain(timeout, self._environment):
-            raise StillOpen(self.emulator.why_open(self._environment, timeout))
-        return self.stats()
+        return self._drained(self._is_drained(timeout), timeout)
 
     async def drain_async(self, timeout: float = PATIENCE) -> dict[str, Any]:
         """:meth:`drain` for asyncio: the event loop goes on meanwhile."""
-        return await asyncio.to_thread(self.drain, timeout)
+        return self._drained(await self._in_turns(self._is_drained, timeout), timeout)
+
+    def _is_drained(self, timeout: float) -> bool:
+        return self.emulator.drain(timeout, self._environment)
+
+    def _drained(self, is_drained: bool, timeout: float) -> dict[str, Any]:
+        if not is_drained:
+            raise StillOpen(self.emulator.why_open(self._environment, timeout))
+        return self.stats()
 
     def wait_for(self, count: int, timeout: float = PATIENCE) -> dict[str, Any]:
         """Wait until ``count`` items, from the beginning, are deducted or lost; raises :class:`StillOpen`."""
-        environment = self._environment
-
-        def is_reached() -> bool:
-            return environment.books.deducted + environment.books.lost >= count
-
-        if not self.emulator.queue.wait_until(is_reached, timeout):
-            stats = self.stats()
-            done = stats["deducted"] + stats["lost"]
-            accepted = stats["accepted"]
-            if accepted == done:
-                why = f"only {accepted} were accepted" + (f", {stats['refused']} refused" if stats["refused"] else "")
-            else:
-                why = self.emulator.why_open(environment, timeout)
-            raise StillOpen(f"{done} of {count} items are deducted or lost: {why}")
-        return self.stats()
+        return self._reached(self._is_reached(count, timeout), count, timeout)
 
     async def wait_for_async(self, count: int, timeout: float = PATIENCE) -> dict[str, Any]:
         """:meth:`wait_for` for asyncio."""
-        return await asyncio.to_thread(self.wait_for, count, timeout)
+        is_reached = await self._in_turns(lambda turn: self._is_reached(count, turn), timeout)
+        return self._reached(is_reached, count, timeout)
+
+    def _is_reached(self, count: int, timeout: float) -> bool:
+        environment = self._environment
+        return self.emulator.queue.wait_until(
+            lambda: environment.books.deducted + environment.books.lost >= count, timeout
+        )
+
+    def _reached(self, is_reached: bool, count: int, timeout: float) -> dict[str, Any]:
+        stats = self.stats()
+        if is_reached:
+            return stats
+        done, accepted = stats["deducted"] + stats["lost"], stats["accepted"]
+        if accepted == done:
+            why = f"only {accepted} were accepted" + (f", {stats['refused']} refused" if stats["refused"] else "")
+        else:
+            why = self.emulator.why_open(self._environment, timeout)
+        raise StillOpen(f"{done} of {count} items are deducted or lost: {why}")
+
+    async def _in_turns(self, wait: Callable[[float], bool], timeout: float) -> bool:
+        """Wait in a thread, in short turns: a task that is cancelled leaves no thread behind that waits on."""
+        while not await asyncio.to_thread(wait, min(timeout, _TURN)):
+            timeout -= _TURN
+            if timeout <= 0 or self.emulator.queue.is_stuck(self._environment.name):
+                return await asyncio.to_thread(wait, 0)
+        return True
 
     # -- looking
 
     def balance(self, customer: str, feature: str, entity: str | None = None) -> float:
-        """What a customer, or an entity of theirs, has left of a feature. Raises :class:`AssertionError` for one that
-        does not exist."""
+        """What a customer, or an entity of theirs, has left of a feature; infinite when it is unlimited.
+
+        Raises :class:`AssertionError` for one that does not exist.
+        """
         call = Call(self._environment, Version.V2_3, self._environment.clock.now())
         try:
             if entity is None:
@@ -202,7 +226,8 @@ class AutumnMock:
         balances = body["balances"]
         if feature not in balances:
             raise AssertionError(f"{customer} has no balance of {feature}, but of {', '.join(balances) or 'none'}")
-        return float(balances[feature]["remaining"])
+        shown = balances[feature]
+        return math.inf if shown["unlimited"] else float(shown["remaining"])
 
     def stats(self) -> dict[str, Any]:
         """Where all items went: ``offered refused accepted ready in_flight deducted lost lost_by_reason``."""
@@ -271,6 +296,8 @@ class AutumnMock:
                 if entry.items
             ]
             told = "\n".join(batches) or "  no items were offered at all"
+            if any(b"skip_event" in (entry.body or b"") for entry in self.requests):
+                told += "\n  (items with skip_event leave no event, and are not counted)"
             raise AssertionError(
                 f"{number(taken)} of {feature} were deducted from {customer}, and not {amount}; offered were\n{told}"
             )

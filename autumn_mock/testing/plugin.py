@@ -15,16 +15,19 @@ used.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    from autumn_mock.settings import Settings
     from autumn_mock.testing.embedded import Emulator
     from autumn_mock.testing.mock import AutumnMock
 
 _KNOWN = {"world", "faults", "now", "frozen"}
+#: What tells of the organisations that a test has.
+_REPORTS = pytest.StashKey[list["Callable[[], str]"]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,11 +43,48 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the mark known."""
+    """Make the mark known, and refuse options that nothing can be made of."""
     config.addinivalue_line(
         "markers",
         "autumn_mock(world=None, faults=(), now=None, frozen=False): how the fixture autumn_mock begins",
     )
+    if any(config.getoption(f"--autumn-mock-{name}") for name in ("world", "seed", "rate-limit")):
+        from autumn_mock.worlds import WorldError
+
+        try:
+            _read_world(config)
+            _settings(config)
+        except (ValueError, WorldError) as error:
+            raise pytest.UsageError(str(error)) from None
+
+
+def _settings(config: pytest.Config) -> Settings:
+    """The settings of the shared server."""
+    from autumn_mock.settings import settings_of
+
+    seed = config.getoption("--autumn-mock-seed")
+    return settings_of(
+        port=0,
+        world=_world(config),
+        rate_limit=config.getoption("--autumn-mock-rate-limit") or config.getini("autumn_mock_rate_limit"),
+        seed=seed or None,
+    )
+
+
+def _world(config: pytest.Config) -> str:
+    """The world's name or file; one in the ini file counts from where that file is."""
+    option = config.getoption("--autumn-mock-world")
+    if option:
+        return str(option)
+    named = str(config.getini("autumn_mock_world"))
+    beside = config.inipath.parent / named if config.inipath is not None else None
+    return str(beside) if beside is not None and beside.is_file() else named
+
+
+def _read_world(config: pytest.Config) -> None:
+    from autumn_mock.worlds import find_world, read_world
+
+    read_world(find_world(_world(config)))
 
 
 @pytest.fixture(scope="session")
@@ -52,13 +92,7 @@ def autumn_mock_server(request: pytest.FixtureRequest) -> Iterator[Emulator]:
     """The server that all tests of the process share; started when the first of them asks."""
     from autumn_mock.testing.embedded import Emulator
 
-    option, ini = request.config.getoption, request.config.getini
-    seed = option("--autumn-mock-seed")
-    emulator = Emulator(
-        world=option("--autumn-mock-world") or ini("autumn_mock_world"),
-        rate_limit=option("--autumn-mock-rate-limit") or ini("autumn_mock_rate_limit"),
-        seed=int(seed) if seed is not None else None,
-    )
+    emulator = Emulator(_settings(request.config))
     emulator.start()
     yield emulator
     emulator.stop()
@@ -67,16 +101,21 @@ def autumn_mock_server(request: pytest.FixtureRequest) -> Iterator[Emulator]:
 @pytest.fixture
 def autumn_mock(request: pytest.FixtureRequest, autumn_mock_server: Emulator) -> Iterator[AutumnMock]:
     """An organisation of the test's own: see :class:`autumn_mock.testing.mock.AutumnMock`."""
+    from autumn_mock.settings import read_instant
+
     wishes = _wishes(request.node)
-    mock = autumn_mock_server.fresh(wishes.get("world"))
-    if wishes.get("now") is not None:
-        mock.clock.set(wishes["now"])
-    if wishes.get("frozen"):
-        mock.clock.freeze()
-    for rule in wishes.get("faults", ()):
-        mock.fault(rule)
-    yield mock
-    autumn_mock_server.close_organisation(mock.organisation)
+    now = read_instant(str(wishes["now"])) if wishes.get("now") is not None else None
+    mock = autumn_mock_server.fresh(wishes.get("world"), now=now, frozen=bool(wishes.get("frozen")))
+    reports: list[Callable[[], str]] = request.node.stash.setdefault(_REPORTS, [])
+    reports.append(mock.report)
+    try:
+        for rule in wishes["faults"]:
+            mock.fault(rule)
+        yield mock
+    finally:
+        last = mock.report()  # is forgotten with the organisation
+        reports[reports.index(mock.report)] = lambda: last
+        autumn_mock_server.close_organisation(mock.organisation)
 
 
 def _wishes(node: Any) -> dict[str, Any]:
@@ -89,15 +128,16 @@ def _wishes(node: Any) -> dict[str, Any]:
             what = ", ".join(sorted(unknown)) or "a value without a name"
             raise pytest.UsageError(f"the mark autumn_mock takes {', '.join(sorted(_KNOWN))}, and not {what}")
         wishes.update(mark.kwargs)
-        faults += mark.kwargs.get("faults", ())
+        named = mark.kwargs.get("faults", ())
+        faults += [named] if isinstance(named, str) else named
     return {**wishes, "faults": faults}
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Any:
-    """Show with a test that failed what its organisation went through."""
+    """Show with a test that failed, or with a fixture around it, what its organisation went through."""
     report = yield
-    mock = getattr(item, "funcargs", {}).get("autumn_mock")
-    if mock is not None and report.when == "call" and report.failed:
-        report.sections.append(("autumn-mock", mock.report()))
+    if report.failed:
+        for tell in item.stash.get(_REPORTS, []):
+            report.sections.append(("autumn-mock", tell()))
     return report

@@ -8,9 +8,10 @@ from contextlib import suppress
 from typing import Any
 
 import msgspec
+from waitress import wasyncore
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
-from waitress.task import ErrorTask
+from waitress.task import ErrorTask, ThreadedTaskDispatcher
 from waitress.trigger import trigger
 from waitress.utilities import RequestEntityTooLarge
 
@@ -72,24 +73,29 @@ class Server:
         settings = emulator.settings
         self._patience = Patience()
         self._sockets: dict[int, Any] = {}
-        self._server: Any = create_server(
-            create_app(emulator, self._patience),
-            map=self._sockets,
-            host=settings.host,
-            port=settings.port,
-            threads=THREADS,
-            ident=None,
-            connection_limit=_most_connections(),
-            asyncore_use_poll=sys.platform != "win32",
-            max_request_body_size=settings.max_body + 1,  # Waitress refuses a body of this size
-            inbuf_overflow=8 << 20,
-            clear_untrusted_proxy_headers=False,
-            channel_request_lookahead=1,  # sees that a client has gone while its request is worked on
-        )
+        dispatcher = ThreadedTaskDispatcher()
+        dispatcher.set_thread_count(THREADS)
+        try:
+            self._server: Any = create_server(
+                create_app(emulator, self._patience),
+                map=self._sockets,
+                _dispatcher=dispatcher,
+                host=settings.host,
+                port=settings.port,
+                ident=None,
+                connection_limit=_most_connections(),
+                asyncore_use_poll=sys.platform != "win32",
+                max_request_body_size=settings.max_body + 1,  # Waitress refuses a body of this size
+                inbuf_overflow=8 << 20,
+                clear_untrusted_proxy_headers=False,
+                channel_request_lookahead=1,  # sees that a client has gone while its request is worked on
+            )
+        except BaseException:
+            dispatcher.shutdown()
+            raise
         for each in self._sockets.values():
             if isinstance(each, BaseWSGIServer):
                 each.channel_class = _Channel
-        dispatcher = self._server.task_dispatcher
         self._patience.attach(lambda more: dispatcher.set_thread_count(THREADS + more))
 
     @property
@@ -128,7 +134,7 @@ class Server:
             if isinstance(each, trigger):
                 del self._sockets[number]
             else:
-                each.close()
+                wasyncore.dispatcher.close(each)  # a server's own close takes the trigger with it
         self._sockets.clear()
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from autumn_mock.worlds.document import WorldError
 from autumn_mock.worlds.files import find_shipped_world, find_world
 from autumn_mock.worlds.model import World, read_world
-from autumn_mock.worlds.seeding import open_copy, organisation_for_key, seed
+from autumn_mock.worlds.seeding import open_copy, organisation_for_key, organisation_id, seed
 
 __all__ = [
     "World",
@@ -18,6 +18,7 @@ __all__ = [
     "find_world",
     "open_copy",
     "organisation_for_key",
+    "organisation_id",
     "read_world",
     "seed",
 ]

@@ -41,7 +41,7 @@ def open_copy(state: State, template: World, key: str) -> World:
     copied. Raises :class:`ValueError` when the key is taken.
     """
     name = hash_key(key)[:12]
-    opened = api_key(key, f"org_{name}")
+    opened = api_key(key, organisation_id(key))
     if opened.hash in state.keys:
         raise ValueError(f"the key {opened.hint} is taken")
     if template.snapshot:
@@ -100,8 +100,13 @@ def _fill(state: State, world: World, organisation: WorldOrganisation, env: Env)
             raise world.problem(step.path, error.message).error from None
 
 
+def organisation_id(key: str) -> str:
+    """The id of the organisation that a further key opens: always the same one for the same key."""
+    return f"org_{hash_key(key)[:12]}"
+
+
 def organisation_for_key(key: str, now: int) -> tuple[Organisation, ApiKey]:
     """The organisation that a further key opens: empty, and always the same one for the same key."""
     name = hash_key(key)[:12]
-    organisation = Organisation(id=f"org_{name}", name=f"org-{name}", slug=f"org-{name}", created_at=now)
+    organisation = Organisation(id=organisation_id(key), name=f"org-{name}", slug=f"org-{name}", created_at=now)
     return organisation, api_key(key, organisation.id)

@@ -17,7 +17,7 @@ from autumn_mock.store.changes import ENCODER
 from autumn_mock.store.errors import StoreError
 from autumn_mock.web.control.asking import environment_of, fields, name_of, whole_number
 from autumn_mock.web.replies import json_reply
-from autumn_mock.worlds import WorldError
+from autumn_mock.worlds import WorldError, find_shipped_world, read_world
 
 
 def serve_running(blueprint: Blueprint, emulator: Emulator) -> None:
@@ -104,7 +104,8 @@ def serve_running(blueprint: Blueprint, emulator: Emulator) -> None:
         if not isinstance(world, str | None) or not isinstance(key, str | None):
             raise invalid_request("world, key: must be strings")
         try:
-            opened = emulator.open_organisation(world, read_key(key) if key is not None else None)
+            template = read_world(find_shipped_world(world)) if world is not None else None
+            opened = emulator.open_organisation(template, read_key(key) if key is not None else None)
         except (ValueError, WorldError) as error:
             raise invalid_request(str(error)) from None
         return json_reply(msgspec.to_builtins(opened), 201)

@@ -1,0 +1,518 @@
+"""The pytest plugin: marks, options, what a failed test shows, and that it costs other projects nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import autumn_mock
+from autumn_mock.testing.embedded import Emulator
+from autumn_mock.testing.mock import AutumnMock
+from tests.testing.asking import send
+
+pytest_plugins = ["pytester"]
+# Everything is imported before pytester begins: it undoes what inner runs import, and PyYAML cannot be imported twice.
+pytestmark = pytest.mark.usefixtures("autumn_mock_server")
+
+SOURCE = Path(autumn_mock.__file__).parents[1]
+TIMEOUT = 120
+
+HEAD = """
+import pytest
+from tests.testing.asking import CUSTOMER, FEATURE, GRANT, post, send, track, use
+"""
+
+#: A world of one customer.
+WORLD = """
+organisations:
+  - slug: mine
+    keys: [am_sk_test_mine]
+    sandbox:
+      features:
+        - {feature_id: words, name: Words, type: metered, consumable: true}
+      customers:
+        - customer_id: ada
+          balances:
+            - {feature_id: words, included_grant: 7}
+"""
+
+Run = Callable[..., pytest.RunResult]
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a test module in a project of its own, with no other plugin than this one."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+
+    def run(source: str, *options: str) -> pytest.RunResult:
+        pytester.makepyfile(test_it=HEAD + textwrap.dedent(source))
+        return pytester.runpytest_inprocess("-p", "autumn-mock", "--strict-markers", "-W", "error", *options)
+
+    return run
+
+
+def shown(result: pytest.RunResult) -> list[str]:
+    """The lines of the section ``autumn-mock``, of the only failed test."""
+    lines = result.outlines
+    heads = [place for place, line in enumerate(lines) if line.strip("- ") == "autumn-mock" and line.startswith("--")]
+    assert len(heads) == 1, result.outlines
+    rest = lines[heads[0] + 1 :]
+    end = next(place for place, line in enumerate(rest) if line.startswith(("=", "-", "_")))
+    return rest[:end]
+
+
+# -- what a failed test shows
+
+
+def test_a_failed_test_shows_what_its_organisation_went_through(run: Run) -> None:
+    result = run("""
+        def test_it(autumn_mock):
+            autumn_mock.fault("enqueue:fail items=1 times=1")
+            item = use(2, timestamp=1_700_000_000_000)
+            send(autumn_mock, item, use(3), use(4, "cus_nobody"))
+            autumn_mock.drain()
+            send(autumn_mock, item)
+            autumn_mock.drain()
+            autumn_mock.fault("reply:status 502 body=html")
+            send(autumn_mock, use(5))
+            assert False
+    """)
+    result.assert_outcomes(failed=1)
+    told = "A batch of 3 items was accepted, its client was told 202, and was sent again once: 1 item too many"
+    assert _without_numbers(shown(result)) == [
+        "requests:",
+        "  N POST /v1/balances.batch_track 202, 3 items, 1 refused, struck by enqueue:fail items=1 times=1",
+        "  N POST /v1/balances.batch_track 202, 1 items, 0 refused",
+        "  N POST /v1/balances.batch_track 502 (the service: not reached), struck by reply:status 502 body=html",
+        "faults:",
+        "  enqueue:fail items=1 times=1: fired 1",
+        "  reply:status 502 body=html: fired 1",
+        "refused:",
+        "  1 of 3 items: enqueue:fail items=1 times=1",
+        "lost:",
+        "  cus_nobody messages: customer_not_found",
+        "findings:",
+        f"  resent_after_accepted: {told} were charged (2 messages).",
+        "  not_resent_after_503: A batch of 1 item failed, its client was told 502, and 1 item of it never came in a "
+        "request that was accepted: lost are 5 messages.",
+    ]
+
+
+def _without_numbers(lines: list[str]) -> list[str]:
+    """Requests are numbered across the whole server."""
+    return [f"  N {line.split(maxsplit=1)[1]}" if " POST " in line else line for line in lines]
+
+
+def test_a_failed_test_shows_the_last_ten_of_many(run: Run) -> None:
+    result = run("""
+        @pytest.mark.autumn_mock(frozen=True)
+        def test_it(autumn_mock):
+            for number in range(12):
+                track(autumn_mock, number)
+            send(autumn_mock, *[use(customer=f"cus_{number}x") for number in range(40)])
+            autumn_mock.drain()
+            assert False
+    """)
+    lines = shown(result)
+    assert "requests (the last 10 of 13):" in lines
+    assert "lost (the last 10 of 40):" in lines
+    assert len(lines) == 2 + 10 + 10
+
+
+def test_a_failed_test_shows_what_is_still_open(run: Run) -> None:
+    result = run("""
+        def test_it(autumn_mock):
+            autumn_mock.pause()
+            send(autumn_mock, use(), use())
+            assert False
+    """)
+    assert shown(result)[-2:] == [
+        "still open:",
+        "  2 of 2 accepted items are not worked off yet: the workers are paused",
+    ]
+
+
+def test_a_failed_test_that_sent_nothing_says_so(run: Run) -> None:
+    result = run("""
+        def test_it(autumn_mock):
+            assert False
+    """)
+    assert shown(result) == ["no request came"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def test_it(autumn_mock): send(autumn_mock)",
+        "def test_it(): assert False",
+        "def test_it(autumn_mock): pytest.skip()",
+        "@pytest.mark.xfail\ndef test_it(autumn_mock): assert False",
+    ],
+    ids=["passed", "without the fixture", "skipped", "failed as expected"],
+)
+def test_other_tests_show_nothing(run: Run, source: str) -> None:
+    result = run(source, "-rA")
+    assert not [line for line in result.outlines if line.strip("- ") == "autumn-mock"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        """
+@pytest.fixture
+def client(autumn_mock):
+    send(autumn_mock)
+    raise RuntimeError
+def test_it(client): pass
+""",
+        """
+def test_it(request):
+    mock = request.getfixturevalue("autumn_mock")
+    send(mock)
+    assert False
+""",
+        """
+@pytest.fixture(autouse=True)
+def honest(autumn_mock):
+    yield
+    send(autumn_mock)
+    assert False
+def test_it(): pass
+""",
+    ],
+    ids=["fixture that fails", "asked for by name", "fixture that fails at the end"],
+)
+def test_a_failure_around_a_test_shows_it_too(run: Run, source: str) -> None:
+    [request] = [line for line in shown(run(source)) if "POST" in line]
+    assert request.endswith("POST /v1/balances.batch_track 202, 1 items, 0 refused")
+
+
+# -- marks
+
+
+def test_marks_say_what_a_test_begins_with(run: Run) -> None:
+    run("""
+        @pytest.mark.autumn_mock(world="empty")
+        def test_world(autumn_mock):
+            assert post(autumn_mock, "features.list", {}).body["list"] == []
+
+        @pytest.mark.autumn_mock(faults=["queue:down times=1", "enqueue:fail items=0"])
+        def test_faults(autumn_mock):
+            assert [send(autumn_mock, use(), use()) for _ in range(2)] == [503, 202]
+            assert autumn_mock.stats()["refused"] == 3
+
+        @pytest.mark.autumn_mock(now="2026-01-01")
+        def test_now(autumn_mock):
+            assert 0 <= autumn_mock.clock.now - 1767225600000 < 3600000
+            assert not autumn_mock.clock.frozen
+
+        @pytest.mark.autumn_mock(now=1767225600000, frozen=True)
+        def test_frozen(autumn_mock):
+            assert 0 <= autumn_mock.clock.now - 1767225600000 < 3600000
+            assert autumn_mock.clock.frozen
+
+        @pytest.mark.autumn_mock()
+        def test_nothing(autumn_mock):
+            assert autumn_mock.balance(CUSTOMER, FEATURE) == GRANT
+    """).assert_outcomes(passed=5)
+
+
+def test_marks_of_a_class_and_a_module_hold_for_all_in_it_and_the_nearest_wins(run: Run) -> None:
+    """Faults add up, in the order from far to near."""
+    run("""
+        pytestmark = pytest.mark.autumn_mock(now="2026-01-01", faults=["queue:down times=1"])
+
+        def rules(mock):
+            return [line.split(": fired")[0].strip() for line in mock.report().splitlines()[1:]]
+
+        def day(mock):
+            return (mock.clock.now - 1767225600000) // 86400000
+
+        def test_module(autumn_mock):
+            assert (day(autumn_mock), autumn_mock.clock.frozen) == (0, False)
+            assert rules(autumn_mock) == ["queue:down times=1"]
+
+        @pytest.mark.autumn_mock(frozen=True, faults=["worker:reorder"])
+        class TestClass:
+            def test_class(self, autumn_mock):
+                assert (day(autumn_mock), autumn_mock.clock.frozen) == (0, True)
+                assert rules(autumn_mock) == ["queue:down times=1", "worker:reorder"]
+
+            @pytest.mark.autumn_mock(now="2026-01-02")
+            def test_nearest(self, autumn_mock):
+                assert (day(autumn_mock), autumn_mock.clock.frozen) == (1, True)
+                assert rules(autumn_mock) == ["queue:down times=1", "worker:reorder"]
+
+            @pytest.mark.autumn_mock(frozen=False, faults=["reply:empty"])
+            def test_undone(self, autumn_mock):
+                assert not autumn_mock.clock.frozen
+                assert rules(autumn_mock) == ["queue:down times=1", "worker:reorder", "reply:empty"]
+    """).assert_outcomes(passed=4)
+
+
+@pytest.mark.parametrize(
+    ("mark", "message"),
+    [
+        ('wrld="empty"', "UsageError: the mark autumn_mock takes faults, frozen, now, world, and not wrld"),
+        (
+            '"empty"',
+            "UsageError: the mark autumn_mock takes faults, frozen, now, world, and not a value without a name",
+        ),
+        ('world="emty"', "there is no world 'emty', did you mean 'empty'?"),
+        ('faults=["queue:dwn"]', "there is no kind 'queue:dwn', did you mean queue:down?"),
+        ('now="yesterday"', "ValueError: Invalid isoformat string: 'yesterday'"),
+    ],
+)
+def test_a_wrong_mark_fails_the_test_and_no_other(run: Run, mark: str, message: str) -> None:
+    result = run(f"""
+        @pytest.mark.autumn_mock({mark})
+        def test_it(autumn_mock): pass
+        def test_other(autumn_mock): pass
+    """)
+    result.assert_outcomes(errors=1, passed=1)
+    assert message in result.stdout.str()
+
+
+def test_a_clock_that_begins_frozen_stands_at_the_instant_itself(run: Run) -> None:
+    run("""
+        @pytest.mark.autumn_mock(now=1767225600000, frozen=True)
+        @pytest.mark.parametrize("number", range(200))
+        def test_it(autumn_mock, number):
+            assert autumn_mock.clock.now == 1767225600000
+    """).assert_outcomes(passed=200)
+
+
+def test_one_fault_needs_no_list(run: Run) -> None:
+    run("""
+        @pytest.mark.autumn_mock(faults="queue:down")
+        def test_it(autumn_mock):
+            assert send(autumn_mock) == 503
+    """).assert_outcomes(passed=1)
+
+
+def test_a_mark_may_name_a_world_file(run: Run, pytester: pytest.Pytester) -> None:
+    pytester.makefile(".yaml", mine=WORLD)
+    run("""
+        @pytest.mark.autumn_mock(world="mine.yaml")
+        def test_it(autumn_mock):
+            assert autumn_mock.balance("ada", "words") == 7
+    """).assert_outcomes(passed=1)
+
+
+def test_the_mark_and_the_fixture_are_explained_by_pytest_itself(run: Run) -> None:
+    mark = run("", "--markers").stdout.str()
+    assert (
+        "@pytest.mark.autumn_mock(world=None, faults=(), now=None, frozen=False): how the fixture autumn_mock" in mark
+    )
+    assert "An organisation of the test's own" in run("", "--fixtures").stdout.str()
+
+
+# -- options
+
+#: Passes with the world above alone.
+IN_MY_WORLD = "def test_it(autumn_mock): assert autumn_mock.balance('ada', 'words') == 7"
+#: Passes without a limit alone.
+WITHOUT_LIMIT = "def test_it(autumn_mock): assert {send(autumn_mock) for _ in range(30)} == {202}"
+#: Passes with this limit alone.
+TWO_A_MINUTE = "def test_it(autumn_mock): assert [send(autumn_mock) for _ in range(3)] == [202, 202, 429]"
+
+
+@pytest.mark.parametrize(
+    ("source", "ini", "options"),
+    [
+        (IN_MY_WORLD, "", ("--autumn-mock-world=my world.yaml",)),
+        (IN_MY_WORLD, "autumn_mock_world = my world.yaml", ()),
+        (IN_MY_WORLD, "autumn_mock_world = empty", ("--autumn-mock-world=my world.yaml",)),
+        (WITHOUT_LIMIT, "", ("--autumn-mock-rate-limit=off",)),
+        (WITHOUT_LIMIT, "autumn_mock_rate_limit = off", ()),
+        (TWO_A_MINUTE, "", ("--autumn-mock-rate-limit=2/minute",)),
+        (TWO_A_MINUTE, "autumn_mock_rate_limit = off", ("--autumn-mock-rate-limit=2/minute",)),
+    ],
+)
+def test_options_stand_in_the_ini_file_and_the_command_line_wins(
+    run: Run, pytester: pytest.Pytester, source: str, ini: str, options: tuple[str, ...]
+) -> None:
+    (pytester.path / "my world.yaml").write_text(WORLD, "utf-8")
+    pytester.makeini(f"[pytest]\n{ini}")
+    run(source, *options).assert_outcomes(passed=1)
+
+
+def test_the_seed_makes_faults_that_draw_draw_the_same(run: Run) -> None:
+    source = """
+        @pytest.mark.autumn_mock(faults=["enqueue:fail rate=0.5"])
+        def test_it(autumn_mock):
+            send(autumn_mock, *[use()] * 20)
+            [failure] = autumn_mock.failures
+            print("drawn", autumn_mock.report().splitlines()[3], [each["index"] for each in failure.failures])
+    """
+    drawn = [line for _ in range(2) for line in run(source, "-s", "--autumn-mock-seed=7").outlines if "drawn" in line]
+    assert len(drawn) == 2
+    assert drawn[0] == drawn[1]
+    assert "enqueue:fail rate=0.5 seed=7: fired 1" in drawn[0]
+
+
+@pytest.mark.parametrize("option", ["seed=x", "rate-limit=10", "world=nope"])
+def test_a_wrong_option_is_a_usage_error(run: Run, option: str) -> None:
+    result = run("def test_it(autumn_mock): pass", f"--autumn-mock-{option}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_a_path_in_the_ini_file_counts_from_that_file(
+    run: Run, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytester.makefile(".yaml", mine=WORLD)
+    pytester.makeini("[pytest]\nautumn_mock_world = mine.yaml")
+    monkeypatch.chdir(pytester.mkdir("below"))
+    run(IN_MY_WORLD, str(pytester.path)).assert_outcomes(passed=1)
+
+
+# -- tests among each other
+
+
+def test_two_tests_share_the_server_and_nothing_else(run: Run) -> None:
+    """The second runs after the first, and the third after both, on the same server."""
+    run("""
+        seen = set()
+
+        @pytest.mark.parametrize("number", range(3))
+        def test_it(autumn_mock, autumn_mock_server, number):
+            seen.add((autumn_mock.url, autumn_mock.key, autumn_mock.organisation))
+            assert len(seen) == number + 1
+            assert len({url for url, _, _ in seen}) == 1
+            assert [send(autumn_mock) for _ in range(10)] == [202] * 10
+            assert len(autumn_mock.requests) == autumn_mock.drain()["deducted"] == 10
+            assert autumn_mock.balance(CUSTOMER, FEATURE) == GRANT - 10
+            assert autumn_mock.report().count("fired") == 0
+            assert not autumn_mock.clock.frozen
+            autumn_mock.clock.freeze("2026-01-01")
+            autumn_mock.fault("queue:down")
+            autumn_mock.pause()
+    """).assert_outcomes(passed=3)
+
+
+def test_an_organisation_is_gone_when_its_test_is_over(run: Run) -> None:
+    run("""
+        @pytest.mark.parametrize("number", range(3))
+        def test_it(autumn_mock, autumn_mock_server, number):
+            send(autumn_mock)
+            assert len(autumn_mock_server.state.organisations) == 2
+
+        def test_last(autumn_mock_server):
+            assert len(autumn_mock_server.state.organisations) == 1
+            assert len(autumn_mock_server.journal) == 0
+    """).assert_outcomes(passed=4)
+
+
+def test_an_organisation_is_gone_when_its_mark_was_wrong(run: Run) -> None:
+    result = run("""
+        @pytest.mark.autumn_mock(faults=["queue:dwn"])
+        def test_it(autumn_mock): pass
+
+        def test_last(autumn_mock_server):
+            assert len(autumn_mock_server.state.organisations) == 1
+    """)
+    result.assert_outcomes(errors=1, passed=1)
+
+
+def test_further_organisations_are_opened_by_hand(autumn_mock: AutumnMock, autumn_mock_server: Emulator) -> None:
+    empty = autumn_mock_server.fresh("empty")
+    assert (empty.url, empty.key == autumn_mock.key) == (autumn_mock.url, False)
+    assert (send(empty), send(autumn_mock)) == (404, 202)
+    autumn_mock_server.close_organisation(empty.organisation)
+
+
+# -- what it costs others
+
+#: Tells what is imported when pytest is done.
+TELL_TALE = """
+import sys
+def pytest_unconfigure():
+    with open("imported.txt", "w") as file:
+        file.write("\\n".join(sys.modules))
+"""
+
+#: Of what the package needs, that which costs to import.
+HEAVY = {"flask", "flask_limiter", "httpx", "jinja2", "limits", "msgspec", "tinydb", "waitress", "werkzeug", "yaml"}
+
+
+def in_a_project(directory: Path, *command: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in a directory, with no other plugin for pytest than this one."""
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **env}
+    environment.pop("PYTEST_ADDOPTS", None)
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=directory,
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=TIMEOUT,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("options", [("--collect-only",), (), ("--markers",)], ids=["collected", "run", "asked"])
+def test_a_project_that_does_not_use_it_imports_the_plugin_alone(tmp_path: Path, options: tuple[str, ...]) -> None:
+    (tmp_path / "test_unrelated.py").write_text("def test_it(): pass\ndef test_failing(): assert not True\n", "utf-8")
+    (tmp_path / "conftest.py").write_text(TELL_TALE, "utf-8")
+    done = in_a_project(tmp_path, "-W", "error", "-m", "pytest", "-p", "autumn-mock", *options)
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    imported = set((tmp_path / "imported.txt").read_text("utf-8").split())
+    ours = {name for name in imported if name.split(".")[0] == "autumn_mock"}
+    assert ours == {"autumn_mock", "autumn_mock.testing", "autumn_mock.testing.plugin"}
+    assert not imported & HEAVY
+
+
+def test_pytest_finds_the_plugin_by_itself(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text("def test_it(autumn_mock): assert autumn_mock.url\n", "utf-8")
+    done = in_a_project(tmp_path, "-m", "pytest", "-q", PYTEST_DISABLE_PLUGIN_AUTOLOAD="")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_importing_the_plugin_imports_hardly_anything(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """Beyond what pytest has imported already; the time is told, and no machine is too slow for this test."""
+    source = """
+import sys, time
+import pytest
+before = set(sys.modules)
+began = time.perf_counter()
+import autumn_mock.testing.plugin
+print((time.perf_counter() - began) * 1000, *sorted(set(sys.modules) - before))
+"""
+    done = in_a_project(tmp_path, "-c", source)
+    milliseconds, *imported = done.stdout.split()
+    assert imported == ["autumn_mock", "autumn_mock.testing", "autumn_mock.testing.plugin"], done.stderr
+    record_property("milliseconds_to_import_the_plugin", float(milliseconds))
+    print(f"importing the plugin took {float(milliseconds):.2f} ms")
+
+
+def test_the_server_is_started_by_the_first_test_that_needs_it(run: Run) -> None:
+    run("""
+        import threading
+
+        def count():
+            return sum(thread.name == "autumn-mock-server" for thread in threading.enumerate())
+
+        before = count()
+
+        def test_without():
+            assert count() == before
+
+        def test_with(autumn_mock):
+            assert count() == before + 1
+    """).assert_outcomes(passed=2)
+
+
+def test_nothing_is_left_when_the_session_is_over(run: Run) -> None:
+    before = {thread.ident for thread in threading.enumerate()}
+    run("def test_it(autumn_mock): send(autumn_mock)").assert_outcomes(passed=1)
+    assert {thread.ident for thread in threading.enumerate()} <= before
