@@ -251,8 +251,8 @@ class Emulator:
         left = max(timeout - (stopwatch() - started), 0)
         return self.webhooks.journal.wait_attempted(left, *(environment.name if environment is not None else ()))
 
-    def why_open(self, environment: Environment | None, timeout: float) -> str:
-        """Why a :meth:`drain` did not come to its end, in a sentence."""
+    def why_open(self, environment: Environment | None, timeout: float | None = None) -> str:
+        """Why a :meth:`drain` did not come to its end in so many seconds, or what is open anyway, in a sentence."""
         name = environment.name if environment is not None else None
         left = self.stats(environment)
         queue = self.queue.explain(name)
@@ -265,7 +265,7 @@ class Emulator:
         elif queue["held"]:
             why = "; ".join(f"{each['items']} held by {each['rule']}" for each in queue["held"])
         else:
-            why = f"{timeout} s were not enough"
+            why = f"{timeout} s were not enough" if timeout is not None else "they are under way"
         return f"{waiting} of {left['accepted']} accepted items are not worked off yet: {why}"
 
     # -- failing

@@ -34,13 +34,14 @@ def serve(verbose: int, **knobs: Any) -> None:
     from autumn_mock.faults.grammar import RuleError
     from autumn_mock.store.errors import StoreError
     from autumn_mock.web.guard import ExposedWithoutToken
-    from autumn_mock.web.server import Server
+    from autumn_mock.web.server import Server, allow_many_connections
     from autumn_mock.worlds import WorldError
 
     level = {0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG)
     logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a full task queue is a load test, not news
     settings = Settings(**knobs)
+    allow_many_connections()
     try:
         emulator = Emulator(settings)
     except WorldError as error:

@@ -243,14 +243,22 @@ class Queue:
         with self._lock:
             return self._settled.wait_for(lambda: self._counts(name)[1] == 0, timeout)
 
-    def wait_until(self, is_reached: Callable[[], bool], timeout: float) -> bool:
-        """Wait until something is true that the end of messages brings about; False when time ran out (s)."""
+    def wait_until(self, is_reached: Callable[[], bool], timeout: float, name: _Name) -> bool:
+        """Wait until something is true that the end of an environment's messages brings about.
+
+        ``timeout`` in seconds. False when time ran out, or at once when what waits will not go by itself.
+        """
         with self._lock:
             self._watched += 1
             try:
-                return self._settled.wait_for(is_reached, timeout)
+                self._settled.wait_for(lambda: is_reached() or self._holds_back(name), timeout)
+                return is_reached()
             finally:
                 self._watched -= 1
+
+    def _holds_back(self, name: _Name) -> bool:
+        """Whether something waits, and nothing of it will go by itself."""
+        return self._counts(name)[0] > 0 and self._is_stuck(name)
 
     def is_stuck(self, name: _Name | None = None) -> bool:
         """Whether what waits will not go by itself: it is paused, or faults hold it for good."""

@@ -185,7 +185,7 @@ class AutumnMock:
     def _is_reached(self, count: int, timeout: float) -> bool:
         environment = self._environment
         return self.emulator.queue.wait_until(
-            lambda: environment.books.deducted + environment.books.lost >= count, timeout
+            lambda: environment.books.deducted + environment.books.lost >= count, timeout, environment.name
         )
 
     def _reached(self, is_reached: bool, count: int, timeout: float) -> dict[str, Any]:
@@ -329,15 +329,11 @@ class AutumnMock:
         lines += _section("faults", [f"{each.rule.text}: fired {each.fired}" for each in armed], limit)
         refused = [f"{each.failure_count} of {each.total_count} items: {each.error}" for each in self.failures]
         lines += _section("refused", refused, limit)
-        lost = [
-            f"{each.item.customer_id} {each.item.feature_id or each.item.event_name}: {each.reason}"
-            for each in self.lost
-        ]
-        lines += _section("lost", lost, limit)
+        lines += _section("lost", [_lost_line(each) for each in self.lost], limit)
         lines += _section("findings", [f"{each.code}: {each.message}" for each in self.findings], limit)
         stats = self.stats()
         if stats["ready"] + stats["in_flight"]:
-            lines += _section("still open", [self.emulator.why_open(self._environment, 0)], limit)
+            lines += _section("still open", [self.emulator.why_open(self._environment)], limit)
         return "\n".join(lines) or "no request came"
 
 

@@ -26,6 +26,7 @@ if sys.platform != "win32":
 THREADS = 8
 #: File descriptors that connections leave to the rest of the process.
 _OTHER_FILES = 64
+_MOST_FILES = 65_536
 
 
 class _ErrorTask(ErrorTask):
@@ -53,16 +54,22 @@ class _Channel(HTTPChannel):
 
 
 def _most_connections() -> int:
-    """As many as the process may have open, which it is first allowed as much of as it can be."""
+    """As many as the files that the process may have open leave room for."""
     if sys.platform == "win32":
         return 500  # what select takes there
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        with suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return 65_536 if soft == resource.RLIM_INFINITY else max(soft - _OTHER_FILES, 64)
+    return _MOST_FILES if soft == resource.RLIM_INFINITY else max(soft - _OTHER_FILES, 64)
+
+
+def allow_many_connections() -> None:
+    """Let the process have as many files open as it may ask for. It is the whole process's: an embedded server does
+    not touch it."""
+    if sys.platform != "win32":
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            with suppress(OSError, ValueError):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class Server:
@@ -73,7 +80,7 @@ class Server:
         settings = emulator.settings
         self._patience = Patience()
         self._sockets: dict[int, Any] = {}
-        dispatcher = ThreadedTaskDispatcher()
+        dispatcher = self._dispatcher = ThreadedTaskDispatcher()
         dispatcher.set_thread_count(THREADS)
         try:
             self._server: Any = create_server(
@@ -92,7 +99,11 @@ class Server:
             )
         except BaseException:
             dispatcher.shutdown()
+            self._triggers = self._find_triggers()
+            self._close_sockets()
+            self._close_triggers()
             raise
+        self._triggers = self._find_triggers()
         for each in self._sockets.values():
             if isinstance(each, BaseWSGIServer):
                 each.channel_class = _Channel
@@ -115,6 +126,13 @@ class Server:
         """Answer requests until something raises in this thread."""
         self._server.run()
 
+    def _find_triggers(self) -> list[Any]:
+        return [each for each in self._sockets.values() if isinstance(each, trigger)]
+
+    def _close_triggers(self) -> None:
+        for each in self._triggers:
+            each.close()
+
     def release(self) -> None:
         """Let the requests go that faults hold up; from now on none is held up any more."""
         self._patience.stop()
@@ -122,14 +140,12 @@ class Server:
     def stop(self) -> None:
         """Make :meth:`run` come to its end; may be called from any thread."""
         self.release()
-        for each in list(self._sockets.values()):
-            if isinstance(each, trigger):  # wakes the loop, which ends with its last socket
-                each.pull_trigger(self._close_sockets)  # type: ignore[arg-type]  # the stub's None is no argument
-                return
+        for each in self._triggers[:1]:  # wakes the loop
+            each.pull_trigger(self._close_sockets)
 
     def _close_sockets(self) -> None:
-        """End the loop: it runs as long as it has sockets. The trigger itself stays open, because whoever pulled it may
-        still be writing to it; it is closed with the rest."""
+        """End the loop: it runs as long as it has sockets. The triggers stay open, because whoever pulled one may still
+        be writing to it."""
         for number, each in list(self._sockets.items()):
             if isinstance(each, trigger):
                 del self._sockets[number]
@@ -138,7 +154,8 @@ class Server:
         self._sockets.clear()
 
     def close(self) -> None:
-        """Let go of the socket and of the threads."""
+        """Let go of the sockets and of the threads. To be called when :meth:`run` has come to its end."""
         self.release()
-        self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=1)
-        self._server.close()
+        self._dispatcher.shutdown(cancel_pending=True, timeout=1)
+        self._close_sockets()
+        self._close_triggers()

@@ -56,6 +56,8 @@ def open_copy(state: State, template: World, key: str) -> World:
         keys=(opened,),
         secret_key=key,
         webhooks=(),
+        # The server's time, not the organisation's own: by it the version is chosen for who names none.
+        created_at=first.created_at if first.created_at is not None else state.clock.now(),
         steps={opened.env: first.steps[opened.env]},
         faults={opened.env: first.faults[opened.env]},
     )
