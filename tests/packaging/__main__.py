@@ -65,6 +65,7 @@ def test_usage_is_charged_once_in_spite_of_an_outage(autumn_mock):
                 autumn.batch_track(request=[{"customer_id": "cus_123", "feature_id": "messages", "value": 3}])
             except Exception as error:
                 assert error.status_code == 503
+                autumn_mock.clock.advance("1s")  # as its Retry-After asks
     autumn_mock.assert_deducted("cus_123", "messages", 3)
     autumn_mock.assert_no_findings()
 """
