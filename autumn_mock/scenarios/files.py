@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os.path
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,8 +29,8 @@ from autumn_mock.scenarios.model import (
 from autumn_mock.scenarios.schema import SCENARIO
 from autumn_mock.wire.schema import Issues
 from autumn_mock.worlds import WorldError
-from autumn_mock.worlds.document import guess, report
-from autumn_mock.worlds.files import read_document
+from autumn_mock.worlds.document import report
+from autumn_mock.worlds.files import find_file, read_document
 
 #: How long a client waits for a reply unless the step says otherwise, in ms.
 _PATIENCE = 10_000
@@ -53,15 +52,10 @@ def shipped_scenarios() -> dict[str, Path]:
 
 def find_scenario(name_or_path: str) -> Path:
     """A shipped scenario by its name, or else the file at a path. Raises :class:`ScenarioError`."""
-    shipped = shipped_scenarios()
-    if name_or_path in shipped:
-        return shipped[name_or_path]
-    path = Path(name_or_path)
-    if os.path.isfile(path):  # which takes any text, and never raises
-        return path
-    if path.name == name_or_path and not path.suffix:
-        raise ScenarioError(f"there is no scenario {name_or_path!r}{guess(name_or_path, shipped)}")
-    raise ScenarioError(f"{name_or_path}: there is no such file")
+    try:
+        return find_file("scenario", shipped_scenarios(), name_or_path)
+    except WorldError as error:
+        raise ScenarioError(str(error)) from None
 
 
 def read_scenario(path: Path) -> Scenario:

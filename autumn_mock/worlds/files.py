@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os.path
+from collections.abc import Mapping
 from pathlib import Path
 
 from autumn_mock.fixtures_dir import fixtures_directory
@@ -16,14 +17,18 @@ _MOST_BYTES = 16 << 20
 
 def find_world(name_or_path: str) -> Path:
     """A shipped world by its name, or else the file at a path. Raises :class:`WorldError`."""
-    shipped = _shipped_worlds()
+    return find_file("world", _shipped_worlds(), name_or_path)
+
+
+def find_file(kind: str, shipped: Mapping[str, Path], name_or_path: str) -> Path:
+    """A shipped file of a kind by its name, or else the file at a path. Raises :class:`WorldError`."""
     if name_or_path in shipped:
         return shipped[name_or_path]
     path = Path(name_or_path)
     if os.path.isfile(path):  # which takes any text, and never raises
         return path
     if path.name == name_or_path and not path.suffix:
-        raise WorldError(f"there is no world {name_or_path!r}{guess(name_or_path, shipped)}")
+        raise WorldError(f"there is no {kind} {name_or_path!r}{guess(name_or_path, shipped)}")
     raise WorldError(f"{name_or_path}: there is no such file")
 
 
