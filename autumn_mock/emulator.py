@@ -6,8 +6,7 @@ import logging
 import secrets
 import threading
 from collections.abc import Collection, Mapping
-from contextlib import suppress
-from dataclasses import replace
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -37,6 +36,7 @@ from autumn_mock.store.tinyfile import read_snapshot
 from autumn_mock.webhooks.outbox import Outbox
 from autumn_mock.worlds import (
     World,
+    fill_copy,
     find_world,
     open_copy,
     organisation_for_key,
@@ -86,9 +86,9 @@ class Emulator:
         if self.settings.now is not None:
             self.clock.set(self.settings.now)
         #: What the server starts from, again after every reset.
-        self._origin: World = read_world(find_world(self.settings.world))
-        #: That, and the organisations that were opened on demand.
-        self._world = self._origin
+        self._world: World = read_world(find_world(self.settings.world))
+        #: What organisations that were opened on demand are like, by their ids.
+        self._templates: dict[str, World] = {}
         self._database = (
             Database.open(self.settings.db, fsync=self.settings.fsync) if self.settings.db is not None else None
         )
@@ -139,7 +139,7 @@ class Emulator:
     def first_key(self) -> str:
         """The secret key of the world's first organisation that has one, or else of the first further one. Raises
         :class:`ValueError` when there is none at all."""
-        keys = [each.secret_key for each in self._origin.organisations if each.secret_key is not None]
+        keys = [each.secret_key for each in self._world.organisations if each.secret_key is not None]
         found = next(iter([*keys, *self.settings.key]), None)
         if found is None:
             raise ValueError("there is no secret key: neither the world nor the settings name one")
@@ -171,6 +171,11 @@ class Emulator:
             raise RuntimeError("this emulator was stopped; make another one")
         self._workers.start()
         self._housekeeper.start()
+
+    def release(self) -> None:
+        """Let everybody go who waits in :meth:`drain`: the emulator is about to stop."""
+        self.queue.release()
+        self.webhooks.release()
 
     def stop(self) -> None:
         """Finish what is in flight, write the file at rest, and let go of it. A second call does nothing."""
@@ -278,14 +283,20 @@ class Emulator:
                 board = self._faults.get(environment.name)
                 if board is None:
                     board = FaultBoard(environment.clock, self.queue.wake, self.faults)
-                    for rule in (*self.first_faults, *self._world.faults_of(*environment.name)):
+                    for rule in (*self.first_faults, *self._rules_of(environment)):
                         board.arm(rule.seeded(self.settings.seed))
                     self._faults[environment.name] = board
         return board
 
+    def _rules_of(self, environment: Environment) -> tuple[Rule, ...]:
+        """The rules that a world names for an environment."""
+        org_id, env = environment.name
+        template = self._templates.get(org_id)
+        return self._world.faults_of(org_id, env) if template is None else template.first_rules(env)
+
     def first_rules(self) -> list[Rule]:
         """The rules that the settings and the world name."""
-        worlds = (rules for each in self._origin.organisations for rules in each.faults.values())
+        worlds = (rules for each in self._world.organisations for rules in each.faults.values())
         return [*self.first_faults, *(rule for rules in worlds for rule in rules)]
 
     def findings(self, environment: Environment) -> list[Finding]:
@@ -323,11 +334,12 @@ class Emulator:
                 clock.freeze()
             if now is not None:
                 clock.set(now)
-            copy = open_copy(self.state, template or self._world, key)
-            self._world = replace(self._world, organisations=(*self._world.organisations, *copy.organisations))
-        record = self.state.keys.by_key[hash_key(key)]
-        organisation = self.state.organisations.by_key[record.org_id]
-        return Opened(org=organisation.id, slug=organisation.slug, env=record.env, key=key)
+            template = template or self._world
+            self._templates[organisation_id(key)] = template
+            record = open_copy(self.state, template, key)
+        environment = self.state.environment(record.org_id, record.env)
+        self.queue.put(environment, environment.messages)
+        return Opened(org=record.org_id, slug=environment.organisation.slug, env=record.env, key=key)
 
     def close_organisation(self, org_id: str) -> None:
         """Forget an organisation and everything of it."""
@@ -345,8 +357,7 @@ class Emulator:
                 hook(environment)
         with self._opening:
             self.state.remove(org_id)
-            kept = tuple(each for each in self._world.organisations if each.id != org_id)
-            self._world = replace(self._world, organisations=kept)
+            self._templates.pop(org_id, None)
 
     # -- snapshots
 
@@ -365,23 +376,33 @@ class Emulator:
         changes = list(changes_of(read_snapshot(content, place).tables, place))
         State(Clock()).restore(changes)  # a rehearsal
         if environment is None:
+            was_paused = self.queue.paused
             self._empty_queue(None)
             self.state.clear()
             self.journal.clear()
             self.deliveries.clear()
             self.state.restore(changes)
             self._listen()
-            self.queue.resume()
+            if not was_paused:
+                self.queue.resume()
         else:
             org_id = environment.organisation.id
             source = _source(changes, org_id)
-            for each in self.state.environments(org_id):
-                self._empty_queue(each.name)
-                self.state.clear_environment(each)
-                self.journal.clear(each.name)
-                self.deliveries.clear(each.name)
-                self.queue.resume(each.name)
-            self.state.restore(changes, {source: org_id})
+            environments = self.state.environments(org_id)
+            paused = [each for each in environments if self.queue.is_paused(each.name)]
+            with ExitStack() as stack:
+                for each in environments:
+                    self._empty_queue(each.name)
+                for each in environments:  # for everybody else all of it happens at one moment
+                    stack.enter_context(each.lock)
+                for each in environments:
+                    self.state.clear_environment(each)
+                    self.journal.clear(each.name)
+                    self.deliveries.clear(each.name)
+                self.state.restore(changes, {source: org_id})
+            for each in environments:
+                if each not in paused:
+                    self.queue.resume(each.name)
         restored = self.state.environments(environment.organisation.id if environment is not None else None)
         counts: dict[str, int] = {}
         for each in restored:
@@ -417,7 +438,7 @@ class Emulator:
                 if self.settings.now is not None:
                     self.clock.set(self.settings.now)
                 self.faults = FaultBoard(self.clock, self.queue.wake)
-                self._world = self._origin
+                self._templates.clear()
                 seed(self.state, self._world)
                 self._open_further_organisations()
                 self._listen()
@@ -429,12 +450,23 @@ class Emulator:
                 cleared["deliveries"] = self.deliveries.clear(environment.name)
                 cleared["webhooks"] = self.webhooks.clear(*environment.name)
                 environment.clock.reset()
-                seed(self.state, self._world, only=environment.name)
+                self._fill(environment)
             for hook in self._reset_hooks:
                 cleared |= hook(environment)
+            for each in [environment] if environment is not None else self.state.environments():
+                self.queue.put(each, each.messages)  # a snapshot may hold some
         finally:
             self.queue.resume(name)
         return {what: count for what, count in cleared.items() if count}
+
+    def _fill(self, environment: Environment) -> None:
+        """Fill an environment that was emptied as it was at first."""
+        org_id = environment.organisation.id
+        further = {organisation_id(key) for key in self.settings.key}
+        if self._world.holds(org_id):
+            seed(self.state, self._world, only=environment.name)
+        elif org_id not in further:  # it was opened on demand, perhaps before this server was started
+            fill_copy(self.state, self._templates.get(org_id, self._world), environment.name)
 
     def _empty_queue(self, name: tuple[str, str] | None) -> int:
         """Drop what waits, and wait for what is under way; nothing new is taken until :meth:`Queue.resume`."""

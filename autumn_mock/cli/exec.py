@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from autumn_mock.cli.options import setting_options
+from autumn_mock.cli.ready import ready_file
 
 if TYPE_CHECKING:
     from autumn_mock.testing.mock import AutumnMock
@@ -52,7 +53,12 @@ def exec_(command: tuple[str, ...], check_findings: bool, report: str | None, **
     source = click.get_current_context().get_parameter_source("port")
     if source is not None and source.name == "DEFAULT":
         knobs["port"] = 0
-    with _server(knobs) as mock:
+    if report is not None and not Path(report).absolute().parent.is_dir():
+        raise click.UsageError(f"--report {report}: there is no such directory")
+    with _server(knobs) as mock, ready_file(mock.emulator.settings.ready_file, mock.url):
+        for rule in mock.emulator.first_faults:
+            if rule.text not in mock.emulator.settings.fault:  # a seed was drawn: with it the run can be had again
+                click.echo(f"autumn-mock: armed {rule.text}", err=True)
         code = _run(command, mock)
         mock.emulator.drain(5)
         findings = mock.emulator.all_findings()
@@ -61,7 +67,11 @@ def exec_(command: tuple[str, ...], check_findings: bool, report: str | None, **
         if report is not None:
             from autumn_mock.testing.reports import write_report
 
-            write_report(Path(report), command, code, mock, findings)
+            try:
+                write_report(Path(report), command, code, mock, findings)
+            except OSError as error:
+                click.echo(f"autumn-mock: {report} cannot be written: {error.strerror or error}", err=True)
+                code = code or 1
     if code == 0 and check_findings and findings:
         code = BROKEN_CONTRACT
     sys.exit(code)
@@ -90,15 +100,21 @@ def _server(knobs: dict[str, Any]) -> Iterator[AutumnMock]:
         emulator.stop()
         raise click.UsageError(str(error)) from None
     try:
-        yield emulator.mock()
+        try:
+            mock = emulator.mock()
+        except ValueError as error:
+            raise click.UsageError(f"{error}; give --key") from None
+        yield mock
     finally:
         emulator.stop()
 
 
 def _run(command: tuple[str, ...], mock: AutumnMock) -> int:
     """The exit code of the command; a signal that we get is the command's too."""
+    token = mock.emulator.settings.control_token
     environment = {
         **os.environ,
+        **({"AUTUMN_MOCK_CONTROL_TOKEN": token} if token is not None else {}),
         "AUTUMN_MOCK_URL": mock.url,
         "AUTUMN_MOCK_KEY": mock.key,
         "AUTUMN_SECRET_KEY": mock.key,
@@ -118,13 +134,22 @@ def _run(command: tuple[str, ...], mock: AutumnMock) -> int:
 
 @contextmanager
 def _passing_on(child: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Pass SIGTERM on to the command. Ctrl-C reaches it from the terminal; we only wait for what it makes of that."""
-    before = {
-        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: child.terminate()),
-        signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN),
-    }
+    """Pass signals on to the command, and wait for what it makes of them. Ctrl-C reaches it from its terminal anyway."""
+
+    def pass_on(number: int, _frame: object) -> None:
+        if number != signal.SIGINT or not _at_a_terminal():
+            child.send_signal(number)
+
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _at_a_terminal() -> bool:
+    try:
+        return os.isatty(0)
+    except OSError:
+        return False

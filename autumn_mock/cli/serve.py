@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import signal
 import sys
-from pathlib import Path
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
 import click
 
 from autumn_mock.cli.options import setting_options
+from autumn_mock.cli.ready import ready_file
 from autumn_mock.settings import Settings
 
 #: Ctrl-C, and what service managers send; on Windows Ctrl-Break besides.
@@ -69,8 +70,6 @@ def _why_not_bound(error: OSError, settings: Settings) -> str:
 
 
 def _run(emulator: Any, server: Any) -> None:
-    ready_file = emulator.settings.ready_file
-
     def stop(_number: int, _frame: FrameType | None) -> None:
         for each in _STOPPING:
             signal.signal(each, signal.SIG_DFL)  # a second one ends the process at once
@@ -80,20 +79,23 @@ def _run(emulator: Any, server: Any) -> None:
     for each in _STOPPING:
         signal.signal(each, stop)
     if emulator.recovered:
-        click.echo(f"autumn-mock: {emulator.recovered}", err=True)
+        _say(f"autumn-mock: {emulator.recovered}", err=True)
     for rule in emulator.first_faults:  # with the seeds that were drawn: what happens now can be had again
-        click.echo(f"autumn-mock: armed {rule.text}", err=True)
+        _say(f"autumn-mock: armed {rule.text}", err=True)
     emulator.start()
     try:
-        click.echo(f"autumn-mock ready {server.url}")
-        sys.stdout.flush()
-        if ready_file is not None:
-            Path(ready_file).write_text(f"{server.url}\n", "utf-8")
-        server.run()
+        with ready_file(emulator.settings.ready_file, server.url):
+            _say(f"autumn-mock ready {server.url}")
+            server.run()
     except SystemExit:
         pass
     finally:
-        if ready_file is not None:
-            Path(ready_file).unlink(missing_ok=True)
         server.close()
         emulator.stop()
+
+
+def _say(text: str, *, err: bool = False) -> None:
+    """Print a line, if there is anybody to read it: a server goes on without its streams."""
+    with suppress(OSError, ValueError, AttributeError):
+        click.echo(text, err=err)
+        (sys.stderr if err else sys.stdout).flush()

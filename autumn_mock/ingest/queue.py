@@ -50,6 +50,8 @@ class Queue:
         self._all_paused = False
         self._paused: set[_Name] = set()
         self._closed = False
+        #: Whether nobody is to wait any more.
+        self._released = False
         #: How many want to know of every message that is finished with.
         self._watched = 0
 
@@ -235,7 +237,9 @@ class Queue:
         paused, or a fault holds it for good.
         """
         with self._lock:
-            self._settled.wait_for(lambda: sum(self._counts(name)) == 0 or self._is_stuck(name), timeout)
+            self._settled.wait_for(
+                lambda: self._released or sum(self._counts(name)) == 0 or self._is_stuck(name), timeout
+            )
             return sum(self._counts(name)) == 0
 
     def wait_in_flight(self, timeout: float, name: _Name | None = None) -> bool:
@@ -251,7 +255,7 @@ class Queue:
         with self._lock:
             self._watched += 1
             try:
-                self._settled.wait_for(lambda: is_reached() or self._holds_back(name), timeout)
+                self._settled.wait_for(lambda: self._released or is_reached() or self._holds_back(name), timeout)
                 return is_reached()
             finally:
                 self._watched -= 1
@@ -281,6 +285,12 @@ class Queue:
                 self._ready[known] = 0
             self._settled.notify_all()
             return dropped
+
+    def release(self) -> None:
+        """Let everybody go who waits for messages to be finished with: there is no time for that any more."""
+        with self._lock:
+            self._released = True
+            self._settled.notify_all()
 
     def close(self) -> None:
         """Let every waiting worker go."""

@@ -42,18 +42,25 @@ def changes_of(tables: Tables, path: Path) -> Iterator[Change]:
         records = [_record(path, name, document, kinds[name]) for document in tables.get(name, ())]
         if records:
             yield Change(put={name: records})
+    known = {document.get("id") for document in tables.get("organisations", ())}
+    if any(document.get("org_id") not in known for document in tables.get("keys", ())):
+        raise DamagedFile(path, "table keys", "a key belongs to no organisation")
     for name, documents in tables.items():
         if name in kinds and name not in _SERVER:
-            yield from _changes_of_table(path, name, documents, kinds[name])
+            yield from _changes_of_table(path, name, documents, kinds[name], known)
 
 
-def _changes_of_table(path: Path, name: str, documents: Iterable[dict[str, Any]], kind: type[Any]) -> Iterator[Change]:
+def _changes_of_table(
+    path: Path, name: str, documents: Iterable[dict[str, Any]], kind: type[Any], known: set[Any]
+) -> Iterator[Change]:
     open_changes: dict[tuple[str, str], Change] = {}
     for document in documents:
         try:
             org, env = document["org"], document["env"]
         except KeyError as error:
             raise DamagedFile(path, f"table {name}", f"a document does not tell its {error.args[0]}") from error
+        if not isinstance(org, str) or org not in known or env not in ("sandbox", "live"):
+            raise DamagedFile(path, f"table {name}", f"a document belongs to no organisation: {org!r} {env!r}")
         fields = {key: value for key, value in document.items() if key not in ("org", "env")}
         record = _record(path, name, fields, kind)
         if name == "books":

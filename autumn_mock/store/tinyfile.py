@@ -31,6 +31,7 @@ MARKER_TABLE = "_autumn_mock"
 Document: TypeAlias = bytes | Mapping[str, Any]
 """A JSON object, encoded (without line breaks) or not."""
 
+_BEGINNING = re.compile(rb'\s*\{\s*"' + MARKER_TABLE.encode() + b'"')
 _BUFFER_BYTES = 1 << 20
 _NON_ASCII = re.compile(r"[^\x00-\x7f]")
 
@@ -83,9 +84,13 @@ def read_snapshot(content: bytes, path: Path) -> Tables:
     return _tables(path, _parsed(path, content))
 
 
-def looks_like_ours(data: Any) -> bool:
-    """Whether decoded JSON is such a file's content."""
-    return isinstance(data, dict) and MARKER_TABLE in data
+def is_ours(path: Path) -> bool:
+    """Whether a file begins like one of ours, whatever it is called."""
+    try:
+        with path.open("rb") as file:
+            return _BEGINNING.match(file.read(256)) is not None
+    except OSError:
+        return False
 
 
 def _tables(path: Path, data: Any) -> Tables:

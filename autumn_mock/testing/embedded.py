@@ -41,7 +41,7 @@ class Emulator(Inside):
         super().__init__(settings, **knobs)
         self._server: Server | None = None
         self._thread: threading.Thread | None = None
-        self._templates: dict[Path, World] = {}
+        self._worlds: dict[Path, World] = {}
 
     @property
     def url(self) -> str:
@@ -90,9 +90,9 @@ class Emulator(Inside):
     def _template(self, world: str) -> World:
         """A world, read once."""
         path = find_world(world)
-        if path not in self._templates:
-            self._templates[path] = read_world(path)
-        return self._templates[path]
+        if path not in self._worlds:
+            self._worlds[path] = read_world(path)
+        return self._worlds[path]
 
     def __enter__(self) -> AutumnMock:  # type: ignore[override]  # whoever embeds it wants an organisation in hand
         self.start()

@@ -142,10 +142,15 @@ class AutumnMock:
         #: The organisation's secret key.
         self.key = key
         self.clock = MockClock(environment.clock)
-        self._environment = environment
+        self._name = environment.name
 
     def __repr__(self) -> str:
         return f"<AutumnMock {self.url} {self._environment.organisation.id}>"
+
+    @property
+    def _environment(self) -> Environment:
+        """Asked for anew each time: loading a snapshot replaces it."""
+        return self.emulator.state.environment(*self._name)
 
     @property
     def organisation(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,9 +16,13 @@ from autumn_mock.journal.findings import Finding
 from autumn_mock.store.changes import ENCODER
 from autumn_mock.testing.mock import AutumnMock
 
+#: Characters that no XML document may have, not even written as numbers.
+_NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
 
 def write_report(path: Path, command: Sequence[str], code: int, mock: AutumnMock, findings: Sequence[Finding]) -> None:
     """Write JUnit XML to a path that ends in ``.xml``, JSON to any other. Raises :class:`OSError`."""
+    command = [word.encode("utf-8", "replace").decode() for word in command]  # a word may be any bytes
     path.write_bytes(_junit(command, code, findings) if path.suffix == ".xml" else _json(command, code, mock, findings))
 
 
@@ -42,13 +47,19 @@ def _junit(command: Sequence[str], code: int, findings: Sequence[Finding]) -> by
     suite = ElementTree.Element(
         "testsuite", name="autumn-mock", tests=str(len(KINDS) + 1), failures=str(failures), errors="0", skipped="0"
     )
-    case = ElementTree.SubElement(suite, "testcase", classname="autumn-mock", name=shlex.join(command))
+    case = ElementTree.SubElement(suite, "testcase", classname="autumn-mock", name=_printable(shlex.join(command)))
     if code != 0:
         ElementTree.SubElement(case, "failure", message=f"ended with exit code {code}")
     for kind, each in found.items():
         case = ElementTree.SubElement(suite, "testcase", classname="autumn-mock.contract", name=kind)
         if each:
-            failure = ElementTree.SubElement(case, "failure", message=each[0].message)
-            failure.text = "\n".join(finding.message for finding in each) + f"\n{each[0].instead}"
+            failure = ElementTree.SubElement(case, "failure", message=_printable(each[0].message))
+            told = [finding.message for finding in each]
+            failure.text = _printable("\n".join([*told, each[0].instead]))
     content: bytes = ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
     return content + b"\n"
+
+
+def _printable(text: str) -> str:
+    """A text without what XML cannot hold."""
+    return _NOT_IN_XML.sub("\ufffd", text)

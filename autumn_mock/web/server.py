@@ -134,8 +134,9 @@ class Server:
             each.close()
 
     def release(self) -> None:
-        """Let the requests go that faults hold up; from now on none is held up any more."""
+        """Let the requests go that wait, for a fault or for the queue; from now on none waits any more."""
         self._patience.stop()
+        self.emulator.release()
 
     def stop(self) -> None:
         """Make :meth:`run` come to its end; may be called from any thread."""

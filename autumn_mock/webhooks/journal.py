@@ -43,6 +43,7 @@ class DeliveryJournal:
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._entries: deque[Delivery] = deque(maxlen=capacity)
+        self._released = False
         self._unattempted: set[Delivery] = set()
         self._changed = threading.Condition()
 
@@ -79,7 +80,14 @@ class DeliveryJournal:
     def wait_attempted(self, timeout: float, org: str | None = None, env: str | None = None) -> bool:
         """Wait at most ``timeout`` seconds until every delivery, or one environment's, was attempted once."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._count_unattempted(org, env), timeout)
+            self._changed.wait_for(lambda: self._released or not self._count_unattempted(org, env), timeout)
+            return not self._count_unattempted(org, env)
+
+    def release(self) -> None:
+        """Let everybody go who waits."""
+        with self._changed:
+            self._released = True
+            self._changed.notify_all()
 
     def unattempted(self, org: str | None = None, env: str | None = None) -> int:
         """How many deliveries wait for their first attempt."""

@@ -96,6 +96,10 @@ class Outbox:
             self._keys = {key: None for key in self._keys if org is not None and not key.startswith(f"{org}:{env}:")}
         return self.journal.clear(org, env)
 
+    def release(self) -> None:
+        """Let everybody go who waits for deliveries."""
+        self.journal.release()
+
     def stop(self) -> None:
         """End all deliveries."""
         for sender in self._senders.values():

@@ -9,11 +9,12 @@ from __future__ import annotations
 from autumn_mock.worlds.document import WorldError
 from autumn_mock.worlds.files import find_shipped_world, find_world
 from autumn_mock.worlds.model import World, read_world
-from autumn_mock.worlds.seeding import open_copy, organisation_for_key, organisation_id, seed
+from autumn_mock.worlds.seeding import fill_copy, open_copy, organisation_for_key, organisation_id, seed
 
 __all__ = [
     "World",
     "WorldError",
+    "fill_copy",
     "find_shipped_world",
     "find_world",
     "open_copy",

@@ -15,7 +15,7 @@ from autumn_mock.operations.call import Call
 from autumn_mock.store.changes import Change
 from autumn_mock.store.documents import changes_of
 from autumn_mock.store.errors import StoreError
-from autumn_mock.store.tinyfile import looks_like_ours, read_tables
+from autumn_mock.store.tinyfile import is_ours, read_tables
 from autumn_mock.wire.schema import Issues
 from autumn_mock.worlds.document import Document, KeyPath, Problem, WorldError, report
 from autumn_mock.worlds.files import read_document
@@ -70,6 +70,16 @@ class World:
             for rule in rules
         )
 
+    def first_rules(self, env: str) -> tuple[Rule, ...]:
+        """The same for an environment that is a copy of the first organisation's."""
+        first = self.organisations[0].id if self.organisations else ""
+        return self.faults_of(first, env)
+
+    def holds(self, org_id: str) -> bool:
+        """Whether it says something of an organisation."""
+        kept = (each.id for change in self.snapshot for each in change.put.get("organisations", ()))
+        return org_id in kept or any(each.id == org_id for each in self.organisations)
+
     def problem(self, path: KeyPath, text: str) -> Problem:
         """Something that is wrong with the entry at a place."""
         return self.document.problem(path, text)
@@ -77,9 +87,9 @@ class World:
 
 def read_world(path: Path) -> World:
     """A world from its file, or :class:`~autumn_mock.worlds.document.WorldError` with all that is wrong with it."""
+    if is_ours(path):
+        return World(Document(path), (), _snapshot(path))
     document = read_document(path)
-    if looks_like_ours(document.data):
-        return World(document, (), _snapshot(path))
     issues = Issues(0)
     content = WORLD.check(document.data, (), issues)
     issues += [*unknown_keys(document.data), *unknown_names(document.data)]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import msgspec
-
 from autumn_mock.clock import Clock
 from autumn_mock.domain.organisation import ApiKey, Env, Organisation, hash_key
 from autumn_mock.domain.version import Version
@@ -34,45 +32,51 @@ def seed(state: State, world: World, only: tuple[str, Env] | None = None) -> Non
     _play(state, world, only)
 
 
-def open_copy(state: State, template: World, key: str) -> World:
-    """Add an organisation of its own for a key, like the first one of a world; returns the world of that one alone.
+def open_copy(state: State, template: World, key: str) -> ApiKey:
+    """Add an organisation of its own for a key, like the first one of a world. Webhooks are not copied.
 
-    ``template`` must be a world that was seeded before, or rehearsed: nothing is tried out first. Webhooks are not
-    copied. Raises :class:`ValueError` when the key is taken.
+    The key opens it only when it is complete. Raises :class:`ValueError` when the key is taken, or when the world has
+    no organisation.
     """
     name = hash_key(key)[:12]
     opened = api_key(key, organisation_id(key))
     if opened.hash in state.keys:
         raise ValueError(f"the key {opened.hint} is taken")
-    if template.snapshot:
-        _open_from_snapshot(state, template, opened, f"org-{name}")
-        return replace(template, snapshot=())
-    first = template.organisations[0]
-    copy = replace(
-        first,
-        id=opened.org_id,
-        slug=f"org-{name}",
-        name=f"org-{name}",
-        keys=(opened,),
-        secret_key=key,
-        webhooks=(),
-        # The server's time, not the organisation's own: by it the version is chosen for who names none.
-        created_at=first.created_at if first.created_at is not None else state.clock.now(),
-        steps={opened.env: first.steps[opened.env]},
-        faults={opened.env: first.faults[opened.env]},
+    first = _first(template)
+    if first is None:
+        raise ValueError("the world has no organisation that another one could be like")
+    # The server's time, not the organisation's own: by it the version is chosen for who names none.
+    created_at = state.clock.now() if first.created_at is None else first.created_at
+    organisation = Organisation(
+        id=opened.org_id, name=f"org-{name}", slug=f"org-{name}", created_at=created_at, config=first.config
     )
-    world = replace(template, organisations=(copy,))
-    _play(state, world, None)
-    return world
-
-
-def _open_from_snapshot(state: State, template: World, opened: ApiKey, slug: str) -> None:
-    """The same for a world that is a snapshot: what its first organisation has in the environment of the key."""
-    first = next(each for change in template.snapshot for each in change.put.get("organisations", ()))
-    organisation = msgspec.structs.replace(first, id=opened.org_id, slug=slug, name=slug)
+    state.add(organisation, [])
+    fill_copy(state, template, (opened.org_id, opened.env))
     state.add(organisation, [opened])
-    changes = [each for each in template.snapshot if each.env == opened.env]
-    state.restore(changes, {first.id: opened.org_id})
+    return opened
+
+
+def fill_copy(state: State, template: World, name: tuple[str, Env]) -> None:
+    """Fill an environment that is empty like that of the first organisation of a world.
+
+    ``template`` must be a world that was seeded before, or rehearsed: nothing is tried out first.
+    """
+    first = _first(template)
+    if first is None:
+        return
+    org_id, env = name
+    if template.snapshot:
+        changes = [each for each in template.snapshot if each.env == env]
+        state.restore(changes, {first.id: org_id})
+    else:
+        copy = replace(template.organisations[0], id=org_id)
+        _fill(state, template, copy, env)
+
+
+def _first(template: World) -> Organisation | WorldOrganisation | None:
+    """The first organisation of a world, however it is written."""
+    kept = (each for change in template.snapshot for each in change.put.get("organisations", ()))
+    return next(kept, None) or next(iter(template.organisations), None)
 
 
 def _play(state: State, world: World, only: tuple[str, Env] | None) -> None:

@@ -1,0 +1,96 @@
+"""A client in sh, with curl, under ``autumn-mock exec``: what needs no SDK is tested in the same way."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from tinydb import TinyDB
+
+from tests.exec.running import Done, execute
+
+CLIENT = Path(__file__).with_name("shell") / "client.sh"
+#: 3.5 messages of one customer, 2 of another.
+USES = ("cus_456", "messages", "3", "cus_123", "messages", "2", "cus_456", "messages", "0.5")
+CUSTOMERS = ("cus_456", "cus_123")
+
+pytestmark = [
+    pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl on the PATH"),
+    pytest.mark.skipif(shutil.which("sh") is None, reason="there is no sh on the PATH"),
+]
+
+
+class Outcome(NamedTuple):
+    """How a run ended, its report, and what was taken of each customer's messages."""
+
+    done: Done
+    report: dict[str, Any]
+    taken: dict[str, float]
+
+    @property
+    def statuses(self) -> list[int]:
+        """What each batch was answered."""
+        return [each["status"] for each in self.report["requests"]]
+
+    @property
+    def codes(self) -> set[str]:
+        """What was found against the contract."""
+        return {each["code"] for each in self.report["findings"]}
+
+
+def meter(directory: Path, *options: str, uses: tuple[str, ...] = USES, bug: str = "") -> Outcome:
+    """Run the client under ``autumn-mock exec``."""
+    report, file = directory / "report.json", directory / "state.json"
+    files = ("--report", str(report), "--db", str(file))
+    done = execute(*options, "--check-findings", *files, "--", "sh", str(CLIENT), *uses, env={"METERING_BUG": bug})
+    return Outcome(done, json.loads(report.read_text("utf-8")), taken(file))
+
+
+def taken(file: Path) -> dict[str, float]:
+    """What was taken of each customer's messages, as the file that is left says."""
+    with TinyDB(file) as database:
+        internal = {each["internal_id"]: each["id"] for each in database.table("customers").all()}
+        sums = dict.fromkeys(CUSTOMERS, 0.0)
+        for event in database.table("events").all():
+            for each in event["deductions"]:
+                sums[internal[event["customer"]]] += float(each["value"])
+    return sums
+
+
+def test_an_outage_is_waited_out_and_nothing_is_lost_or_charged_twice(tmp_path: Path) -> None:
+    outcome = meter(tmp_path, "--fault", "queue:down times=2")
+    assert (outcome.done.code, outcome.done.out) == (0, b"try 1: 503\ntry 2: 503\ntry 3: 202\n")
+    assert outcome.statuses == [503, 503, 202]
+    stats = outcome.report["stats"]
+    assert (stats["offered"], stats["refused"], stats["deducted"], stats["lost"]) == (9, 6, 3, 0)
+    assert outcome.taken == {"cus_456": 3.5, "cus_123": 2}
+    assert outcome.report["findings"] == []
+
+
+def test_a_batch_of_which_a_part_was_refused_is_not_sent_again(tmp_path: Path) -> None:
+    """The 202 does not tell; only the report does."""
+    outcome = meter(tmp_path, "--fault", "enqueue:fail items=0 times=1")
+    assert (outcome.done.code, outcome.done.out) == (0, b"try 1: 202\n")
+    assert outcome.taken == {"cus_456": 0.5, "cus_123": 2}
+    [failure] = outcome.report["failures"]
+    assert (failure["failure_count"], failure["total_count"]) == (1, 3)
+
+
+def test_an_answer_that_says_nothing_of_the_queue_ends_the_run_with_the_clients_code(tmp_path: Path) -> None:
+    outcome = meter(tmp_path, uses=("cus_456", "nope", "1"))
+    assert outcome.done == (1, b"try 1: 404\n", "given up: the service answered 404\n")
+    assert outcome.statuses == [404]
+
+
+@pytest.mark.parametrize(
+    ("bug", "code", "messages"), [("anxious", "resent_after_accepted", 7), ("impatient", "retried_too_soon", 3.5)]
+)
+def test_a_careless_client_is_found_out(bug: str, code: str, messages: float, tmp_path: Path) -> None:
+    outcome = meter(tmp_path, "--fault", "queue:down times=1", bug=bug)
+    assert outcome.done.code == 3
+    assert outcome.codes == {code}
+    assert code in outcome.done.err
+    assert outcome.taken["cus_456"] == messages
