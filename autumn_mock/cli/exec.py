@@ -134,7 +134,7 @@ def _run(command: tuple[str, ...], mock: AutumnMock) -> int:
 
 @contextmanager
 def _passing_on(child: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Pass signals on to the command, and wait for what it makes of them. Ctrl-C reaches it from its terminal anyway."""
+    """Pass signals on to the command, and wait for what it makes of them. Ctrl-C reaches it from the terminal."""
 
     def pass_on(number: int, _frame: object) -> None:
         if number != signal.SIGINT or not _at_a_terminal():

@@ -59,4 +59,5 @@ def decode(payload: bytes, kinds: dict[str, type[Any]]) -> Change:
         for table, records in stored.put.items()
         if table in kinds
     }
-    return Change(stored.org, stored.env, put, stored.delete, stored.books, stored.cleared)
+    delete = {table: keys for table, keys in stored.delete.items() if table in kinds}
+    return Change(stored.org, stored.env, put, delete, stored.books, stored.cleared)

@@ -97,14 +97,14 @@ class Environment:
         """Make a change that was kept before true again."""
         if change.cleared:
             self.clear()
-        for name, records in change.put.items():
-            table = self.tables[name]
-            for record in records:
-                table.put(record)
         for name, keys in change.delete.items():
             table = self.tables[name]
             for key in keys:
                 table.delete(key)
+        for name, records in change.put.items():
+            table = self.tables[name]
+            for record in records:
+                table.put(record)
         if change.books is not None:
             self.books = self.books.plus(change.books)
 
@@ -154,7 +154,7 @@ class Transaction:
         self._undo.append((table, key, table.delete(key)))
         change = self._started()
         puts = change.put.get(name)
-        if puts:  # replay puts before it deletes: what came and went in one change never was
+        if puts:  # replay deletes before it puts: what went came back only if it is put again
             puts[:] = [each for each in puts if table.key(each) != key]
         change.delete.setdefault(name, []).append(key)
 

@@ -27,8 +27,8 @@ from autumn_mock.store.fileutil import O_BINARY, sync_data, sync_directory
 
 LOG_VERSION = 1
 _MAGIC = b"autumn-mock-log "
-_VERSION = re.compile(_MAGIC + rb"version=(\d+)\b")
-_GENERATION = re.compile(rb" generation=(\d+) ")
+_VERSION = re.compile(_MAGIC + rb"version=(\d{1,18})\b")
+_GENERATION = re.compile(rb" generation=(\d{1,18}) ")
 _BUFFER_BYTES = 1 << 20
 
 

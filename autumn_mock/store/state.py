@@ -26,6 +26,9 @@ from autumn_mock.store.tinyfile import file_pieces
 
 #: A log smaller than this is not worth a checkpoint.
 _SMALL_LOG = 8 << 20
+#: What a record raises that no version of this program wrote: no JSON, no text, too deep; a table, an organisation or
+#: an amount that cannot be.
+_MISFITS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, AssertionError, LookupError, ArithmeticError)
 
 
 class State:
@@ -213,11 +216,19 @@ class State:
 
     def _load(self, database: Database) -> None:
         for change in changes_of(database.tables, database.path):
-            self._apply(change)
+            try:
+                self._apply(change)
+            except _MISFITS as error:
+                raise DamagedFile(database.path, f"table {next(iter(change.put), 'books')}", _why(error)) from error
         kinds = kinds_of_tables()
         for number, payload in enumerate(database.entries, start=2):
             try:
                 self._apply(decode(payload, kinds))
-            except (msgspec.DecodeError, AssertionError) as error:
-                raise DamagedFile(database.log_path, f"line {number}", str(error)) from error
+            except _MISFITS as error:
+                raise DamagedFile(database.log_path, f"line {number}", _why(error)) from error
         database.forget_loaded()
+
+
+def _why(error: Exception) -> str:
+    """What is wrong with a record that does not fit."""
+    return f"there is no table {error}" if isinstance(error, KeyError) else str(error) or type(error).__name__

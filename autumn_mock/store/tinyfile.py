@@ -14,6 +14,7 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -194,10 +195,21 @@ def _without_collector(data: bytes) -> Any:
     was_enabled = gc.isenabled()
     gc.disable()
     try:
-        return msgspec.json.decode(data)
+        return _DECODER.decode(data)
     finally:
         if was_enabled:
             gc.enable()
+
+
+def _number(text: str) -> float | Decimal:
+    """A number with a point; a decimal when a double does not hold all its digits."""
+    double = float(text)
+    if len(text) <= 16:  # with its point that is fifteen digits, which every double holds
+        return double
+    return double if Decimal(repr(double)) == (exact := Decimal(text)) else exact
+
+
+_DECODER = msgspec.json.Decoder(float_hook=_number)
 
 
 def _failing_byte(data: bytes, error: Exception) -> int:

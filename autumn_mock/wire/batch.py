@@ -6,7 +6,6 @@ records and accepts only what it is sure of; whenever it is not, the schema deci
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import msgspec
@@ -17,7 +16,8 @@ from autumn_mock.wire.requests.track import BATCH_TRACK, MAX_ITEMS, MAX_LOCK_ID,
 from autumn_mock.wire.schema import parse
 
 _ITEMS = msgspec.json.Decoder(list[TrackItem])
-_LARGEST = int(sys.float_info.max)
+#: The largest whole number that still rounds to a finite double.
+_LARGEST = 2**1024 - 2**970 - 1
 #: The list, the item, the properties.
 _DEPTH_OF_PROPERTIES = 3
 
@@ -70,7 +70,10 @@ def _fast(body: bytes, now_ms: int) -> list[TrackItem] | None:
     # The decoder takes null for "not given" and drops unknown keys unseen; the schema does neither.
     nested = openings(body) - flat > MAX_DEPTH - _DEPTH_OF_PROPERTIES
     if nested or b"null" in body:
-        raw = msgspec.json.decode(body)
+        try:
+            raw = msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None  # what is wrong is the name of an unknown key, which the decoder above did not read
         if _has_null(raw) or (nested and is_deeper_than(MAX_DEPTH, raw)):
             return None
     return items

@@ -590,7 +590,7 @@ def large() -> bytes:
     return json.dumps(tables).encode()
 
 
-@pytest.mark.parametrize("key", [None, DEFAULT_KEY], ids=["whole", "organisation"])
+@pytest.mark.parametrize("key", [DEFAULT_KEY], ids=["organisation"])
 def test_a_load_is_one_moment_for_everybody_else(
     key: str | None, large: bytes, target: ServerProcess, tmp_path: Path
 ) -> None:

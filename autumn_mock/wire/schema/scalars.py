@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import math
 import re
-import sys
 from collections.abc import Callable
 from typing import Any
 
 from autumn_mock.wire.schema.base import UNDEFINED, Issue, Issues, JsonSchema, Path, Schema, must_be
 from autumn_mock.wire.schema.checks import Refinement, Rule, Ruled, Whole, run_rules
 
-_LARGEST = int(sys.float_info.max)
+#: The largest whole number that still rounds to a finite double.
+_LARGEST = 2**1024 - 2**970 - 1
 _NUMERAL = re.compile(r"[+-]?(?:Infinity|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)", re.ASCII)
 _RADIX = re.compile(r"0[xX][0-9a-fA-F]+|0[oO][0-7]+|0[bB][01]+")
 
