@@ -1,0 +1,70 @@
+"""``python -m tests.benchmarks``: one line of JSON for each figure, and a table at the end.
+
+    python -m tests.benchmarks [NAME ...] [--quick] [--json FILE]
+
+Without names all are measured; whole, that takes half an hour, quick some minutes. Ends with 1 when a figure that has
+something to reach does not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tests.benchmarks.results import Result, machine, table
+from tests.benchmarks.rows import (
+    accept,
+    deduct,
+    documented_limit,
+    drain,
+    fsync,
+    load,
+    million_events,
+    single,
+    start,
+    ten_million,
+)
+from tests.benchmarks.setting import Setting
+
+MEASUREMENTS: dict[str, Callable[[Setting], Iterator[Result]]] = {
+    "accept": accept.measure,
+    "deduct": deduct.measure,
+    "documented_limit": documented_limit.measure,
+    "single": single.measure,
+    "start": start.measure,
+    "ten_million": ten_million.measure,
+    "million_events": million_events.measure,
+    "drain": drain.measure,
+    "load": load.measure,
+    "fsync": fsync.measure,
+}
+
+
+def main() -> int:
+    """Measure what the command line names."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", nargs="*", choices=[*MEASUREMENTS, []], help=", ".join(MEASUREMENTS), metavar="NAME")
+    parser.add_argument("--quick", action="store_true", help="less of everything: figures are less certain")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the machine and all results there, too")
+    options = parser.parse_args()
+    ran_on = machine()
+    results: list[Result] = []
+    with tempfile.TemporaryDirectory(prefix="autumn-mock-bench-") as scratch:
+        setting = Setting(Path(scratch), options.quick)
+        for name in options.name or MEASUREMENTS:
+            for result in MEASUREMENTS[name](setting):
+                print(result.line(), flush=True)
+                results.append(result)
+    print(f"\n{table(results, ran_on)}")
+    if options.json is not None:
+        document = {"machine": ran_on, "quick": options.quick, "results": [each.document() for each in results]}
+        options.json.write_text(json.dumps(document, indent=2) + "\n")
+    return int(any(each.reached is False for each in results))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The figures, each measured by a module of its own."""
