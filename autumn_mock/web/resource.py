@@ -163,7 +163,9 @@ def _require_scope(operation: Operation, request: Request) -> None:
 
 
 def _expand(request: Request) -> list[str]:
-    asked = request.fields.get("expand", request.query.get("expand"))
+    # A list has no fields, and a batch is too large to be parsed only to learn that.
+    fields = {} if request.raw[:64].lstrip()[:1] == b"[" else request.fields
+    asked = fields.get("expand", request.query.get("expand"))
     if isinstance(asked, str):
         asked = asked.split(",")
     return [each for each in asked if isinstance(each, str)] if isinstance(asked, list) else []

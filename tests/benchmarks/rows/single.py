@@ -18,10 +18,18 @@ from tests.benchmarks.traffic import bytes_of, checks, tracks
 BOUND = 0.7
 
 
-def measure(setting: Setting) -> Iterator[Result]:
-    """Two results."""
+def track(setting: Setting) -> Iterator[Result]:
+    """One result."""
+    yield _measured("track", tracks(), setting)
+
+
+def check(setting: Setting) -> Iterator[Result]:
+    """One result."""
+    yield _measured("check", checks(), setting)
+
+
+def _measured(name: str, requests: list[bytes], setting: Setting) -> Result:
     ours = Side(lambda: server(*setting.options("--rate-limit", "off")), setting.pick(4000, 1000))
-    for name, requests in (("track", tracks()), ("check", checks())):
-        outcome = duel(ours, requests, setting.pick(5, 2), bare_count=setting.pick(8000, 2000), warm=200)
-        details = {"body_bytes": bytes_of(requests), **outcome.details()}
-        yield Result(name, outcome.ratio(), "of a bare view's requests/s", at_least(BOUND), details)
+    outcome = duel(ours, requests, setting.pick(5, 2), bare_count=setting.pick(8000, 2000), warm=200)
+    details = {"body_bytes": bytes_of(requests), **outcome.details()}
+    return Result(name, outcome.ratio(), "of a bare view's requests/s", at_least(BOUND), details)
