@@ -29,7 +29,8 @@ class FaultBoard:
         self._on_change = on_change
         self._server = server
         self._lock: threading.Lock = server._lock if server is not None else threading.Lock()
-        self._numbers: Iterator[int] = server._numbers if server is not None else itertools.count(1)
+        #: Of a server's own board: what rules are numbered by, here and in its environments.
+        self._numbers: Iterator[int] = itertools.count(1)
         # Replaced, never changed: readers take it without the lock to see if there is anything to do.
         self._own: tuple[ArmedRule, ...] = ()
         #: Rules of single requests, as long as somebody has to do with them.
@@ -41,7 +42,7 @@ class FaultBoard:
     def arm(self, rule: Rule) -> ArmedRule:
         """Let a rule strike from now on."""
         with self._lock:
-            armed = ArmedRule(next(self._numbers), rule.seeded(), self._clock)
+            armed = ArmedRule(next((self._server or self)._numbers), rule.seeded(), self._clock)
             self._own += (armed,)
         self._on_change()
         return armed
@@ -72,6 +73,14 @@ class FaultBoard:
             self._own = tuple(armed for armed in self._own if not armed.is_disarmed)
         self._on_change()
         return len(gone)
+
+    def start_over(self, rules: Iterable[Rule] = ()) -> int:
+        """Disarm everything and arm the rules that it began with; says how many went. A server's board numbers anew."""
+        cleared = self.clear()
+        self._numbers = itertools.count(1)
+        for rule in rules:
+            self.arm(rule)
+        return cleared
 
     def has(self, site: Site) -> bool:
         """Whether any rule acts at a site. Costs next to nothing."""

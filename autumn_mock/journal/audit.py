@@ -199,15 +199,20 @@ def accepted_by(entries: Iterable[RequestEntry]) -> Iterator[Accepted]:
                 yield Accepted(message_id, customer, entry.at, skips, entry.id, index)
 
 
-def accepted_in(log: Iterable[bytes], name: tuple[str, str]) -> Iterator[Accepted]:
-    """The items of an environment that a write-ahead log tells of."""
+def accepted_in(log: Iterable[bytes], name: tuple[str, str]) -> list[Accepted]:
+    """The items of an environment that a write-ahead log tells of, since it was emptied."""
     kinds = kinds_of_tables()
-    for payload in log:
-        change = decode(payload, kinds)
-        if (change.org, change.env) == name:
-            for message in change.put.get("messages", ()):
-                item = message.item
-                yield Accepted(message.id, item.customer_id, message.accepted_at, item.skip_event, None, message.index)
+    found: list[Accepted] = []
+    for change in (part for payload in log for part in decode(payload, kinds).each()):
+        is_its = (change.org, change.env) == name
+        if change.cleared and (is_its or not change.org):
+            found.clear()
+        for message in change.put.get("messages", ()) if is_its else ():
+            item = message.item
+            found.append(
+                Accepted(message.id, item.customer_id, message.accepted_at, item.skip_event, None, message.index)
+            )
+    return found
 
 
 def audit_file(path: Path) -> list[Audit]:

@@ -1,11 +1,13 @@
 """A change: what one transaction did, as one line of the write-ahead log.
 
 A change says what is true afterwards (records put, keys deleted, sums added), so that replaying a log gives the very
-state that wrote it.
+state that wrote it. What concerns several environments, or an environment and the organisation that it is of, is one
+change with parts, because a line of the log lasts wholly or not at all.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -29,6 +31,14 @@ class Change(msgspec.Struct, omit_defaults=True):
     books: Books | None = None
     #: Set when the environment (or the server) was emptied first.
     cleared: bool = False
+    #: What is done after it, in this order.
+    parts: list[Change] = []
+
+    def each(self) -> Iterator[Change]:
+        """The change and its parts, one after the other as they are done."""
+        yield self
+        for part in self.parts:
+            yield from part.each()
 
 
 class _StoredChange(msgspec.Struct):
@@ -38,6 +48,7 @@ class _StoredChange(msgspec.Struct):
     delete: dict[str, list[str]] = {}
     books: Books | None = None
     cleared: bool = False
+    parts: list[_StoredChange] = []
 
 
 _DECODER = msgspec.json.Decoder(_StoredChange)
@@ -53,11 +64,15 @@ def decode(payload: bytes, kinds: dict[str, type[Any]]) -> Change:
 
     Raises :class:`msgspec.ValidationError` for a line that no version of this program wrote.
     """
-    stored = _DECODER.decode(payload)
+    return _change(_DECODER.decode(payload), kinds)
+
+
+def _change(stored: _StoredChange, kinds: dict[str, type[Any]]) -> Change:
     put = {
         table: [msgspec.json.decode(raw, type=kinds[table]) for raw in records]
         for table, records in stored.put.items()
         if table in kinds
     }
     delete = {table: keys for table, keys in stored.delete.items() if table in kinds}
-    return Change(stored.org, stored.env, put, delete, stored.books, stored.cleared)
+    parts = [_change(part, kinds) for part in stored.parts]
+    return Change(stored.org, stored.env, put, delete, stored.books, stored.cleared, parts)

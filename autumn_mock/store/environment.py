@@ -23,6 +23,7 @@ from autumn_mock.domain.organisation import Env, Organisation
 from autumn_mock.domain.plan import Plan
 from autumn_mock.domain.webhook import Webhook
 from autumn_mock.store.changes import Change
+from autumn_mock.store.errors import NoSuchOrganisation
 from autumn_mock.store.tables import EventTable, Table
 
 #: Hands a change to whatever keeps it; raising means that it was not kept.
@@ -108,11 +109,38 @@ class Environment:
         if change.books is not None:
             self.books = self.books.plus(change.books)
 
-    def clear(self) -> dict[str, int]:
-        """Forget everything; says how much of each there was."""
+    def clear(self) -> None:
+        """Forget everything."""
         with self.lock:
             self.books = Books()
-            return {name: table.clear() for name, table in self.tables.items()}
+            for table in self.tables.values():
+                table.clear()
+
+    def become(self, other: Environment) -> None:
+        """Hold what ``other`` holds, which nobody may use any more. Whoever looks meanwhile, with or without the lock,
+        finds a table as it was or as it is then."""
+        with self.lock:
+            self.organisation = other.organisation
+            self.books = other.books
+            self.tables = other.tables
+            vars(self).update(other.tables)
+
+    def end(self) -> None:
+        """Hold nothing, for good: the organisation is gone. A further change raises :class:`NoSuchOrganisation`."""
+        with self.lock:
+            self.become(Environment(self.organisation, self.env, self.clock, self._sink))
+            self._sink = _refuse
+
+    def as_change(self) -> Change:
+        """The change that makes an environment hold what this one does, and nothing else."""
+        with self.lock:
+            org, env = self.name
+            put = {name: table.snapshot() for name, table in self.tables.items() if len(table)}
+            return Change(org, env, put, books=self.books, cleared=True)
+
+
+def _refuse(change: Change) -> None:
+    raise NoSuchOrganisation(change.org)
 
 
 class Transaction:

@@ -13,6 +13,14 @@ class StoreError(Exception):
     """
 
 
+class NoSuchOrganisation(StoreError, LookupError):
+    """There is no organisation of that id, or not any more."""
+
+    def __init__(self, org_id: str) -> None:
+        super().__init__(f"there is no organisation {org_id!r}")
+        self.org_id = org_id
+
+
 class DamagedFile(StoreError):
     """One of our own files, but not as we wrote it. ``where`` is a place in it: "line 12", "byte 4711"."""
 

@@ -7,6 +7,7 @@ Lives in memory. With a database every change is appended to its log before the 
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from operator import attrgetter
@@ -19,8 +20,8 @@ from autumn_mock.domain.organisation import ApiKey, Env, Organisation
 from autumn_mock.store.changes import Change, decode, encode
 from autumn_mock.store.database import Database
 from autumn_mock.store.documents import changes_of, documents_of, kinds_of_tables
-from autumn_mock.store.environment import Environment
-from autumn_mock.store.errors import DamagedFile
+from autumn_mock.store.environment import Environment, Listener
+from autumn_mock.store.errors import DamagedFile, NoSuchOrganisation
 from autumn_mock.store.tables import Table
 from autumn_mock.store.tinyfile import file_pieces
 
@@ -40,9 +41,10 @@ class State:
         self._lock = threading.RLock()
         self.organisations: Table[Organisation] = Table(Organisation, attrgetter("id"))
         self.keys: Table[ApiKey] = Table(ApiKey, attrgetter("hash"))
-        self._environments: dict[tuple[str, str], Environment] = {}
+        self._environments: dict[tuple[str, Env], Environment] = {}
         self._clocks: dict[str, Clock] = {}
         self._clock_listener: Callable[[], None] | None = None
+        self._webhooks_to: Callable[[str], Listener | None] = lambda _: None
         if database is not None:
             self._load(database)
 
@@ -57,15 +59,17 @@ class State:
             return [each for (org, _), each in self._environments.items() if org_id in (None, org)]
 
     def environment(self, org_id: str, env: Env) -> Environment:
-        """The environment of an organisation; it starts empty."""
+        """The environment of an organisation; it starts empty. :class:`NoSuchOrganisation` when there is none."""
         found = self._environments.get((org_id, env))
         if found is None:
             with self._lock:
                 found = self._environments.get((org_id, env))
                 if found is None:
                     organisation = self.organisations.get(org_id)
-                    assert organisation is not None, f"organisation {org_id} is unknown"
+                    if organisation is None:
+                        raise NoSuchOrganisation(org_id)
                     found = Environment(organisation, env, self.clock_of(org_id), self._keep)
+                    found.listener = self._webhooks_to(org_id)
                     self._environments[org_id, env] = found
         return found
 
@@ -86,6 +90,13 @@ class State:
             for clock in (self.clock, *self._clocks.values()):
                 clock.on_move(listener)
 
+    def on_webhooks(self, listener_of: Callable[[str], Listener | None]) -> None:
+        """Have every environment tell its webhooks to whom ``listener_of`` names by the id of its organisation."""
+        with self._lock:
+            self._webhooks_to = listener_of
+            for (org_id, _), environment in self._environments.items():
+                environment.listener = listener_of(org_id)
+
     # -- changing
 
     def add(self, organisation: Organisation, keys: Iterable[ApiKey]) -> None:
@@ -97,42 +108,96 @@ class State:
 
     def remove(self, org_id: str) -> None:
         """Forget an organisation, its keys and all that is theirs."""
-        with self._lock:
+        with self._lock, self._all_locked():
             keys = [key.hash for key in self.keys if key.org_id == org_id]
             change = Change(delete={"organisations": [org_id], "keys": keys})
-            for environment in self.environments(org_id):
-                self.clear_environment(environment)
             self._keep(change)
             self._apply(change)
 
-    def clear(self) -> dict[str, int]:
-        """Forget everything but the organisations' clocks; says how much of each there was."""
-        with self._lock, self._all_locked():
-            self._keep(Change(cleared=True))
-            cleared: dict[str, int] = {}
-            for environment in self._environments.values():
-                for name, count in environment.clear().items():
-                    cleared[name] = cleared.get(name, 0) + count
-            self._environments.clear()
-            self.organisations.clear()
-            self.keys.clear()
-            return cleared
+    def stage(self) -> State:
+        """A place to get something ready for :meth:`adopt`: a state in memory with the organisations, the keys and the
+        time of this one, and nothing else."""
+        with self._lock:
+            stage = State(Clock(self.clock.now))
+            for organisation in self.organisations:
+                stage.organisations.put(organisation)
+            for key in self.keys:
+                stage.keys.put(key)
+            stage._clocks = {org_id: Clock(clock.now) for org_id, clock in self._clocks.items()}
+            return stage
 
-    def clear_environment(self, environment: Environment) -> dict[str, int]:
-        """Empty one environment; says how much of each there was."""
-        with environment.lock:
-            org, env = environment.name
-            self._keep(Change(org, env, cleared=True))
-            return environment.clear()
+    def adopt(self, stage: State, *, alone: bool = False) -> dict[str, int]:
+        """Take over what is on ``stage``, which nobody may use any more: its organisations and keys, and its
+        environments in the place of those that are here. ``alone``: nothing else stays.
+
+        For everybody else it happens at one moment, and after a crash it has happened wholly or not at all; an
+        ``OSError`` changes nothing. Says how much of each was in the environments that were replaced. No organisation
+        may have come or gone since the stage was made.
+        """
+        with self._lock:
+            names = dict.fromkeys([*self._environments, *stage._environments] if alone else stage._environments)
+            for name in names:
+                if name[0] in self.organisations:
+                    self.environment(*name)  # from here on nobody else can make it
+            with self._all_locked():
+                change = self._adoption(stage, alone)
+                if change is None:
+                    return {}
+                self._keep(change)
+                gone: Counter[str] = Counter()
+                for environment in (self._environments[name] for name in names if name in self._environments):
+                    gone.update({name: len(table) for name, table in environment.tables.items()})
+                self._take_over(stage, names, alone)
+                return dict(gone)
+
+    def _adoption(self, stage: State, alone: bool) -> Change | None:
+        """What :meth:`adopt` changes; None when that is nothing."""
+        put: dict[str, list[Any]] = {}
+        for name, theirs, ours in (
+            ("organisations", stage.organisations, self.organisations),
+            ("keys", stage.keys, self.keys),
+        ):
+            new = [each for key, each in theirs.by_key.items() if alone or ours.by_key.get(key) is not each]
+            if new:
+                put[name] = new
+        parts = [each.as_change() for each in stage._environments.values()]
+        return Change(put=put, parts=parts, cleared=alone) if put or parts or alone else None
+
+    def _take_over(self, stage: State, names: Iterable[tuple[str, Env]], alone: bool) -> None:
+        if alone:
+            self.organisations = stage.organisations
+            self._end_environments(lambda org_id: org_id not in stage.organisations)
+        else:
+            for organisation in stage.organisations:
+                self.organisations.put(organisation)
+        for name in names:
+            if name[0] in self.organisations:
+                self.environment(*name).become(stage.environment(*name))
+        if alone:  # the keys come last: they open what is complete
+            self.keys = stage.keys
+        else:
+            for key in stage.keys:
+                self.keys.put(key)
+
+    def _end_environments(self, is_gone: Callable[[str], bool]) -> None:
+        """Forget the environments of organisations that are gone, according to their ids."""
+        for name in [each for each in self._environments if is_gone(each[0])]:
+            self._environments.pop(name).end()
+            self._clocks.pop(name[0], None)
 
     def _keep(self, change: Change) -> None:
         if self._database is not None:
             self._database.append(encode(change))
 
     def _apply(self, change: Change) -> None:
-        if change.org:
-            self.environment(change.org, change.env).apply(change)  # type: ignore[arg-type]  # was written as an Env
-            return
+        for each in change.each():
+            if each.org:
+                self.environment(each.org, each.env).apply(each)  # type: ignore[arg-type]  # was written as an Env
+            else:
+                self._apply_to_all(each)
+
+    def _apply_to_all(self, change: Change) -> None:
+        """What concerns the whole server."""
         if change.cleared:
             self._environments.clear()
             self.organisations.clear()
@@ -146,8 +211,7 @@ class State:
         for org_id in change.delete.get("organisations", ()):
             self.organisations.delete(org_id)
             self._clocks.pop(org_id, None)
-            for name in [each for each in self._environments if each[0] == org_id]:
-                del self._environments[name]
+            self._end_environments(org_id.__eq__)
 
     # -- snapshots
 
@@ -158,8 +222,11 @@ class State:
         return b"".join(file_pieces(0, documents_of(tables)))
 
     def restore(self, changes: Iterable[Change], rename: Mapping[str, str] | None = None) -> None:
-        """Make the changes of a snapshot true, on top of what is there. With ``rename`` only what is of its
-        organisations, put under the names they have here; the organisations and their keys are not touched then."""
+        """Make the changes of a snapshot true, one after the other, on top of what is there; best on a :meth:`stage`.
+
+        With ``rename`` only what is of its organisations, put under the names they have here; the organisations and
+        their keys are not touched then.
+        """
         for change in changes:
             if rename is not None:
                 if change.org not in rename:

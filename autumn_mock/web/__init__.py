@@ -6,7 +6,6 @@ from flask import Flask
 
 from autumn_mock.emulator import Emulator
 from autumn_mock.faults.grammar import require_route
-from autumn_mock.store.environment import Environment
 from autumn_mock.web.control import control
 from autumn_mock.web.limits import RateLimits
 from autumn_mock.web.patience import Cutting, Patience
@@ -38,9 +37,8 @@ def create_app(emulator: Emulator, patience: Patience | None = None) -> Flask:
     app.register_blueprint(control(emulator))
     app.add_url_rule("/", "greeting", lambda: text_reply("Hello from Autumn (test 1) 🍂🍂🍂"))
 
-    def forget_limits(environment: Environment | None) -> dict[str, int]:
-        storage = limits.storage
-        return {"rate_limits": storage.reset() if environment is None else storage.clear_of(*environment.name)}
+    def forget_limits(name: tuple[str, str] | None) -> int:
+        return limits.storage.reset() if name is None else limits.storage.clear_of(*name)
 
-    emulator.on_reset(forget_limits)
+    emulator.on_reset("rate_limits", forget_limits)
     return app

@@ -24,7 +24,9 @@ from autumn_mock.operations.call import Call
 from autumn_mock.operations.claims import claim, release
 from autumn_mock.operations.errors import ApiError, invalid_request
 from autumn_mock.store.environment import Environment
+from autumn_mock.store.errors import NoSuchOrganisation
 from autumn_mock.web.authentication import authenticate, no_session, revoked
+from autumn_mock.web.control.asking import unknown_key
 from autumn_mock.web.limits import Asked, RateLimits, group_of
 from autumn_mock.web.patience import Patience, client_is_gone
 from autumn_mock.web.query import read_query
@@ -55,6 +57,7 @@ class Pipeline:
         app.register_error_handler(ApiError, _api_error)
         app.register_error_handler(ValidationFailed, _validation_failed)
         app.register_error_handler(HTTPException, _not_served)
+        app.register_error_handler(NoSuchOrganisation, _organisation_is_gone)
         app.register_error_handler(Exception, _internal_error)
 
     # -- in
@@ -71,8 +74,9 @@ class Pipeline:
         key = authenticate(
             emulator.find_key, request.method, path, headers.get("Authorization"), headers.get("x-client-type")
         )
-        environment = emulator.state.environment(key.org_id, key.env)
+        g.key = key
         g.env = key.env
+        environment = emulator.state.environment(key.org_id, key.env)
         g.environment = environment
         board = emulator.faults_of(environment)
         once = board.once(_header_rules(headers.get("x-autumn-mock-fault")))
@@ -291,6 +295,11 @@ def _not_served(error: HTTPException) -> Response:
     g.note = f"{asked} does not exist here" + (f"; the nearest route is {near[0]}" if near else "")
     _log.warning("%s", g.note)
     return error_reply(no_session(), _env())
+
+
+def _organisation_is_gone(_error: NoSuchOrganisation) -> Response:
+    """Somebody removed it while the request was under way, and its keys with it."""
+    return error_reply(revoked(g.key) if "key" in g else unknown_key(), _env())
 
 
 def _internal_error(_error: Exception) -> Response:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from autumn_mock.clock import Clock
 from autumn_mock.domain.organisation import ApiKey, Env, Organisation, hash_key
 from autumn_mock.domain.version import Version
 from autumn_mock.operations.call import Call
@@ -17,26 +16,30 @@ _VERSION = Version.V2_3
 
 
 def seed(state: State, world: World, only: tuple[str, Env] | None = None) -> None:
-    """Add a world to a state, or only what it says of one environment that is there already, and empty.
+    """Add a world to a state, or only what it says of one environment, in the place of what is in that.
 
-    Raises :class:`~autumn_mock.worlds.document.WorldError` when a call refuses an entry; nothing is added then,
-    because all of it is rehearsed on a state in memory first.
+    All of it at one moment, as :meth:`~autumn_mock.store.state.State.adopt` says, or nothing: when a call refuses an
+    entry (:class:`~autumn_mock.worlds.document.WorldError`), or the disk does (``OSError``).
     """
+    stage = state.stage()
     if world.snapshot:
         changes = [each for each in world.snapshot if only in (None, (each.org, each.env))]
-        state.restore(changes, {only[0]: only[0]} if only is not None else None)
-    stage = State(Clock(state.clock.now))
+        stage.restore(changes, {only[0]: only[0]} if only is not None else None)
     for organisation in world.organisations:
-        stage.clock_of(organisation.id).set(state.clock_of(organisation.id).now())
-    _play(stage, world, only)
-    _play(state, world, only)
+        wanted = [env for env in organisation.steps if only in (None, (organisation.id, env))]
+        if wanted and organisation.id not in stage.organisations:
+            stage.add(_record(organisation, stage.clock_of(organisation.id).now()), organisation.keys)
+        for env in wanted:
+            _fill(stage, world, organisation, env)
+    state.adopt(stage)
 
 
 def open_copy(state: State, template: World, key: str) -> ApiKey:
-    """Add an organisation of its own for a key, like the first one of a world. Webhooks are not copied.
+    """Add an organisation of its own for a key, like the first one of a world: at one moment, or not at all. Webhooks
+    are not copied.
 
-    The key opens it only when it is complete. Raises :class:`ValueError` when the key is taken, or when the world has
-    no organisation.
+    Raises :class:`ValueError` when the key is taken, or when the world has no organisation; ``OSError`` when the disk
+    refuses it.
     """
     name = hash_key(key)[:12]
     opened = api_key(key, organisation_id(key))
@@ -50,16 +53,17 @@ def open_copy(state: State, template: World, key: str) -> ApiKey:
     organisation = Organisation(
         id=opened.org_id, name=f"org-{name}", slug=f"org-{name}", created_at=created_at, config=first.config
     )
-    state.add(organisation, [])
-    fill_copy(state, template, (opened.org_id, opened.env))
-    state.add(organisation, [opened])
+    stage = state.stage()
+    stage.add(organisation, [opened])
+    fill_copy(stage, template, (opened.org_id, opened.env))
+    state.adopt(stage)
     return opened
 
 
 def fill_copy(state: State, template: World, name: tuple[str, Env]) -> None:
-    """Fill an environment that is empty like that of the first organisation of a world.
+    """Fill an environment that is empty like that of the first organisation of a world, step by step.
 
-    ``template`` must be a world that was seeded before, or rehearsed: nothing is tried out first.
+    A world that was never seeded may raise :class:`~autumn_mock.worlds.document.WorldError` half way.
     """
     first = _first(template)
     if first is None:
@@ -77,15 +81,6 @@ def _first(template: World) -> Organisation | WorldOrganisation | None:
     """The first organisation of a world, however it is written."""
     kept = (each for change in template.snapshot for each in change.put.get("organisations", ()))
     return next(kept, None) or next(iter(template.organisations), None)
-
-
-def _play(state: State, world: World, only: tuple[str, Env] | None) -> None:
-    for organisation in world.organisations:
-        wanted = [env for env in organisation.steps if only in (None, (organisation.id, env))]
-        if wanted and organisation.id not in state.organisations:
-            state.add(_record(organisation, state.clock_of(organisation.id).now()), organisation.keys)
-        for env in wanted:
-            _fill(state, world, organisation, env)
 
 
 def _record(given: WorldOrganisation, now: int) -> Organisation:

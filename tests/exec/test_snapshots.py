@@ -360,6 +360,7 @@ def test_what_waited_before_a_snapshot_was_loaded_is_gone() -> None:
         mock.pause()
         assert send(mock, use(100), use(100)) == 202
         mock.emulator.restore(content)
+        mock.resume()
         wait_deducted(anew(mock), 3)
 
 
@@ -370,10 +371,13 @@ def test_workers_that_were_paused_stay_paused() -> None:
         mock.emulator.queue.pause()
         mock.emulator.restore(content)
         assert mock.emulator.queue.paused
-    with Emulator() as mock:
-        mock.pause()
-        mock.emulator.restore(content, mock.emulator.state.environment("org_autumn_mock", "sandbox"))
-        assert mock.emulator.queue.is_paused(("org_autumn_mock", "sandbox"))
+    for whole in (True, False):
+        with Emulator() as mock:
+            mock.pause()
+            environment = mock.emulator.state.environment("org_autumn_mock", "sandbox")
+            mock.emulator.restore(content, None if whole else environment)
+            assert mock.emulator.queue.is_paused(("org_autumn_mock", "sandbox"))
+            assert not mock.emulator.queue.paused
 
 
 # -- what is no part of it

@@ -236,6 +236,8 @@ class History:
 
     def _empty(self, _: Choices) -> None:
         """Everything of one environment goes, but what its customers track."""
-        self._directly(lambda: self.state.clear_environment(self.environment))
+        stage = self.state.stage()
+        stage.environment("org", "sandbox")
+        self._directly(lambda: self.state.adopt(stage))
         for fields in FEATURES[:2]:
             features.create(self.call(), parse(requests.FEATURES_CREATE, dict(fields)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from flask.testing import FlaskClient
 
+from autumn_mock.domain.organisation import ApiKey
 from autumn_mock.emulator import Emulator
 from tests.web.conftest import KEY, Post
 
@@ -148,3 +149,19 @@ def test_total_failure_is_a_503_that_is_safe_to_retry(emulator: Emulator, post: 
         "env": "sandbox",
     }
     assert emulator.stats()["accepted"] == 0
+
+
+def test_a_key_whose_organisation_goes_meanwhile_opens_nothing(
+    emulator: Emulator, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, find = emulator.open_organisation().key, emulator.find_key
+
+    def find_and_close(key: str) -> ApiKey | None:
+        found = find(key)
+        assert found is not None
+        emulator.close_organisation(found.org_id)
+        return found
+
+    monkeypatch.setattr(emulator, "find_key", find_and_close)
+    reply = post("/v1/features.list", {}, key)
+    assert (reply.status_code, reply.get_json()["code"]) == (401, "invalid_secret_key")

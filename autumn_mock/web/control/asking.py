@@ -20,8 +20,13 @@ def environment_of(emulator: Emulator) -> Environment | None:
         return None
     key = emulator.find_key(token)
     if key is None:
-        raise ApiError(401, "No organisation here has this key", "invalid_secret_key")
+        raise unknown_key()
     return emulator.state.environment(key.org_id, key.env)
+
+
+def unknown_key() -> ApiError:
+    """What a control call is told whose key opens nothing."""
+    return ApiError(401, "No organisation here has this key", "invalid_secret_key")
 
 
 def name_of(emulator: Emulator) -> tuple[str, str] | None:
@@ -35,7 +40,7 @@ def environments_of(emulator: Emulator) -> list[Environment]:
     environment = environment_of(emulator)
     if environment is not None:
         return [environment]
-    for key in emulator.state.keys:  # a key opens its environment even before its first use
+    for key in emulator.state.keys.snapshot():  # a key opens its environment even before its first use
         emulator.state.environment(key.org_id, key.env)
     return emulator.state.environments()
 
