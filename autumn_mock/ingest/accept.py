@@ -19,8 +19,8 @@ from autumn_mock.faults.armed import ArmedRule, Origin
 from autumn_mock.faults.board import FaultBoard
 from autumn_mock.ingest.queue import Queue
 from autumn_mock.operations.call import Call
-from autumn_mock.operations.claims import claim, release
-from autumn_mock.operations.errors import ApiError, queue_unavailable
+from autumn_mock.operations.claims import keyed
+from autumn_mock.operations.errors import queue_unavailable
 from autumn_mock.store.changes import ENCODER
 
 #: What the real queue takes in one message, in bytes.
@@ -74,10 +74,6 @@ def accept_track(call: Call, intake: Intake, item: TrackItem) -> None:
     _require_features(call, [item])
     environment = call.environment
     key = f"track:{item.idempotency_key}" if item.idempotency_key else None
-    if key is not None:
-        with _kept(), environment.write() as transaction:
-            claim(environment, transaction, key, call.now)
-    refused = _refusals(call, intake, [item], MAX_MESSAGE_SIZE + 1)
     message = Message(
         id=call.request_id,
         request_id=call.request_id,
@@ -87,13 +83,9 @@ def accept_track(call: Call, intake: Intake, item: TrackItem) -> None:
         claims_key=False,
         call=intake.call,
     )
-    try:
+    with keyed(environment, key, call.now):
+        refused = _refusals(call, intake, [item], MAX_MESSAGE_SIZE + 1)
         _enqueue(call, intake, [item], [] if refused else [message], refused)
-    except ApiError:
-        if key is not None:
-            with _kept(), environment.write() as transaction:
-                release(environment, transaction, key)
-        raise
 
 
 def _require_features(call: Call, items: Sequence[TrackItem]) -> None:

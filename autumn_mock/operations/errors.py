@@ -54,6 +54,10 @@ def queue_unavailable() -> ApiError:
     return ApiError(503, "Async track is not available right now", "internal_error", retry_after=1)
 
 
+def database_unavailable() -> ApiError:
+    return ApiError(503, "The database cannot be written right now", "internal_error", retry_after=1)
+
+
 def no_stripe() -> ApiError:
     """What cannot be shown without a payment provider."""
     return invalid_request(

@@ -9,9 +9,9 @@ from autumn_mock.domain.event import Deduction
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.ledger.views import BalanceView, balance_view
 from autumn_mock.operations.call import Call
-from autumn_mock.operations.claims import claim, release
+from autumn_mock.operations.claims import keyed
 from autumn_mock.operations.customers import get_or_create_customer, get_or_create_entity
-from autumn_mock.operations.errors import ApiError, entity_not_found
+from autumn_mock.operations.errors import entity_not_found
 from autumn_mock.operations.subjects import find_customer, get_customer, get_entity, open_account, store
 from autumn_mock.operations.usage import Usage, chosen_feature, use
 from autumn_mock.store.environment import Transaction
@@ -31,21 +31,12 @@ def track(call: Call, item: TrackItem) -> TrackResult:
     environment = call.environment
     features = call.tracked_features(item.feature_id, item.event_name)
     key = f"track:{item.idempotency_key}" if item.idempotency_key else None
-    if key is not None:
-        with environment.write() as transaction:
-            claim(environment, transaction, key, call.now)
-    try:
-        with environment.write() as transaction:
-            customer, entity = subject_of(call, transaction, item)
-            account = open_account(call, transaction, customer)
-            usage = use(call, transaction, account, entity, features, item)
-            store(transaction, account)
-            return _result(usage, item)
-    except Exception as error:
-        if key is not None and not (isinstance(error, ApiError) and error.status == 409):
-            with environment.write() as transaction:
-                release(environment, transaction, key)
-        raise
+    with keyed(environment, key, call.now), environment.write() as transaction:
+        customer, entity = subject_of(call, transaction, item)
+        account = open_account(call, transaction, customer)
+        usage = use(call, transaction, account, entity, features, item)
+        store(transaction, account)
+        return _result(usage, item)
 
 
 def subject_of(call: Call, transaction: Transaction, item: TrackItem) -> tuple[Customer, Entity | None]:

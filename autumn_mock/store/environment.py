@@ -47,6 +47,8 @@ class Environment:
         self._sink = sink
         #: Who is told of webhooks; None: nobody, and nothing is looked for.
         self.listener: Listener | None = None
+        #: By thread: records that last with the next change which the thread makes. Guarded by the lock.
+        self.along: dict[int, list[Any]] = {}
         self.books = Books()
         self.features: Table[Feature] = Table(Feature, attrgetter("id"))
         self.plans: Table[Plan] = Table(Plan, _plan_key, owner="id")
@@ -82,12 +84,20 @@ class Environment:
             try:
                 yield transaction
                 if transaction.change is not None:
-                    self._sink(transaction.change)
+                    self._keep(transaction, transaction.change)
             except BaseException:
                 transaction.undo()
                 raise
             if transaction.webhooks and self.listener is not None:
                 self.listener(self, transaction.webhooks)
+
+    def _keep(self, transaction: Transaction, change: Change) -> None:
+        along = self.along.get(threading.get_ident()) if self.along else None
+        for record in along or ():
+            transaction.put(record)
+        self._sink(change)
+        if along is not None:
+            del self.along[threading.get_ident()]
 
     def table_of(self, kind: type[Any]) -> tuple[str, Table[Any]]:
         """The name and the table of a kind of record."""

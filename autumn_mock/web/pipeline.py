@@ -21,8 +21,8 @@ from autumn_mock.faults.grammar import Rule, RuleError, parse_rules, require_rou
 from autumn_mock.ids import new_id
 from autumn_mock.journal.requests import RequestEntry
 from autumn_mock.operations.call import Call
-from autumn_mock.operations.claims import claim, release
-from autumn_mock.operations.errors import ApiError, invalid_request
+from autumn_mock.operations.claims import give_back, reserve, settle
+from autumn_mock.operations.errors import ApiError, database_unavailable, invalid_request
 from autumn_mock.store.environment import Environment
 from autumn_mock.store.errors import NoSuchOrganisation
 from autumn_mock.web.authentication import authenticate, no_session, revoked
@@ -58,6 +58,7 @@ class Pipeline:
         app.register_error_handler(ValidationFailed, _validation_failed)
         app.register_error_handler(HTTPException, _not_served)
         app.register_error_handler(NoSuchOrganisation, _organisation_is_gone)
+        app.register_error_handler(OSError, _not_kept)
         app.register_error_handler(Exception, _internal_error)
 
     # -- in
@@ -134,9 +135,7 @@ class Pipeline:
     def _claim(self, incoming: Request) -> None:
         key = request.headers.get("Idempotency-Key")
         if key:
-            environment = incoming.call.environment
-            with environment.write() as transaction:
-                claim(environment, transaction, key, incoming.call.now)
+            reserve(incoming.call.environment, key, incoming.call.now)
             g.claimed = key
 
     # -- out
@@ -152,14 +151,24 @@ class Pipeline:
             for name, value in verdict.headers().items():
                 reply.headers[name] = value
         reached = strikes is None or strikes.reached_service
-        if "claimed" in g and (not reached or (reply.status_code >= 400 and reply.status_code != 409)):
-            environment: Environment = g.environment
-            with environment.write() as transaction:
-                release(environment, transaction, g.claimed)
+        if "claimed" in g:
+            reply = self._end_claim(reply, reached)
         service_status = reply.status_code if reached else None
         if strikes is not None:
             reply = strikes.alter(reply)
         self._record(reply, service_status, strikes)
+        return reply
+
+    def _end_claim(self, reply: Response, reached: bool) -> Response:
+        """The reply to a request with an idempotency key, which lasts unless the request failed."""
+        environment: Environment = g.environment
+        if not reached or (reply.status_code >= 400 and reply.status_code != 409):
+            give_back(environment, g.claimed)
+            return reply
+        try:
+            settle(environment, g.claimed)
+        except OSError as error:
+            return _not_kept(error)
         return reply
 
     def _record(self, reply: Response, service_status: int | None, strikes: Strikes | None) -> None:
@@ -300,6 +309,12 @@ def _not_served(error: HTTPException) -> Response:
 def _organisation_is_gone(_error: NoSuchOrganisation) -> Response:
     """Somebody removed it while the request was under way, and its keys with it."""
     return error_reply(revoked(g.key) if "key" in g else unknown_key(), _env())
+
+
+def _not_kept(error: OSError) -> Response:
+    """The disk refused what would have been changed, so nothing was: the call can be made again."""
+    _log.error("%s %s could not be kept: %s", request.method, request.path, error)
+    return error_reply(database_unavailable(), _env())
 
 
 def _internal_error(_error: Exception) -> Response:

@@ -132,7 +132,8 @@ class _Told:
             client.grant(customer, _GRANT)
 
     def use_up(self, client: Client) -> int:
-        """Send smaller and smaller batches until not even one item fits; how many batches were refused."""
+        """Send smaller and smaller batches until not even one item fits, and then what is smaller still, until nothing
+        does; how many batches were refused."""
         refused = 0
         for size in (1000, 100, 10):
             refused += self.batch(client, size) == 503
@@ -141,8 +142,16 @@ class _Told:
             in_a_row = in_a_row + 1 if self.batch(client, 1) == 503 else 0
             refused += in_a_row > 0
             if in_a_row == 5:
+                self._use_up_the_rest(client)
                 return refused
         raise AssertionError("the disk is full, and batches are still accepted")
+
+    def _use_up_the_rest(self, client: Client) -> None:
+        """Make customers, of whom no more is written than their ids."""
+        for number in range(100):
+            if client.post("/v1/customers.get_or_create", {"customer_id": f"u{number}"}).status == 503:
+                return
+        raise AssertionError("the disk is full, and customers are still made")
 
     def judge(self) -> Figures:
         """Start once more with room, work everything off, stop cleanly, and compare."""

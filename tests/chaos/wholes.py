@@ -14,6 +14,7 @@ from autumn_mock.emulator import Emulator
 from autumn_mock.store import Database
 from autumn_mock.store.environment import Environment
 from tests.chaos.calls import WRITES, Call
+from tests.chaos.refusals import Refusing
 from tests.chaos.scripts import Effort, Figures, script
 from tests.chaos.stage import fresh, staged
 from tests.support.server import DEFAULT_KEY
@@ -155,3 +156,17 @@ def _first(emulator: Emulator) -> Environment:
     key = emulator.find_key(DEFAULT_KEY)
     assert key is not None
     return emulator.state.environment(key.org_id, key.env)
+
+
+@script()
+def calls(_effort: Effort, place: Path) -> Figures:
+    """What a call changes is one record of the log, with its idempotency keys: a kill leaves all of it or nothing."""
+    records = {}
+    for name, call in WRITES.items():
+        disk = Refusing(float("inf"))
+        with fresh(place / "db.json") as stage, disk.at_work():
+            assert stage.call(call) in (200, 202), name
+        records[name] = disk.seen
+    many = {name: count for name, count in records.items() if count > 1}
+    assert not many, many
+    return {"calls": len(records), "records": sum(records.values())}

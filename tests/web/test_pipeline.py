@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 from flask.testing import FlaskClient
 
@@ -165,3 +167,26 @@ def test_a_key_whose_organisation_goes_meanwhile_opens_nothing(
     monkeypatch.setattr(emulator, "find_key", find_and_close)
     reply = post("/v1/features.list", {}, key)
     assert (reply.status_code, reply.get_json()["code"]) == (401, "invalid_secret_key")
+
+
+@pytest.mark.parametrize("headers", [{}, {"Idempotency_Key": "k"}], ids=["plain", "keyed"])
+@pytest.mark.parametrize("path", ["/v1/balances.track", "/v1/features.list"])
+def test_a_full_disk_is_a_503_that_may_be_sent_again(
+    emulator: Emulator, post: Post, monkeypatch: pytest.MonkeyPatch, path: str, headers: dict[str, str]
+) -> None:
+    reads = path == "/v1/features.list"
+
+    def refuse(_change: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    environment = emulator.state.environment("org_autumn_mock", "sandbox")
+    with monkeypatch.context() as patch:
+        patch.setattr(environment, "_sink", refuse)
+        reply = post(path, {} if reads else ITEM, **headers)
+    if reads and not headers:
+        assert reply.status_code == 200
+    else:
+        assert (reply.status_code, reply.headers["Retry-After"]) == (503, "1")
+        assert reply.get_json()["message"] == "The database cannot be written right now"
+    assert [each.status for each in emulator.journal.entries()] == [reply.status_code]
+    assert post(path, {} if reads else ITEM, **headers).status_code == 200
