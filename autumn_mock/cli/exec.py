@@ -15,6 +15,7 @@ import click
 
 from autumn_mock.cli.options import setting_options
 from autumn_mock.cli.ready import ready_file
+from autumn_mock.cli.stopping import not_begun, stop
 
 if TYPE_CHECKING:
     from autumn_mock.testing.mock import AutumnMock
@@ -91,13 +92,15 @@ def _server(knobs: dict[str, Any]) -> Iterator[AutumnMock]:
         raise click.UsageError(str(error)) from None
     except StoreError as error:
         raise click.ClickException(str(error)) from None
+    except OSError as error:
+        raise not_begun(knobs["db"], error) from None
     try:
         emulator.start()
     except OSError as error:
-        emulator.stop()
+        stop(emulator)
         raise click.ClickException(f"cannot listen on port {knobs['port']}: {error.strerror or error}") from None
     except (RuleError, ExposedWithoutToken) as error:
-        emulator.stop()
+        stop(emulator)
         raise click.UsageError(str(error)) from None
     try:
         try:
@@ -106,7 +109,7 @@ def _server(knobs: dict[str, Any]) -> Iterator[AutumnMock]:
             raise click.UsageError(f"{error}; give --key") from None
         yield mock
     finally:
-        emulator.stop()
+        stop(emulator)
 
 
 def _run(command: tuple[str, ...], mock: AutumnMock) -> int:

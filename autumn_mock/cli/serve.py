@@ -13,6 +13,7 @@ import click
 
 from autumn_mock.cli.options import setting_options
 from autumn_mock.cli.ready import ready_file
+from autumn_mock.cli.stopping import not_begun, stop
 from autumn_mock.settings import Settings
 
 #: Ctrl-C, and what service managers send; on Windows Ctrl-Break besides.
@@ -49,13 +50,15 @@ def serve(verbose: int, **knobs: Any) -> None:
         raise click.UsageError(str(error)) from None
     except StoreError as error:
         raise click.ClickException(str(error)) from None
+    except OSError as error:
+        raise not_begun(settings.db, error) from None
     try:
         server = Server(emulator)
     except OSError as error:
-        emulator.stop()
+        stop(emulator)
         raise click.ClickException(_why_not_bound(error, settings)) from None
     except (RuleError, ExposedWithoutToken) as error:
-        emulator.stop()
+        stop(emulator)
         raise click.UsageError(str(error)) from None
     _run(emulator, server)
 
@@ -70,14 +73,14 @@ def _why_not_bound(error: OSError, settings: Settings) -> str:
 
 
 def _run(emulator: Any, server: Any) -> None:
-    def stop(_number: int, _frame: FrameType | None) -> None:
+    def leave(_number: int, _frame: FrameType | None) -> None:
         for each in _STOPPING:
             signal.signal(each, signal.SIG_DFL)  # a second one ends the process at once
         server.release()  # Waitress waits for its threads, and these may be waiting
         raise SystemExit(0)
 
     for each in _STOPPING:
-        signal.signal(each, stop)
+        signal.signal(each, leave)
     if emulator.recovered:
         _say(f"autumn-mock: {emulator.recovered}", err=True)
     for rule in emulator.first_faults:  # with the seeds that were drawn: what happens now can be had again
@@ -91,7 +94,7 @@ def _run(emulator: Any, server: Any) -> None:
         pass
     finally:
         server.close()
-        emulator.stop()
+        stop(emulator)
 
 
 def _say(text: str, *, err: bool = False) -> None:

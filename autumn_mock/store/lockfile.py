@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -74,7 +75,8 @@ class LockFile:
                 # Removed while still locked, so that it is certainly our own file that goes. Windows cannot remove
                 # an open file; there it stays, and does no harm.
                 if sys.platform != "win32":
-                    self.path.unlink(missing_ok=True)
+                    with suppress(OSError):  # in a directory that has become read-only it stays as well
+                        self.path.unlink()
                 _unlock(fd)
             finally:
                 os.close(fd)

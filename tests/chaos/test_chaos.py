@@ -17,11 +17,9 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIG
 #: Laws that do not hold yet, or that a machine may be too small for: only ``python -m tests.chaos`` looks at them.
 OPEN = (
     "disk_full.checkpoint",
-    "disk_full.stop",
     "bounded",
     "damage.without_a_table",
     "damage.edited_anywhere",
-    "damage.read_only",
 )
 HELD = [script for script in chosen([]) if not script.name.startswith(OPEN)]
 
