@@ -135,6 +135,7 @@ class Contents:
         changes = list(changes_of(read_snapshot(content, place).tables, place))
         stage = State(Clock())
         stage.restore(changes)
+        stage.check(place)
         if environment is None:
             return self._restore_all(stage)
         return self._restore_organisation(environment.organisation.id, changes)

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from autumn_mock.domain.amount import amount
 from autumn_mock.domain.feature import CreditCost, Display, Feature, FeatureType
+from autumn_mock.domain.plan import Plan
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError, invalid_request
 
@@ -108,16 +109,32 @@ def _rename(call: Call, transaction: Any, old: str, new: str) -> None:
     environment = call.environment
     for balance in [each for each in environment.balances if each.feature_id == old]:
         transaction.put(replace(balance, feature_id=new))
+    for lock in [each for each in environment.locks if each.feature_id == old]:
+        transaction.put(replace(lock, feature_id=new))
+    for entity in [each for each in environment.entities if each.feature_id == old]:
+        transaction.put(replace(entity, feature_id=new))
     for plan in list(environment.plans):
-        if any(item.feature_id == old for item in plan.items):
-            items = tuple(replace(i, feature_id=new) if i.feature_id == old else i for i in plan.items)
-            transaction.put(replace(plan, items=items))
+        renamed = _renamed(plan, old, new)
+        if renamed is not plan:
+            transaction.put(renamed)
+    for attached in list(environment.customer_plans):
+        renamed = _renamed(attached.plan, old, new)
+        if renamed is not attached.plan:
+            prepaid = {new if name == old else name: units for name, units in attached.prepaid.items()}
+            transaction.put(replace(attached, plan=renamed, prepaid=prepaid))
     for system in list(environment.features):
         if system.cost_of(old) is not None:
             schema = tuple(
                 replace(e, metered_feature_id=new) if e.metered_feature_id == old else e for e in system.credit_schema
             )
             transaction.put(replace(system, credit_schema=schema))
+
+
+def _renamed(plan: Plan, old: str, new: str) -> Plan:
+    """The plan with another id for a feature; itself when it does not have that."""
+    if not any(item.feature_id == old for item in plan.items):
+        return plan
+    return replace(plan, items=tuple(replace(i, feature_id=new) if i.feature_id == old else i for i in plan.items))
 
 
 def delete(call: Call, feature_id: str) -> None:
@@ -128,11 +145,14 @@ def delete(call: Call, feature_id: str) -> None:
         for system in environment.features:
             if system.cost_of(feature.id) is not None:
                 raise invalid_request(f"Feature {feature.id} is used by credit system {system.id}", status=409)
-        if any(item.feature_id == feature.id for plan in environment.plans for item in plan.items):
+        plans = (*environment.plans, *(attached.plan for attached in environment.customer_plans))
+        if any(item.feature_id == feature.id for plan in plans for item in plan.items):
             raise invalid_request(
                 f"Feature {feature.id} is used in a product. You must delete the product first, or archive it instead.",
                 status=409,
             )
         for balance in [each for each in environment.balances if each.feature_id == feature.id]:
             transaction.delete(balance)
+        for lock in [each for each in environment.locks if each.feature_id == feature.id]:
+            transaction.delete(lock)
         transaction.delete(feature)

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from operator import attrgetter
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ from autumn_mock.store.database import Database
 from autumn_mock.store.documents import changes_of, documents_of, kinds_of_tables
 from autumn_mock.store.environment import Environment, Listener
 from autumn_mock.store.errors import DamagedFile, NoSuchOrganisation
+from autumn_mock.store.references import check_references
 from autumn_mock.store.tables import Table
 from autumn_mock.store.tinyfile import file_pieces
 
@@ -236,6 +238,11 @@ class State:
                 self._keep(change)
                 self._apply(change)
 
+    def check(self, path: Path) -> None:
+        """Raise :class:`DamagedFile`, which names ``path``, for records that name what is not there."""
+        for environment in self._environments.values():
+            check_references(environment, path)
+
     # -- resting
 
     @property
@@ -287,6 +294,7 @@ class State:
                 self._apply(change)
             except _MISFITS as error:
                 raise DamagedFile(database.path, f"table {next(iter(change.put), 'books')}", _why(error)) from error
+        self.check(database.path)  # what follows in the log nobody can have edited
         kinds = kinds_of_tables()
         for number, payload in enumerate(database.entries, start=2):
             try:

@@ -18,8 +18,6 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIG
 OPEN = (
     "disk_full.checkpoint",
     "bounded",
-    "damage.without_a_table",
-    "damage.edited_anywhere",
 )
 HELD = [script for script in chosen([]) if not script.name.startswith(OPEN)]
 

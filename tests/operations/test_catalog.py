@@ -11,7 +11,7 @@ from autumn_mock.wire import requests
 from autumn_mock.wire.requests.catalog import CATALOG
 from autumn_mock.wire.responses.feature import feature_body
 from autumn_mock.wire.schema import parse
-from tests.operations.scene import Scene, refused, scene
+from tests.operations.scene import Scene, lock, refused, scene
 
 __all__ = ["scene"]
 
@@ -52,3 +52,33 @@ def test_an_ai_credit_system_is_taken_as_it_is_shown(scene: Scene) -> None:
     assert feature_body(made)["credit_schema"] == []
     (change,) = catalog.preview(scene.call(), stated(given)).features
     assert change.action == "none"
+
+
+def test_a_feature_that_an_attached_plan_still_has_cannot_be_deleted(scene: Scene) -> None:
+    scene.plan("pro", {"feature_id": "messages", "included": 5})
+    scene.attach("pro")
+    environment = scene.environment
+    with environment.write() as transaction:  # as an edit of the plan in place leaves it
+        for plan in list(environment.plans):
+            transaction.delete(plan)
+    message = "Feature messages is used in a product. You must delete the product first, or archive it instead."
+    with refused(scene, 409, "invalid_request", message):
+        features.delete(scene.call(), "messages")
+
+
+def test_a_lock_and_an_attached_plan_follow_a_feature_that_is_renamed(scene: Scene) -> None:
+    scene.plan("pro", {"feature_id": "messages", "included": 5})
+    scene.attach("pro")
+    scene.check(3, lock=lock())
+    features.update(scene.call(), {"feature_id": "messages", "new_feature_id": "tokens"})
+    [attached], [held] = scene.environment.customer_plans, scene.environment.locks
+    assert ([item.feature_id for item in attached.plan.items], held.feature_id) == (["tokens"], "tokens")
+    scene.finalize(action="confirm", override_value=4)
+    assert scene.remaining("tokens") == 1
+
+
+def test_a_lock_goes_with_its_feature(scene: Scene) -> None:
+    scene.loose(10)
+    scene.check(3, lock=lock())
+    features.delete(scene.call(), "messages")
+    assert list(scene.environment.locks) == []

@@ -1,0 +1,79 @@
+"""Records that name what is not there: refused when they are loaded, whether from a database or as a snapshot."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autumn_mock.emulator import Emulator
+from autumn_mock.store.errors import DamagedFile
+from tests.chaos.calls import WRITES
+from tests.chaos.stage import Stage, fresh
+
+
+@pytest.fixture(scope="module")
+def content(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The default world with a lock that is held."""
+    with fresh(tmp_path_factory.mktemp("home") / "db.json") as stage:
+        return stage.emulator.snapshot()
+
+
+_ITEM = {"entitlement_id": "ent", "feature_id": "gone"}
+#: What is changed in the first record of a table, and what is said of it.
+_EDITS: list[tuple[str, dict[str, Any], str]] = [
+    ("balances", {"customer": "gone"}, "the customer 'gone', and the table customers does not"),
+    ("balances", {"feature_id": "gone"}, "the feature_id 'gone', and the table features does not"),
+    ("customer_plans", {"customer": "gone"}, "the customer 'gone', and the table customers does not"),
+    ("entities", {"customer": "gone"}, "the customer 'gone', and the table customers does not"),
+    ("locks", {"customer": "gone"}, "the customer 'gone', and the table customers does not"),
+    ("locks", {"feature_id": "gone"}, "the feature_id 'gone', and the table features does not"),
+    (
+        "plans",
+        {"items": [_ITEM]},
+        "the feature_id 'gone', and the table features does not",
+    ),
+    ("customers", {"internal_id": "other"}, "and the table customers does not"),
+    ("features", {"id": "other"}, "and the table features does not"),
+]
+
+
+@pytest.mark.parametrize(("table", "edit", "said"), _EDITS, ids=lambda each: each if isinstance(each, str) else "")
+def test_what_dangles_is_refused(content: bytes, tmp_path: Path, table: str, edit: dict[str, Any], said: str) -> None:
+    tables = json.loads(content)
+    first = next(iter(tables[table].values()))
+    first |= edit
+    edited = json.dumps(tables).encode()
+    path = tmp_path / "db.json"
+    path.write_bytes(edited)
+    with pytest.raises(DamagedFile, match=r"is damaged at table .*: a record has ") as caught:
+        Emulator(db=str(path))
+    assert str(path) in str(caught.value)
+    assert said in str(caught.value)
+    assert path.read_bytes() == edited
+    emulator = Emulator()
+    before = emulator.snapshot()
+    with pytest.raises(DamagedFile, match="the snapshot is damaged at table "):
+        emulator.restore(edited)
+    assert len(emulator.snapshot()) == len(before)
+
+
+def test_what_the_calls_leave_is_taken(tmp_path: Path) -> None:
+    """Features that are renamed or deleted while locks, entities and attached plans name them, for one."""
+    path = tmp_path / "db.json"
+    with fresh(path) as stage:
+        for name, call in WRITES.items():
+            assert stage.call(call) in (200, 202, 404), name
+        _rename(stage, "ai_messages", "renamed")
+        _rename(stage, "seats", "chairs")
+        stage.emulator.stop()
+    with Emulator(db=str(path)) as emulator:
+        features = {each.id for env in emulator.state.environments() for each in env.features}
+    assert {"renamed", "chairs"} <= features
+
+
+def _rename(stage: Stage, old: str, new: str) -> None:
+    call = WRITES["features.update"]._replace(body={"feature_id": old, "new_feature_id": new})
+    assert stage.call(call) == 200, stage.said
