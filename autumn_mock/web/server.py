@@ -27,6 +27,8 @@ THREADS = 8
 #: File descriptors that connections leave to the rest of the process.
 _OTHER_FILES = 64
 _MOST_FILES = 65_536
+#: Connections that are left for those who come, however many are silent.
+_SPARE_CONNECTIONS = 32
 
 
 class _ErrorTask(ErrorTask):
@@ -50,7 +52,19 @@ class _ErrorTask(ErrorTask):
 
 
 class _Channel(HTTPChannel):
+    """A connection. Where only a few more can be had, a new one takes the place of that which was silent longest."""
+
     error_task_class = _ErrorTask
+    #: Everything that the loop looks after, by file descriptor.
+    _map: dict[int, Any]
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        if len(self._map) > self.adj.connection_limit - _SPARE_CONNECTIONS:
+            others = (each for each in self._map.values() if isinstance(each, _Channel) and each is not self)
+            silent = [each for each in others if not each.requests and not each.will_close]
+            if silent:
+                min(silent, key=lambda each: each.last_activity).will_close = True
 
 
 def _most_connections() -> int:

@@ -15,10 +15,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIG
 
 
 #: Laws that do not hold yet, or that a machine may be too small for: only ``python -m tests.chaos`` looks at them.
-OPEN = (
-    "disk_full.checkpoint",
-    "bounded",
-)
+OPEN = ("disk_full.checkpoint",)
 HELD = [script for script in chosen([]) if not script.name.startswith(OPEN)]
 
 
