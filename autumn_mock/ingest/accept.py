@@ -89,12 +89,8 @@ def accept_track(call: Call, intake: Intake, item: TrackItem) -> None:
 
 
 def _require_features(call: Call, items: Sequence[TrackItem]) -> None:
-    known: set[tuple[str | None, str | None]] = set()
-    for item in items:
-        named = (item.feature_id, item.event_name)
-        if named not in known:
-            call.tracked_features(*named)
-            known.add(named)
+    for named in dict.fromkeys([(item.feature_id, item.event_name) for item in items]):
+        call.tracked_features(*named)
 
 
 def _refusals(call: Call, intake: Intake, items: Sequence[TrackItem], size: int) -> dict[int, str]:
@@ -117,8 +113,7 @@ def _enqueue(
 ) -> dict[int, str]:
     environment = call.environment
     with _kept(), environment.write() as transaction:
-        for message in messages:
-            transaction.put(message)
+        transaction.add(messages)
         transaction.book(Books(offered=len(items), refused=len(refused)))
         if refused:
             failure = _failure(call, items, refused)

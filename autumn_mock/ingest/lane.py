@@ -16,7 +16,7 @@ from autumn_mock.store.environment import Environment
 _NEVER = float("inf")
 
 
-class Delivery(Struct):
+class Delivery(Struct, gc=False):
     """A message on its way to a worker."""
 
     environment: Environment

@@ -8,6 +8,7 @@ take turns. The queue is a mirror of what is stored; losing it loses nothing.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -109,24 +110,27 @@ class Queue:
 
     def put(self, environment: Environment, messages: Iterable[Message], once: Sequence[ArmedRule] = ()) -> None:
         """Add messages of one environment; ``once``: rules for them alone."""
-        self._add([Delivery(environment, message, once) for message in messages])
+        self._add(environment, [Delivery(environment, message, once) for message in messages])
 
-    def put_again(self, deliveries: Iterable[Delivery]) -> None:
-        """Add messages that were delivered before, behind the others."""
-        self._add([Delivery(each.environment, each.message, (), []) for each in deliveries])
+    def put_again(self, environment: Environment, deliveries: Iterable[Delivery]) -> None:
+        """Add messages of one environment that were delivered before, behind the others."""
+        self._add(environment, [Delivery(environment, each.message, (), []) for each in deliveries])
 
-    def _add(self, deliveries: list[Delivery]) -> None:
+    def _add(self, environment: Environment, deliveries: list[Delivery]) -> None:
+        name = environment.name
         shards, count = self._shards, len(self._shards)
         touched = set()
+        waiting: dict[str, deque[Delivery]] = {}
         with self._lock:
             for delivery in deliveries:
-                environment = delivery.environment
-                shard = shards[hash((environment.name, delivery.message.item.customer_id)) % count]
-                shard.lane(environment).ready.append(delivery)
-                touched.add(shard)
-            if deliveries:
-                name = deliveries[0].environment.name
-                self._ready[name] = self._ready.get(name, 0) + len(deliveries)
+                customer = delivery.message.item.customer_id
+                ready = waiting.get(customer)
+                if ready is None:
+                    shard = shards[hash((name, customer)) % count]
+                    touched.add(shard)
+                    ready = waiting[customer] = shard.lane(environment).ready
+                ready.append(delivery)
+            self._ready[name] = self._ready.get(name, 0) + len(deliveries)
             for shard in touched:
                 shard.arrived.notify()
 

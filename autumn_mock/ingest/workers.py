@@ -114,7 +114,7 @@ class Workers:
                 if crash is not None:
                     self._queue.give_back([each for rest in groups[place:] for each in rest])
                     raise WorkerCrash(crash)
-                self._queue.put_again(fates.duplicates(group))
+                self._queue.put_again(environment, fates.duplicates(group))
             self._queue.done(environment, len(group))
 
 
@@ -142,6 +142,7 @@ def deduct_messages(environment: Environment, messages: list[Message], dropped: 
 
     Raises :class:`OSError` when that could not be kept.
     """
+    environment.lock.yield_turn()
     try:
         with environment.write() as transaction:
             _Deduction(environment, transaction).run(messages, dropped)

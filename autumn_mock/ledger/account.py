@@ -50,6 +50,8 @@ class Account(Struct):
     changed_windows: dict[str, UsageWindow] = field(default_factory=dict)
     #: Row ids in the order they are spent, by (feature, entity): what decides it does not change while usage is taken.
     spending_order: dict[tuple[str, str | None], list[str]] = field(default_factory=dict)
+    #: Whether anybody set a usage limit that may bind an entity (or, None, the customer): nor does this.
+    usage_limited: dict[str | None, bool] = field(default_factory=dict)
 
     def put(self, row: Balance) -> None:
         """Keep a changed row."""

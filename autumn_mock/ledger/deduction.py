@@ -130,15 +130,18 @@ class _Run:
 
     def consume(self, value: Decimal, properties: Mapping[str, Any] | None) -> None:
         account = self.account
-        before = dict(account.rows)
-        gate = UsageGate(account, self.rows(), self.entity, self.feature, properties)
+        before = self.rows()
+        gate = UsageGate(account, before, self.entity, self.feature, properties)
         gated = self.behaviour in ("cap", "reject")
         left = self._take_rollovers(value, gate, gated)
         left = self._take_included(left, gate, gated)
-        left = rounded(self._take_overage(left, gate, gated))
+        if left > 0:
+            left = rounded(self._take_overage(left, gate, gated))
         if left > 0 and self.behaviour == "reject":
-            for mutation in self.mutations:
-                account.put(before[mutation.balance_id])
+            touched = {mutation.balance_id for mutation in self.mutations}
+            for row in before:
+                if row.id in touched:
+                    account.put(row)
             self.mutations.clear()
             raise InsufficientBalance
         if self.behaviour != "allow":

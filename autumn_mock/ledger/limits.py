@@ -186,9 +186,12 @@ class _Counter(Struct):
 
 def _limits_usage(account: Account, entity: Entity | None) -> bool:
     """Whether anybody set a usage limit at all; most never do."""
-    if account.customer.billing_controls.usage_limits or (entity is not None and entity.billing_controls.usage_limits):
-        return True
-    return any(plan.plan.billing_controls.usage_limits for plan in account.plans.values())
+    key = entity.id if entity is not None else None
+    known = account.usage_limited.get(key)
+    if known is None:
+        owners = [account.customer, *(plan.plan for plan in account.plans.values()), *([entity] if entity else ())]
+        known = account.usage_limited[key] = any(each.billing_controls.usage_limits for each in owners)
+    return known
 
 
 class UsageGate:
@@ -243,6 +246,8 @@ class UsageGate:
 
     def store(self, account: Account) -> None:
         """Put the counters that moved into the account."""
+        if not self._units and not self._credits:
+            return
         for counter in [*self._units, *(c for each in self._credits.values() for c in each)]:
             if counter.counted != counter.window.counted:
                 account.put_window(replace(counter.window, counted=max(rounded(counter.counted), ZERO)))

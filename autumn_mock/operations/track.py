@@ -66,7 +66,7 @@ def _result(usage: Usage, item: TrackItem) -> TrackResult:
 def usage_views(usage: Usage) -> dict[str, BalanceView | None]:
     """The balances of all features that a usage could touch; rows it drained are still shown."""
     account = usage.account
-    rows = [account.rows[row_id] for row_id in usage.row_ids]
+    rows = usage.rows
     involved = {feature.id: feature for each in usage.uses for feature in account.relevant_features(each.feature)}
     return {
         feature.id: None if feature.is_boolean else balance_view(account, feature, usage.entity, rows)

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from autumn_mock.domain.amount import ZERO, amount
+from autumn_mock.domain.balance import Balance
 from autumn_mock.domain.customer import Entity
 from autumn_mock.domain.event import Deduction, Event
 from autumn_mock.domain.feature import Feature
@@ -37,10 +38,17 @@ class Usage(Struct):
 
     account: Account
     entity: Entity | None
-    #: Ids of the rows that counted when the usage began.
-    row_ids: list[str]
     uses: list[FeatureUse]
     deductions: tuple[Deduction, ...]
+
+    @property
+    def rows(self) -> list[Balance]:
+        """The rows that counted when the usage began, as it left them: those that it drained are among them."""
+        touched = {step.balance_id for each in self.uses for step in each.mutations}
+        account = self.account
+        return [
+            row for row in account.visible(self.entity, drained=True) if row.id in touched or not account.is_hidden(row)
+        ]
 
 
 def use(
@@ -68,7 +76,6 @@ def use(
     if lock is not None:
         require_free_lock(call, lock.lock_id)
     value = amount(item.value)
-    row_ids = [row.id for row in account.visible(entity)]
     taken = value if item.taken is None else amount(item.taken)
     uses = [_use_feature(transaction, account, entity, feature, taken, item) for feature in features]
     deductions = summarise(account, [step for each in uses for step in each.mutations])
@@ -93,7 +100,7 @@ def use(
         name = item.event_name or item.feature_id or ""
         timestamp = item.timestamp or call.now
         write_event(transaction, account, entity, name, value, deductions, item.properties, timestamp, message_id)
-    return Usage(account, entity, row_ids, uses, deductions)
+    return Usage(account, entity, uses, deductions)
 
 
 def _use_feature(
@@ -164,8 +171,7 @@ def chosen_feature(usage: Usage, each: FeatureUse) -> Feature:
         if step.rollover_id is None:
             feature_id = account.rows[step.balance_id].feature_id
             taken[feature_id] = taken.get(feature_id, ZERO) + step.native
-    rows = [account.rows[row_id] for row_id in usage.row_ids]
-    unlimited = {row.feature_id for row in rows if row.unlimited}
+    unlimited = {row.feature_id for row in usage.rows if row.unlimited}
     for wanted in (unlimited, {feature_id for feature_id, total in taken.items() if total > 0}):
         for feature in relevant:
             if feature.id in wanted:

@@ -6,7 +6,6 @@ holds it, shows its changes at once, and takes them all back when it fails, or w
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from operator import attrgetter
@@ -25,6 +24,7 @@ from autumn_mock.domain.webhook import Webhook
 from autumn_mock.store.changes import Change
 from autumn_mock.store.errors import NoSuchOrganisation
 from autumn_mock.store.tables import EventTable, Table
+from autumn_mock.store.turns import Turns
 
 #: Hands a change to whatever keeps it; raising means that it was not kept.
 Sink = Callable[[Change], None]
@@ -43,7 +43,7 @@ class Environment:
         self.organisation = organisation
         self.env: Env = env
         self.clock = clock
-        self.lock = threading.RLock()
+        self.lock = Turns()
         self._sink = sink
         #: Who is told of webhooks; None: nobody, and nothing is looked for.
         self.listener: Listener | None = None
@@ -184,6 +184,14 @@ class Transaction:
         name, table = self._environment.table_of(type(record))
         self._undo.append((table, table.key(record), table.put(record)))
         self._started().put.setdefault(name, []).append(record)
+
+    def add(self, records: Sequence[Any]) -> None:
+        """Keep records of one kind whose keys are all new."""
+        if not records:
+            return
+        name, table = self._environment.table_of(type(records[0]))
+        self._undo += [(table, key, None) for key in table.add(records)]
+        self._started().put.setdefault(name, []).extend(records)
 
     def delete(self, record: Any) -> None:
         """Forget a record."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
@@ -58,6 +58,16 @@ class Table(Generic[R]):
             self._by_owner.setdefault(owner, {})[key] = record
         return old
 
+    def add(self, records: Sequence[R]) -> list[str]:
+        """Keep records whose keys are all new; returns the keys."""
+        keys = [self.key(record) for record in records]
+        if self._owner is None:
+            self._rows.update(zip(keys, records, strict=True))
+        else:
+            for record in records:
+                self.put(record)
+        return keys
+
     def delete(self, key: str) -> R | None:
         """Forget a record; returns it."""
         old = self._rows.pop(key, None)
@@ -102,6 +112,11 @@ class EventTable(Table[Event]):
             timeline = self._timelines[record.customer] = Timeline()
         timeline.add(record)
         return old
+
+    def add(self, records: Sequence[Event]) -> list[str]:
+        for record in records:
+            self.put(record)
+        return [record.id for record in records]
 
     def delete(self, key: str) -> Event | None:
         old = self._rows.pop(key, None)
