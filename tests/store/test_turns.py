@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-import time
-from pathlib import Path
+
+import pytest
 
 from autumn_mock.store.turns import Turns
 
@@ -29,32 +29,28 @@ def test_one_at_a_time_and_as_often_as_the_same_thread_wants() -> None:
     assert repr(turns) == "<Turns: 0 waiting>"
 
 
-def test_who_waits_goes_before_one_who_does_long_work(tmp_path: Path) -> None:
+def test_who_waits_goes_before_one_who_does_long_work(monkeypatch: pytest.MonkeyPatch) -> None:
     turns = Turns()
-    shifts = 0
-    is_over, has_begun = threading.Event(), threading.Event()
+    has_entered = threading.Event()
+    stood_back = []
 
-    def long_work() -> None:
-        nonlocal shifts
-        with open(tmp_path / "log", "ab", buffering=0) as log:
-            while not is_over.is_set():
-                turns.yield_turn()
-                with turns:
-                    has_begun.set()
-                    shifts += 1
-                    sum(range(8000))
-                    log.write(b"x" * 2000)  # as a transaction does; it lets other threads run
+    def stand_back(_seconds: float) -> None:
+        stood_back.append(has_entered.wait(5))
 
-    worker = threading.Thread(target=long_work)
-    worker.start()
-    has_begun.wait()
-    passed = []
-    for _ in range(100):
-        time.sleep(0.002)
-        before = shifts
+    def visit() -> None:
         with turns:
-            passed.append(shifts - before)
-    is_over.set()
-    worker.join()
-    # Without standing back it is a hundred.
-    assert sorted(passed)[len(passed) // 2] <= 5, passed
+            has_entered.set()
+
+    monkeypatch.setattr("autumn_mock.store.turns.time.sleep", stand_back)
+    visitor = threading.Thread(target=visit)
+    with turns:
+        turns.yield_turn()
+        assert not stood_back  # nobody wants it
+        visitor.start()
+        while repr(turns) != "<Turns: 1 waiting>":
+            visitor.join(0.001)
+    turns.yield_turn()
+    assert stood_back == [True]
+    visitor.join()
+    turns.yield_turn()
+    assert stood_back == [True]
