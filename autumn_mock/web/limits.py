@@ -196,12 +196,14 @@ class RateLimits:
         self._clock_of = clock_of
         limiter = Limiter(
             lambda: "",
-            app=app,
             storage_uri=f"{_SCHEME}://",
             storage_options={"clock_of": clock_of},  # type: ignore[dict-item]  # our own storage takes a callable
             strategy="fixed-window",
-            enabled=True,
         )
+        # One that stands there already gets no hooks. They look for the decorators of the view, of its blueprint and of
+        # the application, and there are none: which limit holds depends on the version, and on rules.
+        app.extensions.setdefault("limiter", set()).add(limiter)
+        limiter.init_app(app)
         self._limiter = limiter.limiter
         storage = limiter.storage
         assert isinstance(storage, ClockStorage)
