@@ -301,6 +301,11 @@ class State:
                 self._apply(decode(payload, kinds))
             except _MISFITS as error:
                 raise DamagedFile(database.log_path, f"line {number}", _why(error)) from error
+        for environment in self._environments.values():
+            try:
+                environment.events.timeline().work_in()
+            except _MISFITS as error:
+                raise DamagedFile(database.path, "table events", _why(error)) from error
         database.forget_loaded()
 
 

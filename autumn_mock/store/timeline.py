@@ -1,15 +1,20 @@
 """Events in order of time, and how often and how much of each name there was in every hour.
 
-The order is kept in blocks of a few thousand: most events are the newest when they come and are appended to the last
-block, a late one moves no more than one block's worth of others.
+Whoever writes does not wait for the order: an event that is put is only noted, and so is one that is taken out. What
+was noted is worked in when somebody looks, or when it has become much, all of it at once.
+
+The order is kept in blocks of a few thousand: most events are the newest when they come and go to the last block, a
+late one moves no more than one block's worth of others. A block never changes; another one takes its place.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator
-from decimal import Context, Decimal
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from decimal import Context, Decimal, localcontext
+from operator import attrgetter
 
+from autumn_mock.domain.amount import ZERO
 from autumn_mock.domain.event import Event
 
 HOUR = 3_600_000
@@ -17,12 +22,19 @@ HOUR = 3_600_000
 Moment = tuple[float, str]
 #: Comes after every id.
 LAST_ID = "\U0010ffff"
-#: The most events in one block; a fuller one is split.
+#: The most events in one block, and the most that are noted before they are worked in.
 _BLOCK = 4096
+#: So many times more events have to lie between the first and the last of a few for these to be placed one by one.
+_FEW = 16
 
 #: Wide enough to add up any doubles without losing a digit, so that sums do not depend on the order.
-add_exactly = Context(prec=700).add
-subtract_exactly = Context(prec=700).subtract
+_EXACT = Context(prec=700)
+add_exactly = _EXACT.add
+
+#: Where an event stands in the order.
+moment_of: Callable[[Event], Moment] = attrgetter("timestamp", "id")
+
+Block = tuple[Event, ...]
 
 
 class Tally:
@@ -30,7 +42,7 @@ class Tally:
 
     __slots__ = ("count", "sum")
 
-    def __init__(self, count: int = 0, sum: Decimal = Decimal(0)) -> None:
+    def __init__(self, count: int = 0, sum: Decimal = ZERO) -> None:
         self.count = count
         self.sum = sum
 
@@ -47,74 +59,106 @@ class Tally:
         self.sum = add_exactly(self.sum, value)
 
 
-def moment_of(event: Event) -> Moment:
-    """Where an event stands in the order."""
-    return (event.timestamp, event.id)
-
-
-def _last_moment(block: list[Event]) -> Moment:
+def _last_moment(block: Block) -> Moment:
     return moment_of(block[-1])
 
 
 class Timeline:
     """Some events in order, with their hourly tallies. Whoever uses it holds the environment's lock."""
 
-    __slots__ = ("_blocks", "_hours")
+    __slots__ = ("_blocks", "_fresh", "_hours", "_stale")
 
     def __init__(self) -> None:
         #: None of them empty.
-        self._blocks: list[list[Event]] = []
+        self._blocks: list[Block] = []
         #: Name to hour (when it began) to tally.
         self._hours: dict[str, dict[int, Tally]] = {}
+        #: To be worked in, in no order: events that are in no block yet, and those that are in one still. An event may
+        #: be in both; it is taken out first.
+        self._fresh: list[Event] = []
+        self._stale: list[Event] = []
+
+    # -- changing
 
     def add(self, event: Event) -> None:
         """Take an event in, wherever it belongs."""
-        self._insert(event)
-        hours = self._hours.setdefault(event.name, {})
-        hour = event.timestamp - event.timestamp % HOUR
-        tally = hours.get(hour)
-        if tally is None:
-            hours[hour] = Tally(1, event.value)
-        else:
-            tally.count += 1
-            tally.sum = add_exactly(tally.sum, event.value)
-
-    def _insert(self, event: Event) -> None:
-        blocks = self._blocks
-        if not blocks:
-            blocks.append([event])
-            return
-        last = blocks[-1][-1]
-        if event.timestamp > last.timestamp or moment_of(event) > moment_of(last):
-            if len(blocks[-1]) < _BLOCK:
-                blocks[-1].append(event)
-            else:
-                blocks.append([event])
-            return
-        place = self._block_of(moment_of(event))
-        block = blocks[place]
-        insort(block, event, key=moment_of)
-        if len(block) > _BLOCK:
-            half = len(block) // 2
-            blocks[place : place + 1] = [block[:half], block[half:]]
+        fresh = self._fresh
+        fresh.append(event)
+        if len(fresh) >= _BLOCK:
+            self.work_in()
 
     def remove(self, event: Event) -> None:
         """Take an event out again."""
-        place = self._block_of(moment_of(event))
-        block = self._blocks[place]
-        del block[bisect_left(block, moment_of(event), key=moment_of)]
-        if not block:
-            del self._blocks[place]
-        hours = self._hours[event.name]
-        hour = event.timestamp - event.timestamp % HOUR
-        tally = hours[hour]
-        if tally.count > 1:
-            tally.count -= 1
-            tally.sum = subtract_exactly(tally.sum, event.value)
-            return
-        del hours[hour]
-        if not hours:
-            del self._hours[event.name]
+        fresh = self._fresh
+        if fresh:
+            if fresh[-1] is event:  # a transaction that fails takes back the last one first
+                fresh.pop()
+                return
+            self.work_in()
+        self._stale.append(event)
+        if len(self._stale) >= _BLOCK:
+            self.work_in()
+
+    def work_in(self) -> None:
+        """Make blocks and tallies of what was noted. Raises :class:`ArithmeticError` for a value that is no amount."""
+        if self._stale:
+            stale = sorted(self._stale, key=moment_of)
+            self._stale = []
+            self._take_out(stale)
+            self._count(stale, -1)
+        if self._fresh:
+            fresh = sorted(self._fresh, key=moment_of)
+            self._fresh = []
+            self._put_in(fresh)
+            self._count(fresh, 1)
+
+    def _put_in(self, events: list[Event]) -> None:
+        blocks = self._blocks
+        start = 0
+        while start < len(events):
+            place = self._block_of(moment_of(events[start]))
+            if place >= len(blocks) - 1:  # what is newer than all others belongs to the last one
+                last = blocks.pop() if blocks else ()
+                blocks += _cut(_with(last, events[start:]), _BLOCK)
+                return
+            stop = bisect_right(events, _last_moment(blocks[place]), start, key=moment_of)
+            grown = _with(blocks[place], events[start:stop])
+            # Halves, when one is too much: both have room for a few more.
+            blocks[place : place + 1] = _cut(grown, -(-len(grown) // -(-len(grown) // _BLOCK)))
+            start = stop
+
+    def _take_out(self, events: list[Event]) -> None:
+        blocks = self._blocks
+        start = 0
+        while start < len(events):
+            place = self._block_of(moment_of(events[start]))
+            stop = bisect_right(events, _last_moment(blocks[place]), start, key=moment_of)
+            rest = _without(blocks[place], events[start:stop])
+            blocks[place : place + 1] = [tuple(rest)] if rest else []
+            start = stop
+
+    def _count(self, events: list[Event], sign: int) -> None:
+        """Add events to the tallies; with a ``sign`` of -1: subtract them."""
+        found: dict[tuple[str, int], list[Decimal]] = {}
+        for event in events:
+            key = (event.name, event.timestamp // HOUR)
+            values = found.get(key)
+            if values is None:
+                found[key] = [event.value]
+            else:
+                values.append(event.value)
+        with localcontext(_EXACT):
+            for (name, number), values in found.items():
+                hours = self._hours.setdefault(name, {})
+                tally = hours.setdefault(number * HOUR, Tally())
+                tally.count += sign * len(values)
+                tally.sum += sign * sum(values, ZERO)
+                if not tally.count:
+                    del hours[number * HOUR]
+                    if not hours:
+                        del self._hours[name]
+
+    # -- looking
 
     def _block_of(self, moment: Moment) -> int:
         """The first block that reaches up to a moment; the number of blocks when none does."""
@@ -122,6 +166,7 @@ class Timeline:
 
     def older(self, than: Moment | None, since: float | None, limit: int) -> list[Event]:
         """Up to ``limit`` events before ``than`` and not before ``since``, newest first."""
+        self.work_in()
         page: list[Event] = []
         place = len(self._blocks) - 1 if than is None else min(self._block_of(than), len(self._blocks) - 1)
         while place >= 0 and len(page) < limit:
@@ -136,21 +181,25 @@ class Timeline:
 
     def between(self, start: float | None, end: float | None) -> list[Event]:
         """Events with ``start <= timestamp <= end``, oldest first."""
+        self.work_in()
         than = None if end is None else (end, LAST_ID)
         return self.older(than, start, sum(map(len, self._blocks)))[::-1]
 
     @property
     def newest(self) -> int | None:
         """When the newest event was; None when there is none."""
+        self.work_in()
         return self._blocks[-1][-1].timestamp if self._blocks else None
 
     @property
     def names(self) -> Iterable[str]:
         """The names that have events."""
+        self.work_in()
         return self._hours.keys()
 
     def hours(self, name: str, start: int, end: int) -> Iterator[tuple[int, int, Decimal]]:
         """(hour, count, sum) of a name, for the hours that begin in ``start <= hour < end``, in no order."""
+        self.work_in()
         hours = self._hours.get(name, {})
         if (end - start) // HOUR < len(hours):
             for hour in range(start + -start % HOUR, end, HOUR):
@@ -161,3 +210,33 @@ class Timeline:
         for hour, tally in hours.items():
             if start <= hour < end:
                 yield hour, tally.count, tally.sum
+
+
+def _with(block: Sequence[Event], events: list[Event]) -> list[Event]:
+    """A block and further events, all in order."""
+    low = bisect_left(block, moment_of(events[0]), key=moment_of)
+    high = bisect_left(block, moment_of(events[-1]), low, key=moment_of)
+    if high - low > _FEW * len(events):
+        grown = list(block)
+        for event in events:
+            insort(grown, event, key=moment_of)
+        return grown
+    return [*block[:low], *sorted([*block[low:high], *events], key=moment_of), *block[high:]]
+
+
+def _without(block: Sequence[Event], events: list[Event]) -> list[Event]:
+    """What is left of a block that holds all of the events; they are in order."""
+    low = bisect_left(block, moment_of(events[0]), key=moment_of)
+    high = bisect_right(block, moment_of(events[-1]), low, key=moment_of)
+    rest = list(block)
+    if high - low > _FEW * len(events):
+        for event in reversed(events):
+            del rest[bisect_left(rest, moment_of(event), key=moment_of)]
+    else:
+        gone = {event.id for event in events}
+        rest[low:high] = [event for event in rest[low:high] if event.id not in gone]
+    return rest
+
+
+def _cut(events: list[Event], size: int) -> list[Block]:
+    return [tuple(events[start : start + size]) for start in range(0, len(events), size)]
