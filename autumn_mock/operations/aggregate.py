@@ -2,37 +2,33 @@
 
 The hour is the grain: a span begins with the hour that holds its start. Events count under the very name they were
 recorded with. Without a question about single events (groups, filters) the answer comes from the hourly tallies that
-the store keeps, else from a walk through the events; both give the same.
+the store keeps, else from the cells that :mod:`autumn_mock.operations.counting` counts; both give the same.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
-from itertools import chain
 from typing import Any
 
 from msgspec import Struct
 
 from autumn_mock.domain.amount import ZERO
-from autumn_mock.domain.event import Event
 from autumn_mock.operations.call import Call
+from autumn_mock.operations.counting import Cells, Grid, add, count_blocks, grouping, renamed
 from autumn_mock.operations.deducted import DeductedBin, deducted
 from autumn_mock.operations.errors import ApiError, invalid_request
-from autumn_mock.operations.events import Filter, as_list, filter_of, property_text, walk
+from autumn_mock.operations.events import Filter, as_list, filter_of, walk
 from autumn_mock.operations.spans import Span, bins, span_of, zone_of
 from autumn_mock.operations.subjects import get_customer
-from autumn_mock.store.timeline import HOUR, Tally
+from autumn_mock.store.environment import Environment
+from autumn_mock.store.timeline import HOUR, LAST_ID, Tally, sum_exactly
 
 #: The group of all that is beyond ``max_groups``.
 RESERVED = "AUTUMN_RESERVED"
 _MAX_GROUPS = 9
 _PATH = re.compile(r"[a-zA-Z0-9_]+(\.[a-zA-Z0-9_]+)*")
-
-#: The group an event belongs to; None: to none.
-Grouping = Callable[[Event], "str | None"]
 
 
 class Question(Struct, frozen=True):
@@ -40,9 +36,8 @@ class Question(Struct, frozen=True):
 
     #: Empty: every name counts in the totals, and there are no values.
     names: list[str]
-    #: When each bin begins, in order. Events are expected not to lie before the first.
-    bins: list[int]
-    grouping: Grouping | None = None
+    grid: Grid
+    group_by: str | None = None
     max_groups: int = _MAX_GROUPS
     #: Values are counts, not sums. (Totals always have both.)
     counts: bool = False
@@ -78,31 +73,47 @@ def aggregate(call: Call, params: Mapping[str, Any]) -> AggregateResult:
     start = max(int(asked.start or 0), 0)
     start -= start % HOUR
     end = min(int(asked.end or 0), call.now)
+    size = params.get("bin_size") or "day"
     question = Question(
         names,
-        bins(start, end, params.get("bin_size") or "day", zone),
-        _grouping(call, group_by),
+        Grid(size, str(zone), bins(start, end, size, zone)),
+        group_by,
         params.get("max_groups") or _MAX_GROUPS,
         params.get("measure") == "count",
     )
     wanted = filter_of(params, customer.internal_id if customer is not None else None)
-    result = _answer(call, question, wanted, start, end)
+    result = answer(_count(call, question, wanted, start, end), question) if question.grid.bins else AggregateResult()
     if wants_deductions and customer is not None:
         events = walk(call.environment, wanted, Span(start, end))
-        result.deductions = deducted(call, events, question.bins, names, group_by, question.max_groups)
+        result.deductions = deducted(call, events, question.grid.bins, names, group_by, question.max_groups)
     return result
 
 
-def _answer(call: Call, question: Question, wanted: Filter, start: int, end: int) -> AggregateResult:
-    if not question.bins:
-        return AggregateResult()
+def _count(call: Call, question: Question, wanted: Filter, start: int, end: int) -> Cells:
+    """What there is between two instants, both included."""
+    if grouping(question.group_by) is None and wanted.entity_id is None and not wanted.properties:
+        return _from_tallies(call.environment, question, wanted, start, end)
     environment = call.environment
-    if question.grouping is not None or wanted.entity_id is not None or wanted.properties:
-        return tally_events(walk(environment, wanted, Span(start, end)), question)
+    with environment.lock:
+        blocks = environment.events.timeline(wanted.owner).blocks(start, (end, LAST_ID))
+    cells = count_blocks(blocks, wanted, question.group_by, question.grid, start, end)
+    if question.group_by == "$customer_id":
+        customers = environment.customers
+
+        def id_of(owner: str) -> str:
+            customer = customers.get(owner)
+            return owner if customer is None or customer.id is None else customer.id
+
+        return renamed(cells, id_of)
+    return cells
+
+
+def _from_tallies(environment: Environment, question: Question, wanted: Filter, start: int, end: int) -> Cells:
+    grid = question.grid
     with environment.lock:
         timeline = environment.events.timeline(wanted.owner)
-        # Hours that a bin or the end cuts through are walked, unless nothing lies behind the cut.
-        edges = question.bins[1:] if (timeline.newest or 0) <= end else [*question.bins[1:], end + 1]
+        # Hours that a bin or the end cuts through are counted anew, unless nothing lies behind the cut.
+        edges = grid.bins[1:] if (timeline.newest or 0) <= end else [*grid.bins[1:], end + 1]
         cut = {edge - edge % HOUR for edge in edges if edge % HOUR}
         hours = [
             (name, hour, count, value)
@@ -110,78 +121,72 @@ def _answer(call: Call, question: Question, wanted: Filter, start: int, end: int
             for hour, count, value in timeline.hours(name, start, end + 1)
             if hour not in cut
         ]
-    spans = [Span(hour, min(hour + HOUR - 1, end)) for hour in cut]
-    single = chain.from_iterable(walk(environment, wanted, span) for span in spans)
-    return tally(chain(hours, ((each.name, each.timestamp, 1, each.value) for each in single)), question)
+        spans = [(hour, min(hour + HOUR - 1, end)) for hour in cut]
+        pieces = [(timeline.blocks(first, (last, LAST_ID)), first, last) for first, last in spans]
+    cells: Cells = {}
+    for name, hour, count, value in hours:
+        add(cells, (grid.bin_of(hour), name, None), count, value)
+    for blocks, first, last in pieces:
+        for cell, tally in count_blocks(blocks, wanted, None, grid, first, last).items():
+            add(cells, cell, tally.count, tally.sum)
+    return cells
 
 
-def tally(parts: Iterable[tuple[str, int, int, Decimal]], question: Question) -> AggregateResult:
-    """The result for (name, instant, count, sum) of single events or of many."""
+def answer(cells: Cells, question: Question) -> AggregateResult:
+    """The answer that cells give, in groups if that is asked. What is in no group counts in the totals alone then."""
     totals: dict[str, Tally] = {}
-    cells: dict[tuple[int, str], Tally] = {}
-    for name, instant, count, value in parts:
-        totals.setdefault(name, Tally()).add(count, value)
-        cells.setdefault((bisect_right(question.bins, instant) - 1, name), Tally()).add(count, value)
-    rows = [
-        Bin(period, {name: _measured(cells.get((place, name)), question) for name in question.names})
-        for place, period in enumerate(question.bins)
-    ]
-    return AggregateResult(rows, _in_order(totals, question))
+    found: dict[tuple[int, str], dict[str | None, Tally]] = {}
+    for (period, name, group), tally in cells.items():
+        totals.setdefault(name, Tally()).add(tally.count, tally.sum)
+        found.setdefault((period, name), {})[group] = tally
+    if grouping(question.group_by) is None:
+        rows = [_bin(period, found, question) for period in question.grid.bins]
+    else:
+        rows = _grouped(found, question)
+    return AggregateResult(rows, {name: totals[name] for name in question.names or sorted(totals) if name in totals})
 
 
-def tally_events(events: Iterable[Event], question: Question) -> AggregateResult:
-    """The result for single events, in groups if that is asked. What is in no group counts in the totals alone."""
-    grouping = question.grouping
-    if grouping is None:
-        return tally(((each.name, each.timestamp, 1, each.value) for each in events), question)
-    totals: dict[str, Tally] = {}
-    cells: dict[tuple[int, str], dict[str, Tally]] = {}
-    for event in events:
-        name = event.name
-        totals.setdefault(name, Tally()).add(1, event.value)
-        group = grouping(event)
-        if group is not None:
-            place = bisect_right(question.bins, event.timestamp) - 1
-            cells.setdefault((place, name), {}).setdefault(group, Tally()).add(1, event.value)
-    found = {key: _largest(groups, question) for key, groups in cells.items()}
-    groups = sorted({group for each in found.values() for group in each}, key=_group_order)
+def _bin(period: int, found: Mapping[tuple[int, str], Mapping[str | None, Tally]], question: Question) -> Bin:
+    empty: Mapping[str | None, Tally] = {}
+    values = {name: found.get((period, name), empty).get(None) for name in question.names}
+    return Bin(period, {name: ZERO if tally is None else _measured(tally, question) for name, tally in values.items()})
+
+
+def _grouped(found: Mapping[tuple[int, str], Mapping[str | None, Tally]], question: Question) -> list[Bin]:
+    largest = {key: _largest(groups, question) for key, groups in found.items()}
+    groups = sorted({group for each in largest.values() for group in each}, key=_group_order)
     rows: list[Bin] = []
-    for place, period in enumerate(question.bins):
-        of_names = {name: found.get((place, name), {}) for name in question.names}
+    for period in question.grid.bins:
+        of_names = {name: largest.get((period, name), {}) for name in question.names}
         rows.append(
             Bin(
                 period,
-                {name: sum(values.values(), ZERO) for name, values in of_names.items()},
+                {name: sum_exactly(values.values()) for name, values in of_names.items()},
                 {name: {group: values.get(group, ZERO) for group in groups} for name, values in of_names.items()},
             )
         )
-    return AggregateResult(rows, _in_order(totals, question))
+    return rows
 
 
-def _measured(found: Tally | None, question: Question) -> Decimal:
-    if found is None:
-        return ZERO
-    return Decimal(found.count) if question.counts else found.sum
+def _measured(tally: Tally, question: Question) -> Decimal:
+    return Decimal(tally.count) if question.counts else tally.sum
 
 
-def _largest(groups: Mapping[str, Tally], question: Question) -> dict[str, Decimal]:
+def _largest(groups: Mapping[str | None, Tally], question: Question) -> dict[str, Decimal]:
     """The largest groups of one bin, and the others as one."""
     values = sorted(
-        ((group, _measured(found, question)) for group, found in groups.items()), key=lambda each: (-each[1], each[0])
+        ((group, _measured(tally, question)) for group, tally in groups.items() if group is not None),
+        key=lambda each: (-each[1], each[0]),
     )
     largest = dict(values[: question.max_groups])
     others = values[question.max_groups :]
     if others:
-        largest[RESERVED] = sum((value for _, value in others), largest.get(RESERVED, ZERO))
+        largest[RESERVED] = sum_exactly([largest.get(RESERVED, ZERO), *(value for _, value in others)])
     return largest
 
 
 def _group_order(group: str) -> tuple[bool, str, str]:
     return (group == RESERVED, group.casefold(), group)
-
-
-def _in_order(totals: Mapping[str, Tally], question: Question) -> dict[str, Tally]:
-    return {name: totals[name] for name in question.names or sorted(totals) if name in totals}
 
 
 def _require_paths(params: Mapping[str, Any]) -> None:
@@ -193,32 +198,3 @@ def _require_paths(params: Mapping[str, Any]) -> None:
     if not all(map(_PATH.fullmatch, paths)):
         message = "Invalid property path. Should only contain alphanumeric and underscore characters."
         raise ApiError(400, message, "invalid_inputs")
-
-
-def _grouping(call: Call, group_by: str | None) -> Grouping | None:
-    """How ``list`` is grouped; ``$feature_id`` is a matter of the deductions alone."""
-    if group_by is None or group_by == "$feature_id":
-        return None
-    if group_by == "$entity_id":
-        return lambda event: event.entity_id
-    if group_by == "$plan_id":
-        return plan_of
-    if group_by == "$customer_id":
-        customers = call.environment.customers
-
-        def customer_of(event: Event) -> str:
-            customer = customers.get(event.customer)
-            return event.customer if customer is None or customer.id is None else customer.id
-
-        return customer_of
-    path = group_by.removeprefix("properties.")
-    return lambda event: property_text(event, path)
-
-
-def plan_of(event: Event) -> str:
-    """The plan whose rows moved most; empty when it was none's."""
-    moved: dict[str, Decimal] = {}
-    for each in event.deductions:
-        if each.plan_id is not None:
-            moved[each.plan_id] = moved.get(each.plan_id, ZERO) + abs(each.value)
-    return max(moved, key=moved.__getitem__, default="")

@@ -16,7 +16,7 @@ from autumn_mock.domain.amount import ZERO
 from autumn_mock.domain.event import Deduction, Event
 from autumn_mock.domain.plan import Reset
 from autumn_mock.operations.call import Call
-from autumn_mock.operations.events import property_text
+from autumn_mock.operations.events import property_reader
 
 #: The group of all that is beyond ``max_groups``.
 OTHER = "Other"
@@ -133,7 +133,7 @@ def _group_of(event: Event, each: Deduction, group_by: str) -> str | None:
         return event.entity_id
     if group_by == "$plan_id":
         return each.plan_id or ""
-    return property_text(event, group_by.removeprefix("properties."))
+    return property_reader(group_by.removeprefix("properties."))(event)
 
 
 def _new_group(call: Call, event: Event, each: Deduction, group_by: str | None) -> DeductedGroup:

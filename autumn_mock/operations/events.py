@@ -1,12 +1,11 @@
 """``events.list``, and the walk through the events of an environment that every question about them takes.
 
-Events are walked newest first, some at a time: the environment's lock is held only while a few are taken, and the walk
-goes on from the last one, wherever that is by then. Events that come meanwhile do not disturb it.
+Events are walked newest first, as they were when the walk began: the environment's lock is held only for that moment.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -17,10 +16,7 @@ from autumn_mock.operations.call import Call
 from autumn_mock.operations.spans import Span, span_of
 from autumn_mock.operations.subjects import find_customer
 from autumn_mock.store.environment import Environment
-from autumn_mock.store.timeline import LAST_ID, Moment, moment_of
-
-#: How many events are taken under the lock: few at first, since most pages are short.
-_FIRST, _MOST = 128, 4096
+from autumn_mock.store.timeline import LAST_ID, Moment
 
 
 class Page(Struct, frozen=True):
@@ -39,13 +35,21 @@ class Filter(Struct, frozen=True):
     #: Property path to the text it must have.
     properties: Mapping[str, str] | None = None
 
-    def takes(self, event: Event) -> bool:
-        """Whether an event of the owner is meant."""
-        if self.names and event.name not in self.names:
-            return False
-        if self.entity_id is not None and event.entity_id != self.entity_id:
-            return False
-        return not self.properties or all(property_text(event, path) == text for path, text in self.properties.items())
+    def select(self, events: Iterable[Event]) -> Iterable[Event]:
+        """Those of some events of the owner that are meant."""
+        if self.names:
+            names = self.names
+            events = (event for event in events if event.name in names)
+        if self.entity_id is not None:
+            entity_id = self.entity_id
+            events = (event for event in events if event.entity_id == entity_id)
+        for path, text in (self.properties or {}).items():
+            events = _having(events, property_reader(path), text)
+        return events
+
+
+def _having(events: Iterable[Event], read: Callable[[Event], str | None], text: str) -> Iterable[Event]:
+    return (event for event in events if read(event) == text)
 
 
 def list_events(
@@ -77,19 +81,13 @@ def walk(environment: Environment, wanted: Filter, span: Span, before: Moment | 
     if span.end is not None:
         end = (span.end, LAST_ID)
         than = end if before is None else min(before, end)
-    size = _FIRST
-    takes_all = not (wanted.names or wanted.entity_id is not None or wanted.properties)
-    while True:
-        with environment.lock:
-            timeline = environment.events.timeline(wanted.owner)
-            if wanted.names and wanted.names.isdisjoint(timeline.names):
-                return
-            events = timeline.older(than, span.start, size)
-        yield from events if takes_all else filter(wanted.takes, events)
-        if len(events) < size:
+    with environment.lock:
+        timeline = environment.events.timeline(wanted.owner)
+        if wanted.names and wanted.names.isdisjoint(timeline.names):
             return
-        than = moment_of(events[-1])
-        size = min(size * 2, _MOST)
+        blocks = timeline.blocks(span.start, than)
+    for block in reversed(blocks):
+        yield from wanted.select(reversed(block.between(span.start, than)))
 
 
 def filter_of(params: Mapping[str, Any], owner: str | None) -> Filter:
@@ -105,16 +103,25 @@ def as_list(given: str | list[str] | None) -> list[str]:
     return [given] if isinstance(given, str) else list(dict.fromkeys(given))
 
 
-def property_text(event: Event, path: str) -> str | None:
-    """A property as text, the way JSON writes it; None when it is not there. Dots lead into objects."""
-    properties = event.properties or {}
-    value: Any = properties.get(path)
-    if value is None and "." in path:
-        value = properties
-        for key in path.split("."):
-            value = value.get(key) if isinstance(value, dict) else None
-    if value is None or isinstance(value, str):
-        return value
+def property_reader(path: str) -> Callable[[Event], str | None]:
+    """Reads a property as text, the way JSON writes it; None when it is not there. Dots lead into objects."""
+    keys = path.split(".")
+
+    def read(event: Event) -> str | None:
+        properties = event.properties
+        if not properties:
+            return None
+        value = properties.get(path)
+        if value is None and len(keys) > 1:
+            value = properties
+            for key in keys:
+                value = value.get(key) if isinstance(value, dict) else None
+        return value if value is None or value.__class__ is str else _as_text(value)
+
+    return read
+
+
+def _as_text(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return msgspec.json.encode(value).decode()

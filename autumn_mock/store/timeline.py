@@ -4,15 +4,17 @@ Whoever writes does not wait for the order: an event that is put is only noted, 
 was noted is worked in when somebody looks, or when it has become much, all of it at once.
 
 The order is kept in blocks of a few thousand: most events are the newest when they come and go to the last block, a
-late one moves no more than one block's worth of others. A block never changes; another one takes its place.
+late one moves no more than one block's worth of others. A block never changes; another one takes its place. So blocks
+may be looked at without the lock, and what was made of the events of one can be remembered.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence, Sized
 from decimal import Context, Decimal, localcontext
 from operator import attrgetter
+from typing import Any, TypeVar
 
 from autumn_mock.domain.amount import ZERO
 from autumn_mock.domain.event import Event
@@ -26,15 +28,24 @@ LAST_ID = "\U0010ffff"
 _BLOCK = 4096
 #: So many times more events have to lie between the first and the last of a few for these to be placed one by one.
 _FEW = 16
+#: How many different digests a block remembers, and how many events one thing in them has to stand for on average.
+_DIGESTS, _WORTH = 16, 8
+
+D = TypeVar("D", bound=Sized)
 
 #: Wide enough to add up any doubles without losing a digit, so that sums do not depend on the order.
 _EXACT = Context(prec=700)
 add_exactly = _EXACT.add
 
+
+def sum_exactly(values: Iterable[Decimal]) -> Decimal:
+    """The sum, to the last digit."""
+    with localcontext(_EXACT):
+        return sum(values, ZERO)
+
+
 #: Where an event stands in the order.
 moment_of: Callable[[Event], Moment] = attrgetter("timestamp", "id")
-
-Block = tuple[Event, ...]
 
 
 class Tally:
@@ -59,12 +70,59 @@ class Tally:
         self.sum = add_exactly(self.sum, value)
 
 
+class Block:
+    """Some events in order, one at least. Neither they nor what is made of them ever changes."""
+
+    __slots__ = ("_digests", "events")
+
+    def __init__(self, events: Sequence[Event]) -> None:
+        self.events = tuple(events)
+        self._digests: dict[Hashable, Any] = {}
+
+    @property
+    def first(self) -> int:
+        """When the first event was."""
+        return self.events[0].timestamp
+
+    @property
+    def last(self) -> int:
+        """When the last event was."""
+        return self.events[-1].timestamp
+
+    def between(self, since: float | None, than: Moment | None) -> tuple[Event, ...]:
+        """Those not before ``since`` and before ``than``, oldest first."""
+        low = 0 if since is None else bisect_left(self.events, since, key=_timestamp)
+        high = len(self.events) if than is None else bisect_left(self.events, than, key=moment_of)
+        return self.events[low:high]
+
+    def digest(self, key: Hashable, make: Callable[[Sequence[Event]], D]) -> D:
+        """What ``make`` makes of all the events, which has to be told by ``key`` alone. Remembered when it is a good
+        deal smaller than the block, for some questions that were asked last."""
+        digests = self._digests
+        found: D | None = digests.get(key)
+        if found is None:
+            found = make(self.events)
+            if len(found) * _WORTH <= len(self.events):
+                if len(digests) >= _DIGESTS:
+                    digests = self._digests = {}
+                digests[key] = found
+        return found
+
+
+_timestamp = attrgetter("timestamp")
+
+
+def _first_moment(block: Block) -> Moment:
+    return moment_of(block.events[0])
+
+
 def _last_moment(block: Block) -> Moment:
-    return moment_of(block[-1])
+    return moment_of(block.events[-1])
 
 
 class Timeline:
-    """Some events in order, with their hourly tallies. Whoever uses it holds the environment's lock."""
+    """Some events in order, with their hourly tallies. Whoever uses it holds the environment's lock; the blocks that it
+    hands out need none."""
 
     __slots__ = ("_blocks", "_fresh", "_hours", "_stale")
 
@@ -118,11 +176,11 @@ class Timeline:
         while start < len(events):
             place = self._block_of(moment_of(events[start]))
             if place >= len(blocks) - 1:  # what is newer than all others belongs to the last one
-                last = blocks.pop() if blocks else ()
+                last = blocks.pop().events if blocks else ()
                 blocks += _cut(_with(last, events[start:]), _BLOCK)
                 return
             stop = bisect_right(events, _last_moment(blocks[place]), start, key=moment_of)
-            grown = _with(blocks[place], events[start:stop])
+            grown = _with(blocks[place].events, events[start:stop])
             # Halves, when one is too much: both have room for a few more.
             blocks[place : place + 1] = _cut(grown, -(-len(grown) // -(-len(grown) // _BLOCK)))
             start = stop
@@ -133,8 +191,8 @@ class Timeline:
         while start < len(events):
             place = self._block_of(moment_of(events[start]))
             stop = bisect_right(events, _last_moment(blocks[place]), start, key=moment_of)
-            rest = _without(blocks[place], events[start:stop])
-            blocks[place : place + 1] = [tuple(rest)] if rest else []
+            rest = _without(blocks[place].events, events[start:stop])
+            blocks[place : place + 1] = [Block(rest)] if rest else []
             start = stop
 
     def _count(self, events: list[Event], sign: int) -> None:
@@ -164,32 +222,23 @@ class Timeline:
         """The first block that reaches up to a moment; the number of blocks when none does."""
         return bisect_left(self._blocks, moment, key=_last_moment)
 
-    def older(self, than: Moment | None, since: float | None, limit: int) -> list[Event]:
-        """Up to ``limit`` events before ``than`` and not before ``since``, newest first."""
+    def blocks(self, since: float | None = None, than: Moment | None = None) -> list[Block]:
+        """The blocks that hold the events not before ``since`` and before ``than``, in order, and perhaps others."""
         self.work_in()
-        page: list[Event] = []
-        place = len(self._blocks) - 1 if than is None else min(self._block_of(than), len(self._blocks) - 1)
-        while place >= 0 and len(page) < limit:
-            block = self._blocks[place]
-            high = len(block) if than is None else bisect_left(block, than, key=moment_of)
-            low = 0 if since is None else bisect_left(block, (since, ""), key=moment_of)
-            page += block[max(low, high - (limit - len(page))) : high][::-1]
-            if low:
-                break
-            place -= 1
-        return page
+        low = 0 if since is None else self._block_of((since, ""))
+        high = len(self._blocks) if than is None else bisect_left(self._blocks, than, key=_first_moment)
+        return self._blocks[low:high]
 
     def between(self, start: float | None, end: float | None) -> list[Event]:
         """Events with ``start <= timestamp <= end``, oldest first."""
-        self.work_in()
         than = None if end is None else (end, LAST_ID)
-        return self.older(than, start, sum(map(len, self._blocks)))[::-1]
+        return [event for block in self.blocks(start, than) for event in block.between(start, than)]
 
     @property
     def newest(self) -> int | None:
         """When the newest event was; None when there is none."""
         self.work_in()
-        return self._blocks[-1][-1].timestamp if self._blocks else None
+        return self._blocks[-1].last if self._blocks else None
 
     @property
     def names(self) -> Iterable[str]:
@@ -212,7 +261,7 @@ class Timeline:
                 yield hour, tally.count, tally.sum
 
 
-def _with(block: Sequence[Event], events: list[Event]) -> list[Event]:
+def _with(block: tuple[Event, ...], events: list[Event]) -> list[Event]:
     """A block and further events, all in order."""
     low = bisect_left(block, moment_of(events[0]), key=moment_of)
     high = bisect_left(block, moment_of(events[-1]), low, key=moment_of)
@@ -224,7 +273,7 @@ def _with(block: Sequence[Event], events: list[Event]) -> list[Event]:
     return [*block[:low], *sorted([*block[low:high], *events], key=moment_of), *block[high:]]
 
 
-def _without(block: Sequence[Event], events: list[Event]) -> list[Event]:
+def _without(block: tuple[Event, ...], events: list[Event]) -> list[Event]:
     """What is left of a block that holds all of the events; they are in order."""
     low = bisect_left(block, moment_of(events[0]), key=moment_of)
     high = bisect_right(block, moment_of(events[-1]), low, key=moment_of)
@@ -239,4 +288,4 @@ def _without(block: Sequence[Event], events: list[Event]) -> list[Event]:
 
 
 def _cut(events: list[Event], size: int) -> list[Block]:
-    return [tuple(events[start : start + size]) for start in range(0, len(events), size)]
+    return [Block(events[start : start + size]) for start in range(0, len(events), size)]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -14,10 +15,12 @@ from hypothesis import strategies as st
 from autumn_mock.domain.customer import Customer
 from autumn_mock.domain.event import Deduction, Event
 from autumn_mock.ledger.intervals import DAY, HOUR
-from autumn_mock.operations.aggregate import Question, aggregate, plan_of, tally, tally_events
+from autumn_mock.operations.aggregate import Question, aggregate, answer
+from autumn_mock.operations.counting import Grid, count_events, plan_of
 from autumn_mock.operations.errors import ApiError
 from autumn_mock.operations.events import Filter, walk
 from autumn_mock.operations.spans import Span, bins, zone_of
+from autumn_mock.store import timeline
 from autumn_mock.store.environment import Environment
 from autumn_mock.wire import requests
 from autumn_mock.wire.responses.aggregate import aggregate_body
@@ -174,8 +177,8 @@ def test_groups_beyond_the_largest_are_put_together() -> None:
         Event(id=f"e{number}", timestamp=time, name="f", customer="c", value=Decimal(value), properties={"g": group})
         for number, (time, group, value) in enumerate([(0, "a", 1), (0, "b", 3), (0, "c", 2), (HOUR, "d", 1)])
     ]
-    question = Question(["f"], [0, HOUR], lambda event: str((event.properties or {})["g"]), max_groups=1)
-    result = tally_events(events, question)
+    question = Question(["f"], Grid("hour", "UTC", [0, HOUR]), "properties.g", max_groups=1)
+    result = answer(count_events(events, question.grid, Filter(), question.group_by), question)
     assert [(row["values"], row["grouped_values"]) for row in aggregate_body(result)["list"]] == [
         ({"f": 6}, {"f": {"b": 3, "d": 0, "AUTUMN_RESERVED": 3}}),
         ({"f": 1}, {"f": {"b": 0, "d": 1, "AUTUMN_RESERVED": 0}}),
@@ -266,10 +269,11 @@ def test_tallies_and_walks_agree(
     result = aggregate(call_at(environment, NOW), params)
 
     first, last = start - start % HOUR, min(end, NOW)
-    question = Question(names, bins(first, last, size, zone_of(zone)))
-    assert [row.period for row in result.bins] == question.bins
-    walked = walk(environment, Filter(customer, frozenset(names)), Span(first, last))
-    assert tally_events(walked, question) == result
+    grid = Grid(size, zone, bins(first, last, size, zone_of(zone)))
+    assert [row.period for row in result.bins] == grid.bins
+    wanted = Filter(customer, frozenset(names))
+    walked = list(walk(environment, wanted, Span(first, last)))[::-1]
+    assert answer(count_events(walked, grid, wanted, None), Question(names, grid)) == result
 
     meant = [
         event
@@ -278,7 +282,7 @@ def test_tallies_and_walks_agree(
         and customer in (None, event.customer)
         and first <= event.timestamp <= last
     ]
-    edges = [*question.bins, last + 1]
+    edges = [*grid.bins, last + 1]
     for row, until in zip(result.bins, edges[1:], strict=True):
         for name in names:
             inside = [each for each in meant if each.name == name and row.period <= each.timestamp < until]
@@ -290,5 +294,149 @@ def test_tallies_and_walks_agree(
     assert set(result.totals) == {event.name for event in meant}
 
 
+_GROUPED_EVENTS: st.SearchStrategy[list[dict[str, Any]]] = st.lists(
+    st.builds(
+        dict,
+        timestamp=_TIMES,
+        name=st.sampled_from(["messages", "words"]),
+        customer=st.sampled_from(["i1", "i2"]),
+        entity_id=st.sampled_from([None, "e1", "e2"]),
+        value=st.decimals(allow_nan=False, allow_infinity=False, places=10) | st.just(Decimal("1e300")),
+        properties=st.sampled_from([None, {}, {"g": "a"}, {"g": "b"}, {"g": 2}, {"h": "a"}, {"g": "a", "h": "x"}]),
+    ),
+    max_size=15,
+)
+_GROUPS: dict[str | None, Any] = {
+    None: lambda _: None,
+    "$entity_id": lambda event: event.entity_id,
+    "$customer_id": lambda event: event.customer.replace("i", "c"),
+    "properties.g": lambda event: str(event.properties["g"]) if "g" in (event.properties or {}) else None,
+}
+
+
+@given(
+    rounds=st.lists(st.tuples(_GROUPED_EVENTS, st.lists(st.integers(0, 30))), min_size=1, max_size=4),
+    questions=st.lists(
+        st.tuples(
+            _TIMES,
+            _TIMES,
+            st.sampled_from(["hour", "day"]),
+            st.sampled_from(["UTC", "Asia/Kathmandu"]),
+            st.sampled_from(list(_GROUPS)),
+            st.fixed_dictionaries(
+                {},
+                optional={
+                    "entity_id": st.just("e1"),
+                    "filter_by": st.sampled_from([{"g": "a"}, {"h": "x"}, {"g": "2"}]),
+                    "customer_id": st.sampled_from(["c1", "c2"]),
+                    "measure": st.just("count"),
+                },
+            ),
+        ),
+        min_size=1,
+        max_size=2,
+    ),
+)
+def test_what_is_remembered_is_what_is_there(rounds: list[Any], questions: list[Any]) -> None:
+    """The same questions between changes, with small blocks that remember whatever was asked."""
+    environment = new_environment()
+    for number in (1, 2):
+        environment.customers.put(Customer(internal_id=f"i{number}", id=f"c{number}", created_at=0))
+    kept: dict[str, Event] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(timeline, "_BLOCK", 3)
+        patch.setattr(timeline, "_WORTH", 0)
+        for number, (given_events, gone) in enumerate(rounds):
+            for place, fields in enumerate(given_events):
+                event = Event(id=f"evt_{number}_{place}", **fields)
+                kept[event.id] = event
+                environment.events.put(event)
+            for key in [list(kept)[place] for place in gone if place < len(kept)]:
+                environment.events.delete(key)
+                kept.pop(key, None)
+            for question in questions:
+                ask_and_compare(environment, list(kept.values()), *question)
+
+
+def test_questions_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timeline, "_BLOCK", 8)
+    monkeypatch.setattr(timeline, "_WORTH", 0)
+    monkeypatch.setattr(timeline, "_DIGESTS", 1000)
+    environment = new_environment()
+    for number in (1, 2):
+        environment.customers.put(Customer(internal_id=f"i{number}", id=f"c{number}", created_at=0))
+    kept = [
+        Event(
+            id=f"evt_{number}",
+            timestamp=NOW - number * 20 * 60_000,
+            name="words" if number % 7 == 0 else "messages",
+            customer=f"i{1 + number % 2}",
+            entity_id="e1" if number % 3 else None,
+            value=Decimal(number),
+            properties={"g": "ab"[number % 5 % 2], "h": "xyz"[number % 3]},
+        )
+        for number in range(1, 150)
+    ]
+    for event in kept:
+        environment.events.put(event)
+    furthers: list[dict[str, Any]] = [
+        {},
+        {"measure": "count"},
+        {"entity_id": "e1"},
+        {"filter_by": {"g": "a"}},
+        {"filter_by": {"g": "b"}},
+        {"filter_by": {"h": "x"}},
+        {"filter_by": {"g": "a", "h": "x"}},
+        {"customer_id": "c1"},
+    ]
+    sizes, zones = ("hour", "day", "week"), ("UTC", "Asia/Kathmandu")
+    for size, zone, group_by, further in itertools.product(sizes, zones, _GROUPS, furthers):
+        ask_and_compare(environment, kept, NOW - 2 * DAY, NOW, size, zone, group_by, further)
+
+
+def ask_and_compare(
+    environment: Environment,
+    kept: list[Event],
+    first: int,
+    last: int,
+    size: str,
+    zone: str,
+    group_by: str | None,
+    further: dict[str, Any],
+) -> None:
+    start, end = min(first, last), max(first, last) + 1
+    params = {"feature_id": ["messages"], "bin_size": size, "timezone": zone, "group_by": group_by, **further}
+    result = aggregate(call_at(environment, NOW), {**params, "custom_range": {"start": start, "end": end}})
+    start, end = start - start % HOUR, min(end, NOW)
+    meant = [
+        event
+        for event in kept
+        if event.name == "messages"
+        and start <= event.timestamp <= end
+        and further.get("entity_id") in (None, event.entity_id)
+        and further.get("customer_id") in (None, event.customer.replace("i", "c"))
+        and all(str((event.properties or {}).get(key)) == text for key, text in further.get("filter_by", {}).items())
+    ]
+    measure: Any = (lambda _: 1) if further.get("measure") == "count" else (lambda event: Fraction(event.value))
+    edges = bins(start, end, size, zone_of(zone))
+    assert [row.period for row in result.bins] == edges
+    for row, until in zip(result.bins, [*edges[1:], end + 1], strict=True):
+        inside = [each for each in meant if row.period <= each.timestamp < until]
+        if row.groups is None:
+            assert Fraction(row.values["messages"]) == sum(map(measure, inside))
+            continue
+        groups: dict[str, Fraction] = {}
+        for each in inside:
+            group = _GROUPS[group_by](each)
+            if group is not None:
+                groups[group] = groups.get(group, Fraction(0)) + measure(each)
+        found = {name: Fraction(value) for name, value in row.groups["messages"].items()}
+        assert {**dict.fromkeys(found, Fraction(0)), **groups} == found
+        assert Fraction(row.values["messages"]) == sum(groups.values())
+    total = result.totals.get("messages")
+    assert (total.count if total else 0) == len(meant)
+    assert Fraction(total.sum if total else 0) == sum(Fraction(each.value) for each in meant)
+
+
 def test_nothing_makes_nothing() -> None:
-    assert tally([], Question(["f"], [0])).totals == {}
+    assert answer({}, Question(["f"], Grid("day", "UTC", [0]))).totals == {}

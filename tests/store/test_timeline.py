@@ -82,9 +82,8 @@ class TimelineMachine(RuleBasedStateMachine):
         customer=st.sampled_from([None, "c0", "c1", "nobody"]),
         start=st.none() | _TIMES,
         end=st.none() | _TIMES,
-        limit=st.integers(0, 9),
     )
-    def look(self, customer: str | None, start: int | None, end: int | None, limit: int) -> None:
+    def look(self, customer: str | None, start: int | None, end: int | None) -> None:
         expected = [
             event
             for event in sorted(self.kept.values(), key=moment_of)
@@ -93,8 +92,10 @@ class TimelineMachine(RuleBasedStateMachine):
             and (end is None or event.timestamp <= end)
         ]
         assert self.table.between(start, end, customer) == expected
-        than = None if end is None else (end, LAST_ID)
-        assert self.table.timeline(customer).older(than, start, limit) == expected[::-1][:limit]
+        blocks = self.table.timeline(customer).blocks(start, None if end is None else (end, LAST_ID))
+        held = [event for block in blocks for event in block.events]
+        assert held == sorted(held, key=moment_of)
+        assert set(map(id, expected)) <= set(map(id, held))
 
     @rule(customer=st.sampled_from([None, "c0", "c1"]), start=_TIMES, end=_TIMES)
     def count(self, customer: str | None, start: int, end: int) -> None:
@@ -128,11 +129,11 @@ def test_blocks_are_never_empty_nor_too_large(count: int) -> None:
     for event in events[::2] + events[1::2]:
         found.add(event)
     assert found.between(None, None) == events
-    assert {len(block) <= 4 for block in found._blocks} == {True}
+    assert all(0 < len(block.events) <= 4 for block in found.blocks())
     for event in events:
         found.remove(event)
     assert found.newest is None
-    assert found._blocks == []
+    assert found.blocks() == []
 
 
 def test_a_value_that_is_no_amount_is_an_error_when_it_is_worked_in() -> None:
