@@ -6,6 +6,7 @@ holds it, shows its changes at once, and takes them all back when it fails, or w
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from operator import attrgetter
