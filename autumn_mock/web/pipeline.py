@@ -12,6 +12,7 @@ import logging
 
 import msgspec
 from flask import Flask, Response, g, request
+from flask import Request as HttpRequest
 from werkzeug.exceptions import HTTPException
 
 from autumn_mock.clock import stopwatch
@@ -23,11 +24,11 @@ from autumn_mock.journal.requests import RequestEntry
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.claims import give_back, reserve, settle
 from autumn_mock.operations.errors import ApiError, database_unavailable, invalid_request
-from autumn_mock.store.environment import Environment
 from autumn_mock.store.errors import NoSuchOrganisation
 from autumn_mock.web.authentication import authenticate, no_session, revoked
 from autumn_mock.web.control.asking import unknown_key
 from autumn_mock.web.limits import Asked, RateLimits, group_of
+from autumn_mock.web.passage import Passage, begin, current
 from autumn_mock.web.patience import Patience, client_is_gone
 from autumn_mock.web.query import read_query
 from autumn_mock.web.replies import COMMON_HEADERS, TOO_MANY_REQUESTS, error_reply, text_reply
@@ -64,21 +65,18 @@ class Pipeline:
     # -- in
 
     def _enter(self) -> Response | None:
-        path = request.path
-        if not path.startswith("/v1/"):
+        if not request.path.startswith("/v1/"):
             return None
-        g.started = stopwatch()
-        if request.method == "OPTIONS":
-            return _preflight()
+        passage = begin()
+        http = passage.http
+        if http.method == "OPTIONS":
+            return _preflight(http)
         emulator = self._emulator
-        headers = request.headers
-        key = authenticate(
-            emulator.find_key, request.method, path, headers.get("Authorization"), headers.get("x-client-type")
+        headers = http.headers
+        key = passage.key = authenticate(
+            emulator.find_key, http.method, http.path, headers.get("Authorization"), headers.get("x-client-type")
         )
-        g.key = key
-        g.env = key.env
-        environment = emulator.state.environment(key.org_id, key.env)
-        g.environment = environment
+        environment = passage.environment = emulator.state.environment(key.org_id, key.env)
         board = emulator.faults_of(environment)
         once = board.once(_header_rules(headers.get("x-autumn-mock-fault")))
         # Rules may ask about a request that never gets a version, so the call has the default one until then.
@@ -89,36 +87,37 @@ class Pipeline:
             new_id("req"),
             key.publishable,
         )
-        incoming = Request(
+        incoming = passage.incoming = Request(
             emulator,
             call,
             key,
-            request.get_data(cache=False),
-            read_query(request.query_string),
-            dict(request.view_args or {}),
+            http.get_data(cache=False),
+            read_query(http.query_string),
+            dict(http.view_args or {}),
             once,
-            *names_of(request.endpoint),
+            *names_of(http.endpoint),
         )
-        g.autumn = incoming
-        strikes = g.strikes = Strikes(board, RequestSubject(incoming), once, self._patience)
+        strikes = passage.strikes = Strikes(board, RequestSubject(incoming), once, self._patience)
         if strikes.key_is_revoked:
             raise revoked(key)
         version = _version(headers.get("x-api-version"))
         if version is not None:
             incoming.call = msgspec.structs.replace(call, version=version)
-        refusal = self._limit(incoming, strikes)
-        if refusal is None:
-            self._claim(incoming)
-            refusal = strikes.before()
-        return refusal
+        if not self._is_within_limit(passage, incoming, strikes):
+            return text_reply(TOO_MANY_REQUESTS, 429)
+        claimed = headers.get("Idempotency-Key")
+        if claimed:
+            reserve(environment, claimed, call.now)
+            passage.claimed = claimed
+        return strikes.before()
 
-    def _limit(self, incoming: Request, strikes: Strikes) -> Response | None:
+    def _is_within_limit(self, passage: Passage, incoming: Request, strikes: Strikes) -> bool:
         call = incoming.call
-        group = group_of(request.method, request.path, call.version)
+        group = group_of(passage.http.method, passage.http.path, call.version)
         armed = strikes.limit(is_batch=group.name == "batch_track")
         exhausted = strikes.limit_is_exhausted
         if armed is None and not exhausted and not self._limits.enabled:
-            return None
+            return True
         customer = _customer(incoming) if group.per_customer else None
         asked = Asked(call.environment.name, group, customer)
         if exhausted:
@@ -129,55 +128,35 @@ class Pipeline:
                 strikes.over_limit(armed)
         else:
             verdict = self._limits.hit(asked)
-        g.verdict = verdict
-        return None if verdict.allowed else text_reply(TOO_MANY_REQUESTS, 429)
-
-    def _claim(self, incoming: Request) -> None:
-        key = request.headers.get("Idempotency-Key")
-        if key:
-            reserve(incoming.call.environment, key, incoming.call.now)
-            g.claimed = key
+        passage.verdict = verdict
+        return verdict.allowed
 
     # -- out
 
     def _leave(self, reply: Response) -> Response:
-        if not request.path.startswith("/v1/"):
+        passage: Passage | None = g.get("passage")
+        if passage is None or not passage.http.path.startswith("/v1/"):
             return reply
-        strikes: Strikes | None = g.get("strikes")
-        for name, value in COMMON_HEADERS.items():
-            reply.headers.setdefault(name, value)
-        verdict = g.get("verdict")
-        if verdict is not None:
-            for name, value in verdict.headers().items():
-                reply.headers[name] = value
+        reply.headers.extend(COMMON_HEADERS)
+        if passage.verdict is not None:
+            reply.headers.extend(passage.verdict.headers())
+        strikes = passage.strikes
         reached = strikes is None or strikes.reached_service
-        if "claimed" in g:
-            reply = self._end_claim(reply, reached)
+        if passage.claimed is not None:
+            reply = _end_claim(passage, reply, reached)
         service_status = reply.status_code if reached else None
         if strikes is not None:
             reply = strikes.alter(reply)
-        self._record(reply, service_status, strikes)
+        self._record(passage, reply, service_status)
         return reply
 
-    def _end_claim(self, reply: Response, reached: bool) -> Response:
-        """The reply to a request with an idempotency key, which lasts unless the request failed."""
-        environment: Environment = g.environment
-        if not reached or (reply.status_code >= 400 and reply.status_code != 409):
-            give_back(environment, g.claimed)
-            return reply
-        try:
-            settle(environment, g.claimed)
-        except OSError as error:
-            return _not_kept(error)
-        return reply
-
-    def _record(self, reply: Response, service_status: int | None, strikes: Strikes | None) -> None:
-        journal = self._emulator.journal
-        entry = self._entry(journal.next_id(), reply, service_status, strikes)
+    def _record(self, passage: Passage, reply: Response, service_status: int | None) -> None:
+        journal, strikes = self._emulator.journal, passage.strikes
+        entry = self._entry(journal.next_id(), passage, reply, service_status)
         if strikes is not None:
             strikes.on_loss = lambda: journal.amend(entry, reply="lost")
         if strikes is None or not strikes.waits:
-            if entry.reply == "sent" and client_is_gone(request.environ):
+            if entry.reply == "sent" and client_is_gone(passage.http.environ):
                 entry = msgspec.structs.replace(entry, reply="not_awaited")
             journal.add(entry)
             return
@@ -185,9 +164,8 @@ class Pipeline:
         if not strikes.finish() and entry.reply != "lost":
             journal.amend(entry, reply="lost")
 
-    def _entry(self, number: int, reply: Response, service_status: int | None, strikes: Strikes | None) -> RequestEntry:
-        incoming: Request | None = g.get("autumn")
-        environment: Environment | None = g.get("environment")
+    def _entry(self, number: int, passage: Passage, reply: Response, service_status: int | None) -> RequestEntry:
+        http, incoming, strikes, environment = passage.http, passage.incoming, passage.strikes, passage.environment
         org, env = environment.name if environment is not None else ("", "")
         now = (environment.clock if environment is not None else self._emulator.clock).now()
         went = stopwatch()
@@ -197,32 +175,47 @@ class Pipeline:
             id=number,
             request_id=incoming.call.request_id if incoming is not None else "",
             at=incoming.call.now if incoming is not None else now,
-            came=g.started,
+            came=passage.started,
             went=went,
-            method=request.method,
-            path=request.path,
-            call=names_of(request.endpoint).canonical,
+            method=http.method,
+            path=http.path,
+            call=incoming.name if incoming is not None else names_of(http.endpoint).canonical,
             status=None if strikes is not None and strikes.is_silent else reply.status_code,
             service_status=service_status,
-            duration_ms=round((went - g.started) * 1000, 3),
+            duration_ms=round((went - passage.started) * 1000, 3),
             org=org,
             env=env,
-            api_version=request.headers.get("x-api-version"),
-            size=len(incoming.raw) if incoming is not None else request.content_length or 0,
+            api_version=http.headers.get("x-api-version"),
+            size=len(incoming.raw) if incoming is not None else http.content_length or 0,
             items=incoming.items if incoming is not None else None,
             refused=incoming.refused if incoming is not None else None,
             refusals=refusals,
             faults=(*fired, *dict.fromkeys(refusals.values())),
             reply=strikes.fate if strikes is not None else "sent",
             retry_after=_retry_after(reply, now),
-            note=g.get("note"),
-            body=incoming.raw if incoming is not None and _keeps_body(incoming) else None,
+            note=passage.note,
+            body=incoming.raw if incoming is not None and _keeps_body(incoming, http) else None,
         )
 
 
-def _keeps_body(incoming: Request) -> bool:
+def _end_claim(passage: Passage, reply: Response, reached: bool) -> Response:
+    """The reply to a request with an idempotency key, which lasts unless the request failed."""
+    environment, claimed = passage.environment, passage.claimed
+    assert environment is not None
+    assert claimed is not None
+    if not reached or (reply.status_code >= 400 and reply.status_code != 409):
+        give_back(environment, claimed)
+        return reply
+    try:
+        settle(environment, claimed)
+    except OSError as error:
+        return _not_kept(error)
+    return reply
+
+
+def _keeps_body(incoming: Request, http: HttpRequest) -> bool:
     """Bodies of calls that record usage are what findings are made from."""
-    return request.blueprint == "usage" and len(incoming.raw) <= MAX_BODY_KEPT
+    return http.blueprint == "usage" and len(incoming.raw) <= MAX_BODY_KEPT
 
 
 def _refusals(incoming: Request) -> dict[int, str]:
@@ -242,9 +235,9 @@ def _retry_after(reply: Response, now: int) -> float | None:
     return max(moment.timestamp() - now / 1000, 0)
 
 
-def _preflight() -> Response:
+def _preflight(http: HttpRequest) -> Response:
     reply = text_reply("", 204)
-    if request.headers.get("Origin"):
+    if http.headers.get("Origin"):
         reply.headers["access-control-allow-methods"] = _METHODS
         reply.headers["access-control-allow-headers"] = _ALLOWED_HEADERS
         reply.headers["access-control-max-age"] = "600"
@@ -280,43 +273,43 @@ def _customer(incoming: Request) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _env() -> str:
-    return str(g.get("env", "sandbox"))
-
-
 def _api_error(error: ApiError) -> Response:
-    return error_reply(error, _env())
+    return error_reply(error, current().env)
 
 
 def _validation_failed(error: ValidationFailed) -> Response:
-    return error_reply(ApiError(400, error.message, "invalid_inputs"), _env())
+    return error_reply(ApiError(400, error.message, "invalid_inputs"), current().env)
 
 
 def _not_served(error: HTTPException) -> Response:
     """A route that is not served falls through to the dashboard, which wants a session; so does a wrong method."""
     if error.code == 413:
-        return error_reply(invalid_request("The body is larger than this server takes.", status=413), _env())
+        return error_reply(invalid_request("The body is larger than this server takes.", status=413), current().env)
     if request.path.startswith("/_mock"):
-        return error_reply(ApiError(404, f"There is no {request.method} {request.path} here", "not_found"), _env())
+        return error_reply(
+            ApiError(404, f"There is no {request.method} {request.path} here", "not_found"), current().env
+        )
     asked = f"{request.method} {request.path}"
     known = [route for operation in OPERATIONS for route in operation.routes]
     near = difflib.get_close_matches(asked, known, n=1, cutoff=0.4)
-    g.note = f"{asked} does not exist here" + (f"; the nearest route is {near[0]}" if near else "")
-    _log.warning("%s", g.note)
-    return error_reply(no_session(), _env())
+    passage = current()
+    passage.note = f"{asked} does not exist here" + (f"; the nearest route is {near[0]}" if near else "")
+    _log.warning("%s", passage.note)
+    return error_reply(no_session(), passage.env)
 
 
 def _organisation_is_gone(_error: NoSuchOrganisation) -> Response:
     """Somebody removed it while the request was under way, and its keys with it."""
-    return error_reply(revoked(g.key) if "key" in g else unknown_key(), _env())
+    passage = current()
+    return error_reply(revoked(passage.key) if passage.key is not None else unknown_key(), passage.env)
 
 
 def _not_kept(error: OSError) -> Response:
     """The disk refused what would have been changed, so nothing was: the call can be made again."""
     _log.error("%s %s could not be kept: %s", request.method, request.path, error)
-    return error_reply(database_unavailable(), _env())
+    return error_reply(database_unavailable(), current().env)
 
 
 def _internal_error(_error: Exception) -> Response:
     _log.exception("%s %s failed", request.method, request.path)
-    return error_reply(ApiError(500, "Unknown error", "internal_error"), _env())
+    return error_reply(ApiError(500, "Unknown error", "internal_error"), current().env)

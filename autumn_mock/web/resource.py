@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from autumn_mock.domain.version import Version
 from autumn_mock.operations.errors import ApiError
+from autumn_mock.web.passage import Passage
 from autumn_mock.web.replies import json_reply
 from autumn_mock.web.request import Answer, Handler, Request
 from autumn_mock.wire.changes import to_version
@@ -129,7 +130,9 @@ class Resource:
 
 def _view(operation: Operation) -> Callable[..., Response]:
     def view(**path: str) -> Response:
-        request: Request = g.autumn
+        passage: Passage = g.passage
+        request = passage.incoming
+        assert request is not None  # or the request would not have come this far
         request.path = path
         answer = answer_to(operation, request)
         return json_reply(to_version(answer.kind, answer.body, request.call.version), answer.status)

@@ -18,7 +18,6 @@ from autumn_mock.store.environment import Environment
 from autumn_mock.web.patience import Patience, client_is_gone, cut
 from autumn_mock.web.replies import TOO_MANY_REQUESTS, error_reply, text_reply
 from autumn_mock.web.request import Request
-from autumn_mock.web.resource import names_of
 
 #: Rules after which no reply comes.
 _SILENT = ("reply:hang", "reply:reset")
@@ -32,7 +31,7 @@ class RequestSubject:
     def __init__(self, incoming: Request) -> None:
         organisation = incoming.call.environment.organisation
         self.orgs: Collection[str] = (organisation.id, organisation.slug)
-        self.calls: Collection[str] = names_of(request.endpoint).every
+        self.calls: Collection[str] = incoming.names
         self.environment = incoming.call.environment
         self._incoming = incoming
 

@@ -1,0 +1,54 @@
+"""What is known of one request under /v1 while it passes through the pipeline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Request as HttpRequest
+from flask import g, request
+from msgspec import Struct
+
+from autumn_mock.clock import stopwatch
+from autumn_mock.domain.organisation import ApiKey
+from autumn_mock.store.environment import Environment
+
+if TYPE_CHECKING:
+    from autumn_mock.web.limits import Verdict
+    from autumn_mock.web.request import Request
+    from autumn_mock.web.strikes import Strikes
+
+
+class Passage(Struct):
+    """Filled from the first hook to the last. What is None was not reached."""
+
+    #: Flask's request itself: reading through its proxy costs more than what is read.
+    http: HttpRequest
+    #: When it came, in seconds of :data:`~autumn_mock.clock.stopwatch`.
+    started: float
+    key: ApiKey | None = None
+    environment: Environment | None = None
+    incoming: Request | None = None
+    strikes: Strikes | None = None
+    verdict: Verdict | None = None
+    #: The idempotency key of the request's header.
+    claimed: str | None = None
+    #: What is worth telling a person: see :class:`~autumn_mock.journal.requests.RequestEntry`.
+    note: str | None = None
+
+    @property
+    def env(self) -> str:
+        """The environment that errors name."""
+        return self.key.env if self.key is not None else "sandbox"
+
+
+def begin() -> Passage:
+    """The passage of the request that Flask has just begun to serve."""
+    http: HttpRequest = request._get_current_object()  # type: ignore[attr-defined]  # Werkzeug's proxies have it
+    passage = g.passage = Passage(http, stopwatch())
+    return passage
+
+
+def current() -> Passage:
+    """The passage of the request that this thread serves."""
+    passage: Passage | None = g.get("passage")
+    return passage if passage is not None else begin()  # a request that is not for the API
