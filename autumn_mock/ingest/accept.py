@@ -113,7 +113,7 @@ def _enqueue(
 ) -> dict[int, str]:
     environment = call.environment
     with _kept(), environment.write() as transaction:
-        transaction.add(messages)
+        transaction.put_all(messages)
         transaction.book(Books(offered=len(items), refused=len(refused)))
         if refused:
             failure = _failure(call, items, refused)

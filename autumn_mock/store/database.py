@@ -24,14 +24,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from autumn_mock.store.errors import StoreError
 from autumn_mock.store.fileutil import sync_directory
 from autumn_mock.store.lockfile import LockFile
 from autumn_mock.store.log import WriteAheadLog, header_size
 from autumn_mock.store.recovery import Segment, main_log, next_log, recover
-from autumn_mock.store.tinyfile import Document, read_tables, write_tables
+from autumn_mock.store.tinyfile import Document, Documents, read_tables, write_tables
 
 
 class Database:
@@ -41,7 +40,7 @@ class Database:
     the thread that began it: an older state must not pass for a newer one.
     """
 
-    tables: dict[str, list[dict[str, Any]]]
+    tables: dict[str, Documents]
     """The documents of the file, by table."""
 
     entries: list[bytes]

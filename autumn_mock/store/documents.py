@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +10,20 @@ import msgspec
 
 from autumn_mock.clock import Clock
 from autumn_mock.domain.books import Books
+from autumn_mock.domain.event import Event
 from autumn_mock.domain.organisation import ApiKey, Organisation
 from autumn_mock.store.changes import ENCODER, Change
 from autumn_mock.store.environment import Environment
 from autumn_mock.store.errors import DamagedFile
+from autumn_mock.store.sharing import read_events
+from autumn_mock.store.tinyfile import DECODER, Documents, decoder_of
 
 #: Records of one change at most, so that no line of a log grows without bounds.
-_LARGEST = 10_000
+_LARGEST = 2000
 #: Tables of the server as a whole, which come first.
 _SERVER = ("organisations", "keys")
 
-Tables = Mapping[str, Iterable[dict[str, Any]]]
+Tables = Mapping[str, Documents]
 #: Table name to the records of each environment, behind the JSON that tells whose they are.
 Parts = Mapping[str, list[tuple[bytes, list[Any]]]]
 
@@ -39,7 +42,7 @@ def changes_of(tables: Tables, path: Path) -> Iterator[Change]:
     """
     kinds = kinds_of_tables()
     for name in _SERVER:
-        records = [_record(path, name, document, kinds[name]) for document in tables.get(name, ())]
+        records = list(_records(path, name, tables.get(name, Documents()), kinds[name]))
         if records:
             yield Change(put={name: records})
     known = {document.get("id") for document in tables.get("organisations", ())}
@@ -51,33 +54,56 @@ def changes_of(tables: Tables, path: Path) -> Iterator[Change]:
 
 
 def _changes_of_table(
-    path: Path, name: str, documents: Iterable[dict[str, Any]], kind: type[Any], known: set[Any]
+    path: Path, name: str, documents: Documents, kind: type[Any], known: set[Any]
 ) -> Iterator[Change]:
     open_changes: dict[tuple[str, str], Change] = {}
-    for document in documents:
-        try:
-            org, env = document["org"], document["env"]
-        except KeyError as error:
-            raise DamagedFile(path, f"table {name}", f"a document does not tell its {error.args[0]}") from error
-        if not isinstance(org, str) or org not in known or env not in ("sandbox", "live"):
-            raise DamagedFile(path, f"table {name}", f"a document belongs to no organisation: {org!r} {env!r}")
-        fields = {key: value for key, value in document.items() if key not in ("org", "env")}
-        record = _record(path, name, fields, kind)
+    for owner, record in zip(_owners(path, name, documents, known), _records(path, name, documents, kind), strict=True):
         if name == "books":
-            yield Change(org, env, books=record)
+            yield Change(*owner, books=record)
             continue
-        change = open_changes.setdefault((org, env), Change(org, env, {name: []}))
-        change.put[name].append(record)
-        if len(change.put[name]) >= _LARGEST:
-            yield open_changes.pop((org, env))
+        change = open_changes.get(owner)
+        if change is None:
+            change = open_changes[owner] = Change(*owner, {name: []})
+        records = change.put[name]
+        records.append(record)
+        if len(records) >= _LARGEST:
+            yield open_changes.pop(owner)
     yield from open_changes.values()
 
 
-def _record(path: Path, table: str, document: dict[str, Any], kind: type[Any]) -> Any:
+def _owners(path: Path, table: str, documents: Documents, known: set[Any]) -> Iterator[tuple[str, str]]:
+    """Whose each document is: organisation and environment."""
+    head, owner = b"", ("", "")
+    for raw in documents.raw:
+        content = bytes(raw)
+        if not head or not content.startswith(head):  # most begin like the one before
+            owner = _owner(path, table, DECODER.decode(content), known)
+            head = head_of(*owner) + b","
+            if not content.startswith(head):
+                head = b""
+        yield owner
+
+
+def _owner(path: Path, table: str, document: dict[str, Any], known: set[Any]) -> tuple[str, str]:
     try:
-        return msgspec.convert(document, kind)
+        org, env = document["org"], document["env"]
+    except KeyError as error:
+        raise DamagedFile(path, f"table {table}", f"a document does not tell its {error.args[0]}") from error
+    if not isinstance(org, str) or org not in known or env not in ("sandbox", "live"):
+        raise DamagedFile(path, f"table {table}", f"a document belongs to no organisation: {org!r} {env!r}")
+    return org, env
+
+
+def _records(path: Path, table: str, documents: Documents, kind: type[Any]) -> Iterator[Any]:
+    try:
+        yield from read_events(documents.raw) if kind is Event else map(decoder_of(kind).decode, documents.raw)
     except msgspec.ValidationError as error:
         raise DamagedFile(path, f"table {table}", str(error)) from error
+
+
+def head_of(org: str, env: str) -> bytes:
+    """How a document of an environment begins: the JSON that tells whose it is, up to its fields."""
+    return msgspec.json.encode({"org": org, "env": env})[:-1]
 
 
 def documents_of(parts: Parts) -> dict[str, Iterator[bytes]]:

@@ -114,9 +114,7 @@ class Environment:
             for key in keys:
                 table.delete(key)
         for name, records in change.put.items():
-            table = self.tables[name]
-            for record in records:
-                table.put(record)
+            self.tables[name].put_all(records)
         if change.books is not None:
             self.books = self.books.plus(change.books)
 
@@ -186,12 +184,13 @@ class Transaction:
         self._undo.append((table, table.key(record), table.put(record)))
         self._started().put.setdefault(name, []).append(record)
 
-    def add(self, records: Sequence[Any]) -> None:
-        """Keep records of one kind whose keys are all new."""
+    def put_all(self, records: Sequence[Any]) -> None:
+        """Keep records of one kind, no two with one key."""
         if not records:
             return
         name, table = self._environment.table_of(type(records[0]))
-        self._undo += [(table, key, None) for key in table.add(records)]
+        self._undo += [(table, key, table.get(key)) for key in map(table.key, records)]
+        table.put_all(records)
         self._started().put.setdefault(name, []).extend(records)
 
     def delete(self, record: Any) -> None:

@@ -19,8 +19,9 @@ import msgspec
 from autumn_mock.clock import Clock
 from autumn_mock.domain.organisation import ApiKey, Env, Organisation
 from autumn_mock.store.changes import Change, decode, encode
+from autumn_mock.store.collector import without_collector
 from autumn_mock.store.database import Database
-from autumn_mock.store.documents import changes_of, documents_of, kinds_of_tables
+from autumn_mock.store.documents import changes_of, documents_of, head_of, kinds_of_tables
 from autumn_mock.store.environment import Environment, Listener
 from autumn_mock.store.errors import DamagedFile, NoSuchOrganisation
 from autumn_mock.store.references import check_references
@@ -281,7 +282,7 @@ class State:
         for (org, env), environment in self._environments.items():
             if org_id not in (None, org):
                 continue
-            head = msgspec.json.encode({"org": org, "env": env})[:-1]
+            head = head_of(org, env)
             tables.setdefault("books", []).append((head, [environment.books]))
             for name, table in environment.tables.items():
                 if len(table):
@@ -289,6 +290,11 @@ class State:
         return tables
 
     def _load(self, database: Database) -> None:
+        with without_collector():
+            self._read(database)
+        database.forget_loaded()
+
+    def _read(self, database: Database) -> None:
         for change in changes_of(database.tables, database.path):
             try:
                 self._apply(change)
@@ -306,7 +312,6 @@ class State:
                 environment.events.timeline().work_in()
             except _MISFITS as error:
                 raise DamagedFile(database.path, "table events", _why(error)) from error
-        database.forget_loaded()
 
 
 def _why(error: Exception) -> str:

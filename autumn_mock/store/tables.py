@@ -58,15 +58,14 @@ class Table(Generic[R]):
             self._by_owner.setdefault(owner, {})[key] = record
         return old
 
-    def add(self, records: Sequence[R]) -> list[str]:
-        """Keep records whose keys are all new; returns the keys."""
-        keys = [self.key(record) for record in records]
-        if self._owner is None:
-            self._rows.update(zip(keys, records, strict=True))
-        else:
-            for record in records:
-                self.put(record)
-        return keys
+    def put_all(self, records: Sequence[R]) -> None:
+        """Keep many records."""
+        new = {self.key(record): record for record in records}
+        if self._owner is None and len(new) == len(records) and self._rows.keys().isdisjoint(new):
+            self._rows.update(new)
+            return
+        for record in records:
+            self.put(record)
 
     def delete(self, key: str) -> R | None:
         """Forget a record; returns it."""
@@ -113,10 +112,23 @@ class EventTable(Table[Event]):
         timeline.add(record)
         return old
 
-    def add(self, records: Sequence[Event]) -> list[str]:
+    def put_all(self, records: Sequence[Event]) -> None:
+        new = {record.id: record for record in records}
+        if len(new) < len(records) or not self._rows.keys().isdisjoint(new):
+            for record in records:
+                self.put(record)
+            return
+        self._rows.update(new)
+        self._all.add_all(records)
+        owned: dict[str, list[Event]] = {}
         for record in records:
-            self.put(record)
-        return [record.id for record in records]
+            events = owned.get(record.customer)
+            if events is None:
+                owned[record.customer] = [record]
+            else:
+                events.append(record)
+        for customer, events in owned.items():
+            self._timelines.setdefault(customer, Timeline()).add_all(events)
 
     def delete(self, key: str) -> Event | None:
         old = self._rows.pop(key, None)

@@ -145,6 +145,12 @@ class Timeline:
         if len(fresh) >= _BLOCK:
             self.work_in()
 
+    def add_all(self, events: Sequence[Event]) -> None:
+        """Take events in, in whatever order they are."""
+        self._fresh += events
+        if len(self._fresh) >= _BLOCK:
+            self.work_in()
+
     def remove(self, event: Event) -> None:
         """Take an event out again."""
         fresh = self._fresh

@@ -8,22 +8,23 @@ It is the JSON of TinyDB's own storage, ``{table: {"1": document, ...}, ...}``, 
 
 from __future__ import annotations
 
-import gc
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 from tinydb.storages import Storage
 
 from autumn_mock.clock import wall_clock
-from autumn_mock.store.errors import DamagedFile, ForeignFile, UnsupportedFormat
+from autumn_mock.store.collector import without_collector
+from autumn_mock.store.errors import DamagedFile, ForeignFile, StoreError, UnsupportedFormat
 from autumn_mock.store.fileutil import beside, sync_directory
 
 FILE_FORMAT = 1
@@ -34,6 +35,8 @@ Document: TypeAlias = bytes | Mapping[str, Any]
 
 _BEGINNING = re.compile(rb'\s*\{\s*"' + MARKER_TABLE.encode() + b'"')
 _BUFFER_BYTES = 1 << 20
+_view: Callable[[Raw], Any] = memoryview
+_first_byte = itemgetter(0)
 _NON_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
@@ -45,11 +48,33 @@ class _Marker(msgspec.Struct):
     written_at: int
 
 
+class Documents:
+    """The documents of a table. They are known to be objects of JSON, and are decoded when somebody looks at them; who
+    knows what kind of records they are decodes ``raw`` at once."""
+
+    __slots__ = ("raw",)
+
+    def __init__(self, raw: Sequence[Raw] = ()) -> None:
+        self.raw = raw
+
+    def __repr__(self) -> str:
+        return f"Documents({list(self)})"
+
+    def __len__(self) -> int:
+        return len(self.raw)
+
+    def __getitem__(self, place: int) -> dict[str, Any]:
+        return DECODER.decode(self.raw[place])  # type: ignore[no-any-return]
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return map(DECODER.decode, self.raw)
+
+
 class Tables(Struct, frozen=True):
     """The documents of every table, in the order of the file, and the generation of the file."""
 
     generation: int
-    tables: dict[str, list[dict[str, Any]]]
+    tables: dict[str, Documents]
 
 
 class AtomicJSONStorage(Storage):
@@ -61,8 +86,8 @@ class AtomicJSONStorage(Storage):
 
     def read(self) -> dict[str, dict[str, Any]] | None:
         """The tables, or None if the file is missing or empty; ``DamagedFile`` if it is not JSON."""
-        data: dict[str, dict[str, Any]] | None = _decoded(self._path)
-        return data
+        content = _content(self._path)
+        return _decoded(self._path, content) if content else None
 
     def write(self, data: Mapping[str, Mapping[str, Document]]) -> None:
         """Replace the file. An ``OSError`` leaves the old one as it was."""
@@ -76,13 +101,20 @@ def read_tables(path: str | os.PathLike[str]) -> Tables:
     Otherwise: ``ForeignFile``, ``UnsupportedFormat``, or ``DamagedFile``.
     """
     path = Path(path)
-    data = _decoded(path)
-    return Tables(0, {}) if data is None else _tables(path, data)
+    content = _content(path)
+    return read_snapshot(content, path) if content else Tables(0, {})
 
 
 def read_snapshot(content: bytes, path: Path) -> Tables:
     """The tables in the content of such a file; ``path`` is what errors call it."""
-    return _tables(path, _parsed(path, content))
+    try:
+        if not content.isascii():
+            content.decode()  # what the skeleton passes over is checked like everything else, but for this
+        with without_collector():
+            tables = _SKELETON.decode(content)
+    except (ValueError, RecursionError) as error:
+        raise _no_tables(path, content) from error
+    return _tables(path, tables)
 
 
 def is_ours(path: Path) -> bool:
@@ -94,15 +126,29 @@ def is_ours(path: Path) -> bool:
         return False
 
 
-def _tables(path: Path, data: Any) -> Tables:
-    generation = _generation(path, data)
-    tables: dict[str, list[dict[str, Any]]] = {}
-    for name, table in data.items():
-        if not isinstance(table, dict) or not all(type(document) is dict for document in table.values()):
-            raise DamagedFile(path, f'table "{name}"', "it is not a table of documents")
+def _tables(path: Path, tables: dict[str, dict[str, Raw]]) -> Tables:
+    generation = _generation(path, tables)
+    found: dict[str, Documents] = {}
+    for name, table in tables.items():
+        if not set(map(_first_byte, map(_view, table.values()))) <= set(b"{"):
+            raise _no_table(path, name)
         if name != MARKER_TABLE:
-            tables[name] = list(table.values())
-    return Tables(generation, tables)
+            found[name] = Documents(list(table.values()))
+    return Tables(generation, found)
+
+
+def _no_tables(path: Path, content: bytes) -> Exception:
+    """What to say of content that is not made of tables, or not even JSON."""
+    try:
+        tables = _decoded(path, content)
+        _generation(path, tables)
+    except StoreError as error:
+        return error
+    return _no_table(path, next((name for name, table in tables.items() if not isinstance(table, dict)), MARKER_TABLE))
+
+
+def _no_table(path: Path, name: str) -> DamagedFile:
+    return DamagedFile(path, f'table "{name}"', "it is not a table of documents")
 
 
 def write_tables(path: str | os.PathLike[str], generation: int, tables: Mapping[str, Iterable[Document]]) -> None:
@@ -167,38 +213,26 @@ def _replace(path: Path, pieces: Iterable[bytes]) -> None:
     sync_directory(path.parent)
 
 
-def _decoded(path: Path) -> Any:
-    """The JSON value in the file, or None if it is missing or empty."""
+def _content(path: Path) -> bytes:
+    """What is in the file; nothing if it is missing."""
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
-        return None
-    return _parsed(path, data) if data else None
+        return b""
 
 
-def _parsed(path: Path, data: bytes) -> Any:
+def _decoded(path: Path, content: bytes) -> Any:
+    """The JSON value that is the content."""
     try:
-        return _without_collector(data)
+        with without_collector():
+            return DECODER.decode(content)
     except (ValueError, RecursionError) as error:
-        if not data.lstrip().startswith(b"{"):
+        if not content.lstrip().startswith(b"{"):
             raise ForeignFile(path, "it is not JSON") from error
-        offset = _failing_byte(data, error)
-        line = data.count(b"\n", 0, offset) + 1
-        column = offset - data.rfind(b"\n", 0, offset)
+        offset = _failing_byte(content, error)
+        line = content.count(b"\n", 0, offset) + 1
+        column = offset - content.rfind(b"\n", 0, offset)
         raise DamagedFile(path, f"byte {offset} (line {line}, column {column})", "it is not valid JSON") from error
-
-
-def _without_collector(data: bytes) -> Any:
-    """Decode without the cyclic garbage collector, which would walk the growing tree again and again (five times
-    the time). Decoding never lets another thread run, so none is without the collector meanwhile.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        return _DECODER.decode(data)
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _number(text: str) -> float | Decimal:
@@ -209,7 +243,14 @@ def _number(text: str) -> float | Decimal:
     return double if Decimal(repr(double)) == (exact := Decimal(text)) else exact
 
 
-_DECODER = msgspec.json.Decoder(float_hook=_number)
+def decoder_of(kind: Any) -> msgspec.json.Decoder[Any]:
+    """Decodes JSON of a kind to the last digit."""
+    return msgspec.json.Decoder(kind, float_hook=_number)
+
+
+DECODER = decoder_of(Any)
+#: Tables of documents that are left as they are.
+_SKELETON = msgspec.json.Decoder(dict[str, dict[str, Raw]])
 
 
 def _failing_byte(data: bytes, error: Exception) -> int:
@@ -222,11 +263,13 @@ def _failing_byte(data: bytes, error: Exception) -> int:
     return int(named[1]) if named else len(data)
 
 
-def _generation(path: Path, data: Any) -> int:
-    table = data.get(MARKER_TABLE) if isinstance(data, dict) else None
+def _generation(path: Path, tables: Any) -> int:
+    table = tables.get(MARKER_TABLE) if isinstance(tables, dict) else None
     if not isinstance(table, dict) or len(table) != 1:
         raise ForeignFile(path, f'it is JSON, but has no table "{MARKER_TABLE}"')
     (marker,) = table.values()
+    if isinstance(marker, Raw):
+        marker = DECODER.decode(marker)
     found = marker.get("format") if isinstance(marker, dict) else None
     if isinstance(found, int) and found != FILE_FORMAT:
         raise UnsupportedFormat(path, found, FILE_FORMAT)
