@@ -33,6 +33,20 @@ def serve(verbose: int, **knobs: Any) -> None:
     """
     import logging
 
+    from autumn_mock.store.collector import without_collector
+
+    level = {0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG)
+    logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a full task queue is a load test, not news
+    settings = Settings(**knobs)
+    with without_collector():
+        emulator, server = _set_up(settings)
+    _settle_interpreter()
+    _run(emulator, server)
+
+
+def _set_up(settings: Settings) -> tuple[Any, Any]:
+    """The emulator, and the socket that answers for it."""
     from autumn_mock.emulator import Emulator
     from autumn_mock.faults.grammar import RuleError
     from autumn_mock.store.errors import StoreError
@@ -40,10 +54,6 @@ def serve(verbose: int, **knobs: Any) -> None:
     from autumn_mock.web.server import Server, allow_many_connections
     from autumn_mock.worlds import WorldError
 
-    level = {0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG)
-    logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a full task queue is a load test, not news
-    settings = Settings(**knobs)
     allow_many_connections()
     try:
         emulator = Emulator(settings)
@@ -54,14 +64,13 @@ def serve(verbose: int, **knobs: Any) -> None:
     except OSError as error:
         raise not_begun(settings.db, error) from None
     try:
-        server = Server(emulator)
+        return emulator, Server(emulator)
     except OSError as error:
         stop(emulator)
         raise click.ClickException(_why_not_bound(error, settings)) from None
     except (RuleError, ExposedWithoutToken) as error:
         stop(emulator)
         raise click.UsageError(str(error)) from None
-    _run(emulator, server)
 
 
 def _why_not_bound(error: OSError, settings: Settings) -> str:
@@ -86,7 +95,6 @@ def _run(emulator: Any, server: Any) -> None:
         _say(f"autumn-mock: {emulator.recovered}", err=True)
     for rule in emulator.first_faults:  # with the seeds that were drawn: what happens now can be had again
         _say(f"autumn-mock: armed {rule.text}", err=True)
-    _settle_interpreter()
     emulator.start()
     try:
         with ready_file(emulator.settings.ready_file, server.url):

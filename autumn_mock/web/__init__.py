@@ -13,6 +13,7 @@ from autumn_mock.web.pipeline import Pipeline
 from autumn_mock.web.replies import text_reply
 from autumn_mock.web.resource import aliases, every_call
 from autumn_mock.web.resources import RESOURCES
+from autumn_mock.web.routes import Route
 
 
 def create_app(emulator: Emulator, patience: Patience | None = None) -> Flask:
@@ -25,6 +26,7 @@ def create_app(emulator: Emulator, patience: Patience | None = None) -> Flask:
     for rule in emulator.first_rules():
         require_route(rule, every_call())
     app = Flask("autumn_mock", static_folder=None)
+    app.url_rule_class = Route
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     app.url_map.redirect_defaults = False
     app.url_map.merge_slashes = False

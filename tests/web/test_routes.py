@@ -1,0 +1,19 @@
+"""Routes that learn late how to make their addresses."""
+
+from __future__ import annotations
+
+from flask import url_for
+
+from autumn_mock.emulator import Emulator
+from autumn_mock.settings import Settings
+from autumn_mock.web import create_app
+
+
+def test_addresses_are_made_all_the_same() -> None:
+    app = create_app(Emulator(Settings()))
+    rules = [rule for rule in app.url_map.iter_rules() if rule.arguments == {"customer_id"}]
+    assert rules
+    with app.test_request_context("/"):
+        for rule in rules:
+            made = url_for(rule.endpoint, customer_id="a b/c", limit=1)
+            assert made == rule.rule.replace("<customer_id>", "a%20b%2Fc") + "?limit=1"
