@@ -189,8 +189,7 @@ class Transaction:
         if not records:
             return
         name, table = self._environment.table_of(type(records[0]))
-        self._undo += [(table, key, table.get(key)) for key in map(table.key, records)]
-        table.put_all(records)
+        self._undo += [(table, key, old) for key, old in table.put_all(records)]
         self._started().put.setdefault(name, []).extend(records)
 
     def delete(self, record: Any) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
@@ -58,14 +59,19 @@ class Table(Generic[R]):
             self._by_owner.setdefault(owner, {})[key] = record
         return old
 
-    def put_all(self, records: Sequence[R]) -> None:
-        """Keep many records."""
+    def put_all(self, records: Sequence[R]) -> Iterable[tuple[str, R | None]]:
+        """Keep many records; returns each key with what it replaces."""
         new = {self.key(record): record for record in records}
-        if self._owner is None and len(new) == len(records) and self._rows.keys().isdisjoint(new):
-            self._rows.update(new)
-            return
-        for record in records:
-            self.put(record)
+        if len(new) == len(records) and self._rows.keys().isdisjoint(new):
+            self._put_new(new)
+            return zip(new, repeat(None))
+        return [(self.key(record), self.put(record)) for record in records]
+
+    def _put_new(self, new: Mapping[str, R]) -> None:
+        self._rows.update(new)
+        if self._owner is not None:
+            for key, record in new.items():
+                self._by_owner.setdefault(self._owner(record), {})[key] = record
 
     def delete(self, key: str) -> R | None:
         """Forget a record; returns it."""
@@ -112,16 +118,11 @@ class EventTable(Table[Event]):
         timeline.add(record)
         return old
 
-    def put_all(self, records: Sequence[Event]) -> None:
-        new = {record.id: record for record in records}
-        if len(new) < len(records) or not self._rows.keys().isdisjoint(new):
-            for record in records:
-                self.put(record)
-            return
+    def _put_new(self, new: Mapping[str, Event]) -> None:
         self._rows.update(new)
-        self._all.add_all(records)
+        self._all.add_all(new.values())
         owned: dict[str, list[Event]] = {}
-        for record in records:
+        for record in new.values():
             events = owned.get(record.customer)
             if events is None:
                 owned[record.customer] = [record]

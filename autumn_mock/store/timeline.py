@@ -145,7 +145,7 @@ class Timeline:
         if len(fresh) >= _BLOCK:
             self.work_in()
 
-    def add_all(self, events: Sequence[Event]) -> None:
+    def add_all(self, events: Iterable[Event]) -> None:
         """Take events in, in whatever order they are."""
         self._fresh += events
         if len(self._fresh) >= _BLOCK:
