@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from autumn_mock import __version__
-from autumn_mock.cli import look
+from autumn_mock.cli import books, look, usage
 from autumn_mock.cli.demo import demo
 from autumn_mock.cli.exec import exec_
 from autumn_mock.cli.fault import fault
@@ -19,7 +19,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Run": (serve, exec_, look.health, snapshot),
     "Fail on purpose": (fault, queue, scenario, demo),
     "See what happened": (look.requests, look.failures, look.lost, look.findings),
-    "See where usage went": (look.balances, look.events, look.stats, look.audit),
+    "See where usage went": (usage.balances, usage.events, books.stats, books.audit),
 }
 
 

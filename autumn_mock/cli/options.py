@@ -132,6 +132,11 @@ def json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
 
 
+def limit_option(text: str, most: int | None = None) -> Callable[[F], F]:
+    """A decorator that gives a command ``--limit``, from 1 to ``most``."""
+    return click.option("--limit", type=click.IntRange(1, most), default=100, show_default=True, metavar="N", help=text)
+
+
 def look_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command ``--json``, ``--follow`` and ``--count``; it gets them as ``looking``."""
 

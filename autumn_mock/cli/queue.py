@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from autumn_mock.cli.options import asks_server, json_option
+from autumn_mock.cli.options import asks_server, json_option, limit_option
 
 if TYPE_CHECKING:
     from autumn_mock.cli.client import Client
@@ -76,9 +76,7 @@ def drain(client: Client, timeout: float) -> None:
 
 
 @queue.command(short_help="See what waits, without taking it.")
-@click.option(
-    "--limit", type=click.IntRange(min=1), default=100, show_default=True, metavar="N", help="At most so many."
-)
+@limit_option("At most so many.")
 @json_option
 @asks_server
 def peek(client: Client, limit: int, as_json: bool) -> None:

@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from autumn_mock.cli import main
-from autumn_mock.cli.look import tell_audit
+from autumn_mock.cli.books import tell_audit
 from autumn_mock.faults.vocabulary import KINDS, MODIFIERS
 from tests.support.server import DEFAULT_KEY, ServerProcess
 
