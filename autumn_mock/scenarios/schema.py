@@ -70,7 +70,7 @@ def _outcome(value: Any) -> Outcome:
     if isinstance(value, str) and value.isdigit():
         value = int(value)  # the key of a map is text
     if value in FAILURES or (isinstance(value, int) and not isinstance(value, bool) and 100 <= value <= 599):
-        return value  # type: ignore[no-any-return]
+        return value  # type: ignore[no-any-return]  # one of those just tested for
     raise ValueError(f"must be a status like 503, or {', '.join(FAILURES[:-1])} or {FAILURES[-1]}")
 
 

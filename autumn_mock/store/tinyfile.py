@@ -64,7 +64,7 @@ class Documents:
         return len(self.raw)
 
     def __getitem__(self, place: int) -> dict[str, Any]:
-        return DECODER.decode(self.raw[place])  # type: ignore[no-any-return]
+        return DECODER.decode(self.raw[place])  # type: ignore[no-any-return]  # the scan saw an object there
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return map(DECODER.decode, self.raw)

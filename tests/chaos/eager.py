@@ -23,7 +23,7 @@ def make_eager() -> None:
         assert hasattr(module, name), f"{module} has no {name} any more"
     state._SMALL_LOG = SMALL_LOG
     emulator._ROUND = ROUND
-    database.Database.file_size = property(lambda _: 0)  # type: ignore[method-assign, assignment]
+    database.Database.file_size = property(lambda _: 0)  # type: ignore[method-assign, assignment]  # a patch
 
 
 if __name__ == "__main__":

@@ -92,7 +92,7 @@ def accepted(items: str = "mm", fates: str = "", call: Call = "batch", **more: o
     """The service takes it, and tells so, whatever becomes of its items."""
     fates = fates or "d" * len(items)
     body = SUCCESS if call == "batch" else None
-    return Send(call, items, body=body, struck="r" in fates, fates=fates, **more)  # type: ignore[arg-type]
+    return Send(call, items, body=body, struck="r" in fates, fates=fates, **more)  # type: ignore[arg-type]  # see Send
 
 
 def refused(items: str = "mm", call: Call = "batch") -> Send:
@@ -109,7 +109,7 @@ def answered(call: Call, items: str = "m") -> Send:
 def failed(call: Call = "batch", items: str = "mm", status: int = 500, **more: object) -> Send:
     """``reply:status`` strikes it before the service does anything."""
     body = more.pop("body", '{"message":"Internal Server Error","code":"internal_error","env":"sandbox"}')
-    return Send(call, items, status, body, service=None, reply="altered", **more)  # type: ignore[arg-type]
+    return Send(call, items, status, body, service=None, reply="altered", **more)  # type: ignore[arg-type]  # see Send
 
 
 def limited(call: Call = "batch", items: str = "mm", **headers: str) -> Send:

@@ -735,7 +735,7 @@ def test_a_batch_is_too_large_for_the_service_alone() -> None:
     assert codes([batch(1, many, status=503, service_status=None)]) == []
     assert codes([batch(1, many, status=503, service_status=400)]) == ["batch_too_large"]
     assert codes([batch(1, many, status=400, call="balances.track")]) == []
-    assert codes([batch(1, {"items": many}, status=400)]) == []  # type: ignore[arg-type]
+    assert codes([batch(1, {"items": many}, status=400)]) == []  # type: ignore[arg-type]  # as wrong as a client's body
 
 
 def test_one_batch_that_is_too_large_is_one_finding() -> None:

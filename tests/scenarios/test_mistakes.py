@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from autumn_mock import scenarios
 from autumn_mock.scenarios import ScenarioError, find_scenario, read_scenario
+from tests.support.refusals import without_path
 
 from .conftest import WriteScenario
 
@@ -20,9 +21,7 @@ def refusal(path: Path) -> str:
     """What is said about a file, without the path before each line."""
     with pytest.raises(ScenarioError) as caught:
         read_scenario(path)
-    lines = str(caught.value).splitlines()
-    assert all(line.startswith(f"{path}:") for line in lines)
-    return "\n".join(line.removeprefix(f"{path}:") for line in lines)
+    return without_path(caught.value, path)
 
 
 @pytest.mark.parametrize(

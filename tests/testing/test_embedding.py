@@ -278,7 +278,7 @@ def test_faults_beside_settings_are_armed() -> None:
 
 
 def test_a_keyword_may_be_written_as_the_option_is() -> None:
-    with Emulator(now="2026-01-01", key="am_sk_test_second") as mock:  # type: ignore[arg-type,unused-ignore]
+    with Emulator(now="2026-01-01", key="am_sk_test_second") as mock:  # type: ignore[arg-type,unused-ignore]  # text
         assert 0 <= mock.clock.now - 1_767_225_600_000 < 3_600_000
         assert len(mock.emulator.state.organisations) == 2
 

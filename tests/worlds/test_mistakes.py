@@ -9,6 +9,7 @@ import pytest
 from autumn_mock.clock import Clock
 from autumn_mock.store.state import State
 from autumn_mock.worlds import WorldError, read_world, seed
+from tests.support.refusals import without_path
 
 from .conftest import WriteWorld
 
@@ -33,9 +34,7 @@ def refusal(write_world: WriteWorld, text: str, name: str = "world.yaml") -> str
     path = write_world(text, name)
     with pytest.raises(WorldError) as caught:
         seed(State(Clock()), read_world(path))
-    lines = str(caught.value).splitlines()
-    assert all(line.startswith(f"{path}:") for line in lines)
-    return "\n".join(line.removeprefix(f"{path}:") for line in lines)
+    return without_path(caught.value, path)
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,18 @@ def _names_one(fields: dict[str, Any]) -> bool:
     return bool(fields.get("feature_id")) != bool(fields.get("event_name"))
 
 
+#: How a usage is to be recorded, whatever it is measured in.
+_HOW = {
+    "properties": optional(record()),
+    "idempotency_key": optional(string()),
+    "timestamp": optional(past_instant()),
+    "overage_behavior": optional(OVERAGE_BEHAVIOR),
+    "customer_data": optional(CUSTOMER_DATA),
+    "entity_data": optional(ENTITY_DATA),
+    "skip_event": optional(boolean()),
+    "async": optional(boolean()),
+}
+
 TRACK = obj(
     {
         "customer_id": string(),
@@ -51,14 +63,7 @@ TRACK = obj(
         "entity_id": optional(string()),
         "event_name": optional(string(min=1)),
         "value": optional(number()),
-        "properties": optional(record()),
-        "idempotency_key": optional(string()),
-        "timestamp": optional(past_instant()),
-        "overage_behavior": optional(OVERAGE_BEHAVIOR),
-        "customer_data": optional(CUSTOMER_DATA),
-        "entity_data": optional(ENTITY_DATA),
-        "skip_event": optional(boolean()),
-        "async": optional(boolean()),
+        **_HOW,
         "lock": optional(LOCK),
     }
 ).refine(_names_one, "Either feature_id or event_name must be provided")
@@ -80,14 +85,7 @@ TRACK_TOKENS = obj(
         "audio_input_tokens": optional(_TOKENS),
         "audio_output_tokens": optional(_TOKENS),
         "reasoning_tokens": optional(_TOKENS),
-        "properties": optional(record()),
-        "idempotency_key": optional(string()),
-        "timestamp": optional(past_instant()),
-        "overage_behavior": optional(OVERAGE_BEHAVIOR),
-        "customer_data": optional(CUSTOMER_DATA),
-        "entity_data": optional(ENTITY_DATA),
-        "skip_event": optional(boolean()),
-        "async": optional(boolean()),
+        **_HOW,
     }
 )
 
