@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from types import TracebackType
@@ -17,25 +15,18 @@ from autumn_mock.domain.webhook import DEFAULT_SECRET, Endpoint
 from autumn_mock.faults.board import FaultBoard
 from autumn_mock.faults.boards import FaultBoards
 from autumn_mock.faults.grammar import Rule, parse_rule
+from autumn_mock.housekeeping import Housekeeper
 from autumn_mock.ingest.queue import Queue
 from autumn_mock.ingest.workers import Workers
 from autumn_mock.journal.deliveries import DeliveryJournal
 from autumn_mock.journal.findings import Finding, find
 from autumn_mock.journal.requests import RequestJournal
-from autumn_mock.operations.sweep import drop_oldest_events, sweep
 from autumn_mock.settings import Settings, read_key, settings_of
 from autumn_mock.store.database import Database
 from autumn_mock.store.environment import Environment
 from autumn_mock.store.state import State
 from autumn_mock.webhooks.outbox import Outbox
 from autumn_mock.worlds import World, find_world, read_world
-
-#: Seconds between two rounds of housekeeping.
-_ROUND = 1.0
-#: Rounds between two sweeps for what is due.
-_SWEEP_EVERY = 10
-
-_log = logging.getLogger("autumn_mock")
 
 
 class Emulator:
@@ -77,8 +68,8 @@ class Emulator:
                 lambda call: self.aliases.get(call, (call,)),
             )
             self.state.on_clock_move(self.queue.wake)
-            self._stopping = threading.Event()
-            self._housekeeper = threading.Thread(target=self._keep_house, name="autumn-mock-housekeeper", daemon=True)
+            self._is_stopped = False
+            self._housekeeper = Housekeeper(self.state, self.settings.max_events)
             self._contents = Contents(
                 self.settings,
                 self._world,
@@ -121,7 +112,7 @@ class Emulator:
 
     def start(self) -> None:
         """Begin to deduct what is queued. Raises :class:`RuntimeError` for one that was stopped."""
-        if self._stopping.is_set():
+        if self._is_stopped:
             raise RuntimeError("this emulator was stopped; make another one")
         self._workers.start()
         self._housekeeper.start()
@@ -133,13 +124,12 @@ class Emulator:
 
     def stop(self) -> None:
         """Finish what is in flight, write the file at rest, and let go of it. A second call does nothing."""
-        if self._stopping.is_set():
+        if self._is_stopped:
             return
-        self._stopping.set()
+        self._is_stopped = True
         self._workers.stop()
         self.webhooks.stop()
-        if self._housekeeper.ident is not None:
-            self._housekeeper.join()
+        self._housekeeper.stop()
         try:
             self.state.checkpoint()
         finally:
@@ -153,25 +143,6 @@ class Emulator:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-    def _keep_house(self) -> None:
-        rounds = 0
-        while not self._stopping.wait(_ROUND):
-            rounds += 1
-            try:
-                if self.state.wants_checkpoint:
-                    self.state.checkpoint()
-                for environment in self.state.environments():
-                    dropped = drop_oldest_events(environment, self.settings.max_events)
-                    if dropped:
-                        _log.warning("%s: dropped the %s oldest events; --max-events keeps more", environment, dropped)
-                if rounds % _SWEEP_EVERY == 0:
-                    for environment in self.state.environments():
-                        sweep(environment)
-            except OSError as error:
-                _log.error("housekeeping could not write and will try again: %s", error)
-            except Exception:
-                _log.exception("housekeeping failed and will try again")
 
     # -- looking
 

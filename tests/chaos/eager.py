@@ -7,7 +7,7 @@ Everything else is as it is: only the figures that say when a checkpoint is wort
 
 from __future__ import annotations
 
-from autumn_mock import emulator
+from autumn_mock import housekeeping
 from autumn_mock.cli import main
 from autumn_mock.store import database, state
 
@@ -19,10 +19,10 @@ ROUND = 0.02
 
 def make_eager() -> None:
     """Replace the figures; one that has another name by now is an error, or nothing would be tested."""
-    for module, name in ((state, "_SMALL_LOG"), (emulator, "_ROUND"), (database.Database, "file_size")):
+    for module, name in ((state, "_SMALL_LOG"), (housekeeping, "_ROUND"), (database.Database, "file_size")):
         assert hasattr(module, name), f"{module} has no {name} any more"
     state._SMALL_LOG = SMALL_LOG
-    emulator._ROUND = ROUND
+    housekeeping._ROUND = ROUND
     database.Database.file_size = property(lambda _: 0)  # type: ignore[method-assign, assignment]  # a patch
 
 

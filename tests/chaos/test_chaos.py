@@ -14,12 +14,7 @@ from tests.chaos.scripts import Script, Unreachable
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")
 
 
-#: Laws that do not hold yet, or that a machine may be too small for: only ``python -m tests.chaos`` looks at them.
-OPEN = ("disk_full.checkpoint",)
-HELD = [script for script in chosen([]) if not script.name.startswith(OPEN)]
-
-
-@pytest.mark.parametrize("script", HELD, ids=lambda script: script.name)
+@pytest.mark.parametrize("script", chosen([]), ids=lambda script: script.name)
 def test_the_law_holds(script: Script, tmp_path: Path) -> None:
     try:
         figures = script.law(script.brief, tmp_path)
