@@ -3,7 +3,8 @@
 A row is overdue once its ``next_reset_at`` has passed. It is then renewed once, however many periods went by:
 
 - its balance is the grant again; usage, debt and edits of the old period are forgotten
-- its next reset is the first whole period after the present, counted from the old one
+- its next reset is the first whole period after the present, counted from the old one; a one-off balance, which only
+  an edit can make overdue, has none
 - with a rollover setting, what was left above zero is kept beside the new grant until it expires, counted from the
   moment of the old reset; together the rollovers hold at most the setting's maximum, cut from the soonest to expire
 
@@ -55,7 +56,7 @@ def _renewed(row: Balance, now: int, *, keep_debt: bool) -> Balance:
         adjustment=ZERO,
         shares={name: EntityShare(balance=start(share.balance)) for name, share in row.shares.items()},
         rollovers=rollovers,
-        next_reset_at=next_boundary(row.reset, row.next_reset_at, now),
+        next_reset_at=None if row.reset.interval == "one_off" else next_boundary(row.reset, row.next_reset_at, now),
     )
 
 

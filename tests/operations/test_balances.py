@@ -389,3 +389,18 @@ def test_a_lock_survives_an_edit(scene: Scene) -> None:
     edit(scene, remaining=10)
     scene.finalize()
     assert scene.remaining() == 14
+
+
+def test_a_one_off_balance_is_renewed_once_when_an_edit_says_so(scene: Scene) -> None:
+    scene.loose(10)
+    scene.track(4)
+    body = {"customer_id": "c", "feature_id": "messages", "next_reset_at": scene.now + 5}
+    balances.update(scene.call(), parse(requests.BALANCES_UPDATE, body))
+    assert scene.remaining() == 6
+    scene.now += 6
+    assert scene.remaining() == 10
+    [row] = scene.rows()
+    assert row.next_reset_at is None
+    scene.track(4)
+    scene.now += 400 * 24 * 3_600_000
+    assert scene.remaining() == 6
