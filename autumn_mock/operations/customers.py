@@ -218,8 +218,7 @@ def delete(call: Call, customer_id: str) -> None:
         ):
             for record in list(table.of(owner).values()):
                 transaction.delete(record)
-        for event in list(environment.events.between(None, None, owner)):
-            transaction.delete(event)
+        transaction.delete_all(environment.events.between(None, None, owner))
         transaction.delete(customer)
 
 

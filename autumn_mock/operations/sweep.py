@@ -39,8 +39,7 @@ def drop_oldest_events(environment: Environment, most: int) -> int:
     while (excess := len(environment.events) - most) > 0:
         with environment.write() as transaction:
             oldest = list(islice(environment.events, min(excess, _HANDFUL)))
-            for event in oldest:
-                transaction.delete(event)
+            transaction.delete_all(oldest)
             transaction.book(Books(forgotten=len(oldest)))
         dropped += len(oldest)
     return dropped

@@ -110,9 +110,7 @@ class Environment:
         if change.cleared:
             self.clear()
         for name, keys in change.delete.items():
-            table = self.tables[name]
-            for key in keys:
-                table.delete(key)
+            self.tables[name].delete_all(keys)
         for name, records in change.put.items():
             self.tables[name].put_all(records)
         if change.books is not None:
@@ -202,6 +200,16 @@ class Transaction:
         if puts:  # replay deletes before it puts: what went came back only if it is put again
             puts[:] = [each for each in puts if table.key(each) != key]
         change.delete.setdefault(name, []).append(key)
+
+    def delete_all(self, records: Sequence[Any]) -> None:
+        """Forget many records of one kind, which are there and which this transaction has not put."""
+        if not records:
+            return
+        name, table = self._environment.table_of(type(records[0]))
+        keys = [table.key(record) for record in records]
+        self._undo += [(table, key, record) for key, record in zip(keys, records, strict=True)]
+        table.delete_all(keys)
+        self._started().delete.setdefault(name, []).extend(keys)
 
     def book(self, books: Books) -> None:
         """Add to the books."""

@@ -80,6 +80,11 @@ class Table(Generic[R]):
             self._disown(key, old)
         return old
 
+    def delete_all(self, keys: Iterable[str]) -> None:
+        """Forget many records."""
+        for key in keys:
+            self.delete(key)
+
     def _disown(self, key: str, record: R) -> None:
         assert self._owner is not None
         owner = self._owner(record)
@@ -121,14 +126,7 @@ class EventTable(Table[Event]):
     def _put_new(self, new: Mapping[str, Event]) -> None:
         self._rows.update(new)
         self._all.add_all(new.values())
-        owned: dict[str, list[Event]] = {}
-        for record in new.values():
-            events = owned.get(record.customer)
-            if events is None:
-                owned[record.customer] = [record]
-            else:
-                events.append(record)
-        for customer, events in owned.items():
+        for customer, events in _by_customer(new.values()).items():
             self._timelines.setdefault(customer, Timeline()).add_all(events)
 
     def delete(self, key: str) -> Event | None:
@@ -137,6 +135,13 @@ class EventTable(Table[Event]):
             self._all.remove(old)
             self._timelines[old.customer].remove(old)
         return old
+
+    def delete_all(self, keys: Iterable[str]) -> None:
+        rows = self._rows
+        gone = [rows.pop(key) for key in keys if key in rows]
+        self._all.remove_all(gone)
+        for customer, events in _by_customer(gone).items():
+            self._timelines[customer].remove_all(events)
 
     def clear(self) -> int:
         count = super().clear()
@@ -151,6 +156,17 @@ class EventTable(Table[Event]):
     def between(self, start: int | None, end: int | None, customer: str | None = None) -> list[Event]:
         """Events of a span of time, both ends included, oldest first."""
         return self.timeline(customer).between(start, end)
+
+
+def _by_customer(events: Iterable[Event]) -> dict[str, list[Event]]:
+    owned: dict[str, list[Event]] = {}
+    for event in events:
+        theirs = owned.get(event.customer)
+        if theirs is None:
+            owned[event.customer] = [event]
+        else:
+            theirs.append(event)
+    return owned
 
 
 _NO_EVENTS = Timeline()

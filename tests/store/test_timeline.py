@@ -56,6 +56,18 @@ class TimelineMachine(RuleBasedStateMachine):
             key = an_event(number, 0).id
             assert self.table.delete(key) == self.kept.pop(key, None)
 
+    @rule(events=st.lists(st.builds(an_event, _NUMBERS, _TIMES, _VALUES), max_size=12))
+    def put_all(self, events: list[Event]) -> None:
+        self.table.put_all(events)
+        self.kept.update({event.id: event for event in events})
+
+    @rule(numbers=st.lists(_NUMBERS, max_size=12))
+    def delete_all(self, numbers: list[int]) -> None:
+        keys = [an_event(number, 0).id for number in numbers]
+        self.table.delete_all(keys)
+        for key in keys:
+            self.kept.pop(key, None)
+
     @rule(count=st.integers(1, 8))
     def drop_oldest(self, count: int) -> None:
         for event in sorted(self.kept.values(), key=moment_of)[:count]:

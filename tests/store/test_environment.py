@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import pytest
+
+from autumn_mock.domain.event import Event
+from autumn_mock.operations.sweep import drop_oldest_events
+from autumn_mock.store import timeline
+from autumn_mock.store.changes import Change
+from autumn_mock.store.environment import Environment
+from tests.operations.place import new_environment
+from tests.store.test_timeline import an_event
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> Environment:
+    monkeypatch.setattr(timeline, "_BLOCK", 4)
+    environment = new_environment()
+    with environment.write() as transaction:
+        for event in EVENTS:
+            transaction.put(event)
+    return environment
+
+
+#: In the order they come, which is not that of their times.
+EVENTS = [an_event(number, 100 - number % 7) for number in range(30)]
+
+
+def in_order(events: list[Event]) -> list[Event]:
+    return sorted(events, key=timeline.moment_of)
+
+
+def test_many_deletions_are_taken_back_together(environment: Environment) -> None:
+    def delete_in_vain() -> None:
+        with environment.write() as transaction:
+            transaction.delete_all(EVENTS[:20])
+            assert environment.events.between(None, None) == in_order(EVENTS[20:])
+            raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        delete_in_vain()
+    assert environment.events.between(None, None) == in_order(EVENTS)
+    assert len(environment.events) == len(EVENTS)
+
+
+def test_many_deletions_are_one_change(environment: Environment) -> None:
+    with environment.write() as transaction:
+        transaction.delete_all(EVENTS[:2])
+        transaction.delete_all([])
+        assert transaction.change == Change("org", "sandbox", {}, {"events": ["evt_0000", "evt_0001"]})
+
+
+def test_the_events_that_came_first_are_dropped(environment: Environment) -> None:
+    assert drop_oldest_events(environment, 12) == 18
+    assert list(environment.events) == EVENTS[18:]
+    assert environment.events.between(None, None) == in_order(EVENTS[18:])
+    assert environment.books.forgotten == 18
+    assert drop_oldest_events(environment, 12) == 0
