@@ -24,7 +24,7 @@ from autumn_mock.journal.requests import RequestJournal
 from autumn_mock.settings import Settings, read_key, settings_of
 from autumn_mock.store.database import Database
 from autumn_mock.store.environment import Environment
-from autumn_mock.store.state import State
+from autumn_mock.store.state import State, Watch, unwatched
 from autumn_mock.webhooks.outbox import Outbox
 from autumn_mock.worlds import World, find_world, read_world
 
@@ -32,11 +32,13 @@ from autumn_mock.worlds import World, find_world, read_world
 class Emulator:
     """A server's inside. Keywords are those of :class:`~autumn_mock.settings.Settings`.
 
+    ``watch`` is told how many records of how many have been read while a database is loaded.
+
     Raises :class:`~autumn_mock.store.errors.StoreError` for a database that cannot be used, and
     :class:`~autumn_mock.worlds.WorldError` for a world that cannot be read.
     """
 
-    def __init__(self, settings: Settings | None = None, **knobs: Any) -> None:
+    def __init__(self, settings: Settings | None = None, *, watch: Watch = unwatched, **knobs: Any) -> None:
         self.settings = settings_of(settings, **knobs)
         self.clock = Clock()
         if self.settings.now is not None:
@@ -47,7 +49,7 @@ class Emulator:
             Database.open(self.settings.db, fsync=self.settings.fsync) if self.settings.db is not None else None
         )
         try:
-            self.state = State(self.clock, self._database)
+            self.state = State(self.clock, self._database, watch)
             self.journal = RequestJournal(self.settings.journal_requests, self.settings.journal_bodies)
             self.webhooks = Outbox(
                 [Endpoint(url, self.settings.webhook_secret or DEFAULT_SECRET) for url in self.settings.webhook_url],

@@ -47,6 +47,7 @@ def serve(verbose: int, **knobs: Any) -> None:
 
 def _set_up(settings: Settings) -> tuple[Any, Any]:
     """The emulator, and the socket that answers for it."""
+    from autumn_mock.cli.loading import loading_bar
     from autumn_mock.emulator import Emulator
     from autumn_mock.faults.grammar import RuleError
     from autumn_mock.store.errors import StoreError
@@ -56,7 +57,8 @@ def _set_up(settings: Settings) -> tuple[Any, Any]:
 
     allow_many_connections()
     try:
-        emulator = Emulator(settings)
+        with loading_bar() as watch:
+            emulator = Emulator(settings, watch=watch)
     except WorldError as error:
         raise click.UsageError(str(error)) from None
     except StoreError as error:

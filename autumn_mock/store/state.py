@@ -35,10 +35,18 @@ _SMALL_LOG = 8 << 20
 _MISFITS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, AssertionError, LookupError, ArithmeticError)
 
 
+#: Told how many records of how many have been read.
+Watch = Callable[[int, int], None]
+
+
+def unwatched(_done: int, _total: int) -> None:
+    """Nobody wants to know."""
+
+
 class State:
     """All environments, on top of a database or of nothing."""
 
-    def __init__(self, clock: Clock, database: Database | None = None) -> None:
+    def __init__(self, clock: Clock, database: Database | None = None, watch: Watch = unwatched) -> None:
         self.clock = clock
         self._database = database
         self._lock = threading.RLock()
@@ -49,7 +57,7 @@ class State:
         self._clock_listener: Callable[[], None] | None = None
         self._webhooks_to: Callable[[str], Listener | None] = lambda _: None
         if database is not None:
-            self._load(database)
+            self._load(database, watch)
 
     def __repr__(self) -> str:
         return f"<State {len(self.organisations)} organisations, {len(self._environments)} environments>"
@@ -289,13 +297,16 @@ class State:
                     tables.setdefault(name, []).append((head, table.snapshot()))
         return tables
 
-    def _load(self, database: Database) -> None:
+    def _load(self, database: Database, watch: Watch) -> None:
         with without_collector():
-            self._read(database)
+            self._read(database, watch)
         database.forget_loaded()
 
-    def _read(self, database: Database) -> None:
+    def _read(self, database: Database, watch: Watch) -> None:
+        done, total = 0, sum(map(len, database.tables.values())) + len(database.entries)
         for change in changes_of(database.tables, database.path):
+            done += sum(map(len, change.put.values())) or 1  # or it is books
+            watch(done, total)
             try:
                 self._apply(change)
             except _MISFITS as error:
@@ -305,6 +316,7 @@ class State:
         for number, payload in enumerate(database.entries, start=2):
             try:
                 self._apply(decode(payload, kinds))
+                watch(total - len(database.entries) + number - 1, total)
             except _MISFITS as error:
                 raise DamagedFile(database.log_path, f"line {number}", _why(error)) from error
         for environment in self._environments.values():
