@@ -1,7 +1,8 @@
 """What a server holds, and how it comes to it: the first start, organisations on demand, snapshots, starting over.
 
 Whatever is replaced here is made ready on a stage and then taken over: for everybody else at one moment, and after a
-crash wholly or not at all.
+crash wholly or not at all. Requests come before that moment or after it: they are let finish, and those that come
+meanwhile wait at the gate.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from autumn_mock.clock import Clock
 from autumn_mock.domain.organisation import Env
 from autumn_mock.faults.boards import FaultBoards
 from autumn_mock.faults.grammar import Rule
+from autumn_mock.gate import Gate
 from autumn_mock.ingest.queue import Queue
 from autumn_mock.settings import Settings
 from autumn_mock.store.changes import Change
@@ -57,6 +59,7 @@ class Contents:
         world: World,
         state: State,
         queue: Queue,
+        gate: Gate,
         boards: FaultBoards,
         journals: Mapping[str, Forget],
         traces: MutableMapping[str, Forget],
@@ -68,6 +71,7 @@ class Contents:
         self._templates: dict[str, World] = {}
         self._state = state
         self._queue = queue
+        self._gate = gate
         self._boards = boards
         self._journals = journals
         self.traces = traces
@@ -119,7 +123,7 @@ class Contents:
 
     def close(self, org_id: str) -> None:
         """Forget an organisation and everything of it."""
-        with self._changing, self._standing_still(lambda: self._state.environments(org_id)):
+        with self._changing, self._standing_still(org_id, lambda: self._state.environments(org_id)):
             names = [each.name for each in self._state.environments(org_id)]
             self._state.remove(org_id)
             self._templates.pop(org_id, None)
@@ -141,7 +145,7 @@ class Contents:
         return self._restore_organisation(environment.organisation.id, changes)
 
     def _restore_all(self, stage: State) -> dict[str, int]:
-        with self._changing, self._standing_still(self._state.environments):
+        with self._changing, self._standing_still(None, self._state.environments):
             self._state.adopt(stage, alone=True)
             self._forget_boards_of_others()
             self._forget(None, self._journals)
@@ -149,7 +153,7 @@ class Contents:
 
     def _restore_organisation(self, org_id: str, changes: list[Change]) -> dict[str, int]:
         source = _source(changes, org_id)
-        with self._changing, self._standing_still(lambda: self._state.environments(org_id)):
+        with self._changing, self._standing_still(org_id, lambda: self._state.environments(org_id)):
             stage = self._state.stage()
             for each in self._state.environments(org_id):
                 stage.environment(*each.name)  # what the snapshot says nothing of is empty
@@ -167,7 +171,7 @@ class Contents:
         name = environment.name if environment is not None else None
         chosen = self._state.environments if environment is None else lambda: [environment]
         with self._changing:
-            with self._standing_still(chosen) as dropped:
+            with self._standing_still(name[0] if name is not None else None, chosen) as dropped:
                 gone = self._reset_all() if environment is None else self._reset_one(environment)
                 rules = self._boards.start_over(name)
                 cleared = {"queued": dropped, **gone, "faults": rules}
@@ -213,22 +217,29 @@ class Contents:
     # -- what goes with it
 
     @contextmanager
-    def _standing_still(self, chosen: Callable[[], list[Environment]]) -> Iterator[int]:
-        """Let nobody work off messages of the chosen environments inside the block, which gets the number of those that
-        waited. Afterwards what is in them then is queued, and who was paused still is."""
+    def _standing_still(self, org_id: str | None, chosen: Callable[[], list[Environment]]) -> Iterator[int]:
+        """Let nobody work off messages of the chosen environments inside the block, nor ask anything of their
+        organisation (None: of any).
+
+        The block gets the number of messages that waited. Afterwards what is in the environments then is queued, and
+        who was paused still is.
+        """
         names = [each.name for each in chosen()]
         paused = {name for name in names if self._queue.is_paused(name)}
-        dropped = sum(self._empty_queue(name) for name in names)
-        try:
-            yield dropped
-        finally:
-            left = chosen()
-            for each in left:
-                self._queue.put(each, each.messages.snapshot())
-            paused &= {each.name for each in left}
-            for name in names:
-                if name not in paused:
-                    self._queue.resume(name)
+        dropped = sum(map(self._empty_queue, names))  # which may take a while
+        with self._gate.closed(org_id):
+            names = [each.name for each in chosen()]
+            dropped += sum(map(self._empty_queue, names))
+            try:
+                yield dropped
+            finally:
+                left = chosen()
+                for each in left:
+                    self._queue.put(each, each.messages.snapshot())
+                paused &= {each.name for each in left}
+                for name in names:
+                    if name not in paused:
+                        self._queue.resume(name)
 
     def _empty_queue(self, name: tuple[str, str]) -> int:
         """Drop what waits, and wait for what is under way; nothing new is taken until :meth:`Queue.resume`."""

@@ -15,6 +15,7 @@ from autumn_mock.domain.webhook import DEFAULT_SECRET, Endpoint
 from autumn_mock.faults.board import FaultBoard
 from autumn_mock.faults.boards import FaultBoards
 from autumn_mock.faults.grammar import Rule, parse_rule
+from autumn_mock.gate import Gate
 from autumn_mock.housekeeping import Housekeeper
 from autumn_mock.ingest.queue import Queue
 from autumn_mock.ingest.workers import Workers
@@ -55,6 +56,8 @@ class Emulator:
                 [Endpoint(url, self.settings.webhook_secret or DEFAULT_SECRET) for url in self.settings.webhook_url],
                 {organisation.id: organisation.webhooks for organisation in self._world.organisations},
             )
+            #: What requests pass through.
+            self.gate = Gate()
             self.queue = Queue(self.settings.workers, self.settings.max_queue)
             #: The rules that every environment begins with, with the seeds that were drawn for them.
             self.first_faults = tuple(parse_rule(text).seeded(self.settings.seed) for text in self.settings.fault)
@@ -71,12 +74,13 @@ class Emulator:
             )
             self.state.on_clock_move(self.queue.wake)
             self._is_stopped = False
-            self._housekeeper = Housekeeper(self.state, self.settings.max_events)
+            self._housekeeper = Housekeeper(self.state, self.gate, self.settings.max_events)
             self._contents = Contents(
                 self.settings,
                 self._world,
                 self.state,
                 self.queue,
+                self.gate,
                 self._boards,
                 journals={"requests": self.journal.clear, "deliveries": self.deliveries.clear},
                 traces={"webhooks": lambda name: self.webhooks.clear(*(name or ()))},

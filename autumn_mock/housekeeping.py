@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 
+from autumn_mock.gate import Gate
 from autumn_mock.operations.sweep import drop_oldest_events, sweep
 from autumn_mock.store.state import State
 
@@ -22,8 +23,9 @@ _log = logging.getLogger("autumn_mock")
 class Housekeeper:
     """The thread that does it. ``max_events``: how many events of an environment are kept."""
 
-    def __init__(self, state: State, max_events: int) -> None:
+    def __init__(self, state: State, gate: Gate, max_events: int) -> None:
         self._state = state
+        self._gate = gate
         self._max_events = max_events
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="autumn-mock-housekeeper", daemon=True)
@@ -60,7 +62,8 @@ class Housekeeper:
 
     def _sweep(self) -> None:
         for environment in self._state.environments():
-            sweep(environment)
+            with self._gate.passed(environment.name[0]):
+                sweep(environment)
 
 
 class Task:

@@ -138,6 +138,11 @@ class Environment:
             self.become(Environment(self.organisation, self.env, self.clock, self._sink))
             self._sink = _refuse
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether it came to its :meth:`end`."""
+        return self._sink is _refuse
+
     def as_change(self) -> Change:
         """The change that makes an environment hold what this one does, and nothing else."""
         with self.lock:

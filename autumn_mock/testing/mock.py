@@ -149,7 +149,7 @@ class AutumnMock:
 
     @property
     def _environment(self) -> Environment:
-        """Asked for anew each time: loading a snapshot replaces it."""
+        """Asked for anew each time: one snapshot may take the organisation away, and another bring it back."""
         return self.emulator.state.environment(*self._name)
 
     @property

@@ -32,6 +32,8 @@ class Passage(Struct):
     verdict: Verdict | None = None
     #: The idempotency key of the request's header.
     claimed: str | None = None
+    #: The organisation whose gate it passed.
+    inside: str | None = None
     #: What is worth telling a person: see :class:`~autumn_mock.journal.requests.RequestEntry`.
     note: str | None = None
 

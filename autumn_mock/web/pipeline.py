@@ -109,7 +109,23 @@ class Pipeline:
         if claimed:
             reserve(environment, claimed, call.now)
             passage.claimed = claimed
-        return strikes.before()
+        refusal = strikes.before()
+        if refusal is None:
+            self._go_in(passage, incoming)
+        return refusal
+
+    def _go_in(self, passage: Passage, incoming: Request) -> None:
+        """Pass the gate: until the request is in the journal, nothing of its organisation is replaced."""
+        call = incoming.call
+        environment = call.environment
+        org_id = environment.name[0]
+        self._emulator.gate.enter(org_id)
+        passage.inside = org_id
+        if environment.is_gone:
+            raise revoked(incoming.key)
+        now = environment.clock.now()
+        if now != call.now:  # perhaps the clock was reset meanwhile
+            incoming.call = msgspec.structs.replace(call, now=now)
 
     def _is_within_limit(self, passage: Passage, incoming: Request, strikes: Strikes) -> bool:
         call = incoming.call
@@ -142,27 +158,31 @@ class Pipeline:
             reply.headers.extend(passage.verdict.headers())
         strikes = passage.strikes
         reached = strikes is None or strikes.reached_service
-        if passage.claimed is not None:
-            reply = _end_claim(passage, reply, reached)
-        service_status = reply.status_code if reached else None
-        if strikes is not None:
-            reply = strikes.alter(reply)
-        self._record(passage, reply, service_status)
+        try:
+            if passage.claimed is not None:
+                reply = _end_claim(passage, reply, reached)
+            service_status = reply.status_code if reached else None
+            if strikes is not None:
+                reply = strikes.alter(reply)
+            entry = self._record(passage, reply, service_status)
+        finally:
+            if passage.inside is not None:
+                self._emulator.gate.leave(passage.inside)
+        if strikes is not None and strikes.waits and not strikes.finish() and entry.reply != "lost":
+            self._emulator.journal.amend(entry, reply="lost")
         return reply
 
-    def _record(self, passage: Passage, reply: Response, service_status: int | None) -> None:
+    def _record(self, passage: Passage, reply: Response, service_status: int | None) -> RequestEntry:
+        """Put the request into the journal: before it waits for a fault, so that whoever looks meanwhile sees it."""
         journal, strikes = self._emulator.journal, passage.strikes
         entry = self._entry(journal.next_id(), passage, reply, service_status)
         if strikes is not None:
             strikes.on_loss = lambda: journal.amend(entry, reply="lost")
-        if strikes is None or not strikes.waits:
-            if entry.reply == "sent" and client_is_gone(passage.http.environ):
-                entry = msgspec.structs.replace(entry, reply="not_awaited")
-            journal.add(entry)
-            return
-        journal.add(entry)  # before the wait: whoever looks meanwhile shall see it
-        if not strikes.finish() and entry.reply != "lost":
-            journal.amend(entry, reply="lost")
+        is_sent_now = strikes is None or not strikes.waits
+        if is_sent_now and entry.reply == "sent" and client_is_gone(passage.http.environ):
+            entry = msgspec.structs.replace(entry, reply="not_awaited")
+        journal.add(entry)
+        return entry
 
     def _entry(self, number: int, passage: Passage, reply: Response, service_status: int | None) -> RequestEntry:
         http, incoming, strikes, environment = passage.http, passage.incoming, passage.strikes, passage.environment

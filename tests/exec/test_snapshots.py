@@ -594,6 +594,60 @@ def large() -> bytes:
     return json.dumps(tables).encode()
 
 
+@pytest.mark.parametrize("key", [None, DEFAULT_KEY], ids=["whole", "organisation"])
+def test_a_load_is_one_moment_for_everybody_else(
+    key: str | None, large: bytes, target: ServerProcess, tmp_path: Path
+) -> None:
+    """A request comes before it or after it: nobody is told that a key, a feature or a customer does not exist."""
+    file = tmp_path / "snapshot.json"
+    file.write_bytes(large)
+    load(target, file, key)
+    with Traffic(target) as traffic:
+        for _ in range(LOADS):
+            load(target, file, key)
+    assert {told for _, _, told in traffic.answers} == {""}
+    assert target.drain()["lost"] == 0
+
+
+@pytest.mark.parametrize("key", [None, DEFAULT_KEY], ids=["whole", "organisation"])
+def test_a_reset_is_one_moment_for_everybody_else(key: str | None, target: ServerProcess) -> None:
+    """Also where the clock goes back with it: what is there then was not renewed by a time that no longer is."""
+    target.ask("/_mock/reset", {}, None)
+    with Traffic(target) as traffic:
+        for _ in range(LOADS):
+            target.ask("/_mock/clock", {"advance": "40d"}, DEFAULT_KEY)
+            target.ask("/_mock/reset", {}, key)
+    assert {told for _, _, told in traffic.answers} == {""}
+    assert target.drain()["lost"] == 0
+    assert target.get("/_mock/audit", None).body["problems"] == []
+    now = target.get("/_mock/clock", DEFAULT_KEY).body["now"]
+    months = [each["next_reset_at"] for each in balances(target) if each["next_reset_at"] is not None]
+    assert months
+    assert max(months) < now + 32 * 24 * 3_600_000
+
+
+@pytest.mark.parametrize("key", [None, DEFAULT_KEY], ids=["whole", "organisation"])
+def test_what_is_accepted_during_a_load_is_there_or_not_and_stays_so(
+    key: str | None, large: bytes, tmp_path: Path
+) -> None:
+    """The books balance afterwards, nothing is missing, and a kill brings back the same state."""
+    file, options = tmp_path / "snapshot.json", ("--rate-limit", "off", "--db", str(tmp_path / "state.json"))
+    file.write_bytes(large)
+    with ServerProcess(*options) as server:
+        with Traffic(server):
+            for _ in range(LOADS):
+                load(server, file, key)
+        server.drain()
+        audit = server.get("/_mock/audit", None).body
+        stats, balance = server.stats(), server.balance("cus_456", "messages")
+        server.kill()
+    with ServerProcess(*options) as again:
+        again.drain()
+        assert (again.stats(), again.balance("cus_456", "messages")) == (stats, balance)
+    assert audit["problems"] == []
+    assert [each["missing"] + each["double"] for each in audit["organisations"]] == [[], []]
+
+
 def test_a_snapshot_of_a_busy_server_is_of_one_moment(target: ServerProcess) -> None:
     """Every item in it is in one place: refused, waiting, deducted or lost."""
     target.ask("/_mock/reset", {}, None)

@@ -9,6 +9,8 @@ from flask.testing import FlaskClient
 
 from autumn_mock.domain.organisation import ApiKey
 from autumn_mock.emulator import Emulator
+from autumn_mock.faults.board import FaultBoard
+from autumn_mock.store.environment import Environment
 from tests.web.conftest import KEY, Post
 
 BATCH = "/v1/balances.batch_track"
@@ -190,3 +192,18 @@ def test_a_full_disk_is_a_503_that_may_be_sent_again(
         assert reply.get_json()["message"] == "The database cannot be written right now"
     assert [each.status for each in emulator.journal.entries()] == [reply.status_code]
     assert post(path, {} if reads else ITEM, **headers).status_code == 200
+
+
+def test_a_request_whose_organisation_goes_before_its_work_finds_nothing(
+    emulator: Emulator, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, faults_of = emulator.open_organisation().key, emulator.faults_of
+
+    def close_and_find(environment: Environment) -> FaultBoard:
+        emulator.close_organisation(environment.name[0])
+        return faults_of(environment)
+
+    monkeypatch.setattr(emulator, "faults_of", close_and_find)
+    reply = post(BATCH, [ITEM], key)
+    assert (reply.status_code, reply.get_json()["code"]) == (401, "invalid_secret_key")
+    assert repr(emulator.gate) == "<Gate open, 0 inside>"
