@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +50,7 @@ def exec_(command: tuple[str, ...], check_findings: bool, report: str | None, **
 
     The command finds the server in its environment: AUTUMN_MOCK_URL, AUTUMN_SECRET_KEY (and AUTUMN_MOCK_KEY). The port
     is a free one unless --port says otherwise. With --check-findings the exit code is 3 when the command went well and
-    its client did something against the contract.
+    its client certainly did something against the contract.
     """
     source = click.get_current_context().get_parameter_source("port")
     if source is not None and source.name == "DEFAULT":
@@ -64,7 +65,8 @@ def exec_(command: tuple[str, ...], check_findings: bool, report: str | None, **
         mock.emulator.drain(5)
         findings = mock.emulator.all_findings()
         for each in findings:
-            click.echo(f"autumn-mock: {each.code}: {each.message}\n  {each.instead}", err=True)
+            doubt = "" if each.certain else " (perhaps)"
+            click.echo(f"autumn-mock: {each.code}{doubt}: {each.message}\n  {each.instead}", err=True)
         if report is not None:
             from autumn_mock.testing.reports import write_report
 
@@ -73,7 +75,7 @@ def exec_(command: tuple[str, ...], check_findings: bool, report: str | None, **
             except OSError as error:
                 click.echo(f"autumn-mock: {report} cannot be written: {error.strerror or error}", err=True)
                 code = code or 1
-    if code == 0 and check_findings and findings:
+    if code == 0 and check_findings and any(each.certain for each in findings):
         code = BROKEN_CONTRACT
     sys.exit(code)
 
@@ -125,14 +127,28 @@ def _run(command: tuple[str, ...], mock: AutumnMock) -> int:
     try:
         child = subprocess.Popen(command, env=environment)  # noqa: S603  # what the caller asks for
     except FileNotFoundError:
-        click.echo(f"autumn-mock: there is no command {command[0]}", err=True)
-        return _NOT_FOUND
+        found = shutil.which(command[0])
+        if found is None:
+            click.echo(f"autumn-mock: there is no command {command[0]}", err=True)
+            return _NOT_FOUND
+        click.echo(f"autumn-mock: {command[0]} cannot be run: {_what_is_missing(found)}", err=True)
+        return _CANNOT_RUN
     except OSError as error:
         click.echo(f"autumn-mock: {command[0]} cannot be run: {error.strerror or error}", err=True)
         return _CANNOT_RUN
     with _passing_on(child):
         code = child.wait()
     return code if code >= 0 else 128 - code  # as shells tell of a command that a signal ended
+
+
+def _what_is_missing(program: str) -> str:
+    """Why a program that is there cannot be found: what its first line names is not."""
+    with suppress(OSError), open(program, "rb") as file:
+        line = file.readline(256)
+        if line.startswith(b"#!"):
+            words = line[2:].decode("utf-8", "replace").split()
+            return f"its first line names {words[0] if words else 'nothing'}, which does not exist"
+    return "what it needs to be loaded does not exist"
 
 
 @contextmanager

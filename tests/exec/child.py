@@ -3,6 +3,7 @@
 Each word that asks something prints one line of JSON. Needs nothing but Python.
 
     batch=VALUE     send one use of cus_456's messages: the status
+    unmarked=VALUE  the same without a timestamp
     again           send the same body once more: the status
     balance         what cus_456 has left, once the queue is empty
     key=KEY         be somebody else from now on
@@ -56,6 +57,12 @@ def batch(value: str) -> None:
     again("")
 
 
+def unmarked(value: str) -> None:
+    global last
+    last = json.dumps([{"customer_id": "cus_456", "feature_id": "messages", "value": float(value)}]).encode()
+    again("")
+
+
 def again(_: str) -> None:
     say(post("/v1/balances.batch_track", last)[0])
 
@@ -83,6 +90,7 @@ def be(key: str) -> None:
 
 WORDS: dict[str, Callable[[str], object]] = {
     "batch": batch,
+    "unmarked": unmarked,
     "again": again,
     "balance": balance,
     "key": be,

@@ -102,6 +102,18 @@ def test_what_is_no_program_is_named_with_code_126(kind: str, tmp_path: Path) ->
     assert len(done.err.splitlines()) == 1
 
 
+@unix
+@pytest.mark.parametrize("line", ["#!/no/such/interpreter -x", "#!  /no/such/interpreter"])
+def test_a_script_whose_interpreter_is_missing_says_which(line: str, tmp_path: Path) -> None:
+    path = tmp_path / "script"
+    path.write_text(f"{line}\n")
+    path.chmod(stat.S_IRWXU)
+    done = execute("--", str(path))
+    assert (done.code, done.out) == (126, b"")
+    said = f"autumn-mock: {path} cannot be run: its first line names /no/such/interpreter, which does not exist"
+    assert done.err.splitlines() == [said]
+
+
 # -- signals
 
 
@@ -408,6 +420,17 @@ def test_a_broken_contract_fails_the_run_that_checks_for_it(reports: tuple[Path,
     cases = junit(as_xml)
     assert [name for name, passed in cases.items() if not passed] == ["autumn-mock.contract:resent_after_accepted"]
     assert len(cases) == 1 + len(KINDS)
+
+
+def test_what_is_not_certain_is_told_and_fails_nothing(reports: tuple[Path, Path]) -> None:
+    """Two equal uses without a mark may both be meant."""
+    _, as_xml = reports
+    done = execute("--check-findings", "--report", str(as_xml), "--", *child("unmarked=3", "again"))
+    assert (done.code, done.lines) == (0, [202, 202])
+    assert "resent_after_accepted (perhaps)" in done.err
+    assert all(junit(as_xml).values())
+    [told] = ElementTree.parse(as_xml).getroot().iter("system-out")
+    assert KINDS["resent_after_accepted"].instead in (told.text or "")
 
 
 def test_the_code_of_a_command_that_failed_wins_over_that_of_its_findings(reports: tuple[Path, Path]) -> None:
