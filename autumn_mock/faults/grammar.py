@@ -180,10 +180,22 @@ def require_route(rule: Rule, calls: Collection[str]) -> None:
     """Raises :class:`RuleError` when ``route=`` names no call; a rule that can never fire would be believed in."""
     wanted = rule.options.get("route")
     if wanted is not None and not any(route_matches(wanted, call) for call in calls):
-        column = rule.text.index("route=") + len("route=")
-        near = difflib.get_close_matches(wanted.removeprefix("/v1/"), calls, n=3, cutoff=0.4)
-        hint = f"; near it are {', '.join(near)}" if near else ""
-        raise RuleError(rule.text, column, f"there is no call {wanted!r}{hint}")
+        raise _nothing(rule, "route", "call", wanted.removeprefix("/v1/"), calls)
+
+
+def require_organisation(rule: Rule, names: Collection[str]) -> None:
+    """Raises :class:`RuleError` when ``org=`` names no organisation, by id or slug."""
+    wanted = rule.options.get("org")
+    if wanted is not None and wanted not in names:
+        raise _nothing(rule, "org", "organisation", wanted, names)
+
+
+def _nothing(rule: Rule, option: str, what: str, wanted: str, known: Collection[str]) -> RuleError:
+    """An option names something that there is not; with what it may have meant."""
+    near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.4)
+    hint = f"; near it are {', '.join(near)}" if near else ""
+    column = rule.text.index(f" {option}=") + len(f" {option}=")
+    return RuleError(rule.text, column, f"there is no {what} {rule.options[option]!r}{hint}")
 
 
 def route_matches(pattern: str, call: str) -> bool:

@@ -48,8 +48,9 @@ def by_flag(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenery]:
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A server without rules, whose organisations are opened one by one."""
-    world = write_world(tmp_path_factory.mktemp("plain") / "world.json", [organisation("first", "am_sk_test_first")])
+    """A server without rules, whose organisations are opened one by one, but for one that rules name."""
+    there = [organisation(slug, f"am_sk_test_{slug}") for slug in ("first", "somebody_else")]
+    world = write_world(tmp_path_factory.mktemp("plain") / "world.json", there)
     with ServerProcess("--world", str(world), key="am_sk_test_first") as server:
         yield server
 

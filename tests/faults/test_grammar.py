@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autumn_mock.faults.grammar import RuleError, parse_rule, parse_rules, require_route
+from autumn_mock.faults.grammar import RuleError, parse_rule, parse_rules, require_organisation, require_route
 from autumn_mock.faults.vocabulary import KINDS, MODIFIERS, Kind, options_of
 from autumn_mock.web.resource import every_call
 
@@ -223,6 +223,25 @@ def test_a_route_that_no_call_has_is_a_mistake(text: str, says: str) -> None:
         require_route(rule, every_call())
     assert says in str(caught.value)
     assert caught.value.column == text.index("route=") + len("route=")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("queue:down org=acmee", "there is no organisation 'acmee'; near it are acme"),
+        ("queue:down times=1 org=xyz", "there is no organisation 'xyz'"),
+    ],
+)
+def test_an_organisation_that_there_is_not_is_a_mistake(text: str, says: str) -> None:
+    with pytest.raises(RuleError) as caught:
+        require_organisation(parse_rule(text), {"org_1", "acme"})
+    assert says in str(caught.value)
+    assert caught.value.column == text.index("org=") + len("org=")
+
+
+@pytest.mark.parametrize("rule", ["queue:down", "queue:down org=org_1", "queue:down org=acme"])
+def test_an_organisation_goes_by_its_id_or_slug(rule: str) -> None:
+    require_organisation(parse_rule(rule), {"org_1", "acme"})
 
 
 @pytest.mark.parametrize("route", ["balances.track", "/v1/track", "track", "balances.*", "*", "/v1/customers/*"])

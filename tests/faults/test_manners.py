@@ -475,6 +475,16 @@ def test_a_rule_that_is_none_is_told_at_every_address(
         assert says.replace(" ", "") in "".join(str(caught.value).split())  # its lines are wrapped
 
 
+@pytest.mark.parametrize("keyed", [True, False])
+def test_a_rule_for_an_organisation_that_there_is_not_is_told(organisation: Organisation, keyed: bool) -> None:
+    """It would never strike, and a test would believe that it did."""
+    key = organisation.key if keyed else None
+    reply = organisation.server.post("/_mock/faults", {"rule": "queue:down org=nobody_at_all"}, key)
+    assert reply.status == 400
+    assert "there is no organisation 'nobody_at_all'" in reply.body["message"]
+    assert rules(organisation) == []
+
+
 # -- what a client may do next
 
 

@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 from autumn_mock.emulator import Emulator
 from autumn_mock.faults.armed import ArmedRule
 from autumn_mock.faults.board import FaultBoard
-from autumn_mock.faults.grammar import RuleError, parse_rule, require_route
+from autumn_mock.faults.grammar import RuleError, parse_rule, require_organisation, require_route
 from autumn_mock.faults.vocabulary import KINDS, MODIFIERS, Option
 from autumn_mock.operations.errors import ApiError, invalid_request
 from autumn_mock.store.environment import Environment
@@ -50,17 +50,22 @@ def serve_faults(blueprint: Blueprint, emulator: Emulator) -> None:
 
     @blueprint.post("/faults")
     def arm() -> Response:
+        environment = environment_of(emulator)
         text = fields().get("rule")
         if not isinstance(text, str):
             raise invalid_request("rule: must be a string, like enqueue:fail items=3,7")
         try:
             rule = parse_rule(text).seeded(emulator.settings.seed)
             require_route(rule, every_call())
+            require_organisation(rule, _organisations())
         except RuleError as error:
             raise invalid_request(str(error)) from None
-        environment = environment_of(emulator)
         board = emulator.faults if environment is None else emulator.faults_of(environment)
         return json_reply(_report(environment, board.arm(rule)))
+
+    def _organisations() -> set[str]:
+        """The ids and the slugs of those that there are now."""
+        return {name for each in emulator.state.organisations.snapshot() for name in (each.id, each.slug)}
 
     @blueprint.delete("/faults")
     def clear() -> Response:
