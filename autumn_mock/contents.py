@@ -118,7 +118,7 @@ class Contents:
             self._templates[org_id] = template
             self._state.adopt(stage)
         environment = self._state.environment(record.org_id, record.env)
-        self._queue.put(environment, environment.messages.snapshot())
+        self._queue.put(environment, environment.waiting())
         return Opened(org=record.org_id, slug=environment.organisation.slug, env=record.env, key=key)
 
     def close(self, org_id: str) -> None:
@@ -235,7 +235,7 @@ class Contents:
             finally:
                 left = chosen()
                 for each in left:
-                    self._queue.put(each, each.messages.snapshot())
+                    self._queue.put(each, each.waiting())
                 paused &= {each.name for each in left}
                 for name in names:
                     if name not in paused:

@@ -94,7 +94,7 @@ class Emulator:
                 self._database.close()
             raise
         for environment in self.state.environments():
-            self.queue.put(environment, environment.messages)
+            self.queue.put(environment, environment.waiting())
 
     def __repr__(self) -> str:
         return f"<Emulator {self.state!r} {self.queue!r}>"

@@ -143,6 +143,12 @@ class Environment:
         """Whether it came to its :meth:`end`."""
         return self._sink is _refuse
 
+    def waiting(self) -> list[Message]:
+        """The messages in the order they came: those whose deduction was undone stand last in their table. Request ids
+        sort by time."""
+        with self.lock:
+            return sorted(self.messages, key=attrgetter("request_id", "index"))
+
     def as_change(self) -> Change:
         """The change that makes an environment hold what this one does, and nothing else."""
         with self.lock:

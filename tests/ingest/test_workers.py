@@ -458,3 +458,14 @@ def test_it_makes_no_difference_whether_a_track_is_done_now_or_later(items: list
     assert outcome(now) == outcome(later)
     assert failed == later.lost()
     assert later.books.deducted == len(items) - len(failed)
+
+
+def test_what_waits_is_told_in_its_order_after_a_deduction_was_undone(plant: Plant) -> None:
+    plant.customer(messages=100)
+    plant.batch([item(n) for n in range(1, 6)])
+    messages = list(plant.environment.messages)
+    plant.disk.refusals = 1
+    with pytest.raises(OSError, match="no space"):
+        deduct_messages(plant.environment, messages[:3])
+    assert list(plant.environment.messages) != messages
+    assert plant.environment.waiting() == messages
