@@ -15,6 +15,8 @@ Milliseconds = int
 
 #: Seconds of a clock that nobody moves, to measure with: only differences mean something.
 stopwatch = time.perf_counter
+#: Lets other threads run for so many seconds, whatever any clock says.
+pause = time.sleep
 
 
 def wall_clock() -> Milliseconds:

@@ -112,7 +112,9 @@ def documents_of(parts: Parts) -> dict[str, Iterator[bytes]]:
 
 
 def _documents(rows: list[tuple[bytes, list[Any]]]) -> Iterator[bytes]:
+    encode = ENCODER.encode
     for head, records in rows:
+        beginning = head + b"," if len(head) > 1 else head
         for record in records:
-            body = ENCODER.encode(record)
-            yield head + (b"," if len(head) > 1 and body != b"{}" else b"") + body[1:]
+            body = encode(record)
+            yield beginning + body[1:] if body != b"{}" else head + b"}"

@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
+from itertools import islice
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -22,7 +23,7 @@ import msgspec
 from msgspec import Raw, Struct
 from tinydb.storages import Storage
 
-from autumn_mock.clock import wall_clock
+from autumn_mock.clock import pause, wall_clock
 from autumn_mock.store.collector import without_collector
 from autumn_mock.store.errors import DamagedFile, ForeignFile, StoreError, UnsupportedFormat
 from autumn_mock.store.fileutil import beside, sync_directory
@@ -35,6 +36,8 @@ Document: TypeAlias = bytes | Mapping[str, Any]
 
 _BEGINNING = re.compile(rb'\s*\{\s*"' + MARKER_TABLE.encode() + b'"')
 _BUFFER_BYTES = 1 << 20
+#: Documents that are encoded in one go, which takes half a millisecond, and the seconds for which others are let run.
+_HANDFUL, _BREATH = 256, 0.000_05
 _view: Callable[[Raw], Any] = memoryview
 _first_byte = itemgetter(0)
 _NON_ASCII = re.compile(r"[^\x00-\x7f]")
@@ -91,7 +94,7 @@ class AtomicJSONStorage(Storage):
 
     def write(self, data: Mapping[str, Mapping[str, Document]]) -> None:
         """Replace the file. An ``OSError`` leaves the old one as it was."""
-        _replace(self._path, _json((name, table.items()) for name, table in data.items()))
+        _replace(self._path, _json((name, _keyed(table)) for name, table in data.items()))
 
 
 def read_tables(path: str | os.PathLike[str]) -> Tables:
@@ -165,28 +168,38 @@ def file_pieces(generation: int, tables: Mapping[str, Iterable[Document]]) -> It
     return _json((name, _numbered(documents)) for name, documents in marked.items())
 
 
-def _numbered(documents: Iterable[Document]) -> Iterator[tuple[str, Document]]:
-    return ((str(number), document) for number, document in enumerate(documents, start=1))
+def _keyed(table: Mapping[str, Document]) -> Iterator[tuple[bytes, Document]]:
+    return ((msgspec.json.encode(str(key)), document) for key, document in table.items())
 
 
-def _json(tables: Iterable[tuple[str, Iterable[tuple[str, Document]]]]) -> Iterator[bytes]:
-    """The text of the file in small pieces, so that other threads get to run while a large one is written."""
+def _numbered(documents: Iterable[Document]) -> Iterator[tuple[bytes, Document]]:
+    return ((b'"%d"' % number, document) for number, document in enumerate(documents, start=1))
+
+
+def _json(tables: Iterable[tuple[str, Iterable[tuple[bytes, Document]]]]) -> Iterator[bytes]:
+    """The text of the file, some documents at a time. Who takes the pieces lets other threads run in between: they
+    would have to wait for Python's lock for several milliseconds each time they need it."""
     yield b"{"
     before_table = b"\n"
     for name, documents in tables:
-        yield before_table + _encoded(name) + b": {"
+        yield before_table + _ascii(msgspec.json.encode(name)) + b": {"
         before_table = b",\n"
-        before_document = b"\n"
-        for key, document in documents:
-            yield before_document + _encoded(key) + b": " + _encoded(document)
-            before_document = b",\n"
+        before_lines = b"\n"
+        rest = iter(documents)
+        while lines := [b"%b: %b" % (key, _encoded(document)) for key, document in islice(rest, _HANDFUL)]:
+            yield before_lines + _ascii(b",\n".join(lines))
+            before_lines = b",\n"
+            pause(_BREATH)
         yield b"\n}"
     yield b"\n}\n"
 
 
-def _encoded(value: str | Document) -> bytes:
+def _encoded(document: Document) -> bytes:
+    return document if isinstance(document, bytes) else msgspec.json.encode(document)
+
+
+def _ascii(text: bytes) -> bytes:
     """ASCII only, as TinyDB writes it: ``TinyDB(path)`` reads the file in whatever encoding the locale names."""
-    text = value if isinstance(value, bytes) else msgspec.json.encode(value)
     return text if text.isascii() else _NON_ASCII.sub(_escaped, text.decode()).encode("ascii")
 
 
