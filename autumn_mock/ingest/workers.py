@@ -173,8 +173,9 @@ class _Deduction:
         self.lost: dict[str, int] = {}
 
     def run(self, messages: list[Message], dropped: Collection[str]) -> None:
+        done: dict[str, Message] = {}
         for message in messages:
-            if message.id not in self.environment.messages:
+            if message.id in done or message.id not in self.environment.messages:
                 continue  # delivered before
             try:
                 if message.id in dropped:
@@ -184,18 +185,18 @@ class _Deduction:
                 self._lose(message, error)
             else:
                 self.deducted += 1
-            self.transaction.delete(message)
-        self._finish()
+            done[message.id] = message
+        self._finish(done)
 
     def lose_all(self, messages: list[Message], error: ApiError) -> None:
-        for message in messages:
-            if message.id in self.environment.messages:
-                self._release_key(message)
-                self._lose(message, error)
-                self.transaction.delete(message)
-        self._finish()
+        waiting = {each.id: each for each in messages if each.id in self.environment.messages}
+        for message in waiting.values():
+            self._release_key(message)
+            self._lose(message, error)
+        self._finish(waiting)
 
-    def _finish(self) -> None:
+    def _finish(self, done: dict[str, Message]) -> None:
+        self.transaction.delete_all(list(done.values()))
         if self.account is not None:
             store(self.transaction, self.account)
         lost = sum(self.lost.values())

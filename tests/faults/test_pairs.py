@@ -55,7 +55,7 @@ _VALUES: dict[str, Callable[[Random], str]] = {
     "rate": _one_of("0", "0.3", "0.7", "1"),
     "seed": lambda random: str(random.randrange(1000)),
     "ttl": _one_of("20ms", "200ms", "1h"),
-    "org": _one_of("somebody"),
+    "org": _one_of("autumn-mock"),
     "customer": _one_of("cus_123", "cus_456", "cus_nobody"),
     "feature": _one_of("messages", "api_calls"),
     "route": _one_of("balances.*", "balances.batch_track", "/v1/track", "customers.get", "*"),
