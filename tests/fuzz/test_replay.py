@@ -28,6 +28,7 @@ from autumn_mock.store.state import State
 from tests.fuzz.bodies import Drawn, FromBytes
 from tests.fuzz.history import Contents, History, contents_of, files_of, reopened, write_files
 from tests.operations.scene import NOW, item
+from tests.support.effort import examples
 
 _slowly = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -124,7 +125,7 @@ def look(place: Path, files: dict[str, bytes]) -> Contents | StoreError:
     return first
 
 
-@settings(_slowly, max_examples=60)
+@settings(_slowly, max_examples=examples(60))
 @given(st.data())
 def test_a_log_cut_anywhere_at_its_end_loses_what_was_cut_and_nothing_else(data: st.DataObject) -> None:
     with places() as place:
@@ -140,7 +141,7 @@ def test_a_log_cut_anywhere_at_its_end_loses_what_was_cut_and_nothing_else(data:
         )
 
 
-@settings(_slowly, max_examples=60)
+@settings(_slowly, max_examples=examples(60))
 @given(st.data())
 def test_a_garbled_end_is_cut_or_refused(data: st.DataObject) -> None:
     with places() as place:
@@ -160,7 +161,7 @@ def test_a_garbled_end_is_cut_or_refused(data: st.DataObject) -> None:
                 assert b"\n" in garbled[whole:]
 
 
-@settings(_slowly, max_examples=50)
+@settings(_slowly, max_examples=examples(50))
 @given(st.data())
 def test_a_checkpoint_changes_nothing(data: st.DataObject) -> None:
     with places() as place:
@@ -171,7 +172,7 @@ def test_a_checkpoint_changes_nothing(data: st.DataObject) -> None:
         assert_same(reopened(path, contents_of), stopped.after[len(stopped.content)])
 
 
-@settings(_slowly, max_examples=40)
+@settings(_slowly, max_examples=examples(40))
 @given(st.data())
 def test_what_was_recovered_can_be_gone_on_with(data: st.DataObject) -> None:
     with places() as place:
@@ -231,7 +232,7 @@ def _claims(environment: Environment) -> list[Claim]:
     return environment.claims.snapshot()
 
 
-@settings(_slowly, max_examples=300)
+@settings(_slowly, max_examples=examples(300))
 @given(st.lists(_steps, max_size=4))
 @example([[(True, "a", 1)], [(False, "a", 0), (True, "a", 2)]])
 @example([[(True, "a", 1), (False, "a", 0), (True, "a", 2)]])

@@ -20,6 +20,7 @@ from autumn_mock.store.errors import DamagedFile
 from autumn_mock.store.state import State
 from tests.fuzz.__main__ import NAMES
 from tests.fuzz.targets import TARGETS, grammar, replay, validator
+from tests.support.effort import examples
 
 
 def _change(**fields: object) -> bytes:
@@ -78,20 +79,20 @@ def test_what_a_target_begins_with_keeps_its_law(name: str) -> None:
         target.run(data)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.binary(max_size=60))
 def test_any_choices_make_a_body_that_is_judged_rightly(data: bytes) -> None:
     validator(b"m" + data)
     validator(b"s" + data)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.lists(st.sampled_from(TARGETS["grammar"].words()) | st.binary(max_size=3), max_size=8))
 def test_any_words_are_rules_or_a_rule_error(words: list[bytes]) -> None:
     grammar(b"".join(words))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.sampled_from(TARGETS["replay"].words()) | st.binary(max_size=3), max_size=8).map(b"".join))
 def test_any_bytes_for_a_log(data: bytes) -> None:
     replay(b"L" + data)

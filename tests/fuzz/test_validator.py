@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from tests.fuzz.bodies import any_bytes, json_bodies, near_valid_bodies
 from tests.fuzz.laws import batch_is_judged_as_the_contract_says, track_is_judged_as_the_contract_says
 from tests.fuzz.reference import batch_verdict
+from tests.support.effort import examples
 from tests.wire.test_batch_refusals import NOW
 
 LARGEST_ROUNDED_DOWN = b'[{"customer_id":"c","feature_id":"f","value":%d}]' % (2**1024 - 2**970 - 1)
@@ -20,7 +21,7 @@ NO_TEXT_FOR_A_NAME = b'[{"customer_id":"c","feature_id":"f","\xff":null}]'
 _slowly = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
-@settings(max_examples=1000, deadline=None, suppress_health_check=_slowly)
+@settings(max_examples=examples(1000), deadline=None, suppress_health_check=_slowly)
 @given(near_valid_bodies())
 @example(LARGEST_ROUNDED_DOWN)
 @example(NO_TEXT_FOR_A_NAME)
@@ -28,14 +29,14 @@ def test_a_nearly_right_batch(body: bytes) -> None:
     batch_is_judged_as_the_contract_says(body)
 
 
-@settings(max_examples=700, deadline=None, suppress_health_check=_slowly)
+@settings(max_examples=examples(700), deadline=None, suppress_health_check=_slowly)
 @given(near_valid_bodies(single=True))
 @example(LARGEST_ROUNDED_DOWN[1:-1])
 def test_a_nearly_right_track(body: bytes) -> None:
     track_is_judged_as_the_contract_says(body)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(json_bodies)
 def test_any_json(body: bytes) -> None:
     batch_is_judged_as_the_contract_says(body)
@@ -43,7 +44,7 @@ def test_any_json(body: bytes) -> None:
     track_is_judged_as_the_contract_says(body)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(any_bytes)
 def test_any_bytes(body: bytes) -> None:
     batch_is_judged_as_the_contract_says(body)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from autumn_mock import create_app
 from autumn_mock.emulator import Emulator
+from tests.support.effort import examples
 from tests.web.conftest import KEY
 
 Call = Callable[[str, Any], Any]
@@ -60,7 +61,7 @@ def server() -> Iterator[tuple[Emulator, Call]]:
 _numbers = itertools.count()
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(120), deadline=None, suppress_health_check=list(HealthCheck))
 @given(items=tracks, size=st.integers(1, 12), limited=st.booleans())
 def test_single_tracks_and_batches_end_alike(
     server: tuple[Emulator, Call], items: list[dict[str, Any]], size: int, limited: bool

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from autumn_mock import create_app
 from autumn_mock.emulator import Emulator
 from autumn_mock.web.resource import OPERATIONS
+from tests.support.effort import examples
 from tests.web.conftest import KEY
 
 ROUTES = [route for operation in OPERATIONS for route in operation.routes]
@@ -187,7 +188,9 @@ def check(client: FlaskClient, route: str, body: bytes, version: str) -> None:
 
 
 @settings(
-    max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=examples(1500),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     route=st.sampled_from(ROUTES),
@@ -198,13 +201,13 @@ def test_any_json_posted_to_any_route(client: FlaskClient, route: str, body: Any
     check(client, route, json.dumps(body).encode(), version)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(route=st.sampled_from(ROUTES), body=st.binary(max_size=60))
 def test_any_bytes_posted_to_any_route(client: FlaskClient, route: str, body: bytes) -> None:
     check(client, route, body, "2.3.0")
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     path=st.sampled_from(["drain", "clock", "queue", "faults", "reset"]),
     body=st.one_of(values.map(json.dumps), st.text(max_size=9)),

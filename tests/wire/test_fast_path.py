@@ -13,6 +13,7 @@ from autumn_mock.domain.track import TrackItem
 from autumn_mock.wire import batch
 from autumn_mock.wire.batch import read_batch
 from autumn_mock.wire.schema import ValidationFailed
+from tests.support.effort import examples
 
 NOW = 1_795_390_000_000
 
@@ -95,7 +96,7 @@ def both_outcomes(body: bytes) -> tuple[list[TrackItem] | str, list[TrackItem] |
         return first, outcome(body)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(batches)
 @example([{"customer_id": "c", "feature_id": "", "event_name": "e"}])
 @example([{"customer_id": "c", "feature_id": "f", "lock": {"lock_id": "l", "enabled": True, "hashed_key": None}}])
