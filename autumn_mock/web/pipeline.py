@@ -153,21 +153,21 @@ class Pipeline:
         passage: Passage | None = g.get("passage")
         if passage is None or not passage.http.path.startswith("/v1/"):
             return reply
-        reply.headers.extend(COMMON_HEADERS)
-        if passage.verdict is not None:
-            reply.headers.extend(passage.verdict.headers())
         strikes = passage.strikes
         reached = strikes is None or strikes.reached_service
         try:
-            if passage.claimed is not None:
-                reply = _end_claim(passage, reply, reached)
+            claimed, passage.claimed = passage.claimed, None
+            if claimed is not None:
+                reply = _end_claim(passage, claimed, reply, reached)
+            _add_headers(passage, reply)
             service_status = reply.status_code if reached else None
             if strikes is not None:
                 reply = strikes.alter(reply)
             entry = self._record(passage, reply, service_status)
         finally:
-            if passage.inside is not None:
-                self._emulator.gate.leave(passage.inside)
+            inside, passage.inside = passage.inside, None  # a failure here brings the request here once more
+            if inside is not None:
+                self._emulator.gate.leave(inside)
         if strikes is not None and strikes.waits and not strikes.finish() and entry.reply != "lost":
             self._emulator.journal.amend(entry, reply="lost")
         return reply
@@ -218,19 +218,24 @@ class Pipeline:
         )
 
 
-def _end_claim(passage: Passage, reply: Response, reached: bool) -> Response:
+def _end_claim(passage: Passage, key: str, reply: Response, reached: bool) -> Response:
     """The reply to a request with an idempotency key, which lasts unless the request failed."""
-    environment, claimed = passage.environment, passage.claimed
-    assert environment is not None
-    assert claimed is not None
+    environment = passage.environment
+    assert environment is not None  # or nothing could have been claimed
     if not reached or (reply.status_code >= 400 and reply.status_code != 409):
-        give_back(environment, claimed)
+        give_back(environment, key)
         return reply
     try:
-        settle(environment, claimed)
+        settle(environment, key)
     except OSError as error:
         return _not_kept(error)
     return reply
+
+
+def _add_headers(passage: Passage, reply: Response) -> None:
+    reply.headers.extend(COMMON_HEADERS)
+    if passage.verdict is not None:
+        reply.headers.extend(passage.verdict.headers())
 
 
 def _keeps_body(incoming: Request, http: HttpRequest) -> bool:
@@ -303,13 +308,13 @@ def _validation_failed(error: ValidationFailed) -> Response:
 
 def _not_served(error: HTTPException) -> Response:
     """A route that is not served falls through to the dashboard, which wants a session; so does a wrong method."""
+    if error.code == 500:  # what Flask makes of an error on the way out
+        return _internal_error(error)
     if error.code == 413:
         return error_reply(invalid_request("The body is larger than this server takes.", status=413), current().env)
-    if request.path.startswith("/_mock"):
-        return error_reply(
-            ApiError(404, f"There is no {request.method} {request.path} here", "not_found"), current().env
-        )
     asked = f"{request.method} {request.path}"
+    if request.path.startswith("/_mock"):
+        return error_reply(ApiError(404, f"There is no {asked} here", "not_found"), current().env)
     known = [route for operation in OPERATIONS for route in operation.routes]
     near = difflib.get_close_matches(asked, known, n=1, cutoff=0.4)
     passage = current()

@@ -207,3 +207,13 @@ def test_a_request_whose_organisation_goes_before_its_work_finds_nothing(
     reply = post(BATCH, [ITEM], key)
     assert (reply.status_code, reply.get_json()["code"]) == (401, "invalid_secret_key")
     assert repr(emulator.gate) == "<Gate open, 0 inside>"
+
+
+def test_a_failure_on_the_way_out_is_a_500_and_leaves_the_gate(
+    emulator: Emulator, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(emulator.journal, "next_id", lambda: 1 / 0)
+        assert post(BATCH, [ITEM], Idempotency_Key="once").status_code == 500
+    assert repr(emulator.gate) == "<Gate open, 0 inside>"
+    assert post(BATCH, [ITEM]).status_code == 202
