@@ -25,7 +25,7 @@ from autumn_mock.settings import Settings
 from autumn_mock.store.changes import Change
 from autumn_mock.store.documents import changes_of
 from autumn_mock.store.environment import Environment
-from autumn_mock.store.errors import StoreError
+from autumn_mock.store.errors import NoSuchOrganisation, StoreError
 from autumn_mock.store.state import State
 from autumn_mock.store.tinyfile import read_snapshot
 from autumn_mock.worlds import World, fill_copy, open_copy, organisation_for_key, organisation_id, seed
@@ -197,6 +197,8 @@ class Contents:
         return gone
 
     def _reset_one(self, environment: Environment) -> dict[str, int]:
+        if environment.is_gone:  # somebody was faster
+            raise NoSuchOrganisation(environment.name[0])
         stage = State(self._state.clock)  # where the organisation's clock is as it will be
         stage.add(environment.organisation, [])
         stage.environment(*environment.name)

@@ -283,5 +283,7 @@ class Emulator:
         """Back to the world: state, queue, faults, limits, clock and journals; says what was cleared.
 
         One environment is emptied and, where the world says something of it, seeded again; without one, everything is.
+        Raises :class:`~autumn_mock.store.errors.NoSuchOrganisation` for one whose organisation is gone, and ``OSError``
+        with nothing changed when the disk refuses it.
         """
         return self._contents.reset(environment)

@@ -14,6 +14,7 @@ import pytest
 from autumn_mock.clock import Clock
 from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.organisation import ApiKey, Organisation
+from autumn_mock.emulator import Emulator
 from autumn_mock.store import Database
 from autumn_mock.store.environment import Environment
 from autumn_mock.store.errors import NoSuchOrganisation
@@ -148,3 +149,17 @@ def test_a_stage_shows_the_time_of_its_state(state: State) -> None:
     stage = state.stage()
     assert stage.environment("ours", "sandbox").clock.now() == state.clock_of("ours").now()
     assert abs(stage.clock.now() - state.clock.now()) < 60_000
+
+
+def test_what_is_gone_is_not_brought_back_by_a_reset_or_a_load() -> None:
+    emulator = Emulator()
+    opened = emulator.open_organisation()
+    environment = emulator.state.environment(opened.org, opened.env)
+    content = emulator.snapshot(environment)
+    emulator.close_organisation(opened.org)
+    with pytest.raises(NoSuchOrganisation):
+        emulator.reset(environment)
+    with pytest.raises(NoSuchOrganisation):
+        emulator.restore(content, environment)
+    assert opened.org not in emulator.state.organisations
+    assert not emulator.queue.is_paused(environment.name)
