@@ -220,7 +220,7 @@ class Sender(threading.Thread):
             if keyed.path == TRACK:
                 self._memory.answered.append(keyed)
         elif again and status == 409:
-            self._notebook.note(keyed.items, Verdict.OPEN, kind)  # the key was taken; perhaps nothing else was done
+            self._notebook.note(keyed.items, Verdict.CHARGED, kind)  # the key lasts with what was done under it
         else:
             self._notebook.complain(f"{kind} was answered {status} {answer}")
             self._notebook.note(keyed.items, Verdict.REFUSED, kind)
