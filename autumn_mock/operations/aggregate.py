@@ -1,8 +1,8 @@
 """``events.aggregate``: events counted and summed up, bin by bin.
 
 The hour is the grain: a span begins with the hour that holds its start. Events count under the very name they were
-recorded with. Without a question about single events (groups, filters) the answer comes from the hourly tallies that
-the store keeps, else from the cells that :mod:`autumn_mock.operations.counting` counts; both give the same.
+recorded with. What is asked about all events comes from the hourly tallies that the store keeps; what is asked about
+some of them, or about groups, from the cells that :mod:`autumn_mock.operations.counting` counts. Both give the same.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from autumn_mock.operations.events import Filter, as_list, filter_of, walk
 from autumn_mock.operations.spans import Span, bins, span_of, zone_of
 from autumn_mock.operations.subjects import get_customer
 from autumn_mock.store.environment import Environment
-from autumn_mock.store.timeline import HOUR, LAST_ID, Tally, sum_exactly
+from autumn_mock.store.tallies import HOUR, Tally, sum_exactly
+from autumn_mock.store.timeline import LAST_ID
 
 #: The group of all that is beyond ``max_groups``.
 RESERVED = "AUTUMN_RESERVED"
@@ -91,9 +92,10 @@ def aggregate(call: Call, params: Mapping[str, Any]) -> AggregateResult:
 
 def _count(call: Call, question: Question, wanted: Filter, start: int, end: int) -> Cells:
     """What there is between two instants, both included."""
-    if grouping(question.group_by) is None and wanted.entity_id is None and not wanted.properties:
-        return _from_tallies(call.environment, question, wanted, start, end)
     environment = call.environment
+    is_about_all = wanted.owner is None and wanted.entity_id is None and not wanted.properties
+    if is_about_all and grouping(question.group_by) is None:
+        return _from_tallies(environment, question, start, end)
     with environment.lock:
         blocks = environment.events.timeline(wanted.owner).blocks(start, (end, LAST_ID))
     cells = count_blocks(blocks, wanted, question.group_by, question.grid, start, end)
@@ -108,10 +110,10 @@ def _count(call: Call, question: Question, wanted: Filter, start: int, end: int)
     return cells
 
 
-def _from_tallies(environment: Environment, question: Question, wanted: Filter, start: int, end: int) -> Cells:
+def _from_tallies(environment: Environment, question: Question, start: int, end: int) -> Cells:
     grid = question.grid
     with environment.lock:
-        timeline = environment.events.timeline(wanted.owner)
+        timeline = environment.events.everything
         # Hours that a bin or the end cuts through are counted anew, unless nothing lies behind the cut.
         edges = grid.bins[1:] if (timeline.newest or 0) <= end else [*grid.bins[1:], end + 1]
         cut = {edge - edge % HOUR for edge in edges if edge % HOUR}
@@ -127,7 +129,9 @@ def _from_tallies(environment: Environment, question: Question, wanted: Filter, 
     for name, hour, count, value in hours:
         add(cells, (grid.bin_of(hour), name, None), count, value)
     for blocks, first, last in pieces:
-        for cell, tally in count_blocks(blocks, wanted, None, grid, first, last).items():
+        for cell, tally in count_blocks(
+            blocks, Filter(names=frozenset(question.names)), None, grid, first, last
+        ).items():
             add(cells, cell, tally.count, tally.sum)
     return cells
 

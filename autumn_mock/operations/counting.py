@@ -16,7 +16,8 @@ from msgspec import Struct
 from autumn_mock.domain.amount import ZERO
 from autumn_mock.domain.event import Event
 from autumn_mock.operations.events import Filter, property_reader
-from autumn_mock.store.timeline import LAST_ID, Block, Tally, sum_exactly
+from autumn_mock.store.tallies import Tally, sum_exactly
+from autumn_mock.store.timeline import LAST_ID, Block
 
 #: When the bin of an event begins, its name, and its group (None: it belongs to none, or nothing is grouped).
 Cell = tuple[int, str, "str | None"]

@@ -82,10 +82,10 @@ def walk(environment: Environment, wanted: Filter, span: Span, before: Moment | 
         end = (span.end, LAST_ID)
         than = end if before is None else min(before, end)
     with environment.lock:
-        timeline = environment.events.timeline(wanted.owner)
-        if wanted.names and wanted.names.isdisjoint(timeline.names):
+        events = environment.events
+        if wanted.names and wanted.names.isdisjoint(events.everything.names):
             return
-        blocks = timeline.blocks(span.start, than)
+        blocks = events.timeline(wanted.owner).blocks(span.start, than)
     for block in reversed(blocks):
         yield from wanted.select(reversed(block.between(span.start, than)))
 

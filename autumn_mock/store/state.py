@@ -321,7 +321,7 @@ class State:
                 raise DamagedFile(database.log_path, f"line {number}", _why(error)) from error
         for environment in self._environments.values():
             try:
-                environment.events.timeline().work_in()
+                environment.events.work_in()
             except _MISFITS as error:
                 raise DamagedFile(database.path, "table events", _why(error)) from error
 

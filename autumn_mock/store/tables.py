@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from autumn_mock.domain.event import Event
+from autumn_mock.store.tallies import TalliedTimeline
 from autumn_mock.store.timeline import Timeline
 
 R = TypeVar("R")
@@ -105,12 +106,17 @@ class Table(Generic[R]):
         return list(self._rows.values())
 
 
+#: How many events of all customers are noted before they are worked in: many, because batches that come at one time lie
+#: across one another, and few enough to take milliseconds.
+_NOTED = 4096
+
+
 class EventTable(Table[Event]):
     """The events of an environment, also in order of time: all of them, and each customer's (by internal id)."""
 
     def __init__(self) -> None:
         super().__init__(Event, attrgetter("id"))
-        self._all = Timeline()
+        self._all = TalliedTimeline(_NOTED)
         self._timelines: dict[str, Timeline] = {}
 
     def put(self, record: Event) -> Event | None:
@@ -145,9 +151,19 @@ class EventTable(Table[Event]):
 
     def clear(self) -> int:
         count = super().clear()
-        self._all = Timeline()
+        self._all = TalliedTimeline(_NOTED)
         self._timelines.clear()
         return count
+
+    @property
+    def everything(self) -> TalliedTimeline:
+        """All events in order of time. Only to be used under the environment's lock."""
+        return self._all
+
+    def work_in(self) -> None:
+        """Bring all timelines up to date. Raises :class:`ArithmeticError` for a value that is no amount."""
+        for timeline in (self._all, *self._timelines.values()):
+            timeline.work_in()
 
     def timeline(self, customer: str | None = None) -> Timeline:
         """The events of a customer in order of time, or all events. Only to be used under the environment's lock."""

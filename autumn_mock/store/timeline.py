@@ -1,4 +1,4 @@
-"""Events in order of time, and how often and how much of each name there was in every hour.
+"""Events in order of time.
 
 Whoever writes does not wait for the order: an event that is put is only noted, and so is one that is taken out. What
 was noted is worked in when somebody looks, or when it has become much, all of it at once.
@@ -11,21 +11,21 @@ may be looked at without the lock, and what was made of the events of one can be
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence, Sized
-from decimal import Context, Decimal, localcontext
+from collections.abc import Callable, Hashable, Sequence, Sized
 from operator import attrgetter
 from typing import Any, TypeVar
 
-from autumn_mock.domain.amount import ZERO
 from autumn_mock.domain.event import Event
 
-HOUR = 3_600_000
 #: (timestamp, id): the order of events. No two have the same one.
 Moment = tuple[float, str]
 #: Comes after every id.
 LAST_ID = "\U0010ffff"
-#: The most events in one block, and the most that are noted before they are worked in.
+#: The most events in one block.
 _BLOCK = 4096
+#: How many events of one customer are noted before they are worked in. There are many customers, and the garbage
+#: collector walks over what they have noted, but not over blocks.
+_NOTED = 512
 #: So many times more events have to lie between the first and the last of a few for these to be placed one by one.
 _FEW = 16
 #: How many different digests a block remembers, and how many events one thing in them has to stand for on average.
@@ -33,43 +33,10 @@ _DIGESTS, _WORTH = 16, 8
 
 D = TypeVar("D", bound=Sized)
 
-#: Wide enough to add up any doubles without losing a digit, so that sums do not depend on the order.
-_EXACT = Context(prec=700)
-add_exactly = _EXACT.add
-
-
-def sum_exactly(values: Iterable[Decimal]) -> Decimal:
-    """The sum, to the last digit."""
-    with localcontext(_EXACT):
-        return sum(values, ZERO)
-
-
 #: Where an event stands in the order.
 moment_of: Callable[[Event], Moment] = attrgetter("timestamp", "id")
 _timestamp = attrgetter("timestamp")
 _id = attrgetter("id")
-
-
-class Tally:
-    """How many there were, and how much that was."""
-
-    __slots__ = ("count", "sum")
-
-    def __init__(self, count: int = 0, sum: Decimal = ZERO) -> None:
-        self.count = count
-        self.sum = sum
-
-    def __repr__(self) -> str:
-        return f"Tally({self.count}, {self.sum})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Tally) and (self.count, self.sum) == (other.count, other.sum)
-
-    __hash__ = None  # type: ignore[assignment]  # it changes
-
-    def add(self, count: int, value: Decimal) -> None:
-        self.count += count
-        self.sum = add_exactly(self.sum, value)
 
 
 class Block:
@@ -120,16 +87,15 @@ def _last_moment(block: Block) -> Moment:
 
 
 class Timeline:
-    """Some events in order, with their hourly tallies. Whoever uses it holds the environment's lock; the blocks that it
-    hands out need none."""
+    """Some events in order. Whoever uses it holds the environment's lock; the blocks that it hands out need none."""
 
-    __slots__ = ("_blocks", "_fresh", "_hours", "_stale")
+    __slots__ = ("_blocks", "_fresh", "_most", "_stale")
 
-    def __init__(self) -> None:
+    def __init__(self, most: int | None = None) -> None:
+        """``most``: how many events are noted before they are worked in."""
+        self._most = most or _NOTED
         #: None of them empty.
         self._blocks: list[Block] = []
-        #: Name to hour (when it began) to tally.
-        self._hours: dict[str, dict[int, Tally]] = {}
         #: To be worked in, in no order: events that are in no block yet, and those that are in one still. An event may
         #: be in both; it is taken out first.
         self._fresh: list[Event] = []
@@ -141,13 +107,13 @@ class Timeline:
         """Take an event in, wherever it belongs."""
         fresh = self._fresh
         fresh.append(event)
-        if len(fresh) >= _BLOCK:
+        if len(fresh) >= self._most:
             self.work_in()
 
     def add_all(self, events: Iterable[Event]) -> None:
         """Take events in, in whatever order they are."""
         self._fresh += events
-        if len(self._fresh) >= _BLOCK:
+        if len(self._fresh) >= self._most:
             self.work_in()
 
     def remove(self, event: Event) -> None:
@@ -163,21 +129,19 @@ class Timeline:
         if self._fresh:
             self.work_in()
         self._stale += events
-        if len(self._stale) >= _BLOCK:
+        if len(self._stale) >= self._most:
             self.work_in()
 
     def work_in(self) -> None:
-        """Make blocks and tallies of what was noted. Raises :class:`ArithmeticError` for a value that is no amount."""
+        """Put what was noted where it belongs."""
         if self._stale:
             stale = _in_order(self._stale)
             self._stale = []
             self._take_out(stale)
-            self._count(stale, -1)
         if self._fresh:
             fresh = _in_order(self._fresh)
             self._fresh = []
             self._put_in(fresh)
-            self._count(fresh, 1)
 
     def _put_in(self, events: list[Event]) -> None:
         blocks = self._blocks
@@ -204,27 +168,6 @@ class Timeline:
             blocks[place : place + 1] = [Block(rest)] if rest else []
             start = stop
 
-    def _count(self, events: list[Event], sign: int) -> None:
-        """Add events to the tallies; with a ``sign`` of -1: subtract them."""
-        found: dict[tuple[str, int], list[Decimal]] = {}
-        for event in events:
-            key = (event.name, event.timestamp // HOUR)
-            values = found.get(key)
-            if values is None:
-                found[key] = [event.value]
-            else:
-                values.append(event.value)
-        with localcontext(_EXACT):
-            for (name, number), values in found.items():
-                hours = self._hours.setdefault(name, {})
-                tally = hours.setdefault(number * HOUR, Tally())
-                tally.count += sign * len(values)
-                tally.sum += sign * sum(values, ZERO)
-                if not tally.count:
-                    del hours[number * HOUR]
-                    if not hours:
-                        del self._hours[name]
-
     # -- looking
 
     def _block_of(self, moment: Moment) -> int:
@@ -242,32 +185,6 @@ class Timeline:
         """Events with ``start <= timestamp <= end``, oldest first."""
         than = None if end is None else (end, LAST_ID)
         return [event for block in self.blocks(start, than) for event in block.between(start, than)]
-
-    @property
-    def newest(self) -> int | None:
-        """When the newest event was; None when there is none."""
-        self.work_in()
-        return self._blocks[-1].last if self._blocks else None
-
-    @property
-    def names(self) -> Iterable[str]:
-        """The names that have events."""
-        self.work_in()
-        return self._hours.keys()
-
-    def hours(self, name: str, start: int, end: int) -> Iterator[tuple[int, int, Decimal]]:
-        """(hour, count, sum) of a name, for the hours that begin in ``start <= hour < end``, in no order."""
-        self.work_in()
-        hours = self._hours.get(name, {})
-        if (end - start) // HOUR < len(hours):
-            for hour in range(start + -start % HOUR, end, HOUR):
-                tally = hours.get(hour)
-                if tally is not None:
-                    yield hour, tally.count, tally.sum
-            return
-        for hour, tally in hours.items():
-            if start <= hour < end:
-                yield hour, tally.count, tally.sum
 
 
 def _in_order(events: list[Event]) -> list[Event]:

@@ -200,4 +200,4 @@ def test_the_timeline_is_always_in_order(
     assert len(table) == len(kept)
     assert table.clear() == len(kept)
     assert table.between(None, None) == []
-    assert list(table.timeline().names) == []
+    assert list(table.everything.names) == []
