@@ -11,7 +11,7 @@ may be looked at without the lock, and what was made of the events of one can be
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Hashable, Sequence, Sized
+from collections.abc import Callable, Hashable, Iterable, Sequence, Sized
 from operator import attrgetter
 from typing import Any, TypeVar
 
