@@ -153,16 +153,17 @@ class Contents:
 
     def _restore_organisation(self, org_id: str, changes: list[Change]) -> dict[str, int]:
         source = _source(changes, org_id)
-        with self._changing, self._standing_still(org_id, lambda: self._state.environments(org_id)):
+        with self._changing:
             stage = self._state.stage()
-            for each in self._state.environments(org_id):
-                stage.environment(*each.name)  # what the snapshot says nothing of is empty
             stage.restore(changes, {source: org_id})
-            self._state.adopt(stage)
-            restored = self._state.environments(org_id)
-            for each in restored:
-                self._forget(each.name, self._journals)
-            return _counts(restored)
+            with self._standing_still(org_id, lambda: self._state.environments(org_id)):
+                for each in self._state.environments(org_id):
+                    stage.environment(*each.name)  # what the snapshot says nothing of is empty
+                self._state.adopt(stage)
+                restored = self._state.environments(org_id)
+                for each in restored:
+                    self._forget(each.name, self._journals)
+                return _counts(restored)
 
     # -- starting over
 
