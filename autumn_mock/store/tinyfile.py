@@ -23,7 +23,7 @@ import msgspec
 from msgspec import Raw, Struct
 from tinydb.storages import Storage
 
-from autumn_mock.clock import pause, wall_clock
+from autumn_mock.clock import pause, stopwatch, wall_clock
 from autumn_mock.store.collector import without_collector
 from autumn_mock.store.errors import DamagedFile, ForeignFile, StoreError, UnsupportedFormat
 from autumn_mock.store.fileutil import beside, sync_directory
@@ -36,8 +36,10 @@ Document: TypeAlias = bytes | Mapping[str, Any]
 
 _BEGINNING = re.compile(rb'\s*\{\s*"' + MARKER_TABLE.encode() + b'"')
 _BUFFER_BYTES = 1 << 20
-#: Documents that are encoded in one go, which takes half a millisecond, and the seconds for which others are let run.
-_HANDFUL, _BREATH = 256, 0.000_05
+#: Documents that are encoded in one go, in less than half a millisecond; and handfuls without a pause, at most.
+_HANDFUL, _MOST = 256, 64
+#: Seconds for which others are let run, and the seconds after which they seem to be busy.
+_BREATH, _CROWDED = 0.000_05, 0.002
 _view: Callable[[Raw], Any] = memoryview
 _first_byte = itemgetter(0)
 _NON_ASCII = re.compile(r"[^\x00-\x7f]")
@@ -177,10 +179,10 @@ def _numbered(documents: Iterable[Document]) -> Iterator[tuple[bytes, Document]]
 
 
 def _json(tables: Iterable[tuple[str, Iterable[tuple[bytes, Document]]]]) -> Iterator[bytes]:
-    """The text of the file, some documents at a time. Who takes the pieces lets other threads run in between: they
-    would have to wait for Python's lock for several milliseconds each time they need it."""
+    """The text of the file, a handful of documents at a time."""
     yield b"{"
     before_table = b"\n"
+    manners = _Manners()
     for name, documents in tables:
         yield before_table + _ascii(msgspec.json.encode(name)) + b": {"
         before_table = b",\n"
@@ -189,9 +191,28 @@ def _json(tables: Iterable[tuple[str, Iterable[tuple[bytes, Document]]]]) -> Ite
         while lines := [b"%b: %b" % (key, _encoded(document)) for key, document in islice(rest, _HANDFUL)]:
             yield before_lines + _ascii(b",\n".join(lines))
             before_lines = b",\n"
-            pause(_BREATH)
+            manners.after_a_handful()
         yield b"\n}"
     yield b"\n}\n"
+
+
+class _Manners:
+    """Lets other threads run now and then, which would wait for Python's lock for five milliseconds each time.
+
+    Those that answer requests give it back at once, and are let run after every handful. Those that compute do not;
+    to ask for it often would make the file take forever, so they are let run more seldom.
+    """
+
+    def __init__(self) -> None:
+        self._handfuls = self._left = 1
+
+    def after_a_handful(self) -> None:
+        self._left -= 1
+        if not self._left:
+            began = stopwatch()
+            pause(_BREATH)
+            is_crowded = stopwatch() - began > _CROWDED
+            self._left = self._handfuls = min(self._handfuls * 2, _MOST) if is_crowded else 1
 
 
 def _encoded(document: Document) -> bytes:
