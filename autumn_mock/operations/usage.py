@@ -136,7 +136,7 @@ def write_event(
     message_id: str | None = None,
 ) -> None:
     """Keep the event of a usage."""
-    transaction.put(
+    transaction.put_late(
         Event(
             id=new_id("evt"),
             timestamp=timestamp,

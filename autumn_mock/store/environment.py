@@ -84,6 +84,7 @@ class Environment:
             transaction = Transaction(self)
             try:
                 yield transaction
+                transaction.finish()
                 if transaction.change is not None:
                     self._keep(transaction, transaction.change)
             except BaseException:
@@ -164,13 +165,14 @@ def _refuse(change: Change) -> None:
 class Transaction:
     """Changes that become lasting together."""
 
-    __slots__ = ("_environment", "_undo", "change", "is_watched", "webhooks")
+    __slots__ = ("_environment", "_late", "_undo", "change", "is_watched", "webhooks")
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
         #: None until something changed.
         self.change: Change | None = None
         self._undo: list[tuple[Table[Any], str, Any]] = []
+        self._late: dict[type[Any], list[Any]] = {}
         #: Whether anybody wants webhooks.
         self.is_watched = environment.listener is not None
         #: What the changes call for, sent once they are lasting.
@@ -200,6 +202,16 @@ class Transaction:
         name, table = self._environment.table_of(type(records[0]))
         self._undo += [(table, key, old) for key, old in table.put_all(records)]
         self._started().put.setdefault(name, []).extend(records)
+
+    def put_late(self, record: Any) -> None:
+        """Keep a record of which nobody has to know before the transaction ends: many at once cost less."""
+        self._late.setdefault(type(record), []).append(record)
+
+    def finish(self) -> None:
+        """Keep what was put late."""
+        for records in self._late.values():
+            self.put_all(records)
+        self._late.clear()
 
     def delete(self, record: Any) -> None:
         """Forget a record."""
