@@ -1,6 +1,14 @@
-"""``python -m autumn_mock``."""
+"""``python -m autumn_mock``, and ``autumn-mock``."""
 
-from autumn_mock.cli import main
+from autumn_mock.collector import without_collector
+
+
+def run() -> None:
+    """The command line, as a process of its own."""
+    with without_collector():  # which would walk over every module again and again while they are loaded
+        from autumn_mock.cli import main
+    main(prog_name="autumn-mock")
+
 
 if __name__ == "__main__":
-    main(prog_name="autumn-mock")
+    run()

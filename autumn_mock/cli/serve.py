@@ -33,7 +33,7 @@ def serve(verbose: int, **knobs: Any) -> None:
     """
     import logging
 
-    from autumn_mock.store.collector import without_collector
+    from autumn_mock.collector import without_collector
 
     level = {0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG)
     logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")

@@ -17,9 +17,9 @@ from typing import Any
 import msgspec
 
 from autumn_mock.clock import Clock
+from autumn_mock.collector import without_collector
 from autumn_mock.domain.organisation import ApiKey, Env, Organisation
 from autumn_mock.store.changes import Change, decode, encode
-from autumn_mock.store.collector import without_collector
 from autumn_mock.store.database import Database
 from autumn_mock.store.documents import changes_of, documents_of, head_of, kinds_of_tables
 from autumn_mock.store.environment import Environment, Listener

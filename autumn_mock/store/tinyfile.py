@@ -24,7 +24,7 @@ from msgspec import Raw, Struct
 from tinydb.storages import Storage
 
 from autumn_mock.clock import pause, stopwatch, wall_clock
-from autumn_mock.store.collector import without_collector
+from autumn_mock.collector import without_collector
 from autumn_mock.store.errors import DamagedFile, ForeignFile, StoreError, UnsupportedFormat
 from autumn_mock.store.fileutil import beside, sync_directory
 
