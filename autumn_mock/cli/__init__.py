@@ -1,41 +1,70 @@
-"""The command line. Commands import what they need when they run, so that ``--help`` and ``--version`` are quick."""
+"""The command line. Commands are imported when they are asked for, and import what they need when they run, so that
+``--version`` is quick and ``serve`` starts without the others.
+"""
 
 from __future__ import annotations
+
+from importlib import import_module
 
 import click
 
 from autumn_mock import __version__
-from autumn_mock.cli import books, look, usage
-from autumn_mock.cli.demo import demo
-from autumn_mock.cli.exec import exec_
-from autumn_mock.cli.fault import fault
-from autumn_mock.cli.queue import queue
-from autumn_mock.cli.scenario import scenario
-from autumn_mock.cli.serve import serve
-from autumn_mock.cli.snapshot import snapshot
+from autumn_mock.collector import without_collector
 
-#: The commands, by the headings under which ``--help`` shows them.
-SECTIONS: dict[str, tuple[click.Command, ...]] = {
-    "Run": (serve, exec_, look.health, snapshot),
-    "Fail on purpose": (fault, queue, scenario, demo),
-    "See what happened": (look.requests, look.failures, look.lost, look.findings),
-    "See where usage went": (usage.balances, usage.events, books.stats, books.audit),
+#: The commands, by the headings under which ``--help`` shows them: name to module and attribute.
+SECTIONS = {
+    "Run": {"serve": "serve:serve", "exec": "exec:exec_", "health": "look:health", "snapshot": "snapshot:snapshot"},
+    "Fail on purpose": {
+        "fault": "fault:fault",
+        "queue": "queue:queue",
+        "scenario": "scenario:scenario",
+        "demo": "demo:demo",
+    },
+    "See what happened": {
+        "requests": "look:requests",
+        "failures": "look:failures",
+        "lost": "look:lost",
+        "findings": "look:findings",
+    },
+    "See where usage went": {
+        "balances": "usage:balances",
+        "events": "usage:events",
+        "stats": "books:stats",
+        "audit": "books:audit",
+    },
 }
+_PLACES = {name: place for places in SECTIONS.values() for name, place in places.items()}
 
 
 class _Main(click.Group):
     """Commands under headings."""
 
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return list(_PLACES)
+
+    def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
+        place = _PLACES.get(name)
+        return None if place is None else _command(place)
+
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        width = max(len(name) for name in self.commands)
-        for heading, commands in SECTIONS.items():
+        width = max(map(len, _PLACES))
+        for heading, places in SECTIONS.items():
             with formatter.section(heading):
-                formatter.write_dl([(f"{command.name:{width}}", command.get_short_help_str()) for command in commands])
+                formatter.write_dl(
+                    [(f"{name:{width}}", _command(place).get_short_help_str()) for name, place in places.items()]
+                )
+
+
+def _command(place: str) -> click.Command:
+    module, attribute = place.split(":")
+    with without_collector():
+        command = getattr(import_module(f"autumn_mock.cli.{module}"), attribute)
+    assert isinstance(command, click.Command)
+    return command
 
 
 @click.group(
     cls=_Main,
-    commands=[command for commands in SECTIONS.values() for command in commands],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, "-V", "--version", prog_name="autumn-mock")
