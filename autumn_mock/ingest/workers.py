@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 
 from autumn_mock.domain.books import Books, LostItem, Message
@@ -62,6 +63,9 @@ class Workers:
         #: All names of a call, as rules may use them.
         self._names_of = names_of
         self._stopping = threading.Event()
+        #: One for each environment: two workers at once would only take turns at its lock, which costs a fifth of their
+        #: time.
+        self._turns: defaultdict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
         self._threads = [self._thread(shard) for shard in range(count)]
 
     def _thread(self, shard: int) -> threading.Thread:
@@ -85,7 +89,8 @@ class Workers:
     def _run(self, shard: int) -> None:
         while deliveries := self._queue.take(shard, HANDFUL):
             try:
-                self._work_off(deliveries)
+                with self._turns[deliveries[0].environment.name]:
+                    self._work_off(deliveries)
             except WorkerCrash as crash:
                 _log.warning("worker %s: %s; another takes over", shard, crash)
                 successor = self._threads[shard] = self._thread(shard)

@@ -29,7 +29,7 @@ from autumn_mock.store.tables import Table
 from autumn_mock.store.tinyfile import file_pieces
 
 #: A log smaller than this is not worth a checkpoint.
-_SMALL_LOG = 8 << 20
+_SMALL_LOG = 64 << 20
 #: What a record raises that no version of this program wrote: no JSON, no text, too deep; a table, an organisation or
 #: an amount that cannot be.
 _MISFITS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, AssertionError, LookupError, ArithmeticError)
