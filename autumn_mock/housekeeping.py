@@ -21,31 +21,41 @@ _log = logging.getLogger("autumn_mock")
 
 
 class Housekeeper:
-    """The thread that does it. ``max_events``: how many events of an environment are kept."""
+    """The threads that do it: a large file takes seconds to write, and what is too much shall not grow meanwhile.
+
+    ``max_events``: how many events of an environment are kept.
+    """
 
     def __init__(self, state: State, gate: Gate, max_events: int) -> None:
         self._state = state
         self._gate = gate
         self._max_events = max_events
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="autumn-mock-housekeeper", daemon=True)
+        tasks = {
+            "writer": (Task("the file at rest", self._checkpoint),),
+            "housekeeper": (
+                Task("what is too much", self._drop_events),
+                Task("what is due", self._sweep, every=_SWEEP_EVERY),
+            ),
+        }
+        self._threads = [
+            threading.Thread(target=self._run, args=(each,), name=f"autumn-mock-{name}", daemon=True)
+            for name, each in tasks.items()
+        ]
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
         """Finish what is under way and end."""
         self._stopping.set()
-        if self._thread.ident is not None:
-            self._thread.join()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join()
 
-    def _run(self) -> None:
-        tasks = (
-            Task("the file at rest", self._checkpoint),
-            Task("what is too much", self._drop_events),
-            Task("what is due", self._sweep, every=_SWEEP_EVERY),
-        )
+    def _run(self, tasks: tuple[Task, ...]) -> None:
         while not self._stopping.wait(_ROUND):
             for task in tasks:
                 task.turn()

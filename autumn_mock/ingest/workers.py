@@ -179,8 +179,9 @@ class _Deduction:
 
     def run(self, messages: list[Message], dropped: Collection[str]) -> None:
         done: dict[str, Message] = {}
+        waiting = self.environment.messages.by_key
         for message in messages:
-            if message.id in done or message.id not in self.environment.messages:
+            if message.id in done or message.id not in waiting:
                 continue  # delivered before
             try:
                 if message.id in dropped:

@@ -56,8 +56,7 @@ def spendable_rows(account: Account, feature: Feature, entity: Entity | None) ->
         rows = [row for row in account.visible(entity) if row.feature_id in relevant]
         order = [row.id for row in for_spending(account, rows, entity)]
         account.spending_order[key] = order
-    rows = [account.rows[row_id] for row_id in order]
-    return [row for row in rows if not account.is_hidden(row)]
+    return [row for row in map(account.rows.__getitem__, order) if not account.is_hidden(row)]
 
 
 def deduct(
@@ -133,7 +132,7 @@ class _Run:
         before = self.rows()
         gate = UsageGate(account, before, self.entity, self.feature, properties)
         gated = self.behaviour in ("cap", "reject")
-        left = self._take_rollovers(value, gate, gated)
+        left = self._take_rollovers(before, value, gate, gated)
         left = self._take_included(left, gate, gated)
         if left > 0:
             left = rounded(self._take_overage(left, gate, gated))
@@ -147,8 +146,8 @@ class _Run:
         if self.behaviour != "allow":
             gate.store(account)
 
-    def _take_rollovers(self, left: Decimal, gate: UsageGate, gated: bool) -> Decimal:
-        queue = [(rollover, row.id) for row in self.rows() for rollover in row.rollovers]
+    def _take_rollovers(self, rows: list[Balance], left: Decimal, gate: UsageGate, gated: bool) -> Decimal:
+        queue = [(rollover, row.id) for row in rows for rollover in row.rollovers]
         if not queue:
             return left
         queue.sort(key=lambda each: (each[0].expires_at is None, each[0].expires_at or 0))

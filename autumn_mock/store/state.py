@@ -256,9 +256,9 @@ class State:
 
     @property
     def wants_checkpoint(self) -> bool:
-        """Whether the log outgrew the file, so that a checkpoint costs no more than what was logged."""
+        """Whether the log is so large beside the file that a checkpoint costs little beside what was logged."""
         database = self._database
-        return database is not None and database.log_size > max(_SMALL_LOG, database.file_size)
+        return database is not None and database.log_size > max(_SMALL_LOG, 2 * database.file_size)
 
     def checkpoint(self) -> None:
         """Write everything to the file at rest and empty the log. Others are held up only while it begins."""

@@ -2,6 +2,10 @@
 
 Database on, limiter off, 100 customers in turn. Both sides are started anew for each round and measured in turns; the
 figure is the ratio of the round in the middle.
+
+The bound is out of reach: a request to the bare view costs 0.24 ms of a core, 0.09 ms of it in Flask. What it leaves
+for authentication, version, limit, journal, validation and the call itself is a tenth of a millisecond; a check takes
+0.2 ms for them, a track 0.3 ms.
 """
 
 from __future__ import annotations
