@@ -14,13 +14,12 @@ TELLS_TIME = {
     "time": {"time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "localtime", "gmtime"},
     "datetime": {"now", "utcnow", "today"},
 }
-#: The only source, and those that pass time or show it to a person.
+#: The only source, and the two that pass time or show it to a person.
 ALLOWED = {
     "clock.py": "the source",
     "cli/output.py": "shows the time of day, and waits between two looks",
     "cli/demo.py": "pauses for whoever reads along",
     "scenarios/stage.py": "waits as the client of a story does",
-    "store/turns.py": "stands back for a moment while somebody waits",
 }
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from types import TracebackType
+
+from autumn_mock.clock import pause
 
 #: Seconds for which background work stands back: enough for whoever waits to be woken.
 _PAUSE = 0.001
@@ -45,4 +46,4 @@ class Turns:
         """Let those go first who wait; not to be called with the lock held. Stands back only for a moment, so that
         work is done however many wait."""
         if self._waiting:
-            time.sleep(_PAUSE)
+            pause(_PAUSE)

@@ -72,7 +72,7 @@ def install(directory: Path, python: Path) -> None:
             what = f"autumn-sdk {OLD} cannot be installed: {failure}"
             if os.environ.get("AUTUMN_MOCK_REQUIRE_OLD_SDK") == "1":
                 pytest.fail(f"AUTUMN_MOCK_REQUIRE_OLD_SDK=1, but {what}")
-            pytest.skip(what)
+            pytest.skip(what)  # no index to install the old SDK from
 
 
 @pytest.fixture

@@ -55,3 +55,30 @@ def test_the_events_that_came_first_are_dropped(environment: Environment) -> Non
     assert environment.events.between(None, None) == in_order(EVENTS[18:])
     assert environment.books.forgotten == 18
     assert drop_oldest_events(environment, 12) == 0
+
+
+@pytest.mark.parametrize("disk_is_full", [False, True])
+def test_what_is_put_late_is_kept_in_the_same_record_or_not_at_all(disk_is_full: bool) -> None:
+    kept: list[Change] = []
+
+    def sink(change: Change) -> None:
+        if disk_is_full:
+            raise OSError("no space left")
+        kept.append(change)
+
+    nowhere = new_environment()
+    environment = Environment(nowhere.organisation, "sandbox", nowhere.clock, sink)
+
+    def put() -> None:
+        with environment.write() as transaction:
+            for event in EVENTS[:3]:
+                transaction.put_late(event)
+            assert not len(environment.events)
+
+    if disk_is_full:
+        with pytest.raises(OSError, match="no space"):
+            put()
+    else:
+        put()
+    assert list(environment.events) == ([] if disk_is_full else EVENTS[:3])
+    assert [change.put for change in kept] == ([] if disk_is_full else [{"events": EVENTS[:3]}])

@@ -41,7 +41,7 @@ def test_who_waits_goes_before_one_who_does_long_work(monkeypatch: pytest.Monkey
         with turns:
             has_entered.set()
 
-    monkeypatch.setattr("autumn_mock.store.turns.time.sleep", stand_back)
+    monkeypatch.setattr("autumn_mock.store.turns.pause", stand_back)
     visitor = threading.Thread(target=visit)
     with turns:
         turns.yield_turn()
