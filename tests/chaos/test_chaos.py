@@ -19,9 +19,7 @@ def test_the_law_holds(script: Script, tmp_path: Path) -> None:
     try:
         figures = script.law(script.brief, tmp_path)
     except Unreachable as error:
-        pytest.skip(
-            str(error)
-        )  # no such disk here, or too few files
+        pytest.skip(str(error))  # no such disk here, or too few files
     print(json.dumps({"script": script.name, "seed": script.brief.seed, **figures}))
 
 
