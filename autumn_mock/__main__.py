@@ -1,11 +1,11 @@
 """``python -m autumn_mock``, and ``autumn-mock``."""
 
-from autumn_mock.collector import without_collector
+from autumn_mock.gc_pause import gc_paused
 
 
 def run() -> None:
     """The command line, as a process of its own."""
-    with without_collector():  # which would walk over every module again and again while they are loaded
+    with gc_paused():  # which would walk over every module again and again while they are loaded
         from autumn_mock.cli import main
     main(prog_name="autumn-mock")
 

@@ -19,7 +19,7 @@ ALLOWED = {
     "clock.py": "the source",
     "cli/output.py": "shows the time of day, and waits between two looks",
     "cli/demo.py": "pauses for whoever reads along",
-    "scenarios/stage.py": "waits as the client of a story does",
+    "scenarios/target.py": "waits as the client of a story does",
 }
 
 

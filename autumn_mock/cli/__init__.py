@@ -9,11 +9,11 @@ from importlib import import_module
 import click
 
 from autumn_mock import __version__
-from autumn_mock.collector import without_collector
+from autumn_mock.gc_pause import gc_paused
 
 #: The commands, by the headings under which ``--help`` shows them: name to module and attribute.
 SECTIONS = {
-    "Run": {"serve": "serve:serve", "exec": "exec:exec_", "health": "look:health", "snapshot": "snapshot:snapshot"},
+    "Run": {"serve": "serve:serve", "exec": "exec:exec_", "health": "inspect:health", "snapshot": "snapshot:snapshot"},
     "Fail on purpose": {
         "fault": "fault:fault",
         "queue": "queue:queue",
@@ -21,16 +21,16 @@ SECTIONS = {
         "demo": "demo:demo",
     },
     "See what happened": {
-        "requests": "look:requests",
-        "failures": "look:failures",
-        "lost": "look:lost",
-        "findings": "look:findings",
+        "requests": "inspect:requests",
+        "failures": "inspect:failures",
+        "lost": "inspect:lost",
+        "findings": "inspect:findings",
     },
     "See where usage went": {
         "balances": "usage:balances",
         "events": "usage:events",
-        "stats": "books:stats",
-        "audit": "books:audit",
+        "stats": "stats:stats",
+        "audit": "stats:audit",
     },
 }
 _PLACES = {name: place for places in SECTIONS.values() for name, place in places.items()}
@@ -57,7 +57,7 @@ class _Main(click.Group):
 
 def _command(place: str) -> click.Command:
     module, attribute = place.split(":")
-    with without_collector():
+    with gc_paused():
         command = getattr(import_module(f"autumn_mock.cli.{module}"), attribute)
     assert isinstance(command, click.Command)
     return command

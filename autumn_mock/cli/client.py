@@ -9,7 +9,7 @@ import click
 import httpx
 
 #: Seconds that an answer may take.
-PATIENCE = 10.0
+REQUEST_TIMEOUT_S = 10.0
 
 
 class AnswerError(click.ClickException):
@@ -38,7 +38,7 @@ class Client:
         self.key = key
         # No proxy stands between a developer and a server beside them, whatever the environment says.
         headers = {"x-autumn-mock-token": control_token} if control_token is not None else {}
-        self._http = httpx.Client(timeout=PATIENCE, trust_env=False, headers=headers)
+        self._http = httpx.Client(timeout=REQUEST_TIMEOUT_S, trust_env=False, headers=headers)
 
     def __enter__(self) -> Client:
         return self
@@ -52,21 +52,21 @@ class Client:
         """Ask the control API: ``get("/requests", after=3)``."""
         return self._ask("GET", f"/_mock{path}", self.key, params=query)
 
-    def post(self, path: str, body: Any, patience: float = PATIENCE) -> Any:
+    def post(self, path: str, body: Any, parking: float = REQUEST_TIMEOUT_S) -> Any:
         """Tell the control API something that may take so long (s)."""
-        return self._ask("POST", f"/_mock{path}", self.key, json=body, timeout=patience)
+        return self._ask("POST", f"/_mock{path}", self.key, json=body, timeout=parking)
 
-    def download(self, path: str, patience: float = PATIENCE) -> bytes:
+    def download(self, path: str, parking: float = REQUEST_TIMEOUT_S) -> bytes:
         """What the control API gives out as a file, byte for byte: decoding would round its amounts."""
         method, path = "GET", f"/_mock{path}"
-        reply = self._send(method, path, self.key, timeout=patience)
+        reply = self._send(method, path, self.key, timeout=parking)
         if not reply.is_success:
             self._read(reply, method, path)
         return reply.content
 
-    def put(self, path: str, content: bytes, patience: float = PATIENCE) -> Any:
+    def put(self, path: str, content: bytes, parking: float = REQUEST_TIMEOUT_S) -> Any:
         """Give the control API a file, which may take so long (s)."""
-        return self._ask("PUT", f"/_mock{path}", self.key, content=content, timeout=patience)
+        return self._ask("PUT", f"/_mock{path}", self.key, content=content, timeout=parking)
 
     def delete(self, path: str) -> Any:
         """Have the control API undo something."""

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from autumn_mock.cli.options import setting_options
-from autumn_mock.cli.ready import ready_file
-from autumn_mock.cli.stopping import not_begun, stop
+from autumn_mock.cli.ready_file import ready_file
+from autumn_mock.cli.shutdown import not_begun, stop
 
 if TYPE_CHECKING:
     from autumn_mock.testing.mock import AutumnMock

@@ -13,7 +13,7 @@ import click
 
 from autumn_mock.cli.options import asks_server, json_option
 from autumn_mock.faults.grammar import Rule, RuleError, parse_rules
-from autumn_mock.faults.vocabulary import KINDS, MODIFIERS, PHASE, Kind, Option, options_of
+from autumn_mock.faults.vocabulary import FAULT_KINDS, MODIFIERS, PHASE, FaultKind, Option, options_of
 
 if TYPE_CHECKING:
     from autumn_mock.cli.client import Client
@@ -54,7 +54,7 @@ def fault() -> None:
 
 def _begins_rule(word: str) -> bool:
     first = word.split(maxsplit=1)[0] if word.strip() else ""
-    return first in KINDS or (":" in first and "=" not in first)
+    return first in FAULT_KINDS or (":" in first and "=" not in first)
 
 
 def _rules(words: Iterable[str]) -> list[Rule]:
@@ -88,7 +88,7 @@ def _quoted(value: str) -> str:
 
 def _rule_options(kind: str, *names: str) -> Callable[[F], F]:
     """Give a command options that a kind of rule has, under their own names."""
-    known = options_of(KINDS[kind])
+    known = options_of(FAULT_KINDS[kind])
 
     def decorate(command: F) -> F:
         for option in reversed([known[name] for name in names]):
@@ -268,13 +268,13 @@ def clear(client: Client, number: int | None) -> None:
 
 
 @fault.command(short_help="Every kind of rule, with its options.")
-@click.argument("kind", type=click.Choice(list(KINDS)), required=False, metavar="[KIND]")
+@click.argument("kind", type=click.Choice(list(FAULT_KINDS)), required=False, metavar="[KIND]")
 def kinds(kind: str | None) -> None:
     """Every kind of rule, or one of them, with its options. No server is needed."""
     from autumn_mock.cli.output import Column, Sheet
 
     rows: list[dict[str, Any]] = []
-    for each in [KINDS[kind]] if kind is not None else KINDS.values():
+    for each in [FAULT_KINDS[kind]] if kind is not None else FAULT_KINDS.values():
         rows += _explained(each)
     rows.append({"words": "any rule", "text": "", "tone": "bold"})
     rows += [_option(each, _not_for(each.name)) for each in MODIFIERS.values()]
@@ -286,7 +286,7 @@ def kinds(kind: str | None) -> None:
     ).show(rows)
 
 
-def _explained(kind: Kind) -> list[dict[str, Any]]:
+def _explained(kind: FaultKind) -> list[dict[str, Any]]:
     """A kind, its own options, and an example, as lines of a table."""
     argument = kind.argument_placeholder
     if argument and kind.argument_default is not None:
@@ -306,5 +306,5 @@ def _option(option: Option, more: str = "") -> dict[str, Any]:
 
 def _not_for(modifier: str) -> str:
     """Which kinds do not know a modifier in this meaning."""
-    without = [kind.name for kind in KINDS.values() if options_of(kind).get(modifier) is not MODIFIERS[modifier]]
+    without = [kind.name for kind in FAULT_KINDS.values() if options_of(kind).get(modifier) is not MODIFIERS[modifier]]
     return f" (not {' and '.join(without)})" if without else ""

@@ -117,7 +117,7 @@ def _key(value: str) -> str:
 # -- showing what it says
 
 
-class Looking(NamedTuple):
+class ListOptions(NamedTuple):
     """How rows are to be shown."""
 
     as_json: bool
@@ -137,7 +137,7 @@ def limit_option(text: str, most: int | None = None) -> Callable[[F], F]:
     return click.option("--limit", type=click.IntRange(1, most), default=100, show_default=True, metavar="N", help=text)
 
 
-def look_options(command: Callable[..., None]) -> Callable[..., None]:
+def list_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command ``--json``, ``--follow`` and ``--count``; it gets them as ``looking``."""
 
     @click.option("--json", "as_json", is_flag=True, help="Print JSON; with --follow one object a line.")
@@ -147,6 +147,6 @@ def look_options(command: Callable[..., None]) -> Callable[..., None]:
     def run(*arguments: Any, as_json: bool, follow: bool, count: int | None, **options: Any) -> None:
         if count is not None and not follow:
             raise click.UsageError("--count goes with --follow")
-        command(*arguments, looking=Looking(as_json, follow, most=count), **options)
+        command(*arguments, looking=ListOptions(as_json, follow, most=count), **options)
 
     return run

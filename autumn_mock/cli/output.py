@@ -22,7 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autumn_mock.cli.client import AnswerError
-from autumn_mock.cli.options import Looking
+from autumn_mock.cli.options import ListOptions
 
 #: Something that the server tells of, as it came.
 Row = dict[str, Any]
@@ -204,7 +204,7 @@ def _place(row: Row) -> str:
 def tell(
     fetch: Callable[[], list[Row]],
     show: Callable[[list[Row]], None],
-    looking: Looking,
+    looking: ListOptions,
     *,
     nothing: str,
     identity: Callable[[Row], Any] = lambda row: (row.get("org"), row.get("env"), row["id"]),

@@ -64,7 +64,7 @@ def drain(client: Client, timeout: float) -> None:
     from autumn_mock.cli.output import count_of
 
     try:
-        answer = client.post("/drain", {"timeout": timeout}, patience=timeout + _BEYOND)
+        answer = client.post("/drain", {"timeout": timeout}, parking=timeout + _BEYOND)
     except ServerError as error:
         if error.body.get("paused"):
             raise click.ClickException(f"{error.message}; let them go on with: autumn-mock queue resume") from None

@@ -94,12 +94,12 @@ def console() -> Console:
 @contextmanager
 def playing(found: Scenario, url: str) -> Iterator[Player]:
     """A player on an organisation of its own. A server that is gone, and Ctrl-C, end the command."""
-    from autumn_mock.scenarios import Player, Stage, StageError
+    from autumn_mock.scenarios import Player, ScenarioTarget, TargetError
 
     try:
-        with Stage(url, found.world) as stage:
+        with ScenarioTarget(url, found.world) as stage:
             yield Player(found, stage)
-    except StageError as error:
+    except TargetError as error:
         raise click.ClickException(str(error)) from None
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import click
 
 from autumn_mock.cli.options import setting_options
-from autumn_mock.cli.ready import ready_file
-from autumn_mock.cli.stopping import not_begun, stop
+from autumn_mock.cli.ready_file import ready_file
+from autumn_mock.cli.shutdown import not_begun, stop
 from autumn_mock.settings import Settings
 
 #: Ctrl-C, and what service managers send; on Windows Ctrl-Break besides.
@@ -33,22 +33,22 @@ def serve(verbose: int, **knobs: Any) -> None:
     """
     import logging
 
-    from autumn_mock.collector import without_collector
+    from autumn_mock.gc_pause import gc_paused
 
     level = {0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG)
     logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a full task queue is a load test, not news
     settings = Settings(**knobs)
-    with without_collector():
-        emulator, server = _set_up(settings)
+    with gc_paused():
+        engine, server = _set_up(settings)
     _settle_interpreter()
-    _run(emulator, server)
+    _run(engine, server)
 
 
 def _set_up(settings: Settings) -> tuple[Any, Any]:
     """The emulator, and the socket that answers for it."""
-    from autumn_mock.cli.loading import loading_bar
-    from autumn_mock.emulator import Emulator
+    from autumn_mock.cli.progress import loading_bar
+    from autumn_mock.engine import Engine
     from autumn_mock.faults.grammar import RuleError
     from autumn_mock.store.errors import StoreError
     from autumn_mock.web.guard import ExposedWithoutToken
@@ -57,8 +57,8 @@ def _set_up(settings: Settings) -> tuple[Any, Any]:
 
     allow_many_connections()
     try:
-        with loading_bar() as watch:
-            emulator = Emulator(settings, watch=watch)
+        with loading_bar() as progress:
+            engine = Engine(settings, progress=progress)
     except WorldError as error:
         raise click.UsageError(str(error)) from None
     except StoreError as error:
@@ -66,12 +66,12 @@ def _set_up(settings: Settings) -> tuple[Any, Any]:
     except OSError as error:
         raise not_begun(settings.db, error) from None
     try:
-        return emulator, Server(emulator)
+        return engine, Server(engine)
     except OSError as error:
-        stop(emulator)
+        stop(engine)
         raise click.ClickException(_why_not_bound(error, settings)) from None
     except (RuleError, ExposedWithoutToken) as error:
-        stop(emulator)
+        stop(engine)
         raise click.UsageError(str(error)) from None
 
 
@@ -84,7 +84,7 @@ def _why_not_bound(error: OSError, settings: Settings) -> str:
     return f"cannot listen on {settings.host} port {settings.port}: {error.strerror or error}"
 
 
-def _run(emulator: Any, server: Any) -> None:
+def _run(engine: Any, server: Any) -> None:
     def leave(_number: int, _frame: FrameType | None) -> None:
         for each in _STOPPING:
             signal.signal(each, signal.SIG_DFL)  # a second one ends the process at once
@@ -93,20 +93,20 @@ def _run(emulator: Any, server: Any) -> None:
 
     for each in _STOPPING:
         signal.signal(each, leave)
-    if emulator.recovered:
-        _say(f"autumn-mock: {emulator.recovered}", err=True)
-    for rule in emulator.first_faults:  # with the seeds that were drawn: what happens now can be had again
+    if engine.recovered:
+        _say(f"autumn-mock: {engine.recovered}", err=True)
+    for rule in engine.first_faults:  # with the seeds that were drawn: what happens now can be had again
         _say(f"autumn-mock: armed {rule.text}", err=True)
-    emulator.start()
+    engine.start()
     try:
-        with ready_file(emulator.settings.ready_file, server.url):
+        with ready_file(engine.settings.ready_file, server.url):
             _say(f"autumn-mock ready {server.url}")
             server.run()
     except SystemExit:
         pass
     finally:
         server.close()
-        stop(emulator)
+        stop(engine)
 
 
 def _settle_interpreter() -> None:

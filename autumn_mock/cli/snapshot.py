@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from autumn_mock.cli.client import Client
 
 #: Seconds that loading a large state may take.
-_PATIENCE = 120.0
+REQUEST_TIMEOUT_S = 120.0
 
 
 @click.group(short_help="Save the state of a server, and load it again.")
@@ -29,7 +29,7 @@ def snapshot() -> None:
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def save(client: Client, file: Path) -> None:
     """Save the state in FILE."""
-    content = client.download("/snapshot", patience=_PATIENCE)
+    content = client.download("/snapshot", parking=REQUEST_TIMEOUT_S)
     try:
         file.write_bytes(content)
     except OSError as error:
@@ -42,5 +42,5 @@ def save(client: Client, file: Path) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def load(client: Client, file: Path) -> None:
     """Put what FILE holds in the place of the state."""
-    restored = client.put("/snapshot", file.read_bytes(), patience=_PATIENCE)["restored"]
+    restored = client.put("/snapshot", file.read_bytes(), parking=REQUEST_TIMEOUT_S)["restored"]
     click.echo("loaded " + (", ".join(f"{count} {name}" for name, count in restored.items()) or "an empty state"))

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import click
 
-from autumn_mock.cli.options import Looking, asks_server, limit_option, look_options
+from autumn_mock.cli.options import ListOptions, asks_server, limit_option, list_options
 
 if TYPE_CHECKING:
     from autumn_mock.cli.client import Client
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 @click.command(short_help="What a customer has left.")
 @click.argument("customer")
-@look_options
+@list_options
 @asks_server
-def balances(client: Client, customer: str, looking: Looking) -> None:
+def balances(client: Client, customer: str, looking: ListOptions) -> None:
     """What CUSTOMER was granted, has used, and has left of every feature. With --follow: whatever changes."""
     from autumn_mock.cli.output import Column, Sheet, figure, moment, tell
 
@@ -50,9 +50,9 @@ def _left_tone(row: Row) -> str:
 @click.command(short_help="What was deducted, event by event.")
 @click.option("--customer", metavar="ID", help="Of this customer alone.")
 @limit_option("At most so many, the newest ones.", most=5000)
-@look_options
+@list_options
 @asks_server
-def events(client: Client, customer: str | None, limit: int, looking: Looking) -> None:
+def events(client: Client, customer: str | None, limit: int, looking: ListOptions) -> None:
     """What was recorded, and what each event took from which feature. The newest is the last."""
     from autumn_mock.cli.output import Column, Sheet, figure, moment, tell
 

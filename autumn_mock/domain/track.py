@@ -11,7 +11,7 @@ from autumn_mock.domain.record import Record
 OverageBehavior = Literal["cap", "overflow", "reject"]
 
 
-class Lock(Record, frozen=True, kw_only=True):
+class LockRequest(Record, frozen=True, kw_only=True):
     """The wish to hold the deduction until it is finalized."""
 
     lock_id: str
@@ -39,6 +39,6 @@ class TrackItem(Record, frozen=True, kw_only=True):
     entity_data: dict[str, Any] | None = None
     skip_event: bool = False
     async_: bool | None = field(default=None, name="async")
-    lock: Lock | None = None
+    lock: LockRequest | None = None
     #: What is taken when that is not ``value``: tokens that cost nothing still take one. No client can set it.
     taken: int | float | None = None

@@ -37,7 +37,7 @@ class Subject(Protocol):
         ...
 
 
-class Origin(Struct, frozen=True):
+class ItemSubject(Struct, frozen=True):
     """Where items come from: the :class:`Subject` of rules that strike items."""
 
     orgs: Collection[str]

@@ -16,16 +16,16 @@ _Name = tuple[str, str]
 class FaultBoards:
     """Makes a board for an environment at its first use, with the rules that it begins with.
 
-    ``first_rules`` are these, by the environment's name; ``on_change`` is called when rules come or go. A board stays
+    ``startup_rules`` are these, by the environment's name; ``on_change`` is called when rules come or go. A board stays
     the same when its environment starts over: whoever has it in hand arms what everybody sees.
     """
 
     def __init__(
-        self, clock: Clock, first_rules: Callable[[_Name], Iterable[Rule]], on_change: Callable[[], None]
+        self, clock: Clock, startup_rules: Callable[[_Name], Iterable[Rule]], on_change: Callable[[], None]
     ) -> None:
         #: The rules of the whole server, armed while it runs.
         self.server = FaultBoard(clock, on_change)
-        self._first_rules = first_rules
+        self._first_rules = startup_rules
         self._on_change = on_change
         self._lock = threading.Lock()
         self._boards: dict[_Name, FaultBoard] = {}

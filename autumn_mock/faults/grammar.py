@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 
-from autumn_mock.faults.vocabulary import KINDS, PHASE, Kind, options_of
+from autumn_mock.faults.vocabulary import FAULT_KINDS, PHASE, FaultKind, options_of
 
 #: Whether a reply is struck before the service has done its work, or after.
 Phase = Literal["before", "after"]
@@ -42,7 +42,7 @@ class Rule(Struct, frozen=True):
 
     #: As it can be written again, with the seed that was drawn for it.
     text: str
-    kind: Kind
+    kind: FaultKind
     argument: Any = None
     options: dict[str, Any] = field(default_factory=dict)
     phase: Phase = "after"
@@ -89,17 +89,17 @@ def parse_rule(text: str) -> Rule:
         raise RuleError(text, text.rindex('"'), "this quote is not closed")
     words = list(_WORD.finditer(text))
     if not words:
-        raise RuleError(text, 0, f"a rule begins with one of {', '.join(KINDS)}")
-    kind = KINDS.get(words[0].group())
+        raise RuleError(text, 0, f"a rule begins with one of {', '.join(FAULT_KINDS)}")
+    kind = FAULT_KINDS.get(words[0].group())
     if kind is None:
-        raise RuleError(text, words[0].start(), _unknown("kind", words[0].group(), KINDS))
+        raise RuleError(text, words[0].start(), _unknown("kind", words[0].group(), FAULT_KINDS))
     return _Reading(text, kind).read(words[1:])
 
 
 class _Reading:
     """One rule on its way from text."""
 
-    def __init__(self, text: str, kind: Kind) -> None:
+    def __init__(self, text: str, kind: FaultKind) -> None:
         self.text = text
         self.kind = kind
         self.known = options_of(kind)

@@ -32,7 +32,7 @@ class Option(Struct, frozen=True):
     placeholder: str
 
 
-class Kind(Struct, frozen=True):
+class FaultKind(Struct, frozen=True):
     """One kind of rule."""
 
     name: str
@@ -169,24 +169,24 @@ _ITEMS = (
 )
 _EVENT = Option("event", _name, "items of this event name", "NAME")
 
-KINDS: dict[str, Kind] = {
+FAULT_KINDS: dict[str, FaultKind] = {
     kind.name: kind
     for kind in (
-        Kind(
+        FaultKind(
             "enqueue:fail",
             "enqueue",
             "items of a batch cannot be queued, all or those picked; the reply stays 202 unless none could",
             "enqueue:fail items=3,7",
             options=(*_ITEMS, _EVENT),
         ),
-        Kind(
+        FaultKind(
             "queue:down",
             "enqueue",
             "nothing can be queued: 503 with Retry-After",
             "queue:down ttl=30s",
             options=(_EVENT,),
         ),
-        Kind(
+        FaultKind(
             "queue:flap",
             "enqueue",
             "the queue is down and up in turn, by calls or by time",
@@ -196,14 +196,14 @@ KINDS: dict[str, Kind] = {
                 Option("up", _turn, "calls, or a length of time, that it is up (1)", "N|TIME"),
             ),
         ),
-        Kind(
+        FaultKind(
             "worker:pause",
             "worker",
             "accepted items wait until the rule is cleared or its ttl is over",
             "worker:pause customer=cus_123",
             options=(_EVENT,),
         ),
-        Kind(
+        FaultKind(
             "worker:slow",
             "worker",
             "items are deducted no faster than this",
@@ -211,7 +211,7 @@ KINDS: dict[str, Kind] = {
             options=(_SLOW_RATE, _EVENT),
             has_rate=False,
         ),
-        Kind(
+        FaultKind(
             "worker:delay",
             "worker",
             "items are deducted that much later, on the organisation's clock",
@@ -220,35 +220,35 @@ KINDS: dict[str, Kind] = {
             argument_placeholder="TIME",
             options=(_EVENT,),
         ),
-        Kind(
+        FaultKind(
             "worker:duplicate",
             "worker",
             "an item is delivered twice; the second delivery finds it done and changes nothing",
             "worker:duplicate every=5",
             options=(_EVENT,),
         ),
-        Kind(
+        FaultKind(
             "worker:reorder",
             "worker",
             "items that wait together are deducted last first",
             "worker:reorder",
             options=(_EVENT,),
         ),
-        Kind(
+        FaultKind(
             "worker:crash",
             "worker",
             "the worker dies after the deduction, before it acknowledges; another gets the item again",
             "worker:crash times=1",
             options=(_EVENT,),
         ),
-        Kind(
+        FaultKind(
             "worker:drop",
             "worker",
             "an accepted item is lost, with the reason dropped",
             "worker:drop every=10",
             options=(_EVENT,),
         ),
-        Kind(
+        FaultKind(
             "reply:status",
             "reply",
             "this status instead; below 300 the reply keeps its body",
@@ -263,7 +263,7 @@ KINDS: dict[str, Kind] = {
             ),
             has_phase=True,
         ),
-        Kind(
+        FaultKind(
             "reply:delay",
             "reply",
             "the reply comes that much later; 1s-3s draws a length",
@@ -272,24 +272,26 @@ KINDS: dict[str, Kind] = {
             argument_placeholder="TIME",
             has_phase=True,
         ),
-        Kind(
+        FaultKind(
             "reply:hang",
             "reply",
             "no reply, and the connection stays open until the client gives up",
             "reply:hang after=enqueue",
             has_phase=True,
         ),
-        Kind(
+        FaultKind(
             "reply:reset",
             "reply",
             "no reply, and the connection is reset",
             "reply:reset after=enqueue times=1",
             has_phase=True,
         ),
-        Kind("reply:truncate", "reply", "half of the reply, then the connection is closed", "reply:truncate times=1"),
-        Kind("reply:malformed", "reply", "a body that is no JSON", "reply:malformed times=1"),
-        Kind("reply:empty", "reply", "the status and no body", "reply:empty"),
-        Kind(
+        FaultKind(
+            "reply:truncate", "reply", "half of the reply, then the connection is closed", "reply:truncate times=1"
+        ),
+        FaultKind("reply:malformed", "reply", "a body that is no JSON", "reply:malformed times=1"),
+        FaultKind("reply:empty", "reply", "the status and no body", "reply:empty"),
+        FaultKind(
             "reply:content-type",
             "reply",
             "the body under another content type",
@@ -298,7 +300,7 @@ KINDS: dict[str, Kind] = {
             argument_placeholder="TYPE",
             argument_default="text/html",
         ),
-        Kind(
+        FaultKind(
             "reply:dribble",
             "reply",
             "the body comes byte by byte over this time",
@@ -307,9 +309,9 @@ KINDS: dict[str, Kind] = {
             argument_placeholder="TIME",
             argument_default=2000,
         ),
-        Kind("auth:revoke", "auth", "the key is no longer known: 401", "auth:revoke after=10"),
-        Kind("limit:exhaust", "limit", "every limit is used up: 429", "limit:exhaust times=3"),
-        Kind(
+        FaultKind("auth:revoke", "auth", "the key is no longer known: 401", "auth:revoke after=10"),
+        FaultKind("limit:exhaust", "limit", "every limit is used up: 429", "limit:exhaust times=3"),
+        FaultKind(
             "limit",
             "limit",
             "another limit for batches, or for the calls of route=",
@@ -343,7 +345,7 @@ MODIFIERS: dict[str, Option] = {
 PHASE = "enqueue"
 
 
-def options_of(kind: Kind) -> dict[str, Option]:
+def options_of(kind: FaultKind) -> dict[str, Option]:
     """Every option that a kind takes, its own first."""
     own = {option.name: option for option in kind.options}
     common = {name: option for name, option in MODIFIERS.items() if kind.has_rate or name not in ("rate", "seed")}

@@ -15,12 +15,12 @@ from msgspec import Struct
 
 from autumn_mock.domain.books import Books, EnqueueFailure, Message
 from autumn_mock.domain.track import TrackItem
-from autumn_mock.faults.armed import ArmedRule, Origin
+from autumn_mock.faults.armed import ArmedRule, ItemSubject
 from autumn_mock.faults.board import FaultBoard
 from autumn_mock.ingest.queue import Queue
 from autumn_mock.operations.call import Call
-from autumn_mock.operations.claims import keyed
 from autumn_mock.operations.errors import queue_unavailable
+from autumn_mock.operations.idempotency import keyed
 from autumn_mock.store.changes import ENCODER
 
 #: What the real queue takes in one message, in bytes.
@@ -33,7 +33,7 @@ MAX_FAILURES = 1000
 _log = logging.getLogger("autumn_mock.ingest")
 
 
-class Intake(Struct):
+class EnqueueContext(Struct):
     """Takes usage in: what it needs besides the environment."""
 
     queue: Queue
@@ -45,7 +45,7 @@ class Intake(Struct):
     once: Sequence[ArmedRule] = ()
 
 
-def accept_batch(call: Call, intake: Intake, items: Sequence[TrackItem], size: int) -> dict[int, str]:
+def accept_batch(call: Call, intake: EnqueueContext, items: Sequence[TrackItem], size: int) -> dict[int, str]:
     """Queue a batch; ``size`` is that of its body in bytes. Returns the refused indexes with the reason of each.
 
     404 for the first item whose feature or event name is unknown, with nothing queued. 503 when no item at all could
@@ -69,7 +69,7 @@ def accept_batch(call: Call, intake: Intake, items: Sequence[TrackItem], size: i
     return _enqueue(call, intake, items, messages, refused)
 
 
-def accept_track(call: Call, intake: Intake, item: TrackItem) -> None:
+def accept_track(call: Call, intake: EnqueueContext, item: TrackItem) -> None:
     """Queue one track that is to be done later. Its idempotency key is claimed now; 409 when it is taken."""
     _require_features(call, [item])
     environment = call.environment
@@ -93,9 +93,9 @@ def _require_features(call: Call, items: Sequence[TrackItem]) -> None:
         call.tracked_features(*named)
 
 
-def _refusals(call: Call, intake: Intake, items: Sequence[TrackItem], size: int) -> dict[int, str]:
+def _refusals(call: Call, intake: EnqueueContext, items: Sequence[TrackItem], size: int) -> dict[int, str]:
     organisation = call.environment.organisation
-    origin = Origin((organisation.id, organisation.slug), intake.calls, items)
+    origin = ItemSubject((organisation.id, organisation.slug), intake.calls, items)
     refused = intake.faults.refusals(items, origin, intake.once)
     if size > MAX_MESSAGE_SIZE:
         for index, item in enumerate(items):
@@ -109,7 +109,7 @@ def _refusals(call: Call, intake: Intake, items: Sequence[TrackItem], size: int)
 
 
 def _enqueue(
-    call: Call, intake: Intake, items: Sequence[TrackItem], messages: list[Message], refused: dict[int, str]
+    call: Call, intake: EnqueueContext, items: Sequence[TrackItem], messages: list[Message], refused: dict[int, str]
 ) -> dict[int, str]:
     environment = call.environment
     with _kept(), environment.write() as transaction:

@@ -14,7 +14,7 @@ from typing import Any
 
 from autumn_mock.domain.books import Message
 from autumn_mock.faults.armed import ArmedRule
-from autumn_mock.ingest.lane import Delivery, Held, Lane
+from autumn_mock.ingest.environment_queue import Delivery, EnvironmentQueue, Held
 from autumn_mock.store.environment import Environment
 
 _Name = tuple[str, str]
@@ -27,12 +27,12 @@ class _Shard:
         #: Something may be taken, or the time to wait has changed.
         self.arrived = threading.Condition(lock)
         #: By environment; whoever had its turn goes to the end.
-        self.lanes: dict[_Name, Lane] = {}
+        self.lanes: dict[_Name, EnvironmentQueue] = {}
 
-    def lane(self, environment: Environment) -> Lane:
+    def lane(self, environment: Environment) -> EnvironmentQueue:
         lane = self.lanes.get(environment.name)
         if lane is None:
-            lane = self.lanes[environment.name] = Lane(environment)
+            lane = self.lanes[environment.name] = EnvironmentQueue(environment)
         return lane
 
 
@@ -100,7 +100,7 @@ class Queue:
                 waiting += [(held.delivery, held) for held in lane.held()]
             return waiting[:limit]
 
-    def _lanes(self, name: _Name | None) -> Iterator[Lane]:
+    def _lanes(self, name: _Name | None) -> Iterator[EnvironmentQueue]:
         for shard in self._shards:
             for owner, lane in shard.lanes.items():
                 if name in (None, owner):
@@ -151,7 +151,7 @@ class Queue:
                 waiting.arrived.wait(min(waits) if waits else None)
             return []
 
-    def _next_lane(self, shard: _Shard) -> Lane | None:
+    def _next_lane(self, shard: _Shard) -> EnvironmentQueue | None:
         """The lane whose turn it is; it goes to the end of the line. Empty ones are forgotten."""
         if self._all_paused:
             return None

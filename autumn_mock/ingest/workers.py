@@ -21,27 +21,27 @@ from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.domain.version import default_version
 from autumn_mock.faults.board import FaultBoard
-from autumn_mock.ingest.fates import Fates
-from autumn_mock.ingest.lane import Delivery
+from autumn_mock.ingest.environment_queue import Delivery
 from autumn_mock.ingest.queue import Queue
-from autumn_mock.journal.deliveries import DeliveryJournal
+from autumn_mock.ingest.worker_faults import WorkerFaults
+from autumn_mock.journal.messages import MessageJournal
 from autumn_mock.ledger.account import Account
 from autumn_mock.operations.call import Call
-from autumn_mock.operations.claims import claim, release
 from autumn_mock.operations.errors import ApiError
+from autumn_mock.operations.idempotency import claim, release
 from autumn_mock.operations.subjects import open_account, store
 from autumn_mock.operations.track import subject_of
 from autumn_mock.operations.usage import use
 from autumn_mock.store.environment import Environment, Transaction
 
 #: Messages taken at once. Of many, more belong to one customer and share a transaction.
-HANDFUL = 1024
+BATCH_SIZE = 1024
 #: Messages of one customer in one transaction, while which nobody else gets at the environment.
 LARGEST = 128
 #: How many lost items are remembered.
 MAX_LOST = 10_000
 #: Seconds before a message that could not be worked off is tried again.
-PATIENCE = 0.25
+RETRY_DELAY_S = 0.25
 
 _log = logging.getLogger("autumn_mock.workers")
 
@@ -54,7 +54,7 @@ class Workers:
         queue: Queue,
         count: int,
         board_of: Callable[[Environment], FaultBoard],
-        deliveries: DeliveryJournal,
+        deliveries: MessageJournal,
         names_of: Callable[[str], Collection[str]] = lambda call: (call,),
     ) -> None:
         self._queue = queue
@@ -87,7 +87,7 @@ class Workers:
                     break
 
     def _run(self, shard: int) -> None:
-        while deliveries := self._queue.take(shard, HANDFUL):
+        while deliveries := self._queue.take(shard, BATCH_SIZE):
             try:
                 with self._turns[deliveries[0].environment.name]:
                     self._work_off(deliveries)
@@ -100,7 +100,11 @@ class Workers:
     def _work_off(self, deliveries: list[Delivery]) -> None:
         environment = deliveries[0].environment
         board = self._board_of(environment)
-        fates = Fates(environment, board, self._journal, self._names_of) if _needs_fates(board, deliveries) else None
+        fates = (
+            WorkerFaults(environment, board, self._journal, self._names_of)
+            if _needs_faults(board, deliveries)
+            else None
+        )
         if fates is not None:
             deliveries = fates.strike(deliveries, self._queue)
         groups = list(_by_customer(deliveries))
@@ -112,7 +116,7 @@ class Workers:
                 _log.error("a deduction could not be kept and will be tried again: %s", error)
                 # What comes after it may be the same customer's.
                 self._queue.give_back([each for rest in groups[place:] for each in rest])
-                self._stopping.wait(PATIENCE)
+                self._stopping.wait(RETRY_DELAY_S)
                 return
             if fates is not None:
                 crash = fates.crash(group)
@@ -127,7 +131,7 @@ class WorkerCrash(Exception):
     """A worker dies after a deduction was kept and before it said so."""
 
 
-def _needs_fates(board: FaultBoard, deliveries: list[Delivery]) -> bool:
+def _needs_faults(board: FaultBoard, deliveries: list[Delivery]) -> bool:
     """Whether faults have a word in it: rules are armed, or messages are here that rules had struck before."""
     return board.has("worker") or any(each.once or each.struck is not None for each in deliveries)
 
@@ -147,7 +151,7 @@ def deduct_messages(environment: Environment, messages: list[Message], dropped: 
 
     Raises :class:`OSError` when that could not be kept.
     """
-    environment.lock.yield_turn()
+    environment.lock.yield_to_waiters()
     try:
         with environment.write() as transaction:
             _Deduction(environment, transaction).run(messages, dropped)

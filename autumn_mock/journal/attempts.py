@@ -21,7 +21,7 @@ BATCH_CALLS = frozenset({"balances.batch_track", "balances.batch_track_tokens"})
 TRACK_CALLS = BATCH_CALLS | {"balances.track", "balances.track_tokens"}
 
 #: Seconds that even a hasty client waits for a reply before it gives up on it.
-_PATIENCE = 0.05
+_CLIENT_TIMEOUT_S = 0.05
 
 #: What reading a body raises when it is not what the service takes.
 _UNREADABLE = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)
@@ -92,22 +92,22 @@ def is_told_accepted(entry: RequestEntry) -> bool:
 
 
 def over(entry: RequestEntry) -> float:
-    """When the request was over for its client, in the seconds of ``came``: what comes earlier ran side by side.
+    """When the request was over for its client, in the seconds of ``received``: what comes earlier ran side by side.
 
     A client that got no reply stopped waiting nobody knows when, often long before the reply was ready.
     """
-    return entry.went if is_answered(entry) else min(entry.went, entry.came + _PATIENCE)
+    return entry.replied if is_answered(entry) else min(entry.replied, entry.received + _CLIENT_TIMEOUT_S)
 
 
 def follows(later: RequestEntry, earlier: RequestEntry) -> bool:
     """Whether one was sent when the other was over."""
-    return later.came >= over(earlier)
+    return later.received >= over(earlier)
 
 
 def waited(later: RequestEntry, earlier: RequestEntry) -> float:
     """Seconds between a reply and the next request, by the organisation's clock or by a real one: who moves the clock
     need not sit and wait."""
-    return max(later.came - earlier.went, (later.at - earlier.at) / 1000)
+    return max(later.received - earlier.replied, (later.at - earlier.at) / 1000)
 
 
 # -- bodies

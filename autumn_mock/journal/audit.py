@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from autumn_mock.clock import Clock
 from autumn_mock.domain.amount import ZERO
 from autumn_mock.domain.event import Event
-from autumn_mock.journal.fates import message_ids, sent_items
+from autumn_mock.journal.item_status import message_ids, sent_items
 from autumn_mock.journal.requests import RequestEntry
 from autumn_mock.store.changes import ENCODER, decode
 from autumn_mock.store.database import Database

@@ -1,7 +1,7 @@
 """What clients did against the contract, told from the journal, with the evidence.
 
 Findings are drawn from the requests of one environment alone, so the same requests always give the same ones. What
-they look for is in :mod:`~autumn_mock.journal.resends` and :mod:`~autumn_mock.journal.haste`; here it gets its words.
+they look for is in :mod:`~autumn_mock.journal.retries` and :mod:`~autumn_mock.journal.early_retries`.
 
 Requests that ran side by side are no resends of each other.
 """
@@ -22,13 +22,13 @@ from autumn_mock.journal.attempts import (
     is_answered,
     read_attempts,
 )
-from autumn_mock.journal.finding_kinds import KINDS, Code, Kind
-from autumn_mock.journal.haste import Haste, hammering, sent_too_soon
+from autumn_mock.journal.early_retries import EarlyRetry, early_retries, hammering
+from autumn_mock.journal.finding_kinds import FINDING_KINDS, Code, FindingKind
 from autumn_mock.journal.requests import RequestEntry
-from autumn_mock.journal.resends import DoubleCharge, Loss, double_charges, losses
+from autumn_mock.journal.retries import DoubleCharge, Loss, double_charges, losses
 from autumn_mock.wire.requests.track import MAX_ITEMS
 
-__all__ = ["KINDS", "Code", "Finding", "Kind", "find"]
+__all__ = ["FINDING_KINDS", "Code", "Finding", "FindingKind", "find"]
 
 #: So many 429 replies in a row are hammering.
 HAMMERING = 3
@@ -62,19 +62,19 @@ class Finding(Struct, frozen=True, kw_only=True):
 
 def find(entries: Sequence[RequestEntry]) -> list[Finding]:
     """The findings in the requests of one environment, by the time of their offenders."""
-    ordered = sorted(entries, key=lambda entry: (entry.came, entry.id))
+    ordered = sorted(entries, key=lambda entry: (entry.received, entry.id))
     attempts = read_attempts(ordered)
     found = [
         *map(_double_charge, double_charges(attempts)),
         *map(_loss, losses(attempts)),
-        *map(_too_soon, sent_too_soon(attempts)),
+        *map(_too_soon, early_retries(attempts)),
         *map(_hammered, hammering(ordered, HAMMERING)),
         *_too_large(ordered),
         *_refused_again(ordered),
         *(_not_awaited(entry) for entry in ordered if entry.reply == "not_awaited"),
     ]
     place = {entry.id: index for index, entry in enumerate(ordered)}
-    codes = list(KINDS)
+    codes = list(FINDING_KINDS)
     return sorted(found, key=lambda finding: (place[finding.requests[-1]], codes.index(finding.code)))
 
 
@@ -90,8 +90,8 @@ def _finding(
     return Finding(
         code=code,
         message=f"{message}.",
-        why=KINDS[code].why,
-        instead=KINDS[code].instead,
+        why=FINDING_KINDS[code].why,
+        instead=FINDING_KINDS[code].instead,
         requests=tuple(entry.id for entry in requests),
         at=requests[-1].at,
         items=items,
@@ -133,7 +133,7 @@ def _loss(loss: Loss) -> Finding:
     )
 
 
-def _too_soon(haste: Haste) -> Finding:
+def _too_soon(haste: EarlyRetry) -> Finding:
     first = haste.requests[0]
     doubt = _DOUBT if haste.items and not haste.is_certain else ""
     return _finding(
@@ -201,7 +201,7 @@ def _not_awaited(entry: RequestEntry) -> Finding:
         "reply_not_awaited",
         [entry],
         f"The client of {_call(entry)} hung up before the reply, which was ready after "
-        f"{_seconds(entry.went - entry.came)}; {outcome}",
+        f"{_seconds(entry.replied - entry.received)}; {outcome}",
         items=entry.items,
     )
 

@@ -18,7 +18,7 @@ BODY_CAPACITY = 16 << 20
 
 #: What became of a reply: sent as the service meant it; changed by a fault but whole; cut off, or never sent, by a
 #: fault; sent to a client that had gone.
-ReplyFate = Literal["sent", "altered", "lost", "not_awaited"]
+ReplyStatus = Literal["sent", "altered", "lost", "not_awaited"]
 
 _NOWHERE = ("", "")
 
@@ -35,8 +35,8 @@ class RequestEntry(Struct, frozen=True, kw_only=True):
     at: int
     #: When it came and when its reply was ready, in seconds of a clock that nobody moves; only their differences mean
     #: something.
-    came: float
-    went: float
+    received: float
+    replied: float
     method: str
     path: str
     #: The canonical name of the call (``balances.batch_track``); empty for a route that does not exist.
@@ -59,7 +59,7 @@ class RequestEntry(Struct, frozen=True, kw_only=True):
     refusals: Mapping[int, str] = {}
     #: The rules that fired, as they were written.
     faults: tuple[str, ...] = ()
-    reply: ReplyFate = "sent"
+    reply: ReplyStatus = "sent"
     #: Seconds that the reply asked the client to wait; None when it did not ask.
     retry_after: float | None = None
     #: What is worth telling a person: a route that does not exist here, for one.
@@ -70,7 +70,7 @@ class RequestEntry(Struct, frozen=True, kw_only=True):
     def summary(self) -> dict[str, Any]:
         """Everything but the body and the times that mean nothing to others."""
         shown = asdict(self)
-        for name in ("body", "came", "went", "refusals"):
+        for name in ("body", "received", "replied", "refusals"):
             del shown[name]
         return shown
 

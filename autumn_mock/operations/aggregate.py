@@ -2,7 +2,7 @@
 
 The hour is the grain: a span begins with the hour that holds its start. Events count under the very name they were
 recorded with. What is asked about all events comes from the hourly tallies that the store keeps; what is asked about
-some of them, or about groups, from the cells that :mod:`autumn_mock.operations.counting` counts. Both give the same.
+some of them, or about groups, from the cells that :mod:`autumn_mock.operations.event_counts` counts.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from msgspec import Struct
 
 from autumn_mock.domain.amount import ZERO
 from autumn_mock.operations.call import Call
-from autumn_mock.operations.counting import Cells, Grid, add, count_blocks, grouping, renamed
-from autumn_mock.operations.deducted import DeductedBin, deducted
+from autumn_mock.operations.deduction_totals import DeductedBin, deducted
 from autumn_mock.operations.errors import ApiError, invalid_request
+from autumn_mock.operations.event_counts import Cells, Grid, add, count_blocks, grouping, renamed
 from autumn_mock.operations.events import Filter, as_list, filter_of, walk
-from autumn_mock.operations.spans import Span, bins, span_of, zone_of
 from autumn_mock.operations.subjects import get_customer
+from autumn_mock.operations.time_ranges import TimeRange, bins, time_range_of, zone_of
 from autumn_mock.store.environment import Environment
 from autumn_mock.store.tallies import HOUR, Tally, sum_exactly
 from autumn_mock.store.timeline import LAST_ID
@@ -70,7 +70,7 @@ def aggregate(call: Call, params: Mapping[str, Any]) -> AggregateResult:
     zone = zone_of(params.get("timezone"))
     customer = get_customer(call.environment, customer_id) if customer_id is not None else None
     names = as_list(params["feature_id"])
-    asked = span_of(call, params, customer, names, default="1bc")
+    asked = time_range_of(call, params, customer, names, default="1bc")
     start = max(int(asked.start or 0), 0)
     start -= start % HOUR
     end = min(int(asked.end or 0), call.now)
@@ -85,7 +85,7 @@ def aggregate(call: Call, params: Mapping[str, Any]) -> AggregateResult:
     wanted = filter_of(params, customer.internal_id if customer is not None else None)
     result = answer(_count(call, question, wanted, start, end), question) if question.grid.bins else AggregateResult()
     if wants_deductions and customer is not None:
-        events = walk(call.environment, wanted, Span(start, end))
+        events = walk(call.environment, wanted, TimeRange(start, end))
         result.deductions = deducted(call, events, question.grid.bins, names, group_by, question.max_groups)
     return result
 

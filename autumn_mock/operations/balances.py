@@ -22,9 +22,9 @@ from autumn_mock.ledger.order import for_spending, in_order
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.customers import get_or_create_customer
 from autumn_mock.operations.errors import ApiError, invalid_inputs_inside, invalid_request
+from autumn_mock.operations.limit_webhooks import queue_webhooks, snapshot_for_webhooks
 from autumn_mock.operations.plans import to_reset, to_rollover
 from autumn_mock.operations.subjects import find_entity, get_customer, get_entity, open_account, store
-from autumn_mock.operations.watching import announce, look
 
 
 def create(call: Call, params: Mapping[str, Any]) -> None:
@@ -136,7 +136,7 @@ def update(call: Call, params: Mapping[str, Any]) -> None:
                 raise _none_to_update(feature, params)
             _set_grant(account, rows[0], amount(params["included_grant"]))
             rows = [account.rows[row.id] for row in rows]
-        before = look(transaction, account)
+        before = snapshot_for_webhooks(transaction, account)
         if rows and remaining is not None:
             target = amount(remaining)
             _move(account, feature, entity, rows, _raw(rows, entity) - target)
@@ -145,7 +145,7 @@ def update(call: Call, params: Mapping[str, Any]) -> None:
             _move(account, feature, entity, rows, _raw(rows, entity) - (granted - amount(params["usage"])))
         elif rows and params.get("add_to_balance") is not None:
             _add(account, rows[0], amount(params["add_to_balance"]), entity)
-        announce(transaction, before, account, entity)
+        queue_webhooks(transaction, before, account, entity)
         if params.get("next_reset_at") is not None or expires_at is not None:
             if not rows:
                 raise invalid_request(
@@ -270,9 +270,9 @@ def set_usage(call: Call, params: Mapping[str, Any]) -> None:
         rows = _selected(account, feature, entity, {})
         if rows:
             granted = _granted_by(rows, entity)
-            before = look(transaction, account)
+            before = snapshot_for_webhooks(transaction, account)
             _move(account, feature, entity, rows, _raw(rows, entity) - (granted - amount(params["value"])))
-            announce(transaction, before, account, entity)
+            queue_webhooks(transaction, before, account, entity)
             store(transaction, account)
 
 

@@ -66,10 +66,10 @@ class _Proposed(Call, frozen=True):
 
 
 #: Who is, or will be, on which version of which plan: (plan id, version) to internal customer ids.
-Crowd = Mapping[tuple[str, int], set[str]]
+CustomersByVersion = Mapping[tuple[str, int], set[str]]
 
 
-def crowd_of(environment: Environment) -> Crowd:
+def customers_by_version(environment: Environment) -> CustomersByVersion:
     """Everybody who is on a plan. To be asked under the environment's lock."""
     crowd: dict[tuple[str, int], set[str]] = {}
     for each in environment.customer_plans:
@@ -77,11 +77,11 @@ def crowd_of(environment: Environment) -> Crowd:
     return crowd
 
 
-def _on_version(crowd: Crowd, plan: Plan) -> int:
+def _on_version(crowd: CustomersByVersion, plan: Plan) -> int:
     return len(crowd.get((plan.id, plan.version), ()))
 
 
-def _on_any(crowd: Crowd, plan_id: str) -> int:
+def _on_any(crowd: CustomersByVersion, plan_id: str) -> int:
     return len(set().union(*(customers for (each, _), customers in crowd.items() if each == plan_id)))
 
 
@@ -102,7 +102,7 @@ def use_of(call: Call, plan_id: str) -> Use:
     environment = call.environment
     with environment.lock:
         plan = plans_.get(call, plan_id)
-        crowd = crowd_of(environment)
+        crowd = customers_by_version(environment)
         first = next((each.customer for each in environment.customer_plans if each.plan_id == plan_id), None)
         customer = None if first is None else environment.customers.get(first)
     name = None if customer is None else customer.name or customer.email or customer.id
@@ -113,7 +113,7 @@ def preview_plan(call: Call, params: Params) -> PlanChange:
     """What ``plans.update`` with the same parameters would change; 404 when there is no such plan."""
     with call.environment.lock:
         current = plans_.get(call, params["plan_id"], params.get("version"))
-        return _plan_change(call, current, params, crowd_of(call.environment))
+        return _plan_change(call, current, params, customers_by_version(call.environment))
 
 
 def preview(call: Call, params: Params) -> Changes:
@@ -131,7 +131,7 @@ def _preview(call: Call, params: Params) -> Changes:
     stated = [each for each in params.get("features") or () if each["feature_id"] not in skipped_features]
     proposed = proposed_features(call, stated)
     seeing = _Proposed(environment, call.version, call.now, call.request_id, call.publishable, proposed)
-    crowd = crowd_of(environment)
+    crowd = customers_by_version(environment)
 
     plans = [_stated_plan(seeing, each, crowd) for each in active(params)]
     for plan in _gone(environment, params):
@@ -179,7 +179,7 @@ def _unmentioned(environment: Environment, params: Params) -> list[Feature]:
     return sorted(gone, key=lambda feature: not feature.is_credit_system)
 
 
-def _stated_plan(call: Call, params: Params, crowd: Crowd) -> PlanChange:
+def _stated_plan(call: Call, params: Params, crowd: CustomersByVersion) -> PlanChange:
     plan_id, version = params["plan_id"], params.get("version")
     current = plans_.find(call.environment, plan_id, version)
     if current is None:
@@ -189,7 +189,7 @@ def _stated_plan(call: Call, params: Params, crowd: Crowd) -> PlanChange:
     return _plan_change(call, current, params, crowd)
 
 
-def _plan_change(call: Call, current: Plan, params: Params, crowd: Crowd) -> PlanChange:
+def _plan_change(call: Call, current: Plan, params: Params, crowd: CustomersByVersion) -> PlanChange:
     environment = call.environment
     change = diff(current, propose(call, current, params))
     customers = _on_version(crowd, current)

@@ -17,7 +17,7 @@ from autumn_mock.operations import features as features_
 from autumn_mock.operations import plan_update
 from autumn_mock.operations import plans as plans_
 from autumn_mock.operations.call import Call
-from autumn_mock.operations.catalog import Params, PlanChange, active, crowd_of, is_used, preview
+from autumn_mock.operations.catalog import Params, PlanChange, active, customers_by_version, is_used, preview
 from autumn_mock.store.environment import Environment
 
 
@@ -26,7 +26,7 @@ def update(call: Call, params: Params) -> tuple[list[Plan], list[Feature]]:
     environment = call.environment
     with environment.lock:
         changes = preview(call, params)
-        unstated, crowd = _unstated_versions(environment, params), crowd_of(environment)
+        unstated, crowd = _unstated_versions(environment, params), customers_by_version(environment)
         stated = {each["feature_id"]: each for each in params.get("features") or ()}
         for feature in changes.features:
             if feature.action == "create":

@@ -13,8 +13,8 @@ from msgspec import Struct
 
 from autumn_mock.domain.event import Event
 from autumn_mock.operations.call import Call
-from autumn_mock.operations.spans import Span, span_of
 from autumn_mock.operations.subjects import find_customer
+from autumn_mock.operations.time_ranges import TimeRange, time_range_of
 from autumn_mock.store.environment import Environment
 from autumn_mock.store.timeline import LAST_ID, Moment
 
@@ -62,7 +62,7 @@ def list_events(
         if customer is None:
             return Page([], has_more=False)
     wanted = filter_of(params, customer.internal_id if customer is not None else None)
-    span = span_of(call, params, customer, wanted.names)
+    span = time_range_of(call, params, customer, wanted.names)
     limit = int(params["limit"])
     rows: list[Event] = []
     for event in walk(call.environment, wanted, span, before):
@@ -75,7 +75,7 @@ def list_events(
     return Page(rows, has_more=False)
 
 
-def walk(environment: Environment, wanted: Filter, span: Span, before: Moment | None = None) -> Iterator[Event]:
+def walk(environment: Environment, wanted: Filter, span: TimeRange, before: Moment | None = None) -> Iterator[Event]:
     """The wanted events of a span, newest first; ``before``: only those older than that."""
     than = before
     if span.end is not None:

@@ -17,8 +17,8 @@ from autumn_mock.domain.customer import Customer, CustomerPlan
 from autumn_mock.ledger.account import Account
 from autumn_mock.ledger.views import BalanceView, balance_view
 from autumn_mock.operations.call import Call
+from autumn_mock.operations.retention import sweep
 from autumn_mock.operations.subjects import find_customer, find_entity, get_customer, open_account
-from autumn_mock.operations.sweep import sweep
 from autumn_mock.store.environment import Transaction
 
 
@@ -67,7 +67,7 @@ def list_balances(call: Call, params: Mapping[str, Any], before: Place | None) -
     """``balances.list``: rows of balances, granted by plans and loose; flags are none."""
     environment = call.environment
     owner, scope = _narrowed(call, params)
-    if owner is _NOBODY:
+    if owner is _NO_ONE:
         return Page([], None)
     wanted = set(params.get("statuses") or ("active",))
     with environment.write() as transaction:
@@ -136,7 +136,7 @@ def list_purchases(call: Call, params: Mapping[str, Any], before: Place | None) 
 def _list_plans(call: Call, params: Mapping[str, Any], before: Place | None, *, one_off: bool) -> Page[PlanLine]:
     environment = call.environment
     owner, scope = _narrowed(call, params)
-    if owner is _NOBODY:
+    if owner is _NO_ONE:
         return Page([], None)
     wanted = set(params.get("statuses") or ("active", "scheduled"))
     with environment.lock:
@@ -162,7 +162,7 @@ def _list_plans(call: Call, params: Mapping[str, Any], before: Place | None, *, 
 
 
 #: Stands for the internal id of a customer, or the id of an entity, that there is not.
-_NOBODY = ""
+_NO_ONE = ""
 
 
 def _narrowed(call: Call, params: Mapping[str, Any]) -> tuple[str | None, str | None]:
@@ -176,13 +176,13 @@ def _narrowed(call: Call, params: Mapping[str, Any]) -> tuple[str | None, str | 
     with environment.write() as transaction:
         customer = find_customer(environment, customer_id)
         if customer is None:
-            return _NOBODY, None
+            return _NO_ONE, None
         open_account(call, transaction, customer)
         entity_id = params.get("entity_id")
         if not entity_id:
             return customer.internal_id, None
         entity = find_entity(environment, customer, entity_id)
-        return (customer.internal_id, entity.id) if entity is not None else (_NOBODY, None)
+        return (customer.internal_id, entity.id) if entity is not None else (_NO_ONE, None)
 
 
 def _cut(records: list[L], before: Place | None, limit: int) -> tuple[list[L], Place | None]:

@@ -20,7 +20,7 @@ from autumn_mock.operations.subjects import get_customer, get_entity, open_accou
 Intent = Literal["update_plan", "update_quantity", "cancel_immediately", "cancel_end_of_cycle", "uncancel", "none"]
 
 
-class Change(Struct, frozen=True):
+class PlanPreviewChange(Struct, frozen=True):
     """A plan that comes or goes. ``effective_at``: when, None for at once."""
 
     plan: Plan
@@ -34,8 +34,8 @@ class Change(Struct, frozen=True):
 class Preview(Struct, frozen=True):
     """What would come and go. ``intent``: what an update is about."""
 
-    incoming: tuple[Change, ...] = ()
-    outgoing: tuple[Change, ...] = ()
+    incoming: tuple[PlanPreviewChange, ...] = ()
+    outgoing: tuple[PlanPreviewChange, ...] = ()
     intent: Intent = "none"
 
 
@@ -47,13 +47,15 @@ def preview_attach(call: Call, params: Mapping[str, Any]) -> Preview:
         scope = get_entity(call.environment, customer, scope).id
     decided = attachments.decide(call, customer, scope, params)
     if decided.current is None:
-        return Preview(incoming=(Change(decided.plan, decided.prepaid),))
+        return Preview(incoming=(PlanPreviewChange(decided.plan, decided.prepaid),))
     if not decided.is_deferred:
-        return Preview(incoming=(Change(decided.plan, decided.prepaid),), outgoing=(_change(decided.current),))
+        return Preview(
+            incoming=(PlanPreviewChange(decided.plan, decided.prepaid),), outgoing=(_change(decided.current),)
+        )
     turn = attachments.next_turn(call)
     current = decided.current
-    leaving = Change(current.plan, current.prepaid, turn, canceled_at=call.now, expires_at=turn)
-    return Preview(incoming=(Change(decided.plan, decided.prepaid, turn),), outgoing=(leaving,))
+    leaving = PlanPreviewChange(current.plan, current.prepaid, turn, canceled_at=call.now, expires_at=turn)
+    return Preview(incoming=(PlanPreviewChange(decided.plan, decided.prepaid, turn),), outgoing=(leaving,))
 
 
 def preview_update(call: Call, params: Mapping[str, Any]) -> Preview:
@@ -63,7 +65,7 @@ def preview_update(call: Call, params: Mapping[str, Any]) -> Preview:
     current = attachments.find_attached(call, customer, scope, params)
     action = params.get("cancel_action")
     if action == "cancel_immediately":
-        coming = tuple(Change(plan, {}) for plan in attachments.fallbacks(call, current))
+        coming = tuple(PlanPreviewChange(plan, {}) for plan in attachments.fallbacks(call, current))
         return Preview(coming, (_change(current),), "cancel_immediately")
     if action == "cancel_end_of_cycle":
         ending = attachments.ending(call, current)
@@ -71,7 +73,7 @@ def preview_update(call: Call, params: Mapping[str, Any]) -> Preview:
     if action == "uncancel":
         dropped = attachments.scheduled(call, customer, current.plan, scope)
         leaving = tuple(_change(each, each.started_at) for each in dropped)
-        return Preview((Change(current.plan, current.prepaid),), leaving, "uncancel")
+        return Preview((PlanPreviewChange(current.plan, current.prepaid),), leaving, "uncancel")
     revised = attachments.revised(call, current, params)
     if revised == current:
         return Preview()
@@ -87,5 +89,5 @@ def _customer(call: Call, params: Mapping[str, Any]) -> Customer:
         return customer
 
 
-def _change(attached: CustomerPlan, effective_at: int | None = None) -> Change:
-    return Change(attached.plan, attached.prepaid, effective_at, attached.canceled_at, attached.expires_at)
+def _change(attached: CustomerPlan, effective_at: int | None = None) -> PlanPreviewChange:
+    return PlanPreviewChange(attached.plan, attached.prepaid, effective_at, attached.canceled_at, attached.expires_at)

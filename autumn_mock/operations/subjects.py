@@ -6,8 +6,8 @@ from autumn_mock.domain.customer import Customer, Entity
 from autumn_mock.ledger.account import Account
 from autumn_mock.ledger.resets import refresh
 from autumn_mock.operations.call import Call
+from autumn_mock.operations.due import apply_plan_changes, release_expired_locks
 from autumn_mock.operations.errors import customer_not_found, entity_not_found
-from autumn_mock.operations.passage import release_locks, turn_plans
 from autumn_mock.store.environment import Environment, Transaction
 
 
@@ -47,7 +47,7 @@ def get_entity(environment: Environment, customer: Customer, entity_id: str) -> 
 
 def open_account(call: Call, transaction: Transaction, customer: Customer) -> Account:
     """The account of a customer, with everything done that time has brought about."""
-    turn_plans(call, transaction, customer)
+    apply_plan_changes(call, transaction, customer)
     environment = call.environment
     owner = customer.internal_id
     account = Account(
@@ -61,7 +61,7 @@ def open_account(call: Call, transaction: Transaction, customer: Customer) -> Ac
         now=call.now,
         hides_drained=call.version.hides_drained,
     )
-    release_locks(call, transaction, account)
+    release_expired_locks(call, transaction, account)
     refresh(account)
     if account.changed:
         store(transaction, account)

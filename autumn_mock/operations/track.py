@@ -9,9 +9,9 @@ from autumn_mock.domain.event import Deduction
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.ledger.views import BalanceView, balance_view
 from autumn_mock.operations.call import Call
-from autumn_mock.operations.claims import keyed
 from autumn_mock.operations.customers import get_or_create_customer, get_or_create_entity
 from autumn_mock.operations.errors import entity_not_found
+from autumn_mock.operations.idempotency import keyed
 from autumn_mock.operations.subjects import find_customer, get_customer, get_entity, open_account, store
 from autumn_mock.operations.usage import Usage, chosen_feature, use
 from autumn_mock.store.environment import Transaction

@@ -21,7 +21,7 @@ from autumn_mock.ledger.deduction import InsufficientBalance, deduct, spendable_
 from autumn_mock.ledger.intervals import DAY, HOUR
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError, insufficient_balance, invalid_request
-from autumn_mock.operations.watching import announce, look
+from autumn_mock.operations.limit_webhooks import queue_webhooks, snapshot_for_webhooks
 from autumn_mock.store.environment import Transaction
 
 
@@ -106,7 +106,7 @@ def use(
 def _use_feature(
     transaction: Transaction, account: Account, entity: Entity | None, feature: Feature, value: Decimal, item: TrackItem
 ) -> FeatureUse:
-    before = look(transaction, account)
+    before = snapshot_for_webhooks(transaction, account)
     rows = spendable_rows(account, feature, entity)
     try:
         mutations = deduct(
@@ -120,7 +120,7 @@ def _use_feature(
         )
     except InsufficientBalance:
         raise insufficient_balance(item.value, feature.id) from None
-    announce(transaction, before, account, entity, item.properties)
+    queue_webhooks(transaction, before, account, entity, item.properties)
     return FeatureUse(feature, mutations, bool(rows))
 
 
@@ -136,7 +136,7 @@ def write_event(
     message_id: str | None = None,
 ) -> None:
     """Keep the event of a usage."""
-    transaction.put_late(
+    transaction.put_deferred(
         Event(
             id=new_id("evt"),
             timestamp=timestamp,

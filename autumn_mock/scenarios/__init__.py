@@ -38,14 +38,14 @@ from __future__ import annotations
 from autumn_mock.scenarios.files import ScenarioError, find_scenario, read_scenario, shipped_scenarios
 from autumn_mock.scenarios.model import Scenario
 from autumn_mock.scenarios.player import Player
-from autumn_mock.scenarios.stage import Stage, StageError
+from autumn_mock.scenarios.target import ScenarioTarget, TargetError
 
 __all__ = [
     "Player",
     "Scenario",
     "ScenarioError",
-    "Stage",
-    "StageError",
+    "ScenarioTarget",
+    "TargetError",
     "find_scenario",
     "read_scenario",
     "shipped_scenarios",

@@ -11,18 +11,18 @@ import httpx
 from msgspec import UNSET
 
 from autumn_mock.clock import stopwatch
-from autumn_mock.scenarios.events import Attempt, Waited
+from autumn_mock.scenarios.events import ReplyReceived, Waited
 from autumn_mock.scenarios.model import Failure, Outcome, Retry, Send
-from autumn_mock.scenarios.stage import Stage, StageError
+from autumn_mock.scenarios.target import ScenarioTarget, TargetError
 from autumn_mock.scenarios.template import fill
 
 _FAULT_HEADER = "x-autumn-mock-fault"
 
 
-def send(stage: Stage, step: Send, now: int) -> Iterator[Attempt | Waited]:
+def send(stage: ScenarioTarget, step: Send, now: int) -> Iterator[ReplyReceived | Waited]:
     """Make the calls of a step one after the other; ``now`` (ms) fills its bodies in.
 
-    A client that tries again sends the same bytes again. Raises :class:`StageError` when the server is gone.
+    A client that tries again sends the same bytes again. Raises :class:`TargetError` when the server is gone.
     """
     for call in range(1, step.count + 1):
         content = _content(step, now, call)
@@ -51,7 +51,7 @@ def _content(step: Send, now: int, call: int) -> bytes | None:
     return json.dumps(body, ensure_ascii=False).encode()
 
 
-def _attempt(stage: Stage, step: Send, content: bytes | None, call: int, number: int) -> Attempt:
+def _attempt(stage: ScenarioTarget, step: Send, content: bytes | None, call: int, number: int) -> ReplyReceived:
     sent = {} if content is None else {"content-type": "application/json"}
     if step.with_fault is not None:
         sent[_FAULT_HEADER] = step.with_fault
@@ -68,7 +68,7 @@ def _attempt(stage: Stage, step: Send, content: bytes | None, call: int, number:
             reply.read()
             body = _decoded(reply)
     except httpx.ConnectError:
-        raise StageError(f"nobody answers at {stage.url} any more") from None
+        raise TargetError(f"nobody answers at {stage.url} any more") from None
     except httpx.TimeoutException:
         failure = "timeout"
     except httpx.RequestError:
@@ -77,7 +77,7 @@ def _attempt(stage: Stage, step: Send, content: bytes | None, call: int, number:
     if failure == "timeout" and step.timeout_is is not None:
         outcome = step.timeout_is
     assert outcome is not None  # what has no status has failed
-    return Attempt(
+    return ReplyReceived(
         call=call,
         number=number,
         outcome=outcome,
@@ -95,7 +95,7 @@ def _decoded(reply: httpx.Response) -> Any:
         return reply.text
 
 
-def _pause(stage: Stage, retry: Retry, attempt: Attempt) -> int:
+def _pause(stage: ScenarioTarget, retry: Retry, attempt: ReplyReceived) -> int:
     """How long to wait before the next try, in ms."""
     if retry.wait is not None:
         return retry.wait

@@ -22,7 +22,7 @@ class StepEnds(Struct, frozen=True):
     step: Step
 
 
-class Attempt(Struct, frozen=True, kw_only=True, tag_field="event", tag="attempt"):
+class ReplyReceived(Struct, frozen=True, kw_only=True, tag_field="event", tag="attempt"):
     """One request of the scenario's client, and what came of it."""
 
     #: Which call of the step, and which try of that call, both counted from 1.
@@ -66,7 +66,7 @@ class BalanceChanged(Struct, frozen=True, kw_only=True, tag_field="event", tag="
     after: float
 
 
-class Verdict(Struct, frozen=True, tag_field="event", tag="verdict"):
+class ExpectationResult(Struct, frozen=True, tag_field="event", tag="verdict"):
     """Whether an expectation was met, in a sentence."""
 
     met: bool
@@ -74,5 +74,5 @@ class Verdict(Struct, frozen=True, tag_field="event", tag="verdict"):
 
 
 #: What happens within a step.
-Happening = Attempt | Waited | Done | BalanceChanged | Verdict
+Happening = ReplyReceived | Waited | Done | BalanceChanged | ExpectationResult
 Event = StepBegins | StepEnds | Happening

@@ -8,10 +8,10 @@ from typing import Any
 
 from msgspec import UNSET
 
-from autumn_mock.scenarios.events import Attempt, Verdict
+from autumn_mock.scenarios.events import ExpectationResult, ReplyReceived
 from autumn_mock.scenarios.matching import differences, fits, listed, shown
 from autumn_mock.scenarios.model import BalanceExpectation, Outcome, ReplyExpectation, StateExpectation
-from autumn_mock.scenarios.stage import Stage
+from autumn_mock.scenarios.target import ScenarioTarget
 
 Parts = int | tuple[Mapping[str, Any], ...]
 
@@ -19,15 +19,15 @@ Parts = int | tuple[Mapping[str, Any], ...]
 _MOST_SHOWN = 3
 
 
-def judge_replies(expected: ReplyExpectation, attempts: Sequence[Attempt]) -> Iterator[Verdict]:
+def judge_replies(expected: ReplyExpectation, attempts: Sequence[ReplyReceived]) -> Iterator[ExpectationResult]:
     """The requests of a step: the last one of each call, and the outcomes of all."""
     verdicts = list(_replies(expected, attempts))
     if verdicts and all(each.met for each in verdicts):
-        verdicts = [Verdict(True, "; ".join(each.text for each in verdicts))]
+        verdicts = [ExpectationResult(True, "; ".join(each.text for each in verdicts))]
     yield from verdicts
 
 
-def _replies(expected: ReplyExpectation, attempts: Sequence[Attempt]) -> Iterator[Verdict]:
+def _replies(expected: ReplyExpectation, attempts: Sequence[ReplyReceived]) -> Iterator[ExpectationResult]:
     last = {attempt.call: attempt for attempt in attempts}.values()
     if expected.status is not None:
         yield _all(f"status {expected.status}", [_status(expected.status, each) for each in last])
@@ -43,7 +43,7 @@ def _replies(expected: ReplyExpectation, attempts: Sequence[Attempt]) -> Iterato
         yield _all(f"body {shown(expected.body)}", ["; ".join(each) for each in found])
 
 
-def judge_state(stage: Stage, expected: StateExpectation, told: set[str]) -> Iterator[Verdict]:
+def judge_state(stage: ScenarioTarget, expected: StateExpectation, told: set[str]) -> Iterator[ExpectationResult]:
     """The organisation as it stands. ``told`` are the messages of findings that need not be repeated."""
     if expected.balances:
         yield from _balances(stage, expected.balances)
@@ -61,12 +61,12 @@ def judge_state(stage: Stage, expected: StateExpectation, told: set[str]) -> Ite
         yield from _findings(expected.findings, stage.findings(), told)
 
 
-def _verdict(met: str, sentences: Sequence[str]) -> Verdict:
+def _verdict(met: str, sentences: Sequence[str]) -> ExpectationResult:
     found = [each for each in sentences if each]
-    return Verdict(not found, "; ".join(found) or met)
+    return ExpectationResult(not found, "; ".join(found) or met)
 
 
-def _all(met: str, sentences: Sequence[str]) -> Verdict:
+def _all(met: str, sentences: Sequence[str]) -> ExpectationResult:
     """One verdict on all calls of a step: the first that is not as expected stands for all."""
     return _verdict(met, [each for each in sentences if each][:1])
 
@@ -74,35 +74,39 @@ def _all(met: str, sentences: Sequence[str]) -> Verdict:
 # -- replies
 
 
-def _status(expected: int, attempt: Attempt) -> str:
+def _status(expected: int, attempt: ReplyReceived) -> str:
     if attempt.outcome == expected:
         return ""
-    came = f"it was {attempt.outcome}" if isinstance(attempt.outcome, int) else f"no reply came ({attempt.outcome})"
-    return f"expected status {expected}, but {came}{_because(attempt)}"
+    received = (
+        f"it was {attempt.outcome}"
+        if isinstance(attempt.outcome, int)
+        else f"no reply was received ({attempt.outcome})"
+    )
+    return f"expected status {expected}, but {received}{_because(attempt)}"
 
 
-def _no_reply(expected: bool, attempt: Attempt) -> str:
+def _no_reply(expected: bool, attempt: ReplyReceived) -> str:
     if expected == (attempt.failure is not None):
         return ""
     if expected:
-        return f"expected no reply, but {attempt.outcome} came"
-    return f"expected a reply, but none came ({attempt.failure})"
+        return f"expected no reply, but {attempt.outcome} was received"
+    return f"expected a reply, but none was received ({attempt.failure})"
 
 
-def _header(name: str, value: str, attempt: Attempt) -> str:
+def _header(name: str, value: str, attempt: ReplyReceived) -> str:
     found = attempt.headers.get(name)
     if found == value:
         return ""
     return f"expected the header {name}: {value}, but {'there is none' if found is None else f'it is {found}'}"
 
 
-def _statuses(expected: tuple[Outcome, ...] | Mapping[Outcome, int], outcomes: Sequence[Outcome]) -> Verdict:
+def _statuses(expected: tuple[Outcome, ...] | Mapping[Outcome, int], outcomes: Sequence[Outcome]) -> ExpectationResult:
     if isinstance(expected, Mapping):
-        wanted, came = _tally(expected), _tally(Counter(outcomes))
+        wanted, received = _tally(expected), _tally(Counter(outcomes))
     else:
-        wanted, came = listed(expected), listed(outcomes)
+        wanted, received = listed(expected), listed(outcomes)
     met = wanted if isinstance(expected, Mapping) else f"in turn {wanted}"
-    return _verdict(met, [] if wanted == came else [f"expected the statuses {wanted}, but they were {came}"])
+    return _verdict(met, [] if wanted == received else [f"expected the statuses {wanted}, but they were {received}"])
 
 
 def _tally(counts: Mapping[Outcome, int]) -> str:
@@ -110,7 +114,7 @@ def _tally(counts: Mapping[Outcome, int]) -> str:
     return ", ".join(f"{count} x {outcome}" for outcome, count in ordered if count) or "none"
 
 
-def _because(attempt: Attempt) -> str:
+def _because(attempt: ReplyReceived) -> str:
     """What a reply said of why it was one that nobody expected."""
     message = attempt.body.get("message") if isinstance(attempt.body, dict) else attempt.body
     return f": {message}" if isinstance(message, str) and message else ""
@@ -119,17 +123,17 @@ def _because(attempt: Attempt) -> str:
 # -- the organisation
 
 
-def _balances(stage: Stage, expected: Sequence[BalanceExpectation]) -> Iterator[Verdict]:
+def _balances(stage: ScenarioTarget, expected: Sequence[BalanceExpectation]) -> Iterator[ExpectationResult]:
     there = stage.balances(dict.fromkeys(each.customer for each in expected))
     for each in expected:
         balance = there.get((each.customer, each.feature))
         wanted = f"{each.customer} to have {each.remaining} {each.feature} left"
         if balance is None:
-            yield Verdict(False, f"expected {wanted}, but there is no such balance")
+            yield ExpectationResult(False, f"expected {wanted}, but there is no such balance")
         elif balance.remaining != each.remaining:
-            yield Verdict(False, f"expected {wanted}, but there are {balance.remaining}")
+            yield ExpectationResult(False, f"expected {wanted}, but there are {balance.remaining}")
         else:
-            yield Verdict(True, f"{each.customer} has {each.remaining} {each.feature} left")
+            yield ExpectationResult(True, f"{each.customer} has {each.remaining} {each.feature} left")
 
 
 def _sum(name: str, value: Any) -> str:
@@ -140,14 +144,16 @@ def _sum(name: str, value: Any) -> str:
 
 def _parts(
     what: str, expected: Parts, rows: Sequence[Mapping[str, Any]], describe: Callable[[Mapping[str, Any]], str]
-) -> Verdict:
+) -> ExpectationResult:
     """What the journal lists, in any order: workers keep none."""
     there = f"{_count(len(rows), what)} in the journal{_in_brackets([describe(row) for row in rows])}"
     wanted = expected if isinstance(expected, int) else len(expected)
     if wanted != len(rows):
-        return Verdict(False, f"expected {_count(wanted, what)}, but there {'is' if len(rows) == 1 else 'are'} {there}")
+        return ExpectationResult(
+            False, f"expected {_count(wanted, what)}, but there {'is' if len(rows) == 1 else 'are'} {there}"
+        )
     if isinstance(expected, int):
-        return Verdict(True, there)
+        return ExpectationResult(True, there)
     left = list(rows)
     missing = []
     for part in sorted(expected, key=lambda each: -len(shown(each))):  # what says more has fewer to choose from
@@ -179,9 +185,9 @@ def _in_brackets(words: Sequence[str]) -> str:
     return f" ({named})" if named else ""
 
 
-def _faults(expected: Mapping[str, Any], reports: Sequence[Mapping[str, Any]]) -> Verdict:
+def _faults(expected: Mapping[str, Any], reports: Sequence[Mapping[str, Any]]) -> ExpectationResult:
     if not reports:
-        return Verdict(False, "expected something of the faults, but none is armed")
+        return ExpectationResult(False, "expected something of the faults, but none is armed")
     wanted = ", ".join(f"{name} {shown(value)}" for name, value in expected.items())
     return _verdict(
         f"the faults report {wanted}",
@@ -191,13 +197,13 @@ def _faults(expected: Mapping[str, Any], reports: Sequence[Mapping[str, Any]]) -
 
 def _findings(
     expected: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]], told: set[str]
-) -> Iterator[Verdict]:
-    wanted, came = [each["code"] for each in expected], [each["code"] for each in found]
-    if wanted != came:
-        yield Verdict(False, f"expected {_codes(wanted)}, but there {_are(came)}")
+) -> Iterator[ExpectationResult]:
+    wanted, received = [each["code"] for each in expected], [each["code"] for each in found]
+    if wanted != received:
+        yield ExpectationResult(False, f"expected {_codes(wanted)}, but there {_are(received)}")
         return
     if not found:
-        yield Verdict(True, "no findings")
+        yield ExpectationResult(True, "no findings")
     for part, finding in zip(expected, found, strict=True):
         code, message = finding["code"], finding["message"]
         met = f"{code}, as before" if message in told else f"{code}: {message}"

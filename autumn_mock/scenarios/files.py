@@ -22,9 +22,9 @@ from autumn_mock.scenarios.model import (
     Retry,
     Scenario,
     Send,
+    SetWorkers,
     StateExpectation,
     Step,
-    Workers,
 )
 from autumn_mock.scenarios.schema import SCENARIO
 from autumn_mock.wire.schema import Issues
@@ -33,7 +33,7 @@ from autumn_mock.worlds.document import report
 from autumn_mock.worlds.files import find_file, read_document
 
 #: How long a client waits for a reply unless the step says otherwise, in ms.
-_PATIENCE = 10_000
+REQUEST_TIMEOUT_S = 10_000
 #: How often a client tries again unless the step says otherwise.
 _RETRIES = 3
 
@@ -96,7 +96,7 @@ def _action(given: Mapping[str, Any]) -> Action:
         case "drain":
             return Drain(value, **given.get("expect", {}))
         case "pause" | "resume":
-            return Workers(paused=verb == "pause")
+            return SetWorkers(paused=verb == "pause")
         case "advance":
             return Advance(value)
         case "freeze":
@@ -120,7 +120,7 @@ def _send(given: Mapping[str, Any]) -> Send:
         body=call.get("body", UNSET),
         repeat=given.get("repeat", 1),
         count=given.get("count", 1),
-        timeout=given.get("timeout", _PATIENCE),
+        timeout=given.get("timeout", REQUEST_TIMEOUT_S),
         timeout_is=given.get("timeout_is"),
         with_fault=given.get("with_fault"),
         retry=_retry(given["retry"]) if "retry" in given else None,

@@ -113,7 +113,7 @@ class Drain(Struct, frozen=True):
     drained: bool = True
 
 
-class Workers(Struct, frozen=True):
+class SetWorkers(Struct, frozen=True):
     """Stop or start the deduction."""
 
     paused: bool
@@ -135,7 +135,7 @@ class Expect(Struct, frozen=True):
     state: StateExpectation
 
 
-Action = Send | Arm | ClearFaults | Drain | Workers | Advance | Freeze | Expect
+Action = Send | Arm | ClearFaults | Drain | SetWorkers | Advance | Freeze | Expect
 
 
 # -- the whole

@@ -10,14 +10,14 @@ from msgspec import Struct
 
 from autumn_mock.scenarios import client
 from autumn_mock.scenarios.events import (
-    Attempt,
     BalanceChanged,
     Done,
     Event,
+    ExpectationResult,
     Happening,
+    ReplyReceived,
     StepBegins,
     StepEnds,
-    Verdict,
 )
 from autumn_mock.scenarios.expectations import judge_replies, judge_state
 from autumn_mock.scenarios.model import (
@@ -29,17 +29,17 @@ from autumn_mock.scenarios.model import (
     Freeze,
     Scenario,
     Send,
+    SetWorkers,
     Step,
-    Workers,
 )
-from autumn_mock.scenarios.stage import Balance, Place, Refused, Stage
+from autumn_mock.scenarios.target import BalanceReading, Place, Refused, ScenarioTarget
 
 
 class Summary(Struct, frozen=True, kw_only=True):
     """How things stand when a scenario is over."""
 
     #: Of the customers that it names: what changed, and what it speaks of.
-    balances: dict[Place, tuple[Balance, Balance]]
+    balances: dict[Place, tuple[BalanceReading, BalanceReading]]
     #: The books.
     stats: Mapping[str, Any]
     findings: Sequence[Mapping[str, Any]]
@@ -48,7 +48,7 @@ class Summary(Struct, frozen=True, kw_only=True):
 class Player:
     """Plays one scenario once."""
 
-    def __init__(self, scenario: Scenario, stage: Stage) -> None:
+    def __init__(self, scenario: Scenario, stage: ScenarioTarget) -> None:
         self.scenario = scenario
         self._stage = stage
         #: The first step that was not as expected, and in which way.
@@ -67,12 +67,12 @@ class Player:
     def play(self) -> Iterator[Event]:
         """Do the steps, up to the first that is not as expected.
 
-        Raises :class:`~autumn_mock.scenarios.stage.StageError` when the server is gone.
+        Raises :class:`~autumn_mock.scenarios.target.TargetError` when the server is gone.
         """
         for step in self.scenario.steps:
             yield StepBegins(step)
             for happening in self._play(step):
-                if isinstance(happening, Verdict) and not happening.met:
+                if isinstance(happening, ExpectationResult) and not happening.met:
                     self.failed = step
                     self.unmet.append(happening.text)
                 yield happening
@@ -98,7 +98,7 @@ class Player:
         try:
             yield from self._do(step)
         except Refused as error:
-            yield Verdict(False, f"the server refuses it: {error}")
+            yield ExpectationResult(False, f"the server refuses it: {error}")
 
     def _do(self, step: Step) -> Iterator[Happening]:
         action, stage = step.action, self._stage
@@ -110,7 +110,7 @@ class Player:
             yield Done("faults", f"{stage.clear_faults()} cleared")
         elif isinstance(action, Drain):
             yield from self._drain(action)
-        elif isinstance(action, Workers):
+        elif isinstance(action, SetWorkers):
             books = stage.pause(action.paused)
             waiting = books["ready"] + books["in_flight"]
             yield Done("workers", f"{'paused' if action.paused else 'resumed'}, {waiting} items wait")
@@ -125,9 +125,9 @@ class Player:
             yield from judge_state(stage, action.state, self._told)
 
     def _send(self, action: Send) -> Iterator[Happening]:
-        attempts: list[Attempt] = []
+        attempts: list[ReplyReceived] = []
         for event in client.send(self._stage, action, self._now):
-            if isinstance(event, Attempt):
+            if isinstance(event, ReplyReceived):
                 attempts.append(event)
             yield event
         if action.verb != "batch":  # when the items of a batch are deducted is the workers' affair
@@ -144,11 +144,11 @@ class Player:
         if told["drained"] != action.drained:
             after = f"{action.timeout / 1000:g} s"
             if action.drained:
-                yield Verdict(False, f"expected the queue to be idle within {after}, but {told['message']}")
+                yield ExpectationResult(False, f"expected the queue to be idle within {after}, but {told['message']}")
             else:
-                yield Verdict(False, f"expected something to wait still after {after}, but nothing does")
+                yield ExpectationResult(False, f"expected something to wait still after {after}, but nothing does")
         elif not action.drained:
-            yield Verdict(True, "not idle, as expected")
+            yield ExpectationResult(True, "not idle, as expected")
 
     def _changes(self) -> Iterator[BalanceChanged]:
         """The balances that are others than at the last look."""

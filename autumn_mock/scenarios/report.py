@@ -12,19 +12,17 @@ from rich.table import Table
 from rich.text import Text
 
 from autumn_mock.scenarios.events import (
-    Attempt,
     BalanceChanged,
     Done,
     Event,
     Happening,
+    ReplyReceived,
     StepBegins,
     StepEnds,
     Waited,
 )
 from autumn_mock.scenarios.model import Action, Scenario, Send, Step
-from autumn_mock.scenarios.player import Summary
-from autumn_mock.scenarios.tables import balances_table, books_table, finding_table
-from autumn_mock.scenarios.wording import (
+from autumn_mock.scenarios.phrases import (
     content_of,
     figure,
     headline,
@@ -35,6 +33,8 @@ from autumn_mock.scenarios.wording import (
     wait_of,
     way_of,
 )
+from autumn_mock.scenarios.player import Summary
+from autumn_mock.scenarios.tables import balances_table, books_table, finding_table
 
 #: Wider is hard to read.
 _WIDEST = 100
@@ -54,7 +54,7 @@ class Report:
         #: What the present step does.
         self._action: Action | None = None
         #: The requests of a step that makes many calls: they are told together when it ends.
-        self._burst: list[Attempt | Waited] = []
+        self._burst: list[ReplyReceived | Waited] = []
 
     # -- the frame
 
@@ -87,7 +87,7 @@ class Report:
             self._begin(event.step)
         elif isinstance(event, StepEnds):
             self._flush()
-        elif isinstance(self._action, Send) and self._action.count > 1 and isinstance(event, Attempt | Waited):
+        elif isinstance(self._action, Send) and self._action.count > 1 and isinstance(event, ReplyReceived | Waited):
             self._burst.append(event)
         else:
             self._flush()
@@ -107,7 +107,7 @@ class Report:
                 self._line("", word, "dim")
 
     def _happening(self, event: Happening) -> None:
-        if isinstance(event, Attempt):
+        if isinstance(event, ReplyReceived):
             action = self._action
             assert isinstance(action, Send)
             label = "reply" if action.retry is None else f"try {event.number}"
@@ -130,9 +130,9 @@ class Report:
 
     def _flush(self) -> None:
         """Print the calls of a burst, those that went the same way in one line."""
-        calls: dict[int, list[Attempt | Waited]] = {}
+        calls: dict[int, list[ReplyReceived | Waited]] = {}
         for event in self._burst:
-            if isinstance(event, Attempt):
+            if isinstance(event, ReplyReceived):
                 calls.setdefault(event.call, []).append(event)
             else:
                 calls[max(calls)].append(event)
@@ -140,7 +140,7 @@ class Report:
         for way, group in groupby(calls.items(), key=lambda call: way_of(call[1])):
             numbers = [number for number, _ in group]
             label = str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]}-{numbers[-1]}"
-            last = [event for event in calls[numbers[0]] if isinstance(event, Attempt)][-1]
+            last = [event for event in calls[numbers[0]] if isinstance(event, ReplyReceived)][-1]
             self._line(label, f"{way} {content_of(last)}", tone_of(last.outcome))
 
     # -- at the end

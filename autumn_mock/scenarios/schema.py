@@ -12,7 +12,7 @@ from typing import Any
 
 from autumn_mock.durations import parse_duration
 from autumn_mock.faults.grammar import RuleError, parse_rule, parse_rules
-from autumn_mock.journal.finding_kinds import KINDS
+from autumn_mock.journal.finding_kinds import FINDING_KINDS
 from autumn_mock.scenarios.kinds import Body, Choice, Closed, Read, StepSchema
 from autumn_mock.scenarios.model import FAILURES, Outcome
 from autumn_mock.wire.schema import (
@@ -119,8 +119,8 @@ def _world(value: Any) -> str:
 
 
 def _code(value: Any) -> str:
-    if value not in KINDS:
-        raise ValueError(f"there is no finding {value!r}{guess(str(value), KINDS)}")
+    if value not in FINDING_KINDS:
+        raise ValueError(f"there is no finding {value!r}{guess(str(value), FINDING_KINDS)}")
     return str(value)
 
 

@@ -11,14 +11,14 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from autumn_mock.scenarios.stage import Balance, Place
-from autumn_mock.scenarios.wording import figure
+from autumn_mock.scenarios.phrases import figure
+from autumn_mock.scenarios.target import BalanceReading, Place
 
 #: Of the words and figures beside a bar.
 _FIGURES = 32
 
 
-def balances_table(balances: Mapping[Place, tuple[Balance, Balance]], width: int) -> Table:
+def balances_table(balances: Mapping[Place, tuple[BalanceReading, BalanceReading]], width: int) -> Table:
     """Two bars for each balance, one above the other, on the scale of what was granted."""
     names = 2 + max(len(name) for place in balances for name in place)
     length = max(width - names - _FIGURES, 10)

@@ -15,7 +15,7 @@ from autumn_mock.domain.organisation import ApiKey, Organisation
 from autumn_mock.store.changes import ENCODER, Change
 from autumn_mock.store.environment import Environment
 from autumn_mock.store.errors import DamagedFile
-from autumn_mock.store.sharing import read_events
+from autumn_mock.store.interning import read_events
 from autumn_mock.store.tinyfile import DECODER, Documents, decoder_of
 
 #: Records of one change at most, so that no line of a log grows without bounds.

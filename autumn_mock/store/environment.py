@@ -24,8 +24,8 @@ from autumn_mock.domain.plan import Plan
 from autumn_mock.domain.webhook import Webhook
 from autumn_mock.store.changes import Change
 from autumn_mock.store.errors import NoSuchOrganisation
+from autumn_mock.store.fair_lock import FairLock
 from autumn_mock.store.tables import EventTable, Table
-from autumn_mock.store.turns import Turns
 
 #: Hands a change to whatever keeps it; raising means that it was not kept.
 Sink = Callable[[Change], None]
@@ -44,7 +44,7 @@ class Environment:
         self.organisation = organisation
         self.env: Env = env
         self.clock = clock
-        self.lock = Turns()
+        self.lock = FairLock()
         self._sink = sink
         #: Who is told of webhooks; None: nobody, and nothing is looked for.
         self.listener: Listener | None = None
@@ -124,7 +124,7 @@ class Environment:
             for table in self.tables.values():
                 table.clear()
 
-    def become(self, other: Environment) -> None:
+    def replace_contents(self, other: Environment) -> None:
         """Hold what ``other`` holds, which nobody may use any more. Whoever looks meanwhile, with or without the lock,
         finds a table as it was or as it is then."""
         with self.lock:
@@ -136,7 +136,7 @@ class Environment:
     def end(self) -> None:
         """Hold nothing, for good: the organisation is gone. A further change raises :class:`NoSuchOrganisation`."""
         with self.lock:
-            self.become(Environment(self.organisation, self.env, self.clock, self._sink))
+            self.replace_contents(Environment(self.organisation, self.env, self.clock, self._sink))
             self._sink = _refuse
 
     @property
@@ -165,20 +165,20 @@ def _refuse(change: Change) -> None:
 class Transaction:
     """Changes that become lasting together."""
 
-    __slots__ = ("_environment", "_late", "_undo", "change", "is_watched", "webhooks")
+    __slots__ = ("_deferred", "_environment", "_undo", "change", "is_watched", "webhooks")
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
         #: None until something changed.
         self.change: Change | None = None
         self._undo: list[tuple[Table[Any], str, Any]] = []
-        self._late: dict[type[Any], list[Any]] = {}
+        self._deferred: dict[type[Any], list[Any]] = {}
         #: Whether anybody wants webhooks.
         self.is_watched = environment.listener is not None
         #: What the changes call for, sent once they are lasting.
         self.webhooks: list[Webhook] = []
 
-    def announce(self, webhooks: Iterable[Webhook]) -> None:
+    def queue_webhooks(self, webhooks: Iterable[Webhook]) -> None:
         """Have webhooks sent once the changes are lasting."""
         self.webhooks.extend(webhooks)
 
@@ -203,15 +203,15 @@ class Transaction:
         self._undo += [(table, key, old) for key, old in table.put_all(records)]
         self._started().put.setdefault(name, []).extend(records)
 
-    def put_late(self, record: Any) -> None:
+    def put_deferred(self, record: Any) -> None:
         """Keep a record of which nobody has to know before the transaction ends: many at once cost less."""
-        self._late.setdefault(type(record), []).append(record)
+        self._deferred.setdefault(type(record), []).append(record)
 
     def finish(self) -> None:
         """Keep what was put late."""
-        for records in self._late.values():
+        for records in self._deferred.values():
             self.put_all(records)
-        self._late.clear()
+        self._deferred.clear()
 
     def delete(self, record: Any) -> None:
         """Forget a record."""

@@ -17,8 +17,8 @@ from typing import Any
 import msgspec
 
 from autumn_mock.clock import Clock
-from autumn_mock.collector import without_collector
 from autumn_mock.domain.organisation import ApiKey, Env, Organisation
+from autumn_mock.gc_pause import gc_paused
 from autumn_mock.store.changes import Change, decode, encode
 from autumn_mock.store.database import Database
 from autumn_mock.store.documents import changes_of, documents_of, head_of, kinds_of_tables
@@ -32,21 +32,28 @@ from autumn_mock.store.tinyfile import file_pieces
 _SMALL_LOG = 64 << 20
 #: What a record raises that no version of this program wrote: no JSON, no text, too deep; a table, an organisation or
 #: an amount that cannot be.
-_MISFITS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, AssertionError, LookupError, ArithmeticError)
+_CORRUPT_RECORD_ERRORS = (
+    msgspec.DecodeError,
+    UnicodeDecodeError,
+    RecursionError,
+    AssertionError,
+    LookupError,
+    ArithmeticError,
+)
 
 
 #: Told how many records of how many have been read.
-Watch = Callable[[int, int], None]
+Progress = Callable[[int, int], None]
 
 
-def unwatched(_done: int, _total: int) -> None:
+def no_progress(_done: int, _total: int) -> None:
     """Nobody wants to know."""
 
 
 class State:
     """All environments, on top of a database or of nothing."""
 
-    def __init__(self, clock: Clock, database: Database | None = None, watch: Watch = unwatched) -> None:
+    def __init__(self, clock: Clock, database: Database | None = None, progress: Progress = no_progress) -> None:
         self.clock = clock
         self._database = database
         self._lock = threading.RLock()
@@ -57,7 +64,7 @@ class State:
         self._clock_listener: Callable[[], None] | None = None
         self._webhooks_to: Callable[[str], Listener | None] = lambda _: None
         if database is not None:
-            self._load(database, watch)
+            self._load(database, progress)
 
     def __repr__(self) -> str:
         return f"<State {len(self.organisations)} organisations, {len(self._environments)} environments>"
@@ -125,20 +132,20 @@ class State:
             self._keep(change)
             self._apply(change)
 
-    def stage(self) -> State:
+    def prepare(self) -> State:
         """A place to get something ready for :meth:`adopt`: a state in memory with the organisations, the keys and the
         time of this one, and nothing else."""
         with self._lock:
-            stage = State(Clock(self.clock.now))
+            prepare = State(Clock(self.clock.now))
             for organisation in self.organisations:
-                stage.organisations.put(organisation)
+                prepare.organisations.put(organisation)
             for key in self.keys:
-                stage.keys.put(key)
-            stage._clocks = {org_id: Clock(clock.now) for org_id, clock in self._clocks.items()}
-            return stage
+                prepare.keys.put(key)
+            prepare._clocks = {org_id: Clock(clock.now) for org_id, clock in self._clocks.items()}
+            return prepare
 
-    def adopt(self, stage: State, *, alone: bool = False) -> dict[str, int]:
-        """Take over what is on ``stage``, which nobody may use any more: its organisations and keys, and its
+    def adopt(self, prepare: State, *, alone: bool = False) -> dict[str, int]:
+        """Take over what is on ``prepare``, which nobody may use any more: its organisations and keys, and its
         environments in the place of those that are here. ``alone``: nothing else stays.
 
         For everybody else it happens at one moment, and after a crash it has happened wholly or not at all; an
@@ -146,48 +153,48 @@ class State:
         may have come or gone since the stage was made.
         """
         with self._lock:
-            names = dict.fromkeys([*self._environments, *stage._environments] if alone else stage._environments)
+            names = dict.fromkeys([*self._environments, *prepare._environments] if alone else prepare._environments)
             for name in names:
                 if name[0] in self.organisations:
                     self.environment(*name)  # from here on nobody else can make it
             with self._all_locked():
-                change = self._adoption(stage, alone)
+                change = self._adoption(prepare, alone)
                 if change is None:
                     return {}
                 self._keep(change)
                 gone: Counter[str] = Counter()
                 for environment in (self._environments[name] for name in names if name in self._environments):
                     gone.update({name: len(table) for name, table in environment.tables.items()})
-                self._take_over(stage, names, alone)
+                self._take_over(prepare, names, alone)
                 return dict(gone)
 
-    def _adoption(self, stage: State, alone: bool) -> Change | None:
+    def _adoption(self, prepare: State, alone: bool) -> Change | None:
         """What :meth:`adopt` changes; None when that is nothing."""
         put: dict[str, list[Any]] = {}
         for name, theirs, ours in (
-            ("organisations", stage.organisations, self.organisations),
-            ("keys", stage.keys, self.keys),
+            ("organisations", prepare.organisations, self.organisations),
+            ("keys", prepare.keys, self.keys),
         ):
             new = [each for key, each in theirs.by_key.items() if alone or ours.by_key.get(key) is not each]
             if new:
                 put[name] = new
-        parts = [each.as_change() for each in stage._environments.values()]
+        parts = [each.as_change() for each in prepare._environments.values()]
         return Change(put=put, parts=parts, cleared=alone) if put or parts or alone else None
 
-    def _take_over(self, stage: State, names: Iterable[tuple[str, Env]], alone: bool) -> None:
+    def _take_over(self, prepare: State, names: Iterable[tuple[str, Env]], alone: bool) -> None:
         if alone:
-            self.organisations = stage.organisations
-            self._end_environments(lambda org_id: org_id not in stage.organisations)
+            self.organisations = prepare.organisations
+            self._end_environments(lambda org_id: org_id not in prepare.organisations)
         else:
-            for organisation in stage.organisations:
+            for organisation in prepare.organisations:
                 self.organisations.put(organisation)
         for name in names:
             if name[0] in self.organisations:
-                self.environment(*name).become(stage.environment(*name))
+                self.environment(*name).replace_contents(prepare.environment(*name))
         if alone:  # the keys come last: they open what is complete
-            self.keys = stage.keys
+            self.keys = prepare.keys
         else:
-            for key in stage.keys:
+            for key in prepare.keys:
                 self.keys.put(key)
 
     def _end_environments(self, is_gone: Callable[[str], bool]) -> None:
@@ -233,7 +240,7 @@ class State:
         return b"".join(file_pieces(0, documents_of(tables)))
 
     def restore(self, changes: Iterable[Change], rename: Mapping[str, str] | None = None) -> None:
-        """Make the changes of a snapshot true, one after the other, on top of what is there; best on a :meth:`stage`.
+        """Make the changes of a snapshot true, one after the other, on top of what is there; best on a :meth:`prepare`.
 
         With ``rename`` only what is of its organisations, put under the names they have here; the organisations and
         their keys are not touched then.
@@ -297,32 +304,32 @@ class State:
                     tables.setdefault(name, []).append((head, table.snapshot()))
         return tables
 
-    def _load(self, database: Database, watch: Watch) -> None:
-        with without_collector():
-            self._read(database, watch)
+    def _load(self, database: Database, progress: Progress) -> None:
+        with gc_paused():
+            self._read(database, progress)
         database.forget_loaded()
 
-    def _read(self, database: Database, watch: Watch) -> None:
+    def _read(self, database: Database, progress: Progress) -> None:
         done, total = 0, sum(map(len, database.tables.values())) + len(database.entries)
         for change in changes_of(database.tables, database.path):
             done += sum(map(len, change.put.values())) or 1  # or it is books
-            watch(done, total)
+            progress(done, total)
             try:
                 self._apply(change)
-            except _MISFITS as error:
+            except _CORRUPT_RECORD_ERRORS as error:
                 raise DamagedFile(database.path, f"table {next(iter(change.put), 'books')}", _why(error)) from error
         self.check(database.path)  # what follows in the log nobody can have edited
         kinds = kinds_of_tables()
         for number, payload in enumerate(database.entries, start=2):
             try:
                 self._apply(decode(payload, kinds))
-                watch(total - len(database.entries) + number - 1, total)
-            except _MISFITS as error:
+                progress(total - len(database.entries) + number - 1, total)
+            except _CORRUPT_RECORD_ERRORS as error:
                 raise DamagedFile(database.log_path, f"line {number}", _why(error)) from error
         for environment in self._environments.values():
             try:
                 environment.events.work_in()
-            except _MISFITS as error:
+            except _CORRUPT_RECORD_ERRORS as error:
                 raise DamagedFile(database.path, "table events", _why(error)) from error
 
 

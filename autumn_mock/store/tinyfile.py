@@ -24,7 +24,7 @@ from msgspec import Raw, Struct
 from tinydb.storages import Storage
 
 from autumn_mock.clock import pause, stopwatch, wall_clock
-from autumn_mock.collector import without_collector
+from autumn_mock.gc_pause import gc_paused
 from autumn_mock.store.errors import DamagedFile, ForeignFile, StoreError, UnsupportedFormat
 from autumn_mock.store.fileutil import beside, sync_directory
 
@@ -37,9 +37,9 @@ Document: TypeAlias = bytes | Mapping[str, Any]
 _BEGINNING = re.compile(rb'\s*\{\s*"' + MARKER_TABLE.encode() + b'"')
 _BUFFER_BYTES = 1 << 20
 #: Documents that are encoded in one go, in less than half a millisecond; and handfuls without a pause, at most.
-_HANDFUL, _MOST = 256, 64
+_BATCH_SIZE, _MOST = 256, 64
 #: Seconds for which others are let run, and the seconds after which they seem to be busy.
-_BREATH, _CROWDED = 0.000_05, 0.002
+_YIELD_S, _CONTENDED_S = 0.000_05, 0.002
 _view: Callable[[Raw], Any] = memoryview
 _first_byte = itemgetter(0)
 _NON_ASCII = re.compile(r"[^\x00-\x7f]")
@@ -115,7 +115,7 @@ def read_snapshot(content: bytes, path: Path) -> Tables:
     try:
         if not content.isascii():
             content.decode()  # what the skeleton passes over is checked like everything else, but for this
-        with without_collector():
+        with gc_paused():
             tables = _SKELETON.decode(content)
     except (ValueError, RecursionError) as error:
         raise _no_tables(path, content) from error
@@ -182,21 +182,21 @@ def _json(tables: Iterable[tuple[str, Iterable[tuple[bytes, Document]]]]) -> Ite
     """The text of the file, a handful of documents at a time."""
     yield b"{"
     before_table = b"\n"
-    manners = _Manners()
+    manners = _GilYielder()
     for name, documents in tables:
         yield before_table + _ascii(msgspec.json.encode(name)) + b": {"
         before_table = b",\n"
         before_lines = b"\n"
         rest = iter(documents)
-        while lines := [b"%b: %b" % (key, _encoded(document)) for key, document in islice(rest, _HANDFUL)]:
+        while lines := [b"%b: %b" % (key, _encoded(document)) for key, document in islice(rest, _BATCH_SIZE)]:
             yield before_lines + _ascii(b",\n".join(lines))
             before_lines = b",\n"
-            manners.after_a_handful()
+            manners.after_batch()
         yield b"\n}"
     yield b"\n}\n"
 
 
-class _Manners:
+class _GilYielder:
     """Lets other threads run now and then, which would wait for Python's lock for five milliseconds each time.
 
     Those that answer requests give it back at once, and are let run after every handful. Those that compute do not;
@@ -206,12 +206,12 @@ class _Manners:
     def __init__(self) -> None:
         self._handfuls = self._left = 1
 
-    def after_a_handful(self) -> None:
+    def after_batch(self) -> None:
         self._left -= 1
         if not self._left:
             began = stopwatch()
-            pause(_BREATH)
-            is_crowded = stopwatch() - began > _CROWDED
+            pause(_YIELD_S)
+            is_crowded = stopwatch() - began > _CONTENDED_S
             self._left = self._handfuls = min(self._handfuls * 2, _MOST) if is_crowded else 1
 
 
@@ -258,7 +258,7 @@ def _content(path: Path) -> bytes:
 def _decoded(path: Path, content: bytes) -> Any:
     """The JSON value that is the content."""
     try:
-        with without_collector():
+        with gc_paused():
             return DECODER.decode(content)
     except (ValueError, RecursionError) as error:
         if not content.lstrip().startswith(b"{"):

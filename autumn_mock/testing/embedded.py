@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from autumn_mock.domain.organisation import hash_key
-from autumn_mock.emulator import Emulator as Inside
+from autumn_mock.engine import Engine
 from autumn_mock.settings import Settings
 from autumn_mock.testing.mock import AutumnMock
 from autumn_mock.web.server import Server
@@ -20,7 +20,7 @@ from autumn_mock.worlds import World, find_world, read_world
 logging.getLogger("autumn_mock").addHandler(logging.NullHandler())
 
 
-class Emulator(Inside):
+class Emulator(Engine):
     """A whole server in this process, on a free port, for as long as a ``with`` block runs:
 
         with Emulator(world="default", faults=["queue:down times=2"]) as mock:

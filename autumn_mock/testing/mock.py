@@ -27,10 +27,10 @@ from autumn_mock.store.environment import Environment
 from autumn_mock.wire.responses.customer import customer_body, entity_body
 
 if TYPE_CHECKING:
-    from autumn_mock.emulator import Emulator
+    from autumn_mock.engine import Engine
 
 #: Seconds that waiting takes at most unless a test says otherwise.
-PATIENCE = 10.0
+DRAIN_TIMEOUT_S = 10.0
 #: Seconds of one turn of waiting under asyncio.
 _TURN = 0.1
 
@@ -135,7 +135,7 @@ class MockClock:
 class AutumnMock:
     """One organisation of a running emulator: give ``url`` and ``key`` to the client under test."""
 
-    def __init__(self, emulator: Emulator, environment: Environment, url: str, key: str) -> None:
+    def __init__(self, emulator: Engine, environment: Environment, url: str, key: str) -> None:
         self.emulator = emulator
         #: Where the server answers: the client's base URL.
         self.url = url
@@ -159,14 +159,14 @@ class AutumnMock:
 
     # -- waiting
 
-    def drain(self, timeout: float = PATIENCE) -> dict[str, Any]:
+    def drain(self, timeout: float = DRAIN_TIMEOUT_S) -> dict[str, Any]:
         """Wait until everything queued is worked off (at most ``timeout`` s), and say where all items went.
 
         Raises :class:`StillOpen` with the reason when it is not.
         """
         return self._drained(self._is_drained(timeout), timeout)
 
-    async def drain_async(self, timeout: float = PATIENCE) -> dict[str, Any]:
+    async def drain_async(self, timeout: float = DRAIN_TIMEOUT_S) -> dict[str, Any]:
         """:meth:`drain` for asyncio: the event loop goes on meanwhile."""
         return self._drained(await self._in_turns(self._is_drained, timeout), timeout)
 
@@ -178,11 +178,11 @@ class AutumnMock:
             raise StillOpen(self.emulator.why_open(self._environment, timeout))
         return self.stats()
 
-    def wait_for(self, count: int, timeout: float = PATIENCE) -> dict[str, Any]:
+    def wait_for(self, count: int, timeout: float = DRAIN_TIMEOUT_S) -> dict[str, Any]:
         """Wait until ``count`` items, from the beginning, are deducted or lost; raises :class:`StillOpen`."""
         return self._reached(self._is_reached(count, timeout), count, timeout)
 
-    async def wait_for_async(self, count: int, timeout: float = PATIENCE) -> dict[str, Any]:
+    async def wait_for_async(self, count: int, timeout: float = DRAIN_TIMEOUT_S) -> dict[str, Any]:
         """:meth:`wait_for` for asyncio."""
         is_reached = await self._in_turns(lambda turn: self._is_reached(count, turn), timeout)
         return self._reached(is_reached, count, timeout)
@@ -262,7 +262,7 @@ class AutumnMock:
 
     def fault(self, rule: str) -> Fault:
         """Arm a rule: ``mock.fault("queue:down times=2")``. Raises :class:`~autumn_mock.faults.grammar.RuleError`."""
-        board = self.emulator.faults_of(self._environment)
+        board = self.emulator.board_for(self._environment)
         return Fault(board, board.arm(parse_rule(rule).seeded(self.emulator.settings.seed)))
 
     def pause(self) -> None:
@@ -289,7 +289,7 @@ class AutumnMock:
             told = "\n".join(f"  {each.code}: {each.message}\n    {each.instead}" for each in findings)
             raise AssertionError(f"the client broke the contract:\n{told}")
 
-    def assert_deducted(self, customer: str, feature: str, amount: float, timeout: float = PATIENCE) -> None:
+    def assert_deducted(self, customer: str, feature: str, amount: float, timeout: float = DRAIN_TIMEOUT_S) -> None:
         """Fail unless exactly ``amount`` of a feature was deducted from a customer, by queued items and by calls
         together. Waits for what is queued."""
         self.drain(timeout)
@@ -330,7 +330,7 @@ class AutumnMock:
     def report(self, limit: int = 10) -> str:
         """What happened, short: the last requests, the rules that fired, what was refused or lost, the findings."""
         lines = [*_section("requests", [_request_line(each) for each in self.requests], limit)]
-        armed = self.emulator.faults_of(self._environment).armed()
+        armed = self.emulator.board_for(self._environment).armed()
         lines += _section("faults", [f"{each.rule.text}: fired {each.fired}" for each in armed], limit)
         refused = [f"{each.failure_count} of {each.total_count} items: {each.error}" for each in self.failures]
         lines += _section("refused", refused, limit)

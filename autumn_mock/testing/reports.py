@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import msgspec
 
-from autumn_mock.journal.finding_kinds import KINDS
+from autumn_mock.journal.finding_kinds import FINDING_KINDS
 from autumn_mock.journal.findings import Finding
 from autumn_mock.store.changes import ENCODER
 from autumn_mock.testing.mock import AutumnMock
@@ -42,10 +42,15 @@ def _json(command: Sequence[str], code: int, mock: AutumnMock, findings: Sequenc
 
 def _junit(command: Sequence[str], code: int, findings: Sequence[Finding]) -> bytes:
     """One test case for the command, and one for each kind of finding: what did not certainly occur has passed."""
-    found = {kind: [each for each in findings if each.code == kind] for kind in KINDS}
+    found = {kind: [each for each in findings if each.code == kind] for kind in FINDING_KINDS}
     failures = sum(any(each.certain for each in some) for some in found.values()) + (code != 0)
     suite = ElementTree.Element(
-        "testsuite", name="autumn-mock", tests=str(len(KINDS) + 1), failures=str(failures), errors="0", skipped="0"
+        "testsuite",
+        name="autumn-mock",
+        tests=str(len(FINDING_KINDS) + 1),
+        failures=str(failures),
+        errors="0",
+        skipped="0",
     )
     case = ElementTree.SubElement(suite, "testcase", classname="autumn-mock", name=_printable(shlex.join(command)))
     if code != 0:

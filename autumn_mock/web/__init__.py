@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from flask import Flask
 
-from autumn_mock.emulator import Emulator
+from autumn_mock.engine import Engine
 from autumn_mock.faults.grammar import require_route
 from autumn_mock.web.control import control
-from autumn_mock.web.limits import RateLimits
-from autumn_mock.web.patience import Cutting, Patience
+from autumn_mock.web.parking import AbortMiddleware, RequestParking
 from autumn_mock.web.pipeline import Pipeline
+from autumn_mock.web.rate_limits import RateLimits
 from autumn_mock.web.replies import text_reply
 from autumn_mock.web.resource import aliases, every_call
 from autumn_mock.web.resources import RESOURCES
 from autumn_mock.web.routes import Route
 
 
-def create_app(emulator: Emulator, patience: Patience | None = None) -> Flask:
+def create_app(emulator: Engine, parking: RequestParking | None = None) -> Flask:
     """The WSGI application that speaks for an emulator. Starting and stopping the emulator is the caller's.
 
-    ``patience`` is what requests wait with that a fault holds up; a server gives its own. Raises
+    ``parking`` is what requests wait with that a fault holds up; a server gives its own. Raises
     :class:`~autumn_mock.faults.grammar.RuleError` when a rule of the settings or the world is for a call that does not
     exist.
     """
-    for rule in emulator.first_rules():
+    for rule in emulator.startup_rules():
         require_route(rule, every_call())
     app = Flask("autumn_mock", static_folder=None)
     app.url_rule_class = Route
@@ -32,8 +32,8 @@ def create_app(emulator: Emulator, patience: Patience | None = None) -> Flask:
     app.url_map.merge_slashes = False
     emulator.aliases = aliases()
     limits = RateLimits(app, emulator.state.clock_of, emulator.settings.rate_limit)
-    Pipeline(app, emulator, limits, patience or Patience())
-    app.wsgi_app = Cutting(app.wsgi_app)  # type: ignore[method-assign]  # how Flask is given middleware
+    Pipeline(app, emulator, limits, parking or RequestParking())
+    app.wsgi_app = AbortMiddleware(app.wsgi_app)  # type: ignore[method-assign]  # how Flask is given middleware
     for resource in RESOURCES:
         app.register_blueprint(resource.blueprint)
     app.register_blueprint(control(emulator))

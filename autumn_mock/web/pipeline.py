@@ -17,24 +17,24 @@ from werkzeug.exceptions import HTTPException
 
 from autumn_mock.clock import stopwatch
 from autumn_mock.domain.version import Version, default_version, parse_version
-from autumn_mock.emulator import Emulator
+from autumn_mock.engine import Engine
 from autumn_mock.faults.grammar import Rule, RuleError, parse_rules, require_route
 from autumn_mock.ids import new_id
 from autumn_mock.journal.requests import RequestEntry
 from autumn_mock.operations.call import Call
-from autumn_mock.operations.claims import give_back, reserve, settle
 from autumn_mock.operations.errors import ApiError, database_unavailable, invalid_request
+from autumn_mock.operations.idempotency import give_back, reserve, settle
 from autumn_mock.store.errors import NoSuchOrganisation
 from autumn_mock.web.authentication import authenticate, no_session, revoked
-from autumn_mock.web.control.asking import unknown_key
-from autumn_mock.web.limits import Asked, RateLimits, group_of
-from autumn_mock.web.passage import Passage, begin, current
-from autumn_mock.web.patience import Patience, client_is_gone
+from autumn_mock.web.context import RequestContext, begin, current
+from autumn_mock.web.control.context import unknown_key
+from autumn_mock.web.parking import RequestParking, client_is_gone
 from autumn_mock.web.query import read_query
+from autumn_mock.web.rate_limits import LimitKey, RateLimits, group_of
 from autumn_mock.web.replies import COMMON_HEADERS, TOO_MANY_REQUESTS, error_reply, text_reply
 from autumn_mock.web.request import Request
+from autumn_mock.web.request_faults import RequestFaults, RequestSubject
 from autumn_mock.web.resource import OPERATIONS, every_call, names_of
-from autumn_mock.web.strikes import RequestSubject, Strikes
 from autumn_mock.wire.schema import ValidationFailed
 
 _METHODS = "POST,GET,PUT,DELETE,PATCH,OPTIONS"
@@ -49,10 +49,10 @@ _log = logging.getLogger("autumn_mock.web")
 class Pipeline:
     """Hooks that carry a request from the socket to its view and the reply back."""
 
-    def __init__(self, app: Flask, emulator: Emulator, limits: RateLimits, patience: Patience) -> None:
-        self._emulator = emulator
+    def __init__(self, app: Flask, engine: Engine, limits: RateLimits, parking: RequestParking) -> None:
+        self._engine = engine
         self._limits = limits
-        self._patience = patience
+        self._parking = parking
         app.before_request(self._enter)
         app.after_request(self._leave)
         app.register_error_handler(ApiError, _api_error)
@@ -71,13 +71,13 @@ class Pipeline:
         http = passage.http
         if http.method == "OPTIONS":
             return _preflight(http)
-        emulator = self._emulator
+        engine = self._engine
         headers = http.headers
         key = passage.key = authenticate(
-            emulator.find_key, http.method, http.path, headers.get("Authorization"), headers.get("x-client-type")
+            engine.find_key, http.method, http.path, headers.get("Authorization"), headers.get("x-client-type")
         )
-        environment = passage.environment = emulator.state.environment(key.org_id, key.env)
-        board = emulator.faults_of(environment)
+        environment = passage.environment = engine.state.environment(key.org_id, key.env)
+        board = engine.board_for(environment)
         once = board.once(_header_rules(headers.get("x-autumn-mock-fault")))
         # Rules may ask about a request that never gets a version, so the call has the default one until then.
         call = Call(
@@ -88,7 +88,7 @@ class Pipeline:
             key.publishable,
         )
         incoming = passage.incoming = Request(
-            emulator,
+            engine,
             call,
             key,
             http.get_data(cache=False),
@@ -97,7 +97,7 @@ class Pipeline:
             once,
             *names_of(http.endpoint),
         )
-        strikes = passage.strikes = Strikes(board, RequestSubject(incoming), once, self._patience)
+        strikes = passage.strikes = RequestFaults(board, RequestSubject(incoming), once, self._parking)
         if strikes.key_is_revoked:
             raise revoked(key)
         version = _version(headers.get("x-api-version"))
@@ -114,12 +114,12 @@ class Pipeline:
             self._go_in(passage, incoming)
         return refusal
 
-    def _go_in(self, passage: Passage, incoming: Request) -> None:
+    def _go_in(self, passage: RequestContext, incoming: Request) -> None:
         """Pass the gate: until the request is in the journal, nothing of its organisation is replaced."""
         call = incoming.call
         environment = call.environment
         org_id = environment.name[0]
-        self._emulator.gate.enter(org_id)
+        self._engine.gate.enter(org_id)
         passage.inside = org_id
         if environment.is_gone:
             raise revoked(incoming.key)
@@ -127,7 +127,7 @@ class Pipeline:
         if now != call.now:  # perhaps the clock was reset meanwhile
             incoming.call = msgspec.structs.replace(call, now=now)
 
-    def _is_within_limit(self, passage: Passage, incoming: Request, strikes: Strikes) -> bool:
+    def _is_within_limit(self, passage: RequestContext, incoming: Request, strikes: RequestFaults) -> bool:
         call = incoming.call
         group = group_of(passage.http.method, passage.http.path, call.version)
         armed = strikes.limit(is_batch=group.name == "batch_track")
@@ -135,7 +135,7 @@ class Pipeline:
         if armed is None and not exhausted and not self._limits.enabled:
             return True
         customer = _customer(incoming) if group.per_customer else None
-        asked = Asked(call.environment.name, group, customer)
+        asked = LimitKey(call.environment.name, group, customer)
         if exhausted:
             verdict = self._limits.exhausted(asked)
         elif armed is not None:
@@ -150,7 +150,7 @@ class Pipeline:
     # -- out
 
     def _leave(self, reply: Response) -> Response:
-        passage: Passage | None = g.get("passage")
+        passage: RequestContext | None = g.get("passage")
         if passage is None or not passage.http.path.startswith("/v1/"):
             return reply
         strikes = passage.strikes
@@ -167,14 +167,14 @@ class Pipeline:
         finally:
             inside, passage.inside = passage.inside, None  # a failure here brings the request here once more
             if inside is not None:
-                self._emulator.gate.leave(inside)
+                self._engine.gate.leave(inside)
         if strikes is not None and strikes.waits and not strikes.finish() and entry.reply != "lost":
-            self._emulator.journal.amend(entry, reply="lost")
+            self._engine.journal.amend(entry, reply="lost")
         return reply
 
-    def _record(self, passage: Passage, reply: Response, service_status: int | None) -> RequestEntry:
+    def _record(self, passage: RequestContext, reply: Response, service_status: int | None) -> RequestEntry:
         """Put the request into the journal: before it waits for a fault, so that whoever looks meanwhile sees it."""
-        journal, strikes = self._emulator.journal, passage.strikes
+        journal, strikes = self._engine.journal, passage.strikes
         entry = self._entry(journal.next_id(), passage, reply, service_status)
         if strikes is not None:
             strikes.on_loss = lambda: journal.amend(entry, reply="lost")
@@ -184,25 +184,25 @@ class Pipeline:
         journal.add(entry)
         return entry
 
-    def _entry(self, number: int, passage: Passage, reply: Response, service_status: int | None) -> RequestEntry:
+    def _entry(self, number: int, passage: RequestContext, reply: Response, service_status: int | None) -> RequestEntry:
         http, incoming, strikes, environment = passage.http, passage.incoming, passage.strikes, passage.environment
         org, env = environment.name if environment is not None else ("", "")
-        now = (environment.clock if environment is not None else self._emulator.clock).now()
-        went = stopwatch()
+        now = (environment.clock if environment is not None else self._engine.clock).now()
+        replied = stopwatch()
         refusals = _refusals(incoming) if incoming is not None and incoming.refused else {}
         fired = strikes.fired if strikes is not None else ()
         return RequestEntry(
             id=number,
             request_id=incoming.call.request_id if incoming is not None else "",
             at=incoming.call.now if incoming is not None else now,
-            came=passage.started,
-            went=went,
+            received=passage.started,
+            replied=replied,
             method=http.method,
             path=http.path,
             call=incoming.name if incoming is not None else names_of(http.endpoint).canonical,
             status=None if strikes is not None and strikes.is_silent else reply.status_code,
             service_status=service_status,
-            duration_ms=round((went - passage.started) * 1000, 3),
+            duration_ms=round((replied - passage.started) * 1000, 3),
             org=org,
             env=env,
             api_version=http.headers.get("x-api-version"),
@@ -218,7 +218,7 @@ class Pipeline:
         )
 
 
-def _end_claim(passage: Passage, key: str, reply: Response, reached: bool) -> Response:
+def _end_claim(passage: RequestContext, key: str, reply: Response, reached: bool) -> Response:
     """The reply to a request with an idempotency key, which lasts unless the request failed."""
     environment = passage.environment
     assert environment is not None  # or nothing could have been claimed
@@ -232,7 +232,7 @@ def _end_claim(passage: Passage, key: str, reply: Response, reached: bool) -> Re
     return reply
 
 
-def _add_headers(passage: Passage, reply: Response) -> None:
+def _add_headers(passage: RequestContext, reply: Response) -> None:
     reply.headers.extend(COMMON_HEADERS)
     if passage.verdict is not None:
         reply.headers.extend(passage.verdict.headers())

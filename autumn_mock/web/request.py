@@ -15,13 +15,13 @@ from autumn_mock.wire.body import json_body
 from autumn_mock.wire.old_plans import EXPANDED
 
 if TYPE_CHECKING:
-    from autumn_mock.emulator import Emulator
+    from autumn_mock.engine import Engine
 
 
 class Request(Struct):
     """A request that is past authentication and version."""
 
-    emulator: Emulator
+    engine: Engine
     call: Call
     key: ApiKey
     raw: bytes

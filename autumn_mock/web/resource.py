@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from autumn_mock.domain.version import Version
 from autumn_mock.operations.errors import ApiError
-from autumn_mock.web.passage import Passage
+from autumn_mock.web.context import RequestContext
 from autumn_mock.web.replies import json_reply
 from autumn_mock.web.request import Answer, Handler, Request
 from autumn_mock.wire.changes import to_version
@@ -64,14 +64,14 @@ class Names(NamedTuple):
     every: frozenset[str]
 
 
-_NOBODY = Names("", frozenset())
+_NO_ONE = Names("", frozenset())
 #: By Flask's endpoint.
 _NAMES: dict[str, Names] = {}
 
 
 def names_of(endpoint: str | None) -> Names:
     """The names of the call behind one of Flask's endpoints."""
-    return _NAMES.get(endpoint or "", _NOBODY)
+    return _NAMES.get(endpoint or "", _NO_ONE)
 
 
 def aliases() -> dict[str, frozenset[str]]:
@@ -130,7 +130,7 @@ class Resource:
 
 def _view(operation: Operation) -> Callable[..., Response]:
     def view(**path: str) -> Response:
-        passage: Passage = g.passage
+        passage: RequestContext = g.passage
         request = passage.incoming
         assert request is not None  # or the request would not have come this far
         request.path = path

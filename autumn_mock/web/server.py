@@ -15,9 +15,9 @@ from waitress.task import ErrorTask, ThreadedTaskDispatcher
 from waitress.trigger import trigger
 from waitress.utilities import RequestEntityTooLarge
 
-from autumn_mock.emulator import Emulator
+from autumn_mock.engine import Engine
 from autumn_mock.web import create_app
-from autumn_mock.web.patience import Patience
+from autumn_mock.web.parking import RequestParking
 
 if sys.platform != "win32":
     import resource
@@ -89,16 +89,16 @@ def allow_many_connections() -> None:
 class Server:
     """A bound socket that answers for an emulator. Raises :class:`OSError` when the address cannot be had."""
 
-    def __init__(self, emulator: Emulator) -> None:
-        self.emulator = emulator
-        settings = emulator.settings
-        self._patience = Patience()
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        settings = engine.settings
+        self._parking = RequestParking()
         self._sockets: dict[int, Any] = {}
         dispatcher = self._dispatcher = ThreadedTaskDispatcher()
         dispatcher.set_thread_count(THREADS)
         try:
             self._server: Any = create_server(
-                create_app(emulator, self._patience),
+                create_app(engine, self._parking),
                 map=self._sockets,
                 _dispatcher=dispatcher,
                 host=settings.host,
@@ -121,12 +121,12 @@ class Server:
         for each in self._sockets.values():
             if isinstance(each, BaseWSGIServer):
                 each.channel_class = _Channel
-        self._patience.attach(lambda more: dispatcher.set_thread_count(THREADS + more))
+        self._parking.attach(lambda more: dispatcher.set_thread_count(THREADS + more))
 
     @property
     def url(self) -> str:
         """Where it answers."""
-        host, port = self.emulator.settings.host, self._port()
+        host, port = self.engine.settings.host, self._port()
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     def _port(self) -> int:
@@ -149,8 +149,8 @@ class Server:
 
     def release(self) -> None:
         """Let the requests go that wait, for a fault or for the queue; from now on none waits any more."""
-        self._patience.stop()
-        self.emulator.release()
+        self._parking.stop()
+        self.engine.release()
 
     def stop(self) -> None:
         """Make :meth:`run` come to its end; may be called from any thread."""

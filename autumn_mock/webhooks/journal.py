@@ -17,7 +17,7 @@ CAPACITY = 1000
 Status = Literal["pending", "delivered", "failed", "dropped"]
 
 
-class Delivery(Struct, eq=False):
+class WebhookDelivery(Struct, eq=False):
     """One message on its way to one endpoint. A journal changes it; others only read."""
 
     #: The ``svix-id``: the same at all endpoints, and at every attempt.
@@ -38,31 +38,33 @@ class Delivery(Struct, eq=False):
     error: str | None = None
 
 
-class DeliveryJournal:
+class WebhookJournal:
     """The last deliveries, and which were never attempted yet. May be used from any thread."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
-        self._entries: deque[Delivery] = deque(maxlen=capacity)
+        self._entries: deque[WebhookDelivery] = deque(maxlen=capacity)
         self._released = False
-        self._unattempted: set[Delivery] = set()
+        self._unattempted: set[WebhookDelivery] = set()
         self._changed = threading.Condition()
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def add(self, delivery: Delivery) -> None:
+    def add(self, delivery: WebhookDelivery) -> None:
         """Remember a delivery that waits for its first attempt."""
         with self._changed:
             self._entries.append(delivery)
             self._unattempted.add(delivery)
 
-    def drop(self, delivery: Delivery, why: str) -> None:
+    def drop(self, delivery: WebhookDelivery, why: str) -> None:
         """Note that a delivery is given up before it was attempted."""
         with self._changed:
             delivery.status, delivery.error = "dropped", why
             self._settle(delivery)
 
-    def attempted(self, delivery: Delivery, http_status: int | None, error: str | None, *, is_last: bool) -> None:
+    def attempted(
+        self, delivery: WebhookDelivery, http_status: int | None, error: str | None, *, is_last: bool
+    ) -> None:
         """Note an attempt; without an ``error`` it delivered. ``is_last``: no other will follow if it failed."""
         with self._changed:
             delivery.attempts += 1
@@ -73,7 +75,7 @@ class DeliveryJournal:
                 delivery.status = "failed"
             self._settle(delivery)
 
-    def _settle(self, delivery: Delivery) -> None:
+    def _settle(self, delivery: WebhookDelivery) -> None:
         self._unattempted.discard(delivery)
         self._changed.notify_all()
 
@@ -105,7 +107,7 @@ class DeliveryJournal:
     def clear(self, org: str | None = None, env: str | None = None) -> int:
         """Forget the deliveries of one environment, or all; says how many."""
 
-        def goes(each: Delivery) -> bool:
+        def goes(each: WebhookDelivery) -> bool:
             return org is None or (each.org, each.env) == (org, env)
 
         with self._changed:

@@ -10,7 +10,7 @@ from typing import Any
 from autumn_mock.domain.webhook import Endpoint, Webhook
 from autumn_mock.ids import new_id
 from autumn_mock.store.environment import Environment
-from autumn_mock.webhooks.journal import Delivery, DeliveryJournal
+from autumn_mock.webhooks.journal import WebhookDelivery, WebhookJournal
 from autumn_mock.webhooks.sender import Sender
 
 #: How many keys of webhooks that were sent are remembered. Keys end with their minute.
@@ -28,7 +28,7 @@ class Outbox:
     def __init__(
         self, endpoints: Sequence[Endpoint] = (), own: Mapping[str, Sequence[Endpoint]] | None = None, **options: Any
     ) -> None:
-        self.journal = DeliveryJournal()
+        self.journal = WebhookJournal()
         self._options = options
         self._senders: dict[Endpoint, Sender] = {}
         self._everyone = self._open(endpoints)
@@ -68,7 +68,7 @@ class Outbox:
             message_id = new_id("msg")
             for endpoint, sender in senders.items():
                 sender.put(
-                    Delivery(
+                    WebhookDelivery(
                         id=message_id,
                         at=environment.clock.now(),
                         org=org,

@@ -21,7 +21,7 @@ import msgspec
 from autumn_mock import __version__
 from autumn_mock.clock import stopwatch, wall_clock
 from autumn_mock.domain.webhook import Endpoint
-from autumn_mock.webhooks.journal import Delivery, DeliveryJournal
+from autumn_mock.webhooks.journal import WebhookDelivery, WebhookJournal
 
 if TYPE_CHECKING:
     from http.client import HTTPConnection
@@ -57,7 +57,7 @@ class Sender:
     def __init__(
         self,
         endpoint: Endpoint,
-        journal: DeliveryJournal,
+        journal: WebhookJournal,
         *,
         retry_after: Sequence[float] = RETRY_AFTER,
         timeout: float = TIMEOUT,
@@ -71,16 +71,16 @@ class Sender:
         self._capacity = capacity
         self._seconds = seconds
         #: (when, number, delivery): the earliest due one first, and of those the one that came first.
-        self._waiting: list[tuple[float, int, Delivery]] = []
+        self._waiting: list[tuple[float, int, WebhookDelivery]] = []
         self._numbers = itertools.count()
         #: The one that is being attempted, unless it was given up meanwhile.
-        self._flying: Delivery | None = None
+        self._flying: WebhookDelivery | None = None
         self._changed = threading.Condition()
         self._stopping = False
         self._thread: threading.Thread | None = None
         self._connection: HTTPConnection | None = None
 
-    def put(self, delivery: Delivery) -> None:
+    def put(self, delivery: WebhookDelivery) -> None:
         """Deliver as soon as possible; never waits."""
         self._journal.add(delivery)
         with self._changed:
@@ -97,7 +97,7 @@ class Sender:
     def clear(self, org: str | None = None, env: str | None = None) -> None:
         """Give up what waits, and any further attempt at what is in flight, for one environment or for all."""
 
-        def stays(delivery: Delivery) -> bool:
+        def stays(delivery: WebhookDelivery) -> bool:
             return org is not None and (delivery.org, delivery.env) != (org, env)
 
         with self._changed:
@@ -136,7 +136,7 @@ class Sender:
                     heapq.heappush(self._waiting, (due, next(self._numbers), delivery))
             self._journal.attempted(delivery, http_status, error, is_last=is_last)
 
-    def _take(self) -> Delivery | None:
+    def _take(self) -> WebhookDelivery | None:
         """The next message that is due, waited for; None when the sender stops."""
         with self._changed:
             while not self._stopping:
@@ -150,7 +150,7 @@ class Sender:
                 self._changed.wait(ahead)
         return None
 
-    def _attempt(self, delivery: Delivery) -> tuple[int | None, str | None]:
+    def _attempt(self, delivery: WebhookDelivery) -> tuple[int | None, str | None]:
         """Send a message once: the status of the answer, and why it counts as failed."""
         from http.client import HTTPException
 

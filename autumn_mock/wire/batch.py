@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from autumn_mock.domain.track import Lock, TrackItem
+from autumn_mock.domain.track import LockRequest, TrackItem
 from autumn_mock.wire.body import MAX_DEPTH, is_deeper_than, json_body, openings
 from autumn_mock.wire.requests.track import BATCH_TRACK, MAX_ITEMS, MAX_LOCK_ID, TRACK
 from autumn_mock.wire.schema import parse
@@ -79,7 +79,7 @@ def _fast(body: bytes, now_ms: int) -> list[TrackItem] | None:
     return items
 
 
-def _is_plain(lock: Lock) -> bool:
+def _is_plain(lock: LockRequest) -> bool:
     expires_at = lock.expires_at or 0
     return (
         lock.enabled

@@ -25,7 +25,7 @@ _ENVIRONMENTS: tuple[Env, ...] = ("sandbox", "live")
 
 
 @dataclass(slots=True, frozen=True)
-class Step:
+class SeedStep:
     """One call that an entry of the file stands for, and where that entry is."""
 
     operation: Callable[[Call, Mapping[str, Any]], object]
@@ -46,7 +46,7 @@ class WorldOrganisation:
     #: The first of its secret keys, as it is written; None when it has none.
     secret_key: str | None
     webhooks: tuple[Endpoint, ...]
-    steps: Mapping[Env, tuple[Step, ...]]
+    steps: Mapping[Env, tuple[SeedStep, ...]]
     faults: Mapping[Env, tuple[Rule, ...]]
 
 
@@ -59,7 +59,7 @@ class World:
     #: What a snapshot holds, in place of organisations; empty for a world that somebody wrote.
     snapshot: tuple[Change, ...] = ()
 
-    def faults_of(self, org_id: str, env: str) -> tuple[Rule, ...]:
+    def board_for(self, org_id: str, env: str) -> tuple[Rule, ...]:
         """The rules that are armed in an environment from the start."""
         return tuple(
             rule
@@ -70,10 +70,10 @@ class World:
             for rule in rules
         )
 
-    def first_rules(self, env: str) -> tuple[Rule, ...]:
+    def startup_rules(self, env: str) -> tuple[Rule, ...]:
         """The same for an environment that is a copy of the first organisation's."""
         first = self.organisations[0].id if self.organisations else ""
-        return self.faults_of(first, env)
+        return self.board_for(first, env)
 
     def holds(self, org_id: str) -> bool:
         """Whether it says something of an organisation."""
@@ -150,29 +150,29 @@ def _faults(environment: Mapping[str, Any]) -> Iterator[Rule]:
             yield parse_rule(text).of_customer(customer["customer_id"])
 
 
-def _steps(environment: Mapping[str, Any], path: KeyPath) -> Iterator[Step]:
+def _steps(environment: Mapping[str, Any], path: KeyPath) -> Iterator[SeedStep]:
     for place, feature in _entries(environment, "features", path):
-        yield Step(features.create, feature, place)
+        yield SeedStep(features.create, feature, place)
     for place, plan in _entries(environment, "plans", path):
-        yield Step(plans.create, plan, place)
+        yield SeedStep(plans.create, plan, place)
     for place, customer in _entries(environment, "customers", path):
         yield from _customer_steps(customer, place)
 
 
-def _customer_steps(customer: Mapping[str, Any], path: KeyPath) -> Iterator[Step]:
+def _customer_steps(customer: Mapping[str, Any], path: KeyPath) -> Iterator[SeedStep]:
     """Entities come after the customer's plans, whose seats they take, and before their own."""
     owner = {"customer_id": customer["customer_id"]}
     attached = [
-        Step(billing.attach, {**plan, **owner, "no_billing_changes": True}, place)
+        SeedStep(billing.attach, {**plan, **owner, "no_billing_changes": True}, place)
         for place, plan in _entries(customer, "plans", path)
     ]
-    yield Step(customers.get_or_create, customer, path)
+    yield SeedStep(customers.get_or_create, customer, path)
     yield from (step for step in attached if not step.body.get("entity_id"))
     for place, entity in _entries(customer, "entities", path):
-        yield Step(customers.create_entity, {**entity, **owner}, place)
+        yield SeedStep(customers.create_entity, {**entity, **owner}, place)
     yield from (step for step in attached if step.body.get("entity_id"))
     for place, balance in _entries(customer, "balances", path):
-        yield Step(balances.create, {**balance, **owner}, place)
+        yield SeedStep(balances.create, {**balance, **owner}, place)
 
 
 def _others_rules(document: Document, content: Mapping[str, Any]) -> Iterator[Problem]:

@@ -21,7 +21,7 @@ def seed(state: State, world: World, only: tuple[str, Env] | None = None) -> Non
     All of it at one moment, as :meth:`~autumn_mock.store.state.State.adopt` says, or nothing: when a call refuses an
     entry (:class:`~autumn_mock.worlds.document.WorldError`), or the disk does (``OSError``).
     """
-    stage = state.stage()
+    stage = state.prepare()
     if world.snapshot:
         changes = [each for each in world.snapshot if only in (None, (each.org, each.env))]
         stage.restore(changes, {only[0]: only[0]} if only is not None else None)
@@ -53,7 +53,7 @@ def open_copy(state: State, template: World, key: str) -> ApiKey:
     organisation = Organisation(
         id=opened.org_id, name=f"org-{name}", slug=f"org-{name}", created_at=created_at, config=first.config
     )
-    stage = state.stage()
+    stage = state.prepare()
     stage.add(organisation, [opened])
     fill_copy(stage, template, (opened.org_id, opened.env))
     state.adopt(stage)

@@ -35,10 +35,10 @@ class Child:
     """A Python process that says where it answers in its first line. It is killed at the end of the ``with`` block: a
     clean stop writes everything to the file first, which would be measured with whatever comes next."""
 
-    def __init__(self, *arguments: str, environment: Mapping[str, str] | None = None, patience: float = 300) -> None:
+    def __init__(self, *arguments: str, environment: Mapping[str, str] | None = None, parking: float = 300) -> None:
         self._command = [sys.executable, *arguments]
         self._environment = {**child_environment(), **(environment or {})}
-        self._patience = patience
+        self._parking = parking
         self._scratch = tempfile.TemporaryDirectory(prefix="autumn-mock-bench-")
         self._errors = Path(self._scratch.name, "stderr")
         self.process: subprocess.Popen[str]
@@ -68,7 +68,7 @@ class Child:
         assert self.process.stdout is not None
         read = self.process.stdout.readline
         threading.Thread(target=lambda: found.put(read()), daemon=True).start()
-        return found.get(timeout=self._patience)
+        return found.get(timeout=self._parking)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

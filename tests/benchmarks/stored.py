@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from autumn_mock.domain.event import Deduction, Event
-from autumn_mock.emulator import Emulator
+from autumn_mock.engine import Engine
 from autumn_mock.ids import new_id
 from tests.benchmarks.children import child_environment
 from tests.benchmarks.traffic import SIZE, properties, write_world
@@ -35,7 +35,7 @@ def stored_events(directory: Path, count: int) -> Path:
 
 def write(path: str, world: str, count: int) -> None:
     """Write the file."""
-    emulator = Emulator(db=path, world=world)
+    emulator = Engine(db=path, world=world)
     environment = next(each for each in emulator.state.environments() if len(each.customers))
     customers = list(environment.customers)
     rows = [next(iter(environment.balances.of(each.internal_id).values())) for each in customers]

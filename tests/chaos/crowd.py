@@ -13,7 +13,7 @@ from tests.chaos.victim import PATIENCE, Victim
 R = TypeVar("R")
 
 
-def together(acts: Sequence[Callable[[], R]], patience: float = PATIENCE) -> list[R]:
+def together(acts: Sequence[Callable[[], R]], parking: float = PATIENCE) -> list[R]:
     """Do each in a thread of its own; their results in order. The first thing that goes wrong is raised here."""
     results: dict[int, R] = {}
     errors: list[BaseException] = []
@@ -28,7 +28,7 @@ def together(acts: Sequence[Callable[[], R]], patience: float = PATIENCE) -> lis
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(patience)
+        thread.join(parking)
         assert not thread.is_alive(), "a client hangs"
     if errors:
         raise errors[0]

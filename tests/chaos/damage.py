@@ -18,9 +18,9 @@ from tinydb import TinyDB, where
 from autumn_mock.store import DamagedFile, StoreError
 from tests.chaos.calls import CUSTOMER, READS, WRITES, Call
 from tests.chaos.client import BATCH
+from tests.chaos.harness import ScenarioTarget, differences, fresh, loaded, put_at_rest, staged
 from tests.chaos.numbered import tables_of
 from tests.chaos.scripts import Effort, Figures, Unreachable, script
-from tests.chaos.stage import Stage, differences, fresh, loaded, put_at_rest, staged
 from tests.chaos.victim import ROOT, Victim
 from tests.support.server import DEFAULT_KEY
 
@@ -218,7 +218,7 @@ def _outcome(path: Path) -> str:
     return "taken over"
 
 
-def _statuses(stage: Stage) -> Iterator[tuple[str, int]]:
+def _statuses(stage: ScenarioTarget) -> Iterator[tuple[str, int]]:
     for name, call in READS.items():
         yield name, stage.call(call)
     for name in ("track", "batch", "check and lock"):

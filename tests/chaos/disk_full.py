@@ -13,10 +13,10 @@ from tests.chaos.calls import READS, WRITES, Call
 from tests.chaos.client import BATCH, TRACK, Client
 from tests.chaos.disks import Disk, every_disk, files_in
 from tests.chaos.eager import SMALL_LOG
+from tests.chaos.harness import differences, fresh
 from tests.chaos.numbered import Notebook, Verdict, deducted_numbers, tables_of
 from tests.chaos.refusals import Refusing
 from tests.chaos.scripts import Effort, Figures, require_linux, script
-from tests.chaos.stage import differences, fresh
 from tests.chaos.victim import EAGER, PLAIN, Victim, wait_until
 
 _NEVER = float("inf")

@@ -61,10 +61,10 @@ class Victim:
             log.seek(self._began)
             return log.read().decode("utf-8", "replace")
 
-    def wait_ready(self, patience: float = PATIENCE) -> bool:
+    def wait_ready(self, parking: float = PATIENCE) -> bool:
         """Wait for the line that says where it answers; False when it ended, or time ran out, before that."""
         assert self.process.stdout is not None
-        if not self.url and select.select([self.process.stdout], [], [], patience)[0]:
+        if not self.url and select.select([self.process.stdout], [], [], parking)[0]:
             line = self.process.stdout.readline().decode()
             assert not line or line.startswith("autumn-mock ready http"), f"it said {line!r} and\n{self.stderr()}"
             self.url = line.strip().rpartition(" ")[2]
@@ -104,9 +104,9 @@ class Victim:
             self.process.stdout.close()
 
 
-def wait_until(is_so: Callable[[], bool], what: str, patience: float = PATIENCE, look_every: float = 0.01) -> None:
+def wait_until(is_so: Callable[[], bool], what: str, parking: float = PATIENCE, look_every: float = 0.01) -> None:
     """Wait for a condition that nothing tells of."""
-    ends = time.monotonic() + patience
+    ends = time.monotonic() + parking
     while not is_so():
-        assert time.monotonic() < ends, f"{what}: not within {patience} s"
+        assert time.monotonic() < ends, f"{what}: not within {parking} s"
         time.sleep(look_every)

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from autumn_mock.emulator import Emulator
+from autumn_mock.engine import Engine
 from autumn_mock.store import Database
 from autumn_mock.store.environment import Environment
 from tests.chaos.calls import WRITES, Call
+from tests.chaos.harness import fresh, staged
 from tests.chaos.refusals import Refusing
 from tests.chaos.scripts import Effort, Figures, script
-from tests.chaos.stage import fresh, staged
 from tests.support.server import DEFAULT_KEY
 
 #: How many records there are of each kind; their ids differ from one start to the next.
@@ -58,7 +58,7 @@ def _prepare(path: Path, content: bytes | None) -> None:
 
 def _starts_as(path: Path) -> Shape:
     """What a server has that starts from a database."""
-    emulator = Emulator(db=str(path))
+    emulator = Engine(db=str(path))
     try:
         tables = json.loads(emulator.snapshot())
         return {name: len(table) for name, table in tables.items() if name not in ("_autumn_mock", "books")}
@@ -99,7 +99,7 @@ def first_start(_effort: Effort, place: Path) -> Figures:
 
     def act(path: Path, doing: AbstractContextManager[None]) -> None:
         with doing:
-            emulator = Emulator(db=str(path))
+            emulator = Engine(db=str(path))
         emulator.state.close()
 
     return {"deaths": _judge(place / "home" / "db.json", None, act)}
@@ -128,9 +128,9 @@ def control_calls(_effort: Effort, place: Path) -> Figures:
     return {"deaths": dict(deaths)}
 
 
-def _on_a_server(do: Callable[[Emulator], Any]) -> Act:
+def _on_a_server(do: Callable[[Engine], Any]) -> Act:
     def act(path: Path, doing: AbstractContextManager[None]) -> None:
-        emulator = Emulator(db=str(path))
+        emulator = Engine(db=str(path))
         try:
             with doing:
                 do(emulator)
@@ -140,7 +140,7 @@ def _on_a_server(do: Callable[[Emulator], Any]) -> Act:
     return act
 
 
-def _control_calls(snapshot: bytes) -> dict[str, Callable[[Emulator], Any]]:
+def _control_calls(snapshot: bytes) -> dict[str, Callable[[Engine], Any]]:
     return {
         "reset": lambda emulator: emulator.reset(),
         "reset of one": lambda emulator: emulator.reset(_first(emulator)),
@@ -151,7 +151,7 @@ def _control_calls(snapshot: bytes) -> dict[str, Callable[[Emulator], Any]]:
     }
 
 
-def _first(emulator: Emulator) -> Environment:
+def _first(emulator: Engine) -> Environment:
     """The environment of the default key."""
     key = emulator.find_key(DEFAULT_KEY)
     assert key is not None

@@ -18,8 +18,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from autumn_mock.cli import main
-from autumn_mock.cli.books import tell_audit
-from autumn_mock.faults.vocabulary import KINDS, MODIFIERS
+from autumn_mock.cli.stats import print_audit
+from autumn_mock.faults.vocabulary import FAULT_KINDS, MODIFIERS
 from tests.support.server import DEFAULT_KEY, ServerProcess
 
 BATCH = "/v1/balances.batch_track"
@@ -299,10 +299,10 @@ def test_clearing(run: Run, server: ServerProcess) -> None:
 
 def test_kinds_needs_no_server_and_knows_every_word() -> None:
     text = said(runner("http://127.0.0.1:9")("fault", "kinds"))
-    for kind in KINDS.values():
+    for kind in FAULT_KINDS.values():
         assert re.search(rf"^{kind.name}\b.*  {re.escape(kind.text)}$", text, re.MULTILINE)
         assert kind.example in text
-    for option in [*MODIFIERS.values(), *(option for kind in KINDS.values() for option in kind.options)]:
+    for option in [*MODIFIERS.values(), *(option for kind in FAULT_KINDS.values() for option in kind.options)]:
         assert f"  {option.name}={option.placeholder}" in text
     one = said(runner("http://127.0.0.1:9")("fault", "kinds", "worker:slow"))
     assert "rate=N/s" in one
@@ -494,7 +494,7 @@ def test_books_that_do_not_balance_end_with_code_1(capsys: pytest.CaptureFixture
     problem = "org_1 sandbox: deducted more than once: 1"
     answer = {"balanced": False, "problems": [problem], "organisations": [organisation]}
     with pytest.raises(SystemExit) as ended:
-        tell_audit(answer, as_json)
+        print_audit(answer, as_json)
     assert ended.value.code == 1
     text = capsys.readouterr().out
     if as_json:

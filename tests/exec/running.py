@@ -179,9 +179,9 @@ def end(pid: int) -> None:
         os.kill(pid, 9)
 
 
-def wait_until(is_so: Callable[[], bool], what: str, patience: float = PATIENCE) -> None:
+def wait_until(is_so: Callable[[], bool], what: str, parking: float = PATIENCE) -> None:
     """Wait for a condition that nothing tells of."""
-    ends = time.monotonic() + patience
+    ends = time.monotonic() + parking
     while not is_so():
-        assert time.monotonic() < ends, f"{what}: not within {patience} s"
+        assert time.monotonic() < ends, f"{what}: not within {parking} s"
         time.sleep(0.01)

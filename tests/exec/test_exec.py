@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from tinydb import TinyDB
 
 from autumn_mock.cli import main
-from autumn_mock.journal.finding_kinds import KINDS
+from autumn_mock.journal.finding_kinds import FINDING_KINDS
 from tests.exec.running import (
     PROGRAM,
     Running,
@@ -407,7 +407,7 @@ def test_a_broken_contract_fails_the_run_that_checks_for_it(reports: tuple[Path,
     done = execute("--check-findings", "--report", str(as_json), "--", *CARELESS)
     assert (done.code, done.lines) == (3, [202, 202, GRANT - 6])
     assert "resent_after_accepted" in done.err
-    assert KINDS["resent_after_accepted"].instead in done.err
+    assert FINDING_KINDS["resent_after_accepted"].instead in done.err
     document = json.loads(as_json.read_text("utf-8"))
     assert document["exit_code"] == 0
     assert document["command"] == CARELESS
@@ -419,7 +419,7 @@ def test_a_broken_contract_fails_the_run_that_checks_for_it(reports: tuple[Path,
     assert "resent_after_accepted" in done.err
     cases = junit(as_xml)
     assert [name for name, passed in cases.items() if not passed] == ["autumn-mock.contract:resent_after_accepted"]
-    assert len(cases) == 1 + len(KINDS)
+    assert len(cases) == 1 + len(FINDING_KINDS)
 
 
 def test_what_is_not_certain_is_told_and_fails_nothing(reports: tuple[Path, Path]) -> None:
@@ -430,7 +430,7 @@ def test_what_is_not_certain_is_told_and_fails_nothing(reports: tuple[Path, Path
     assert "resent_after_accepted (perhaps)" in done.err
     assert all(junit(as_xml).values())
     [told] = ElementTree.parse(as_xml).getroot().iter("system-out")
-    assert KINDS["resent_after_accepted"].instead in (told.text or "")
+    assert FINDING_KINDS["resent_after_accepted"].instead in (told.text or "")
 
 
 def test_the_code_of_a_command_that_failed_wins_over_that_of_its_findings(reports: tuple[Path, Path]) -> None:
@@ -442,7 +442,7 @@ def test_the_code_of_a_command_that_failed_wins_over_that_of_its_findings(report
     suite = ElementTree.parse(as_xml).getroot()
     texts = [each.get("message", "") + (each.text or "") for each in suite.iter("failure")]
     assert "5" in texts[0]
-    assert KINDS["resent_after_accepted"].instead in texts[1]
+    assert FINDING_KINDS["resent_after_accepted"].instead in texts[1]
 
 
 def test_a_client_that_keeps_the_contract_passes_and_says_nothing(reports: tuple[Path, Path]) -> None:

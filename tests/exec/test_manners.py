@@ -258,13 +258,13 @@ def sent(url: str, path: str, body: Any, key: str = "") -> int:
 NEVER_STOPS = """
 import threading
 from autumn_mock.cli import main
-from autumn_mock.emulator import Emulator
+from autumn_mock.engine import Engine
 
 def stop(self):
     print("stopping", flush=True)
     threading.Event().wait()
 
-Emulator.stop = stop
+Engine.stop = stop
 main()
 """
 

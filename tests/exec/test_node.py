@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from autumn_mock.journal.finding_kinds import KINDS
+from autumn_mock.journal.finding_kinds import FINDING_KINDS
 from tests.exec.running import Done, execute
 from tests.sdk.test_js_sdk import MANIFEST, Node, installed
 from tests.sdk.test_js_sdk import SOURCES as OTHER_SOURCES
@@ -97,11 +97,11 @@ def test_a_suite_that_passes_while_its_client_retries_after_a_202(suite: Suite, 
     report = tmp_path / "report.xml"
     done = suite.run("--check-findings", "--report", str(report), bug="retry-after-202", only=FIRST_TEST)
     assert done.code == 3, done
-    assert KINDS["resent_after_accepted"].instead in done.err
+    assert FINDING_KINDS["resent_after_accepted"].instead in done.err
     found = cases(report)
     assert [name for name, message in found.items() if message is not None] == ["resent_after_accepted"]
-    assert set(KINDS) < set(found)
-    assert len(found) == 1 + len(KINDS)
+    assert set(FINDING_KINDS) < set(found)
+    assert len(found) == 1 + len(FINDING_KINDS)
 
 
 def test_the_lock_file_names_no_place_to_download_from() -> None:

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from autumn_mock.faults.grammar import parse_rule
-from autumn_mock.faults.vocabulary import KINDS, MODIFIERS, PHASE, Kind
+from autumn_mock.faults.vocabulary import FAULT_KINDS, MODIFIERS, PHASE, FaultKind
 from tests.faults.cases import CASES, Case
-from tests.faults.stage import Stage, organisation, write_world
+from tests.faults.harness import ScenarioTarget, organisation, write_world
 from tests.support.server import ServerProcess
 
-Scenery = Callable[[int], Stage]
+Scenery = Callable[[int], ScenarioTarget]
 
 _README = Path(__file__).parents[2] / "README.md"
 
@@ -43,7 +43,7 @@ def by_flag(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenery]:
     world = write_world(tmp_path_factory.mktemp("flag") / "world.json", [organisation(*name) for name in names])
     rules = [_of_one(_rule(case, slug), slug) for case, (slug, _) in zip(CASES, names, strict=True)]
     with ServerProcess("--world", str(world), *(word for rule in rules for word in ("--fault", rule))) as server:
-        yield lambda number: Stage(server, names[number][1], rules[number])
+        yield lambda number: ScenarioTarget(server, names[number][1], rules[number])
 
 
 @pytest.fixture(scope="module")
@@ -65,11 +65,11 @@ def _opened(server: ServerProcess) -> tuple[str, str]:
 def by_api(plain: ServerProcess) -> Scenery:
     """``POST /_mock/faults``."""
 
-    def stage(number: int) -> Stage:
+    def stage(number: int) -> ScenarioTarget:
         slug, key = _opened(plain)
         armed = plain.ask("/_mock/faults", {"rule": _rule(CASES[number], slug)}, key)
         assert (armed["org"], armed["env"], armed["fired"]) == (slug.replace("-", "_"), "sandbox", 0)
-        return Stage(plain, key, armed["rule"])
+        return ScenarioTarget(plain, key, armed["rule"])
 
     return stage
 
@@ -78,11 +78,11 @@ def by_api(plain: ServerProcess) -> Scenery:
 def by_api_for_the_server(plain: ServerProcess) -> Scenery:
     """``POST /_mock/faults`` without a key: a rule of the whole server."""
 
-    def stage(number: int) -> Stage:
+    def stage(number: int) -> ScenarioTarget:
         slug, key = _opened(plain)
         armed = plain.ask("/_mock/faults", {"rule": _of_one(_rule(CASES[number], slug), slug)}, None)
         assert (armed["org"], armed["env"], armed["fired"]) == (None, None, 0)
-        return Stage(plain, key, armed["rule"], number=armed["id"])
+        return ScenarioTarget(plain, key, armed["rule"], number=armed["id"])
 
     return stage
 
@@ -91,10 +91,10 @@ def by_api_for_the_server(plain: ServerProcess) -> Scenery:
 def by_header(plain: ServerProcess) -> Scenery:
     """The header ``x-autumn-mock-fault``."""
 
-    def stage(number: int) -> Stage:
+    def stage(number: int) -> ScenarioTarget:
         slug, key = _opened(plain)
         text = _rule(CASES[number], slug)
-        return Stage(plain, key, text, header=text)
+        return ScenarioTarget(plain, key, text, header=text)
 
     return stage
 
@@ -113,13 +113,13 @@ def in_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Sce
         organisations.append(organisation(slug, key, of_customer=rules))
     world = write_world(tmp_path_factory.mktemp("world") / "world.json", organisations)
 
-    def of_environment(number: int) -> Stage:
+    def of_environment(number: int) -> ScenarioTarget:
         slug, key = environments[number]
-        return Stage(server, key, _rule(CASES[number], slug))
+        return ScenarioTarget(server, key, _rule(CASES[number], slug))
 
-    def of_customer(number: int) -> Stage:
+    def of_customer(number: int) -> ScenarioTarget:
         slug, key = customers[number]
-        return Stage(server, key, f"{_rule(CASES[number], slug)} customer=cus_1")
+        return ScenarioTarget(server, key, f"{_rule(CASES[number], slug)} customer=cus_1")
 
     with ServerProcess("--world", str(world)) as server:
         yield {"environment": of_environment, "customer": of_customer}
@@ -171,8 +171,8 @@ def test_armed_by_the_world_for_a_customer(in_world: dict[str, Scenery], number:
 _RULES = [parse_rule(_rule(case, "an_organisation")) for case in CASES]
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
-def test_every_kind_and_each_of_its_own_options_is_in_a_case(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", FAULT_KINDS.values(), ids=list(FAULT_KINDS))
+def test_every_kind_and_each_of_its_own_options_is_in_a_case(kind: FaultKind) -> None:
     rules = [rule for rule in _RULES if rule.kind is kind]
     assert rules
     used = {name for rule in rules for name in rule.options}
@@ -199,12 +199,12 @@ def _table_of_the_readme() -> dict[str, str]:
 
 
 def test_the_readme_lists_the_kinds_that_there_are_and_no_others() -> None:
-    assert list(_table_of_the_readme()) == list(KINDS)
+    assert list(_table_of_the_readme()) == list(FAULT_KINDS)
 
 
 def test_the_readme_names_the_options_of_a_kind_in_its_row() -> None:
     rows = _table_of_the_readme()
-    named = [(kind.name, option.name) for kind in KINDS.values() for option in kind.options]
+    named = [(kind.name, option.name) for kind in FAULT_KINDS.values() for option in kind.options]
     assert [(kind, option) for kind, option in named if f"{option}=" not in rows.get(kind, "")] == []
 
 

@@ -7,14 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autumn_mock.faults.grammar import RuleError, parse_rule, parse_rules, require_organisation, require_route
-from autumn_mock.faults.vocabulary import KINDS, MODIFIERS, Kind, options_of
+from autumn_mock.faults.vocabulary import FAULT_KINDS, MODIFIERS, FaultKind, options_of
 from autumn_mock.web.resource import every_call
 
 # -- what parses
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
-def test_the_example_of_each_kind_is_a_rule_of_that_kind(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", FAULT_KINDS.values(), ids=list(FAULT_KINDS))
+def test_the_example_of_each_kind_is_a_rule_of_that_kind(kind: FaultKind) -> None:
     rule = parse_rule(kind.example)
     assert (rule.kind, rule.text) == (kind, kind.example)
 
@@ -106,7 +106,7 @@ MISTAKES = [
     ("^enqueue:fial items=3", "there is no kind 'enqueue:fial', did you mean enqueue:fail?"),
     ("  ^worker:paus", "did you mean worker:pause?"),
     ("^Queue:down", "did you mean queue:down?"),
-    ("^xyz", f"there is no kind 'xyz'. Known: {', '.join(KINDS)}"),
+    ("^xyz", f"there is no kind 'xyz'. Known: {', '.join(FAULT_KINDS)}"),
     ('^"queue:down"', "did you mean queue:down?"),
     ("enqueue:fail ^itemz=3", "there is no option of enqueue:fail 'itemz', did you mean items? Known: "),
     ("enqueue:fail ^3", "there is no option of enqueue:fail '3'. Known: "),
@@ -188,11 +188,11 @@ def test_nothing_is_no_rule(text: str) -> None:
     with pytest.raises(RuleError, match=r"^a rule begins with one of ") as caught:
         parse_rule(text)
     assert caught.value.column == 0
-    assert all(kind in str(caught.value) for kind in KINDS)
+    assert all(kind in str(caught.value) for kind in FAULT_KINDS)
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
-def test_an_unknown_option_is_answered_with_all_that_the_kind_takes(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", FAULT_KINDS.values(), ids=list(FAULT_KINDS))
+def test_an_unknown_option_is_answered_with_all_that_the_kind_takes(kind: FaultKind) -> None:
     text = f"{kind.example} wrong=1"
     with pytest.raises(RuleError) as caught:
         parse_rule(text)
@@ -325,7 +325,7 @@ def test_a_rule_of_one_customer_is_not_made_that_of_another_in_silence() -> None
     st.text()
     | st.text(alphabet="enqueue:fail items=,0123 \"'rate.;worker/-+²٣")
     | st.builds(
-        " ".join, st.lists(st.sampled_from([*KINDS, *(f"{name}=" for name in MODIFIERS)]) | st.text(max_size=8))
+        " ".join, st.lists(st.sampled_from([*FAULT_KINDS, *(f"{name}=" for name in MODIFIERS)]) | st.text(max_size=8))
     )
 )
 def test_any_text_is_a_rule_or_a_rule_error(text: str) -> None:
@@ -378,7 +378,7 @@ _VALUES: dict[str, st.SearchStrategy[str]] = {
 
 @st.composite
 def rule_texts(draw: st.DrawFn) -> str:
-    kind = draw(st.sampled_from(list(KINDS.values())))
+    kind = draw(st.sampled_from(list(FAULT_KINDS.values())))
     words = [kind.name]
     if kind.argument is not None and (kind.argument_default is None or draw(st.booleans())):
         words.append(draw(_VALUES[kind.name]))

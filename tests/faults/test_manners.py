@@ -14,8 +14,8 @@ import pytest
 from autumn_mock.clock import Clock
 from autumn_mock.faults.board import FaultBoard
 from autumn_mock.faults.grammar import parse_rule
-from autumn_mock.ingest.lane import Delivery, Held, Hold, Lane
-from tests.faults.stage import PATIENCE, until
+from autumn_mock.ingest.environment_queue import Delivery, EnvironmentQueue, Held, Hold
+from tests.faults.harness import PATIENCE, until
 from tests.faults.wire import Wire, connect, receive, send
 from tests.ingest.plant import Plant, item
 from tests.support.server import Organisation, ServerProcess
@@ -365,7 +365,7 @@ def test_what_is_due_does_not_count_as_stuck_on_a_frozen_clock() -> None:
     plant.batch([item()])
     [message] = plant.messages()
     armed = FaultBoard(clock).arm(parse_rule("worker:delay 2s"))
-    lane = Lane(plant.environment)
+    lane = EnvironmentQueue(plant.environment)
     lane.hold(Held(Delivery(plant.environment, message), (Hold(armed, clock.now() + 2000),)))
     assert lane.is_stuck
     clock.advance(2000)

@@ -6,13 +6,13 @@ import pytest
 
 from autumn_mock.clock import Clock
 from autumn_mock.domain.track import TrackItem
-from autumn_mock.faults.armed import Origin
+from autumn_mock.faults.armed import ItemSubject
 from autumn_mock.faults.board import FaultBoard
 from autumn_mock.faults.grammar import parse_rule
-from autumn_mock.faults.vocabulary import KINDS, MODIFIERS, Kind, options_of
+from autumn_mock.faults.vocabulary import FAULT_KINDS, MODIFIERS, FaultKind, options_of
 
 _ITEM = TrackItem(customer_id="cus_1", feature_id="messages")
-_CALL = Origin(("org_1", "acme"), ("balances.batch_track",), (_ITEM,))
+_CALL = ItemSubject(("org_1", "acme"), ("balances.batch_track",), (_ITEM,))
 
 #: Each kind as a rule that strikes whatever comes, unless a modifier says otherwise.
 _ALWAYS = {"queue:flap": "queue:flap down=100 up=1", "worker:slow": "worker:slow rate=1/s"}
@@ -44,11 +44,11 @@ class _Scene:
         return "".join("x" if self.strikes() else "." for _ in range(6))
 
 
-def _text(kind: Kind) -> str:
+def _text(kind: FaultKind) -> str:
     return _ALWAYS.get(kind.name) or " ".join(kind.example.split()[: 1 + bool(kind.argument)])
 
 
-def _takes(kind: Kind, modifiers: str) -> bool:
+def _takes(kind: FaultKind, modifiers: str) -> bool:
     """Whether the modifiers mean for the kind what they mean for all."""
     own = {option.name for option in kind.options}
     names = {word.partition("=")[0] for word in modifiers.split()}
@@ -83,18 +83,18 @@ def test_every_modifier_is_tried() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "modifiers"),
-    [(kind, modifiers) for kind in KINDS.values() for modifiers in _WHEN if _takes(kind, modifiers)],
-    ids=lambda value: value.name if isinstance(value, Kind) else value,
+    [(kind, modifiers) for kind in FAULT_KINDS.values() for modifiers in _WHEN if _takes(kind, modifiers)],
+    ids=lambda value: value.name if isinstance(value, FaultKind) else value,
 )
-def test_it_strikes_when_its_modifiers_say(kind: Kind, modifiers: str) -> None:
+def test_it_strikes_when_its_modifiers_say(kind: FaultKind, modifiers: str) -> None:
     scene = _Scene(f"{_text(kind)} {modifiers}")
     assert scene.six() == _WHEN[modifiers]
     assert scene.rule.fired == _WHEN[modifiers].count("x")
     assert scene.rule.completed == ("times" in modifiers)
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
-def test_it_strikes_for_so_long_on_the_clock_of_the_organisation(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", FAULT_KINDS.values(), ids=list(FAULT_KINDS))
+def test_it_strikes_for_so_long_on_the_clock_of_the_organisation(kind: FaultKind) -> None:
     scene = _Scene(f"{_text(kind)} ttl=30s")
     assert scene.strikes()
     scene.clock.advance(29_999)
@@ -103,8 +103,8 @@ def test_it_strikes_for_so_long_on_the_clock_of_the_organisation(kind: Kind) -> 
     assert (scene.strikes(), scene.rule.remaining, scene.rule.completed) == (False, 0, True)
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
-def test_it_strikes_no_more_once_it_is_cleared(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", FAULT_KINDS.values(), ids=list(FAULT_KINDS))
+def test_it_strikes_no_more_once_it_is_cleared(kind: FaultKind) -> None:
     scene = _Scene(_text(kind))
     assert scene.strikes()
     assert (scene.board.clear(scene.rule.number), list(scene.board.armed())) == (1, [])
@@ -112,8 +112,8 @@ def test_it_strikes_no_more_once_it_is_cleared(kind: Kind) -> None:
     assert scene.board.clear() == 0
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
-def test_rules_of_one_kind_count_by_themselves(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", FAULT_KINDS.values(), ids=list(FAULT_KINDS))
+def test_rules_of_one_kind_count_by_themselves(kind: FaultKind) -> None:
     scene = _Scene(f"{_text(kind)} times=1")
     second = scene.board.arm(parse_rule(f"{_text(kind)} times=2"))
     assert scene.six().startswith("xx")
@@ -124,5 +124,5 @@ def test_rules_of_one_kind_count_by_themselves(kind: Kind) -> None:
 @pytest.mark.parametrize("call", ["track", "balances.track", "balances.track_tokens", "balances.batch_track_tokens"])
 def test_it_is_told_from_others_by_any_name_of_its_call(call: str) -> None:
     scene = _Scene(f"auth:revoke route=/v1/{call}")
-    assert not scene.board.strike("auth", Origin((), ("another",), ()))
-    assert scene.board.strike("auth", Origin((), ("another", call), ()))
+    assert not scene.board.strike("auth", ItemSubject((), ("another",), ()))
+    assert scene.board.strike("auth", ItemSubject((), ("another", call), ()))

@@ -20,8 +20,8 @@ from typing import Any
 import pytest
 
 from autumn_mock.faults.grammar import parse_rule
-from autumn_mock.faults.vocabulary import KINDS, Kind, options_of
-from tests.faults.stage import until
+from autumn_mock.faults.vocabulary import FAULT_KINDS, FaultKind, options_of
+from tests.faults.harness import until
 from tests.faults.wire import connect, receive, send
 from tests.support.server import Organisation, ServerProcess
 
@@ -73,7 +73,7 @@ _VALUES: dict[str, Callable[[Random], str]] = {
 _RARE = ("org", "after", "route", "customer", "feature", "event")
 
 
-def _rule(kind: Kind, random: Random) -> str:
+def _rule(kind: FaultKind, random: Random) -> str:
     words = [kind.name]
     if kind.argument is not None and (kind.argument_default is None or random.random() < 0.8):
         words.append(_VALUES[kind.name](random))
@@ -136,7 +136,7 @@ class _Leaks:
 class _Round:
     """Two rules, or one, in an organisation of their own."""
 
-    def __init__(self, server: ServerProcess, leaks: _Leaks, kinds: tuple[Kind, ...], random: Random) -> None:
+    def __init__(self, server: ServerProcess, leaks: _Leaks, kinds: tuple[FaultKind, ...], random: Random) -> None:
         self.server = server
         self.leaks = leaks
         self.random = random
@@ -212,10 +212,10 @@ class _Round:
         assert self.server.request("DELETE", "/_mock/organisations", None, key).status == 200
 
 
-def _pairs(random: Random) -> list[tuple[Kind, ...]]:
+def _pairs(random: Random) -> list[tuple[FaultKind, ...]]:
     """Every kind alone and every two kinds, in random order."""
-    kinds = list(KINDS.values())
-    pairs: list[tuple[Kind, ...]] = [(kind,) for kind in kinds]
+    kinds = list(FAULT_KINDS.values())
+    pairs: list[tuple[FaultKind, ...]] = [(kind,) for kind in kinds]
     pairs += combinations_with_replacement(kinds, 2)
     random.shuffle(pairs)
     return pairs
@@ -246,4 +246,4 @@ def test_no_fault_and_no_pair_of_faults_does_lasting_harm() -> None:
                 ) from error
             played.update(kind.name for kind in kinds)
         assert server.process.poll() is None
-    print(f"{number} rounds, each kind {min(played[kind] for kind in KINDS)} times or more")
+    print(f"{number} rounds, each kind {min(played[kind] for kind in FAULT_KINDS)} times or more")

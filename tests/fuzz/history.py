@@ -16,7 +16,7 @@ from autumn_mock.domain.organisation import ApiKey, Organisation
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.domain.version import Version
 from autumn_mock.faults.board import FaultBoard
-from autumn_mock.ingest.accept import Intake, accept_batch
+from autumn_mock.ingest.accept import EnqueueContext, accept_batch
 from autumn_mock.ingest.queue import Queue
 from autumn_mock.ingest.workers import deduct_messages
 from autumn_mock.operations import balances, customers, features, plans, track
@@ -31,7 +31,7 @@ from tests.fuzz.bodies import Choices, pick
 from tests.operations.scene import FEATURES, NOW, item, month
 
 #: What a state holds: equal for equal states.
-Contents = dict[str, Any]
+Lifecycle = dict[str, Any]
 R = TypeVar("R")
 
 CUSTOMERS = ("c", "d", "e:1")
@@ -39,9 +39,9 @@ CUSTOMERS = ("c", "d", "e:1")
 AMOUNTS = (1, 2, 0.1, 2.5, -1, 0, 7, 1e16, 1e-7, 1e300, 2**70)
 
 
-def contents_of(state: State) -> Contents:
+def contents_of(state: State) -> Lifecycle:
     """Everything that is kept, in its order. An environment that is empty is as good as none."""
-    found: Contents = {"organisations": state.organisations.snapshot(), "keys": state.keys.snapshot()}
+    found: Lifecycle = {"organisations": state.organisations.snapshot(), "keys": state.keys.snapshot()}
     for environment in state.environments():
         tables: dict[str, Any] = {name: table.snapshot() for name, table in environment.tables.items() if len(table)}
         books = environment.books
@@ -84,7 +84,7 @@ class History:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.now = NOW
-        self._after: dict[str, dict[int, Contents]] = {}
+        self._after: dict[str, dict[int, Lifecycle]] = {}
         #: False while a record is kept before what it says is so.
         self._shows_at_once = True
         self._numbers = itertools.count()
@@ -123,7 +123,7 @@ class History:
         return max(logs, key=lambda each: int(each.suffix[1:]) if each.suffix[1:].isdigit() else -1)
 
     @property
-    def after(self) -> dict[int, Contents]:
+    def after(self) -> dict[int, Lifecycle]:
         """What was in the state after the records of the newest log; not all of them are known."""
         return self._after[self.newest_log.name]
 
@@ -176,7 +176,7 @@ class History:
 
     def offer(self, *items: TrackItem) -> None:
         """Accept a batch."""
-        accept_batch(self.call(), Intake(Queue(1), FaultBoard(self.state.clock)), items, 0)
+        accept_batch(self.call(), EnqueueContext(Queue(1), FaultBoard(self.state.clock)), items, 0)
 
     def track(self, choices: Choices) -> None:
         self.use(self._item(choices))
@@ -236,7 +236,7 @@ class History:
 
     def _empty(self, _: Choices) -> None:
         """Everything of one environment goes, but what its customers track."""
-        stage = self.state.stage()
+        stage = self.state.prepare()
         stage.environment("org", "sandbox")
         self._directly(lambda: self.state.adopt(stage))
         for fields in FEATURES[:2]:

@@ -15,7 +15,7 @@ from zlib import crc32
 
 from autumn_mock.clock import Clock
 from autumn_mock.faults.grammar import RuleError, parse_rule, parse_rules
-from autumn_mock.faults.vocabulary import KINDS, MODIFIERS, options_of
+from autumn_mock.faults.vocabulary import FAULT_KINDS, MODIFIERS, options_of
 from autumn_mock.store.database import Database
 from autumn_mock.store.errors import StoreError
 from autumn_mock.store.state import State
@@ -88,13 +88,15 @@ def grammar(data: bytes) -> None:
 
 
 def _rule_words() -> list[bytes]:
-    kinds = list(KINDS.values())
+    kinds = list(FAULT_KINDS.values())
     names = {name for kind in kinds for name in options_of(kind)}
-    return [each.encode() for each in [*KINDS, *(f" {name}=" for name in names), "enqueue", '"', ";", "1s-2s", "/s"]]
+    return [
+        each.encode() for each in [*FAULT_KINDS, *(f" {name}=" for name in names), "enqueue", '"', ";", "1s-2s", "/s"]
+    ]
 
 
 def _rules() -> list[bytes]:
-    each = [kind.example for kind in KINDS.values()]
+    each = [kind.example for kind in FAULT_KINDS.values()]
     options = [f"queue:down {name}={option.placeholder}" for name, option in MODIFIERS.items()]
     return [text.encode() for text in [*each, *options, "; ".join(each)]]
 

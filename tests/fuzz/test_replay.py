@@ -26,7 +26,7 @@ from autumn_mock.store.environment import Environment, Transaction
 from autumn_mock.store.errors import StoreError
 from autumn_mock.store.state import State
 from tests.fuzz.bodies import Drawn, FromBytes
-from tests.fuzz.history import Contents, History, contents_of, files_of, reopened, write_files
+from tests.fuzz.history import History, Lifecycle, contents_of, files_of, reopened, write_files
 from tests.operations.scene import NOW, item
 from tests.support.effort import examples
 
@@ -39,7 +39,7 @@ class Stopped:
 
     files: dict[str, bytes]
     log: str
-    after: dict[int, Contents]
+    after: dict[int, Lifecycle]
 
     @property
     def content(self) -> bytes:
@@ -54,7 +54,7 @@ class Stopped:
         """The end of the last record that is whole when all from byte ``place`` on is gone."""
         return max((end for end in self.ends if end <= place), default=self.ends[0])
 
-    def state_at(self, end: int, place: Path) -> Contents:
+    def state_at(self, end: int, place: Path) -> Lifecycle:
         """What was in it when a record ended there; told by replay up to there when nobody looked."""
         known = self.after.get(end)
         if known is None:
@@ -96,7 +96,7 @@ def _stopped(place: Path, live: Callable[[History], None]) -> Stopped:
         history.close()
 
 
-def assert_same(found: Contents, expected: Contents) -> None:
+def assert_same(found: Lifecycle, expected: Lifecycle) -> None:
     """Two states are equal; names what is not."""
     for name in {**expected, **found}:
         old, new = expected.get(name), found.get(name)
@@ -106,10 +106,10 @@ def assert_same(found: Contents, expected: Contents) -> None:
             raise AssertionError(f"{name}: {new!r} where {old!r} was")
 
 
-def look(place: Path, files: dict[str, bytes]) -> Contents | StoreError:
+def look(place: Path, files: dict[str, bytes]) -> Lifecycle | StoreError:
     """What the state holds that is made of these files; looked at twice, and files that do not fit stay as they are."""
     write_files(place, files)
-    found: list[Contents | StoreError] = []
+    found: list[Lifecycle | StoreError] = []
     for _ in range(2):
         try:
             found.append(reopened(place, contents_of))
@@ -181,7 +181,7 @@ def test_what_was_recovered_can_be_gone_on_with(data: st.DataObject) -> None:
         cut = data.draw(st.integers(stopped.ends[-3:][0], len(stopped.content)))
         write_files(path, stopped.with_log(stopped.content[:cut]))
 
-        def go_on(state: State) -> Contents:
+        def go_on(state: State) -> Lifecycle:
             state.add(Organisation(id="new", name="", slug="new", created_at=NOW), [])
             return contents_of(state)
 

@@ -17,10 +17,10 @@ from autumn_mock.domain.track import TrackItem
 from autumn_mock.domain.version import Version
 from autumn_mock.faults.board import FaultBoard
 from autumn_mock.faults.grammar import parse_rule
-from autumn_mock.ingest.accept import Intake, accept_batch, accept_track
+from autumn_mock.ingest.accept import EnqueueContext, accept_batch, accept_track
 from autumn_mock.ingest.queue import Queue
 from autumn_mock.ingest.workers import Workers
-from autumn_mock.journal.deliveries import DeliveryJournal
+from autumn_mock.journal.messages import MessageJournal
 from autumn_mock.operations import balances, customers, features
 from autumn_mock.operations.call import Call
 from autumn_mock.store.changes import Change, encode
@@ -28,7 +28,7 @@ from autumn_mock.store.environment import Environment
 
 NOW = 1_800_000_000_000
 #: Seconds that a test waits at most for something that always happens.
-PATIENCE = 30.0
+RETRY_DELAY_S = 30.0
 
 
 class Disk:
@@ -77,7 +77,7 @@ class Plant:
         organisation = Organisation(id="org", name="Org", slug="org", created_at=created_at)
         self.environment = Environment(organisation, "sandbox", clock, self.disk)
         self.queue = Queue(shards)
-        self.workers = Workers(self.queue, shards, lambda _: self.faults, DeliveryJournal())
+        self.workers = Workers(self.queue, shards, lambda _: self.faults, MessageJournal())
         self.faults = FaultBoard(clock)
         self._numbers = itertools.count()
         call = self.call()
@@ -104,8 +104,8 @@ class Plant:
 
     # -- offering
 
-    def intake(self) -> Intake:
-        return Intake(self.queue, self.faults)
+    def intake(self) -> EnqueueContext:
+        return EnqueueContext(self.queue, self.faults)
 
     def arm(self, text: str) -> None:
         self.faults.arm(parse_rule(text))
@@ -125,7 +125,7 @@ class Plant:
         self.workers.start()
         try:
             yield
-            assert self.queue.wait_idle(PATIENCE)
+            assert self.queue.wait_idle(RETRY_DELAY_S)
         finally:
             self.workers.stop()
 

@@ -17,7 +17,7 @@ from autumn_mock.ingest.workers import LARGEST, deduct_messages
 from autumn_mock.operations import features, track, usage
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError
-from tests.ingest.plant import NOW, PATIENCE, Plant, Sums, item
+from tests.ingest.plant import NOW, RETRY_DELAY_S, Plant, Sums, item
 
 #: Long enough ago for an organisation whose workers make unknown customers.
 OLD = 1_750_000_000_000
@@ -89,7 +89,7 @@ def test_a_message_delivered_twice_at_once_is_deducted_once(plant: Plant) -> Non
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(PATIENCE)
+        thread.join(RETRY_DELAY_S)
     assert plant.left() == {"messages": 90}
     assert plant.books.deducted == 1
 
@@ -200,7 +200,7 @@ def test_the_key_of_an_async_track_is_free_again_whatever_it_was_lost_for(plant:
 def test_keys_reach_over_batches(plant: Plant) -> None:
     with plant.working():
         plant.batch([item(4, idempotency_key="p")])
-        assert plant.queue.wait_idle(PATIENCE)
+        assert plant.queue.wait_idle(RETRY_DELAY_S)
         plant.batch([item(4, idempotency_key="p"), item(1, idempotency_key="q")])
     assert plant.left() == {"messages": 95}
 
@@ -261,7 +261,7 @@ def test_a_poison_async_track_keeps_no_key(plant: Plant, monkeypatch: pytest.Mon
 
 
 def test_a_full_disk_loses_nothing(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers_module, "PATIENCE", 0)
+    monkeypatch.setattr(workers_module, "RETRY_DELAY_S", 0)
     plant.batch(item(1) for _ in range(10))
     plant.disk.refusals = 3
     plant.run()
@@ -273,7 +273,7 @@ def test_a_full_disk_loses_nothing(plant: Plant, monkeypatch: pytest.MonkeyPatch
 
 def test_a_full_disk_keeps_the_order(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
     """What comes after a transaction that could not be kept waits for it, when it is the same customer's."""
-    monkeypatch.setattr(workers_module, "PATIENCE", 0)
+    monkeypatch.setattr(workers_module, "RETRY_DELAY_S", 0)
     count = 2 * LARGEST
     plant.batch(item(0, properties={"n": n}) for n in range(count))
     plant.disk.refusals = 1
@@ -282,7 +282,7 @@ def test_a_full_disk_keeps_the_order(plant: Plant, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_full_disk_does_not_lose_poison_either(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers_module, "PATIENCE", 0)
+    monkeypatch.setattr(workers_module, "RETRY_DELAY_S", 0)
     poisoned(monkeypatch, lambda each: each.value == 13)
     plant.batch([item(1), item(13), item(2)])
     plant.disk.refusals = 2
@@ -342,9 +342,9 @@ def test_the_result_does_not_depend_on_the_number_of_workers(shards: int) -> Non
         for thread in givers:
             thread.start()
         for thread in givers:
-            thread.join(PATIENCE)
+            thread.join(RETRY_DELAY_S)
     finished.set()
-    watcher.join(PATIENCE)
+    watcher.join(RETRY_DELAY_S)
     assert unbalanced == []
     assert plant.sums().waiting == 0
     books = plant.books
@@ -397,7 +397,7 @@ def test_nobody_sees_half_a_message(plant: Plant) -> None:
         for _ in range(20):
             plant.batch(item(0.25) for _ in range(10))
     finished.set()
-    watcher.join(PATIENCE)
+    watcher.join(RETRY_DELAY_S)
     assert problems == []
     assert plant.left() == {"messages": 50}
 

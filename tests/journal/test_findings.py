@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from autumn_mock.journal.finding_kinds import Code
-from autumn_mock.journal.findings import KINDS, Finding, find
+from autumn_mock.journal.findings import FINDING_KINDS, Finding, find
 from autumn_mock.journal.requests import RequestEntry
 
 law = settings(deadline=None, max_examples=150)
@@ -44,8 +44,8 @@ def batch(number: int, items: Sequence[Item] | bytes, /, **changed: Any) -> Requ
     fields: dict[str, Any] = {
         "id": number,
         "at": 1_700_000_000_000 + number * 1000,
-        "came": float(number),
-        "went": number + 0.1,
+        "received": float(number),
+        "replied": number + 0.1,
         "method": "POST",
         "path": "/v1/balances.batch_track",
         "call": "balances.batch_track",
@@ -101,8 +101,8 @@ def only(entries: Sequence[RequestEntry], code: str) -> Finding:
 
 
 def test_every_code_has_its_texts() -> None:
-    assert set(KINDS) == set(get_args(Code))
-    for kind in KINDS.values():
+    assert set(FINDING_KINDS) == set(get_args(Code))
+    for kind in FINDING_KINDS.values():
         assert kind.title
         assert kind.why.endswith(".")
         assert kind.instead.endswith(".")
@@ -110,7 +110,7 @@ def test_every_code_has_its_texts() -> None:
 
 def test_a_finding_carries_the_texts_of_its_code() -> None:
     found = only([batch(1, [timed(1)]), batch(2, [timed(1)])], "resent_after_accepted")
-    kind = KINDS["resent_after_accepted"]
+    kind = FINDING_KINDS["resent_after_accepted"]
     assert (found.why, found.instead) == (kind.why, kind.instead)
 
 
@@ -121,7 +121,7 @@ def test_findings_can_be_written_as_json() -> None:
 
 
 def test_findings_are_in_the_order_of_their_offenders_whatever_finished_first() -> None:
-    slow = batch(9, [timed(9)], came=1.0, went=8.0, reply="not_awaited")
+    slow = batch(9, [timed(9)], received=1.0, replied=8.0, reply="not_awaited")
     entries = [batch(2, [timed(1)]), batch(3, [timed(1)]), unavailable(4, [timed(2)]), slow]
     assert [(found.code, found.requests) for found in find(entries)] == [
         ("reply_not_awaited", (9,)),
@@ -193,20 +193,20 @@ def test_a_resend_that_was_not_accepted_charges_nothing() -> None:
 
 def test_requests_side_by_side_are_no_resends() -> None:
     for item in (use(), timed(1)):
-        first = batch(1, [item], went=3.0)
+        first = batch(1, [item], replied=3.0)
         assert find([first, batch(2, [item])]) == []
-        assert codes([replace(first, went=2.0), batch(2, [item])]) == ["resent_after_accepted"]
+        assert codes([replace(first, replied=2.0), batch(2, [item])]) == ["resent_after_accepted"]
 
 
 def test_a_resend_of_two_that_ran_side_by_side_is_charged_once_too_often() -> None:
     for item in (use(2), timed(1, 2)):
-        entries = [batch(1, [item]), batch(2, [item], came=1.0), batch(3, [item])]
+        entries = [batch(1, [item]), batch(2, [item], received=1.0), batch(3, [item])]
         assert only(entries, "resent_after_accepted").amounts == {"messages": 2}
 
 
 def test_unmarked_batches_side_by_side_are_resent_side_by_side() -> None:
     items = [use(1), use(2)]
-    entries = [batch(1, items), batch(2, items, came=1.0), batch(3, items), batch(4, items, came=3.0)]
+    entries = [batch(1, items), batch(2, items, received=1.0), batch(3, items), batch(4, items, received=3.0)]
     assert [found.requests for found in find(entries)] == [(1, 3), (2, 4)]
 
 
@@ -389,16 +389,16 @@ def test_unmarked_items_leave_doubt_after_a_lost_reply_too() -> None:
 @pytest.mark.parametrize("reply", [LOST_REPLIES["hung up"], LOST_REPLIES["no reply"]])
 def test_a_client_that_gives_up_sends_again_before_the_reply_is_ready(reply: dict[str, Any]) -> None:
     """Finished last, but it came first: the reply was held back long after the client had hung up."""
-    slow = batch(3, [use(2)], came=0.0, went=30.0, service_status=202, **reply)
-    entries = [batch(1, [use(2)], came=0.4, went=0.5), slow]
+    slow = batch(3, [use(2)], received=0.0, replied=30.0, service_status=202, **reply)
+    entries = [batch(1, [use(2)], received=0.4, replied=0.5), slow]
     assert only(entries, "resent_after_lost_reply").requests == (3, 1)
 
 
 def test_nobody_gives_up_at_once() -> None:
-    slow = batch(1, [use(2)], came=0.0, went=30.0, reply="not_awaited")
-    assert codes([slow, batch(2, [use(2)], came=0.04)]) == ["reply_not_awaited"]
-    reset = batch(1, [use(2)], came=0.0, went=0.001, reply="lost", status=None, service_status=202)
-    assert codes([reset, batch(2, [use(2)], came=0.002)]) == ["resent_after_lost_reply"]
+    slow = batch(1, [use(2)], received=0.0, replied=30.0, reply="not_awaited")
+    assert codes([slow, batch(2, [use(2)], received=0.04)]) == ["reply_not_awaited"]
+    reset = batch(1, [use(2)], received=0.0, replied=0.001, reply="lost", status=None, service_status=202)
+    assert codes([reset, batch(2, [use(2)], received=0.002)]) == ["resent_after_lost_reply"]
 
 
 def test_what_follows_after_a_202_is_told_apart() -> None:
@@ -464,7 +464,7 @@ def test_what_is_left_of_a_batch_is_lost() -> None:
 
 
 def test_one_item_pays_for_one_loss() -> None:
-    side = unavailable(2, [timed(1)], came=1.0)
+    side = unavailable(2, [timed(1)], received=1.0)
     entries = [unavailable(1, [timed(1)]), side, batch(3, [timed(1)])]
     assert codes(entries) == ["not_resent_after_503"]
 
@@ -489,9 +489,9 @@ def test_a_resend_that_is_refused_or_limited_pays_nothing() -> None:
 
 
 def test_what_ran_beside_a_failure_is_no_resend_of_it() -> None:
-    beside = batch(2, [timed(1)], came=1.0)
+    beside = batch(2, [timed(1)], received=1.0)
     assert codes([unavailable(1, [timed(1)]), beside]) == ["not_resent_after_503"]
-    assert find([unavailable(1, [timed(1)]), replace(beside, came=1.1, at=beside.at + 1000)]) == []
+    assert find([unavailable(1, [timed(1)]), replace(beside, received=1.1, at=beside.at + 1000)]) == []
 
 
 def test_more_items_than_the_service_takes_are_no_usage_that_could_be_lost() -> None:
@@ -556,7 +556,7 @@ def test_unmarked_items_may_have_been_added_up_in_a_later_one() -> None:
 @pytest.mark.parametrize("call", ["balances.batch_track", "balances.track", "balances.finalize", ""])
 def test_bodies_that_hold_no_usage_lose_none(body: bytes, call: str) -> None:
     failed = batch(1, body, status=503, service_status=None, call=call)
-    assert find([failed, replace(failed, id=2, came=2.0, went=2.1)]) == []
+    assert find([failed, replace(failed, id=2, received=2.0, replied=2.1)]) == []
 
 
 # -- retried_too_soon
@@ -564,7 +564,7 @@ def test_bodies_that_hold_no_usage_lose_none(body: bytes, call: str) -> None:
 
 def test_a_retry_has_to_wait_as_long_as_it_was_told() -> None:
     first = unavailable(1, [timed(1)], retry_after=2.0)  # answered in second 1.1
-    soon = batch(3, [timed(1)], came=3.0, at=first.at)
+    soon = batch(3, [timed(1)], received=3.0, at=first.at)
     found = only([first, soon], "retried_too_soon")
     assert (found.requests, found.items, found.amounts, found.certain) == ((1, 3), 1, {}, True)
     assert found.message == (
@@ -578,14 +578,14 @@ def test_a_retry_has_to_wait_as_long_as_it_was_told() -> None:
     [(0.5, 0, True), (0.94, 0, True), (0.96, 0, False), (0.1, 900, True), (0.1, 960, False), (0.1, 3_600_000, False)],
 )
 def test_waiting_counts_by_the_real_time_or_by_the_clock(real: float, clock: int, is_soon: bool) -> None:
-    first = unavailable(1, [timed(1)], went=1.0)
-    later = batch(2, [timed(1)], came=1.0 + real, at=first.at + clock)
+    first = unavailable(1, [timed(1)], replied=1.0)
+    later = batch(2, [timed(1)], received=1.0 + real, at=first.at + clock)
     assert codes([first, later]) == (["retried_too_soon"] if is_soon else [])
 
 
 def test_retries_too_soon_are_one_finding_for_each_batch() -> None:
-    tries = [unavailable(number, [timed(1)], came=number / 10, went=number / 10, at=0) for number in range(1, 5)]
-    last = batch(5, [timed(1)], came=0.45, at=0)
+    tries = [unavailable(number, [timed(1)], received=number / 10, replied=number / 10, at=0) for number in range(1, 5)]
+    last = batch(5, [timed(1)], received=0.45, at=0)
     found = only([*tries, last], "retried_too_soon")
     assert found.requests == (1, 2, 3, 4, 5)
     assert "sent again 4 times too soon: 0.05 s after" in found.message
@@ -594,7 +594,7 @@ def test_retries_too_soon_are_one_finding_for_each_batch() -> None:
 def test_a_good_wait_divides_retries_that_come_too_soon() -> None:
     times = [0.0, 0.1, 5.0, 5.1]
     tries = [
-        unavailable(number, [timed(1)], came=time, went=time, at=round(time * 1000))
+        unavailable(number, [timed(1)], received=time, replied=time, at=round(time * 1000))
         for number, time in enumerate(times, 1)
     ]
     found = [each.requests for each in find(tries) if each.code == "retried_too_soon"]
@@ -612,19 +612,19 @@ def test_a_wait_holds_until_the_items_are_accepted_or_another_is_asked_for() -> 
 
 def test_other_items_need_not_wait() -> None:
     for one, other in [(timed(1), timed(2)), (use(1), use(2))]:
-        entries = [unavailable(1, [one], at=0), batch(2, [other], came=1.2, at=0), batch(5, [one])]
+        entries = [unavailable(1, [one], at=0), batch(2, [other], received=1.2, at=0), batch(5, [one])]
         assert "retried_too_soon" not in codes(entries)
 
 
 def test_timed_items_that_come_back_merged_come_too_soon() -> None:
-    entries = [unavailable(1, [timed(1)], at=0), batch(2, [use(), timed(1)], came=1.2, at=0)]
+    entries = [unavailable(1, [timed(1)], at=0), batch(2, [use(), timed(1)], received=1.2, at=0)]
     assert only(entries, "retried_too_soon").certain
-    entries = [unavailable(1, [use(2)], at=0), batch(2, [use(), use(2)], came=1.2, at=0)]
+    entries = [unavailable(1, [use(2)], at=0), batch(2, [use(), use(2)], received=1.2, at=0)]
     assert codes(entries) == []
 
 
 def test_unmarked_items_that_come_too_soon_leave_doubt() -> None:
-    entries = [unavailable(1, [use()], at=0), batch(2, [use()], came=1.2, at=0)]
+    entries = [unavailable(1, [use()], at=0), batch(2, [use()], received=1.2, at=0)]
     found = only(entries, "retried_too_soon")
     assert not found.certain
     assert "two equal uses" in found.message
@@ -632,9 +632,9 @@ def test_unmarked_items_that_come_too_soon_leave_doubt() -> None:
 
 def test_a_single_call_has_to_wait_too() -> None:
     told = {"status": 429, "service_status": None, "retry_after": 1.0, "at": 0}
-    assert codes([track(1, timed(1), **told), track(2, timed(1), came=1.2, at=0)]) == ["retried_too_soon"]
-    assert codes([track(1, timed(1), **told), track(2, timed(2), came=1.2, at=0)]) == []
-    other = {"call": "balances.finalize", "came": 1.2, "at": 0}
+    assert codes([track(1, timed(1), **told), track(2, timed(1), received=1.2, at=0)]) == ["retried_too_soon"]
+    assert codes([track(1, timed(1), **told), track(2, timed(2), received=1.2, at=0)]) == []
+    other = {"call": "balances.finalize", "received": 1.2, "at": 0}
     assert codes([track(1, timed(1), **told), track(2, timed(1), **other)]) == []
     finalize = {**told, "call": "balances.finalize"}
     found = only([track(1, {"lock_id": "l"}, **finalize), track(2, {"lock_id": "l"}, **other)], "retried_too_soon")
@@ -646,12 +646,12 @@ def test_a_single_call_has_to_wait_too() -> None:
 def test_who_never_saw_the_reply_knows_nothing_of_waiting() -> None:
     for reply in ("lost", "not_awaited"):
         first = unavailable(1, [timed(1)], reply=reply, at=0)
-        assert "retried_too_soon" not in codes([first, batch(2, [timed(1)], came=1.2, at=0)])
+        assert "retried_too_soon" not in codes([first, batch(2, [timed(1)], received=1.2, at=0)])
 
 
 def test_what_was_sent_before_the_reply_came_too_early_to_know() -> None:
-    first = unavailable(1, [timed(1)], went=2.0, at=0)
-    entries = [first, batch(2, [timed(1)], came=1.9, at=0), batch(5, [timed(1)])]
+    first = unavailable(1, [timed(1)], replied=2.0, at=0)
+    entries = [first, batch(2, [timed(1)], received=1.9, at=0), batch(5, [timed(1)])]
     assert "retried_too_soon" not in codes(entries)
 
 
@@ -700,11 +700,11 @@ def test_a_row_is_of_one_call() -> None:
 
 
 def test_a_burst_side_by_side_is_no_hammering() -> None:
-    assert codes(hammer(20, came=1.0, went=1.1)) == []
+    assert codes(hammer(20, received=1.0, replied=1.1)) == []
 
 
 def test_a_burst_does_not_hide_who_hammers_beside_it() -> None:
-    beside = limited(9, came=2.05)
+    beside = limited(9, received=2.05)
     assert only([*hammer(3), beside], "hammering").requests == (1, 2, 3)
 
 
@@ -798,7 +798,7 @@ def test_only_a_refusal_of_the_batch_that_its_client_knows_of_counts(changed: di
 
 
 def test_two_refused_batches_side_by_side_are_no_resends() -> None:
-    entries = [batch(1, [use()], status=400), batch(2, [use()], status=400, came=1.0)]
+    entries = [batch(1, [use()], status=400), batch(2, [use()], status=400, received=1.0)]
     assert codes(entries) == []
 
 
@@ -806,7 +806,7 @@ def test_two_refused_batches_side_by_side_are_no_resends() -> None:
 
 
 def test_a_client_that_hangs_up_cannot_know() -> None:
-    found = only([batch(1, [use()], went=3.5, reply="not_awaited")], "reply_not_awaited")
+    found = only([batch(1, [use()], replied=3.5, reply="not_awaited")], "reply_not_awaited")
     assert (found.requests, found.items, found.amounts, found.certain) == ((1,), 1, {}, True)
     assert found.message == (
         "The client of balances.batch_track hung up before the reply, which was ready after 2.5 s; "
@@ -849,7 +849,7 @@ def careful_clients(draw: st.DrawFn) -> list[RequestEntry]:
                 "lost": {"reply": "lost", "status": None, "service_status": 202},
             }
             told = fields[fate]
-            times = {"came": now, "went": now + 0.1, "at": round(now * 1000)}
+            times = {"received": now, "replied": now + 0.1, "at": round(now * 1000)}
             entries.append(batch(len(entries), items, **times, **told))
             now += 0.1 + (told.get("retry_after") or 0)
             if fate in ("202", "partial", "400"):
@@ -927,5 +927,7 @@ def test_a_full_journal_is_worked_off(told: dict[str, Any]) -> None:
         batch(number, [timed(number * 300 + index, customer_id=f"c{index}") for index in range(300)], **told)
         for number in range(0, 1000, 2)
     ]
-    again = [replace(entry, id=entry.id + 1, came=entry.came + 0.5, went=entry.went + 0.5) for entry in entries]
+    again = [
+        replace(entry, id=entry.id + 1, received=entry.received + 0.5, replied=entry.replied + 0.5) for entry in entries
+    ]
     assert len(find([*entries, *again])) == {202: 500, 503: 1000, 400: 500}[told.get("status", 202)]

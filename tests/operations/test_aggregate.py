@@ -16,10 +16,10 @@ from autumn_mock.domain.customer import Customer
 from autumn_mock.domain.event import Deduction, Event
 from autumn_mock.ledger.intervals import DAY, HOUR
 from autumn_mock.operations.aggregate import Question, aggregate, answer
-from autumn_mock.operations.counting import Grid, count_events, plan_of
 from autumn_mock.operations.errors import ApiError
+from autumn_mock.operations.event_counts import Grid, count_events, plan_of
 from autumn_mock.operations.events import Filter, walk
-from autumn_mock.operations.spans import Span, bins, zone_of
+from autumn_mock.operations.time_ranges import TimeRange, bins, zone_of
 from autumn_mock.store import timeline
 from autumn_mock.store.environment import Environment
 from autumn_mock.wire import requests
@@ -272,7 +272,7 @@ def test_tallies_and_walks_agree(
     grid = Grid(size, zone, bins(first, last, size, zone_of(zone)))
     assert [row.period for row in result.bins] == grid.bins
     wanted = Filter(customer, frozenset(names))
-    walked = list(walk(environment, wanted, Span(first, last)))[::-1]
+    walked = list(walk(environment, wanted, TimeRange(first, last)))[::-1]
     assert answer(count_events(walked, grid, wanted, None), Question(names, grid)) == result
 
     meant = [

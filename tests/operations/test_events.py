@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from autumn_mock.domain.customer import Customer
 from autumn_mock.domain.event import Event
 from autumn_mock.operations.events import Filter, Page, list_events, property_reader, walk
-from autumn_mock.operations.spans import Span
+from autumn_mock.operations.time_ranges import TimeRange
 from autumn_mock.store import timeline
 from autumn_mock.store.environment import Environment
 from autumn_mock.store.tables import EventTable
@@ -157,7 +157,7 @@ def test_paging_visits_every_event_once_in_order(times: list[int], limit: int, o
 
 def test_new_events_do_not_disturb_a_walk(environment: Environment) -> None:
     visited = []
-    for event in walk(environment, Filter(), Span(None, None)):
+    for event in walk(environment, Filter(), TimeRange(None, None)):
         visited.append(event.id)
         environment.events.put(an_event(100 + len(visited), 9000))
     assert visited == ["evt_0005", "evt_0004", "evt_0003", "evt_0002", "evt_0001"]

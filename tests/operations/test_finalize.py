@@ -10,10 +10,10 @@ import pytest
 
 from autumn_mock.domain.amount import amount
 from autumn_mock.domain.version import Version
-from autumn_mock.operations import claims
 from autumn_mock.operations import finalize as finalize_module
-from autumn_mock.operations.claims import MARK_LIFETIME
+from autumn_mock.operations import idempotency
 from autumn_mock.operations.errors import ApiError
+from autumn_mock.operations.idempotency import MARK_LIFETIME
 from tests.operations.scene import NOW, Scene, lock, month, refused, scene
 
 __all__ = ["scene"]
@@ -212,7 +212,7 @@ def test_two_finalizes_at_once_settle_once(scene: Scene, monkeypatch: pytest.Mon
     thread = threading.Thread(target=second, daemon=True)
 
     def looks(*arguments: Any) -> bool:
-        found = claims.is_claimed(*arguments)
+        found = idempotency.is_claimed(*arguments)
         if threading.current_thread() is thread:
             looked.set()
             go.wait(PATIENCE)

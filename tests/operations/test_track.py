@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from autumn_mock.domain.version import Version
 from autumn_mock.operations import track as track_module
-from autumn_mock.operations.claims import KEY_LIFETIME
+from autumn_mock.operations.idempotency import KEY_LIFETIME
 from tests.operations.scene import NOW, Scene, item, lock, month, priced, refused, scene, snapshot
 
 __all__ = ["scene"]

@@ -8,7 +8,7 @@ from textwrap import dedent
 
 import pytest
 
-from autumn_mock.scenarios import Player, Stage, read_scenario
+from autumn_mock.scenarios import Player, ScenarioTarget, read_scenario
 from autumn_mock.scenarios.events import Event
 from tests.support.server import ServerProcess
 
@@ -43,7 +43,7 @@ def play(server: ServerProcess, write_scenario: WriteScenario) -> Play:
 
     def play_steps(steps: str) -> tuple[list[Event], list[str]]:
         scenario = read_scenario(write_scenario(steps))
-        with Stage(server.url, scenario.world) as stage:
+        with ScenarioTarget(server.url, scenario.world) as stage:
             player = Player(scenario, stage)
             return list(player.play()), player.unmet
 

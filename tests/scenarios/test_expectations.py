@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autumn_mock.scenarios.events import StepBegins, Verdict
+from autumn_mock.scenarios.events import ExpectationResult, StepBegins
 from autumn_mock.scenarios.matching import differences
 
 from .conftest import Play
@@ -22,12 +22,12 @@ _BATCH = "- batch: [{customer_id: cus_456, feature_id: messages, value: 10, time
         ),
         (
             f"{_BATCH}\n  with_fault: reply:reset\n  expect: {{status: 202}}",
-            "expected status 202, but no reply came (reset)",
+            "expected status 202, but no reply was received (reset)",
         ),
-        (f"{_BATCH}\n  expect: {{no_reply: true}}", "expected no reply, but 202 came"),
+        (f"{_BATCH}\n  expect: {{no_reply: true}}", "expected no reply, but 202 was received"),
         (
             f"{_BATCH}\n  with_fault: reply:truncate\n  expect: {{no_reply: false}}",
-            "expected a reply, but none came (truncated)",
+            "expected a reply, but none was received (truncated)",
         ),
         (
             f"{_BATCH}\n  expect: {{body: {{success: false}}}}",
@@ -131,7 +131,7 @@ def test_what_was_lost_is_expected_in_any_order_and_what_says_more_chooses_first
         """
     )
     assert not unmet
-    assert "2 lost items in the journal" in next(event.text for event in events if isinstance(event, Verdict))
+    assert "2 lost items in the journal" in next(event.text for event in events if isinstance(event, ExpectationResult))
 
 
 def test_a_balance_that_is_drained_and_hidden_has_nothing_left(play: Play) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from autumn_mock.scenarios import Player, Stage, StageError, read_scenario
-from autumn_mock.scenarios.events import Attempt, BalanceChanged, Event, Waited
+from autumn_mock.scenarios import Player, ScenarioTarget, TargetError, read_scenario
+from autumn_mock.scenarios.events import BalanceChanged, Event, ReplyReceived, Waited
 from autumn_mock.scenarios.template import fill
 from tests.support.server import ServerProcess
 
@@ -17,9 +17,9 @@ from .conftest import Play, WriteScenario
 _BATCH = "- batch: [{customer_id: cus_456, feature_id: messages, value: 10, timestamp: '${now-1m}'}]"
 
 
-def attempts(events: list[Event]) -> list[Attempt]:
+def attempts(events: list[Event]) -> list[ReplyReceived]:
     """The requests among what happened."""
-    return [event for event in events if isinstance(event, Attempt)]
+    return [event for event in events if isinstance(event, ReplyReceived)]
 
 
 # -- the client
@@ -216,7 +216,7 @@ def test_the_summary_has_what_changed_and_what_was_spoken_of(
             """
         )
     )
-    with Stage(server.url, scenario.world) as stage:
+    with ScenarioTarget(server.url, scenario.world) as stage:
         player = Player(scenario, stage)
         list(player.play())
         summary = player.summary()
@@ -233,20 +233,20 @@ def test_the_summary_has_what_changed_and_what_was_spoken_of(
 
 def test_nobody_answers(write_scenario: WriteScenario) -> None:
     scenario = read_scenario(write_scenario("- drain: 1s"))
-    with pytest.raises(StageError, match=r"^no autumn-mock answers at http://127\.0\.0\.1:9; start one with"):
-        Stage("http://127.0.0.1:9", scenario.world).__enter__()
+    with pytest.raises(TargetError, match=r"^no autumn-mock answers at http://127\.0\.0\.1:9; start one with"):
+        ScenarioTarget("http://127.0.0.1:9", scenario.world).__enter__()
 
 
 def test_a_server_that_goes_away_is_told(write_scenario: WriteScenario) -> None:
     scenario = read_scenario(write_scenario(f"{_BATCH}\n{_BATCH}"))
 
     def play_on(server: ServerProcess) -> None:
-        with Stage(server.url) as stage:
+        with ScenarioTarget(server.url) as stage:
             for event in Player(scenario, stage).play():
-                if isinstance(event, Attempt):
+                if isinstance(event, ReplyReceived):
                     server.kill()
 
-    with ServerProcess() as server, pytest.raises(StageError, match=r"^nobody answers at .* any more$"):
+    with ServerProcess() as server, pytest.raises(TargetError, match=r"^nobody answers at .* any more$"):
         play_on(server)
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from autumn_mock.journal.findings import KINDS
-from autumn_mock.scenarios import Player, Stage, find_scenario, read_scenario, shipped_scenarios
+from autumn_mock.journal.findings import FINDING_KINDS
+from autumn_mock.scenarios import Player, ScenarioTarget, find_scenario, read_scenario, shipped_scenarios
 from autumn_mock.scenarios.model import Expect, Scenario
 from tests.support.server import ServerProcess
 
@@ -17,7 +17,7 @@ _SHIPPED = shipped_scenarios()
 
 def play(scenario: Scenario, url: str) -> Player:
     """Play to the end."""
-    with Stage(url, scenario.world) as stage:
+    with ScenarioTarget(url, scenario.world) as stage:
         player = Player(scenario, stage)
         for _ in player.play():
             pass
@@ -51,7 +51,7 @@ def test_the_measured_cases_are_there_with_their_findings() -> None:
         for finding in step.action.state.findings or ()
     }
     assert {"resent_after_accepted", "resent_after_lost_reply", "hammering", "retried_too_soon"} <= codes
-    assert codes <= set(KINDS)
+    assert codes <= set(FINDING_KINDS)
 
 
 def test_a_scenario_is_found_by_name_and_by_path() -> None:

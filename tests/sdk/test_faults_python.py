@@ -23,9 +23,9 @@ BATCH: list[Item] = [
 HANG = "reply:hang after=enqueue route=balances.batch_track"
 
 
-def connect(organisation: Organisation, patience: int = 30_000, **options: Any) -> Autumn:
+def connect(organisation: Organisation, parking: int = 30_000, **options: Any) -> Autumn:
     """A client that retries for so long (ms), at first after 1 ms and at most 50 ms apart unless it is told when."""
-    backoff = BackoffStrategy(1, 50, 1.0, patience)
+    backoff = BackoffStrategy(1, 50, 1.0, parking)
     return Autumn(
         secret_key=organisation.key,
         server_url=organisation.url,

@@ -14,7 +14,7 @@ import pytest
 from autumn_mock.clock import Clock
 from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.organisation import ApiKey, Organisation
-from autumn_mock.emulator import Emulator
+from autumn_mock.engine import Engine
 from autumn_mock.store import Database
 from autumn_mock.store.environment import Environment
 from autumn_mock.store.errors import NoSuchOrganisation
@@ -67,7 +67,7 @@ def _features(state: State, org_id: str, env: Any = "sandbox") -> list[str]:
 
 
 def test_environments_take_the_place_of_those_that_are_there(state: State, path: Path) -> None:
-    stage = state.stage()
+    stage = state.prepare()
     _put(stage.environment("ours", "sandbox"), "new", "newer")
     kept = state.environment("ours", "sandbox")
     records = path.with_name("db.json.wal").read_bytes().count(b"\n")
@@ -82,7 +82,7 @@ def test_environments_take_the_place_of_those_that_are_there(state: State, path:
 
 
 def test_an_organisation_comes_with_its_keys(state: State, path: Path) -> None:
-    stage = state.stage()
+    stage = state.prepare()
     stage.add(_OTHER, [_key("other")])
     _put(stage.environment("other", "sandbox"), "theirs")
     state.adopt(stage)
@@ -126,7 +126,7 @@ def test_nothing_can_be_written_for_an_organisation_that_is_gone(state: State, p
 
 @pytest.mark.parametrize("alone", [True, False])
 def test_a_disk_that_refuses_it_leaves_everything_as_it_was(state: State, path: Path, alone: bool) -> None:
-    stage = state.stage()
+    stage = state.prepare()
     _put(stage.environment("ours", "sandbox"), "new")
     stage.add(_OTHER, [_key("other")])
     before = _told(state)
@@ -139,20 +139,20 @@ def test_a_disk_that_refuses_it_leaves_everything_as_it_was(state: State, path: 
 
 def test_an_empty_stage_changes_nothing(state: State, path: Path) -> None:
     log = path.with_name("db.json.wal").read_bytes()
-    assert state.adopt(state.stage()) == {}
+    assert state.adopt(state.prepare()) == {}
     assert path.with_name("db.json.wal").read_bytes() == log
 
 
 def test_a_stage_shows_the_time_of_its_state(state: State) -> None:
     state.clock_of("ours").freeze()
     state.clock_of("ours").advance(1_000_000)
-    stage = state.stage()
+    stage = state.prepare()
     assert stage.environment("ours", "sandbox").clock.now() == state.clock_of("ours").now()
     assert abs(stage.clock.now() - state.clock.now()) < 60_000
 
 
 def test_what_is_gone_is_not_brought_back_by_a_reset_or_a_load() -> None:
-    emulator = Emulator()
+    emulator = Engine()
     opened = emulator.open_organisation()
     environment = emulator.state.environment(opened.org, opened.env)
     content = emulator.snapshot(environment)

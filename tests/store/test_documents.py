@@ -16,7 +16,7 @@ from autumn_mock.domain.plan import Reset
 from autumn_mock.store.changes import ENCODER, Change
 from autumn_mock.store.documents import changes_of, documents_of, head_of
 from autumn_mock.store.errors import DamagedFile
-from autumn_mock.store.sharing import StoredEvent, read_events
+from autumn_mock.store.interning import StoredEvent, read_events
 from autumn_mock.store.tinyfile import DECODER, Tables, file_pieces, read_snapshot
 
 PATH = Path("db.json")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from autumn_mock.domain.event import Event
-from autumn_mock.operations.sweep import drop_oldest_events
+from autumn_mock.operations.retention import drop_oldest_events
 from autumn_mock.store import timeline
 from autumn_mock.store.changes import Change
 from autumn_mock.store.environment import Environment
@@ -72,7 +72,7 @@ def test_what_is_put_late_is_kept_in_the_same_record_or_not_at_all(disk_is_full:
     def put() -> None:
         with environment.write() as transaction:
             for event in EVENTS[:3]:
-                transaction.put_late(event)
+                transaction.put_deferred(event)
             assert not len(environment.events)
 
     if disk_is_full:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from autumn_mock.emulator import Emulator
+from autumn_mock.engine import Engine
 from autumn_mock.store.errors import DamagedFile
 from tests.chaos.calls import WRITES
-from tests.chaos.stage import Stage, fresh
+from tests.chaos.harness import ScenarioTarget, fresh
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +49,11 @@ def test_what_dangles_is_refused(content: bytes, tmp_path: Path, table: str, edi
     path = tmp_path / "db.json"
     path.write_bytes(edited)
     with pytest.raises(DamagedFile, match=r"is damaged at table .*: a record has ") as caught:
-        Emulator(db=str(path))
+        Engine(db=str(path))
     assert str(path) in str(caught.value)
     assert said in str(caught.value)
     assert path.read_bytes() == edited
-    emulator = Emulator()
+    emulator = Engine()
     before = emulator.snapshot()
     with pytest.raises(DamagedFile, match="the snapshot is damaged at table "):
         emulator.restore(edited)
@@ -69,11 +69,11 @@ def test_what_the_calls_leave_is_taken(tmp_path: Path) -> None:
         _rename(stage, "ai_messages", "renamed")
         _rename(stage, "seats", "chairs")
         stage.emulator.stop()
-    with Emulator(db=str(path)) as emulator:
+    with Engine(db=str(path)) as emulator:
         features = {each.id for env in emulator.state.environments() for each in env.features}
     assert {"renamed", "chairs"} <= features
 
 
-def _rename(stage: Stage, old: str, new: str) -> None:
+def _rename(stage: ScenarioTarget, old: str, new: str) -> None:
     call = WRITES["features.update"]._replace(body={"feature_id": old, "new_feature_id": new})
     assert stage.call(call) == 200, stage.said

@@ -10,20 +10,20 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from autumn_mock import create_app
-from autumn_mock.emulator import Emulator
+from autumn_mock.engine import Engine
 
 KEY = "am_sk_test_autumn_mock"
 Post = Callable[..., TestResponse]
 
 
 @pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    with Emulator(key=("am_sk_test_other",)) as emulator:
+def emulator() -> Iterator[Engine]:
+    with Engine(key=("am_sk_test_other",)) as emulator:
         yield emulator
 
 
 @pytest.fixture
-def client(emulator: Emulator) -> FlaskClient:
+def client(emulator: Engine) -> FlaskClient:
     return create_app(emulator).test_client()
 
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autumn_mock import create_app
-from autumn_mock.emulator import Emulator
+from autumn_mock.engine import Engine
 from tests.support.effort import examples
 from tests.web.conftest import KEY
 
@@ -48,8 +48,8 @@ tracks = st.lists(st.tuples(named, uses).map(lambda both: {**both[0], **both[1]}
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[tuple[Emulator, Call]]:
-    with Emulator(rate_limit="off") as emulator:
+def server() -> Iterator[tuple[Engine, Call]]:
+    with Engine(rate_limit="off") as emulator:
         client = create_app(emulator).test_client()
 
         def call(path: str, body: Any) -> Any:
@@ -64,7 +64,7 @@ _numbers = itertools.count()
 @settings(max_examples=examples(120), deadline=None, suppress_health_check=list(HealthCheck))
 @given(items=tracks, size=st.integers(1, 12), limited=st.booleans())
 def test_single_tracks_and_batches_end_alike(
-    server: tuple[Emulator, Call], items: list[dict[str, Any]], size: int, limited: bool
+    server: tuple[Engine, Call], items: list[dict[str, Any]], size: int, limited: bool
 ) -> None:
     emulator, call = server
     one, many = _customer(call, limited), _customer(call, limited)

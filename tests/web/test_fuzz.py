@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autumn_mock import create_app
-from autumn_mock.emulator import Emulator
+from autumn_mock.engine import Engine
 from autumn_mock.web.resource import OPERATIONS
 from tests.support.effort import examples
 from tests.web.conftest import KEY
@@ -169,7 +169,7 @@ bodies = st.one_of(
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[FlaskClient]:
-    with Emulator(rate_limit="off") as emulator:
+    with Engine(rate_limit="off") as emulator:
         yield create_app(emulator).test_client()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from autumn_mock.emulator import Emulator
+from autumn_mock.engine import Engine
 from autumn_mock.web.resources.unsupported import MESSAGES
 from tests.sdk.methods import UNSUPPORTED
 from tests.web.conftest import Post
@@ -49,7 +49,7 @@ def attach(ask: Any, plan_id: str = "free", **fields: Any) -> None:
 # -- balances.list
 
 
-def test_rows_of_all_customers_come_newest_first_page_by_page(ask: Any, emulator: Emulator) -> None:
+def test_rows_of_all_customers_come_newest_first_page_by_page(ask: Any, emulator: Engine) -> None:
     ask("customers.get_or_create", {"customer_id": "d"})
     for number, customer_id in enumerate("cdcdc"):
         grant(ask, customer_id, balance_id=f"row_{number}")
@@ -73,7 +73,7 @@ def test_flags_and_drained_loose_rows_are_not_listed(ask: Any) -> None:
     assert (row["plan_id"], row["remaining"], row["usage"], row["rollovers"]) == ("free", 0, 100, [])
 
 
-def test_expired_rows_are_listed_when_asked_for(ask: Any, emulator: Emulator) -> None:
+def test_expired_rows_are_listed_when_asked_for(ask: Any, emulator: Engine) -> None:
     grant(ask, expires_at=emulator.clock.now() + DAY, balance_id="brief")
     grant(ask, balance_id="lasting")
     emulator.clock.advance(2 * DAY)
@@ -83,7 +83,7 @@ def test_expired_rows_are_listed_when_asked_for(ask: Any, emulator: Emulator) ->
     assert [(row["id"], row["status"]) for row in expired] == [("brief", "expired")]
 
 
-def test_a_list_is_as_of_now(ask: Any, emulator: Emulator) -> None:
+def test_a_list_is_as_of_now(ask: Any, emulator: Engine) -> None:
     grant(ask, reset=MONTH)
     ask("balances.track", {"customer_id": "c", "feature_id": "messages", "value": 4, "async": False})
     assert ask("balances.list", {})["list"][0]["remaining"] == 6
@@ -156,7 +156,7 @@ def test_plans_of_entities_and_of_customers_are_listed(ask: Any) -> None:
     assert ask("purchases.list", {})["list"] == []
 
 
-def test_a_plan_that_has_ended_is_not_listed(ask: Any, emulator: Emulator) -> None:
+def test_a_plan_that_has_ended_is_not_listed(ask: Any, emulator: Engine) -> None:
     plan(ask, "pro", price={"amount": 20, **MONTH})
     attach(ask, "pro")
     cancel = {"customer_id": "c", "plan_id": "pro", "cancel_action": "cancel_end_of_cycle"}
@@ -284,7 +284,7 @@ def test_what_is_offered_is_told_as_a_product(ask: Any) -> None:
 # -- the clock, and the rest
 
 
-def test_the_clock_moves_for_one_organisation_alone(ask: Any, emulator: Emulator) -> None:
+def test_the_clock_moves_for_one_organisation_alone(ask: Any, emulator: Engine) -> None:
     before = emulator.clock.now()
     later = (before // 1000 + 3600) * 1000
     asked = {"customer_id": "c", "frozen_time": later}

@@ -14,7 +14,7 @@ from schemathesis.checks import CHECKS, not_a_server_error
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from autumn_mock import create_app
-from autumn_mock.emulator import Emulator
+from autumn_mock.engine import Engine
 from autumn_mock.web.resource import OPERATIONS
 from tests.support.effort import examples
 from tests.web.conftest import KEY
@@ -48,7 +48,7 @@ def _labels() -> list[str]:
 
 @pytest.fixture(scope="module")
 def api() -> Iterator[Any]:
-    with Emulator(rate_limit="off") as emulator:
+    with Engine(rate_limit="off") as emulator:
         yield schemathesis.openapi.from_wsgi("/_mock/openapi.json", create_app(emulator))
 
 

@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from autumn_mock.domain.organisation import ApiKey
-from autumn_mock.emulator import Emulator
+from autumn_mock.engine import Engine
 from autumn_mock.faults.board import FaultBoard
 from autumn_mock.store.environment import Environment
 from tests.web.conftest import KEY, Post
@@ -35,7 +35,7 @@ def test_a_bad_body_counts_against_the_limit(post: Post) -> None:
     assert remaining == [9, 8, 7]
 
 
-def test_the_eleventh_batch_of_a_window_is_refused_in_plain_text(emulator: Emulator, post: Post) -> None:
+def test_the_eleventh_batch_of_a_window_is_refused_in_plain_text(emulator: Engine, post: Post) -> None:
     emulator.clock.freeze()
     statuses = [post(BATCH, [ITEM]).status_code for _ in range(10)]
     refused = post(BATCH, [ITEM])
@@ -52,7 +52,7 @@ def test_the_eleventh_batch_of_a_window_is_refused_in_plain_text(emulator: Emula
     }
 
 
-def test_a_window_passes_on_the_organisations_own_clock(emulator: Emulator, post: Post) -> None:
+def test_a_window_passes_on_the_organisations_own_clock(emulator: Engine, post: Post) -> None:
     emulator.clock.freeze()
     for _ in range(11):
         last = post(BATCH, [ITEM])
@@ -61,7 +61,7 @@ def test_a_window_passes_on_the_organisations_own_clock(emulator: Emulator, post
     assert post(BATCH, [ITEM]).headers["ratelimit-remaining"] == "9"
 
 
-def test_environments_and_organisations_have_limits_of_their_own(emulator: Emulator, post: Post) -> None:
+def test_environments_and_organisations_have_limits_of_their_own(emulator: Engine, post: Post) -> None:
     emulator.clock.freeze()
     for _ in range(10):
         post(BATCH, [ITEM])
@@ -105,7 +105,7 @@ def test_a_preflight_needs_no_key(client: FlaskClient) -> None:
 
 @pytest.mark.parametrize("path", ["/v1/balances.batchTrack", "/v1/balances.batch_track/", "/v1/nope", "/v1/"])
 def test_what_is_not_served_answers_as_the_real_server_and_says_so_in_the_journal(
-    emulator: Emulator, post: Post, path: str
+    emulator: Engine, post: Post, path: str
 ) -> None:
     reply = post(path, {})
     assert (reply.status_code, reply.get_json()["code"]) == (401, "no_auth_header")
@@ -120,7 +120,7 @@ def test_a_wrong_method_is_not_told_either(client: FlaskClient) -> None:
     assert "allow" not in reply.headers
 
 
-def test_the_journal_never_holds_a_key(emulator: Emulator, post: Post) -> None:
+def test_the_journal_never_holds_a_key(emulator: Engine, post: Post) -> None:
     post(BATCH, [ITEM])
     assert KEY not in str(emulator.journal.entries())
 
@@ -131,7 +131,7 @@ def test_a_fault_header_that_does_not_parse_is_told(post: Post) -> None:
     assert "did you mean enqueue:fail" in reply.get_json()["message"]
 
 
-def test_partial_failure_is_a_202_and_the_failure_is_kept(emulator: Emulator, client: FlaskClient, post: Post) -> None:
+def test_partial_failure_is_a_202_and_the_failure_is_kept(emulator: Engine, client: FlaskClient, post: Post) -> None:
     reply = post(BATCH, [ITEM, ITEM, ITEM], x_autumn_mock_fault="enqueue:fail items=1")
     assert (reply.status_code, reply.json) == (202, {"success": True})
     assert emulator.drain(10)
@@ -143,7 +143,7 @@ def test_partial_failure_is_a_202_and_the_failure_is_kept(emulator: Emulator, cl
     assert (stats["offered"], stats["refused"], stats["accepted"], stats["deducted"]) == (3, 1, 2, 2)
 
 
-def test_total_failure_is_a_503_that_is_safe_to_retry(emulator: Emulator, post: Post) -> None:
+def test_total_failure_is_a_503_that_is_safe_to_retry(emulator: Engine, post: Post) -> None:
     reply = post(BATCH, [ITEM, ITEM], x_autumn_mock_fault="queue:down")
     assert reply.status_code == 503
     assert reply.headers["retry-after"] == "1"
@@ -156,7 +156,7 @@ def test_total_failure_is_a_503_that_is_safe_to_retry(emulator: Emulator, post: 
 
 
 def test_a_key_whose_organisation_goes_meanwhile_opens_nothing(
-    emulator: Emulator, post: Post, monkeypatch: pytest.MonkeyPatch
+    emulator: Engine, post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key, find = emulator.open_organisation().key, emulator.find_key
 
@@ -174,7 +174,7 @@ def test_a_key_whose_organisation_goes_meanwhile_opens_nothing(
 @pytest.mark.parametrize("headers", [{}, {"Idempotency_Key": "k"}], ids=["plain", "keyed"])
 @pytest.mark.parametrize("path", ["/v1/balances.track", "/v1/features.list"])
 def test_a_full_disk_is_a_503_that_may_be_sent_again(
-    emulator: Emulator, post: Post, monkeypatch: pytest.MonkeyPatch, path: str, headers: dict[str, str]
+    emulator: Engine, post: Post, monkeypatch: pytest.MonkeyPatch, path: str, headers: dict[str, str]
 ) -> None:
     reads = path == "/v1/features.list"
 
@@ -195,25 +195,25 @@ def test_a_full_disk_is_a_503_that_may_be_sent_again(
 
 
 def test_a_request_whose_organisation_goes_before_its_work_finds_nothing(
-    emulator: Emulator, post: Post, monkeypatch: pytest.MonkeyPatch
+    emulator: Engine, post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key, faults_of = emulator.open_organisation().key, emulator.faults_of
+    key, board_for = emulator.open_organisation().key, emulator.board_for
 
     def close_and_find(environment: Environment) -> FaultBoard:
         emulator.close_organisation(environment.name[0])
-        return faults_of(environment)
+        return board_for(environment)
 
-    monkeypatch.setattr(emulator, "faults_of", close_and_find)
+    monkeypatch.setattr(emulator, "board_for", close_and_find)
     reply = post(BATCH, [ITEM], key)
     assert (reply.status_code, reply.get_json()["code"]) == (401, "invalid_secret_key")
-    assert repr(emulator.gate) == "<Gate open, 0 inside>"
+    assert repr(emulator.gate) == "<RequestBarrier open, 0 inside>"
 
 
 def test_a_failure_on_the_way_out_is_a_500_and_leaves_the_gate(
-    emulator: Emulator, post: Post, monkeypatch: pytest.MonkeyPatch
+    emulator: Engine, post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(emulator.journal, "next_id", lambda: 1 / 0)
         assert post(BATCH, [ITEM], Idempotency_Key="once").status_code == 500
-    assert repr(emulator.gate) == "<Gate open, 0 inside>"
+    assert repr(emulator.gate) == "<RequestBarrier open, 0 inside>"
     assert post(BATCH, [ITEM]).status_code == 202

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from autumn_mock import create_app
-from autumn_mock.emulator import Emulator
+from autumn_mock.engine import Engine
 from tests.webhooks.receiver import Receiver
 
 KEY = "am_sk_test_autumn_mock"
@@ -23,17 +23,17 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def emulator(receiver: Receiver) -> Iterator[Emulator]:
-    with Emulator(webhook_url=(receiver.url,), rate_limit="off", key=("am_sk_test_other",)) as emulator:
+def emulator(receiver: Receiver) -> Iterator[Engine]:
+    with Engine(webhook_url=(receiver.url,), rate_limit="off", key=("am_sk_test_other",)) as emulator:
         yield emulator
 
 
 @pytest.fixture
-def ask(emulator: Emulator) -> Ask:
+def ask(emulator: Engine) -> Ask:
     return asking(emulator)
 
 
-def asking(emulator: Emulator) -> Ask:
+def asking(emulator: Engine) -> Ask:
     """Posts JSON, or gets when there is none."""
     client = create_app(emulator).test_client()
 

@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from autumn_mock import create_app
-from autumn_mock.emulator import Emulator
+from autumn_mock.engine import Engine
 from tests.webhooks.receiver import Receiver
 
 RECORDINGS = Path(__file__).parents[2] / "fixtures" / "recordings"
@@ -30,7 +30,7 @@ for _line in _lines("webhooks.jsonl"):
 RUNS = [run for run in _lines("scenarios-time.jsonl") if run.get("customer_id") in PAYLOADS]
 
 
-class Stage(NamedTuple):
+class ScenarioTarget(NamedTuple):
     """A server with the recorded features and plans, and who it tells."""
 
     client: FlaskClient
@@ -49,12 +49,12 @@ class Stage(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
+def stage() -> Iterator[ScenarioTarget]:
     with (
         Receiver() as receiver,
-        Emulator(world="recordings", rate_limit="off", webhook_url=(receiver.url,)) as emulator,
+        Engine(world="recordings", rate_limit="off", webhook_url=(receiver.url,)) as emulator,
     ):
-        stage = Stage(create_app(emulator).test_client(), receiver)
+        stage = ScenarioTarget(create_app(emulator).test_client(), receiver)
         for name in ("scenarios.jsonl", "scenarios-time.jsonl"):
             for run in _lines(name):
                 if run["scenario"].startswith("_setup"):
@@ -71,7 +71,7 @@ def test_runs_and_payloads_are_there() -> None:
 
 
 @pytest.mark.parametrize("run", RUNS, ids=lambda run: run["scenario"])
-def test_every_recorded_payload_is_sent(stage: Stage, run: dict[str, Any]) -> None:
+def test_every_recorded_payload_is_sent(stage: ScenarioTarget, run: dict[str, Any]) -> None:
     for step in run["steps"]:
         if "advance_ms" in step:
             assert stage.send("/_mock/clock", {"advance": f"{step['advance_ms']}ms"}) == 200

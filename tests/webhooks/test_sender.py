@@ -12,7 +12,7 @@ from svix.webhooks import Webhook, WebhookVerificationError
 
 from autumn_mock.clock import wall_clock
 from autumn_mock.domain.webhook import DEFAULT_SECRET, Endpoint
-from autumn_mock.webhooks.journal import Delivery, DeliveryJournal
+from autumn_mock.webhooks.journal import WebhookDelivery, WebhookJournal
 from autumn_mock.webhooks.sender import Sender, sign
 from tests.webhooks.receiver import PATIENCE, Receiver, free_port
 
@@ -23,7 +23,7 @@ class Post:
     """A journal and the senders made for it."""
 
     def __init__(self) -> None:
-        self.journal = DeliveryJournal()
+        self.journal = WebhookJournal()
         self._senders: list[Sender] = []
 
     def sender(self, url: str, *, secret: str = DEFAULT_SECRET, **options: Any) -> Sender:
@@ -54,10 +54,10 @@ def post() -> Iterator[Post]:
     post.stop()
 
 
-def delivery(message_id: str = "msg_1", org: str = "org", env: str = "sandbox", **data: Any) -> Delivery:
+def delivery(message_id: str = "msg_1", org: str = "org", env: str = "sandbox", **data: Any) -> WebhookDelivery:
     kind: Any = "balances.limit_reached"
     payload = {"type": kind, "data": data or {"customer_id": "cus_1"}}
-    return Delivery(id=message_id, at=0, org=org, env=env, type=kind, endpoint="http://x", payload=payload)
+    return WebhookDelivery(id=message_id, at=0, org=org, env=env, type=kind, endpoint="http://x", payload=payload)
 
 
 def test_a_message_verifies_with_the_library_of_svix(post: Post) -> None:
@@ -216,7 +216,7 @@ def test_a_sender_without_messages_has_no_thread(post: Post) -> None:
 
 
 def test_the_journal_keeps_the_last_deliveries() -> None:
-    journal = DeliveryJournal(capacity=2)
+    journal = WebhookJournal(capacity=2)
     for number in range(3):
         journal.add(delivery(f"msg_{number}", env="sandbox" if number < 2 else "live"))
     assert [each["id"] for each in journal.entries()] == ["msg_1", "msg_2"]

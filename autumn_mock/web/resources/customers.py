@@ -9,7 +9,7 @@ from autumn_mock.domain.version import Version
 from autumn_mock.ledger.account import Account
 from autumn_mock.operations import customers
 from autumn_mock.operations.errors import no_stripe
-from autumn_mock.web.lists import cursor_page, offset_page, paged
+from autumn_mock.web.pagination import cursor_page, offset_page, paged
 from autumn_mock.web.request import SUCCESS, Answer, Request
 from autumn_mock.web.resource import Resource
 from autumn_mock.wire.changes import to_version

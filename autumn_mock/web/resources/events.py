@@ -8,7 +8,7 @@ from autumn_mock.domain.version import Version
 from autumn_mock.operations import events
 from autumn_mock.operations.aggregate import aggregate
 from autumn_mock.operations.events import Page
-from autumn_mock.web.lists import paged
+from autumn_mock.web.pagination import paged
 from autumn_mock.web.request import Answer, Request
 from autumn_mock.web.resource import Resource
 from autumn_mock.wire.cursor import decode_cursor, encode_cursor

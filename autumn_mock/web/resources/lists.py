@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from autumn_mock.operations import listing
 from autumn_mock.operations.clock import advance
 from autumn_mock.operations.listing import Page
-from autumn_mock.web.lists import cursor_page
+from autumn_mock.web.pagination import cursor_page
 from autumn_mock.web.request import Answer, Request
 from autumn_mock.web.resource import Resource
 from autumn_mock.wire.requests import (

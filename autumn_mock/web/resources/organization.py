@@ -25,7 +25,7 @@ resource = Resource("organization")
 
 @resource.operation("GET /v1/organization", scopes="organisation:read", answers=ORGANISATION)
 def get(request: Request) -> Answer:
-    return Answer(organisation_body(request.call.environment.organisation, request.emulator.state.keys.snapshot()))
+    return Answer(organisation_body(request.call.environment.organisation, request.engine.state.keys.snapshot()))
 
 
 @resource.operation("GET /v1/organization/me", scopes="organisation:read", answers=IDENTITY)

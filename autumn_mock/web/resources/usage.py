@@ -8,10 +8,10 @@ import msgspec
 
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.domain.version import Version
-from autumn_mock.ingest.accept import Intake, accept_batch, accept_track
+from autumn_mock.ingest.accept import EnqueueContext, accept_batch, accept_track
 from autumn_mock.operations import check, finalize, track
-from autumn_mock.operations.offer import offer
 from autumn_mock.operations.tokens import token_item, token_items
+from autumn_mock.operations.upgrade_options import offer
 from autumn_mock.web.request import SUCCESS, Answer, Request
 from autumn_mock.web.resource import Resource
 from autumn_mock.wire.batch import read_batch, read_track
@@ -32,10 +32,10 @@ from autumn_mock.wire.responses.usage import check_body, plan_check_body, queued
 resource = Resource("usage")
 
 
-def _intake(request: Request) -> Intake:
-    emulator = request.emulator
-    board = emulator.faults_of(request.call.environment)
-    return Intake(emulator.queue, board, request.name, request.names, request.once)
+def _intake(request: Request) -> EnqueueContext:
+    engine = request.engine
+    board = engine.board_for(request.call.environment)
+    return EnqueueContext(engine.queue, board, request.name, request.names, request.once)
 
 
 @resource.operation(
@@ -54,7 +54,7 @@ def _batch(request: Request, items: list[TrackItem]) -> Answer:
     request.items = request.refused = len(items)
     refused = accept_batch(request.call, _intake(request), items, len(request.raw))
     request.refused = len(refused)
-    return Answer({"success": True}, request.emulator.settings.batch_status)
+    return Answer({"success": True}, request.engine.settings.batch_status)
 
 
 @resource.operation(

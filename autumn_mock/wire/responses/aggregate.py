@@ -6,7 +6,7 @@ from typing import Any
 
 from autumn_mock.domain.amount import number
 from autumn_mock.operations.aggregate import AggregateResult, Bin
-from autumn_mock.operations.deducted import DeductedBalance, DeductedBin, DeductedFeature, DeductedGroup
+from autumn_mock.operations.deduction_totals import DeductedBalance, DeductedBin, DeductedFeature, DeductedGroup
 from autumn_mock.wire.responses.balance import reset_body
 
 Json = dict[str, Any]

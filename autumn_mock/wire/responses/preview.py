@@ -10,8 +10,8 @@ from autumn_mock.domain.amount import ZERO
 from autumn_mock.domain.amount import number as plain
 from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.plan import Plan
-from autumn_mock.operations.offer import Offer
-from autumn_mock.operations.preview import Change, Intent, Preview
+from autumn_mock.operations.preview import Intent, PlanPreviewChange, Preview
+from autumn_mock.operations.upgrade_options import UpgradeOption
 from autumn_mock.wire.old_products import offered_product
 from autumn_mock.wire.responses.plan import plan_body
 from autumn_mock.wire.responses.shapes import PLAN
@@ -52,7 +52,7 @@ def attach_preview_body(body: Json) -> Json:
     return {**body, "redirect_to_checkout": False, "checkout_type": None}
 
 
-def _change(change: Change, features: Features, env: str, expand_plan: bool) -> Json:
+def _change(change: PlanPreviewChange, features: Features, env: str, expand_plan: bool) -> Json:
     body: Json = {"plan_id": change.plan.id}
     if expand_plan:
         body["plan"] = plan_body(change.plan, features, env)
@@ -75,7 +75,7 @@ def _included(plan: Plan, feature_id: str) -> Decimal:
     return ZERO
 
 
-def offer_body(offer: Offer | None, features: Features, env: str) -> Json | None:
+def offer_body(offer: UpgradeOption | None, features: Features, env: str) -> Json | None:
     """What a denied customer is offered, in words and as plans; None for one who was not denied."""
     if offer is None:
         return None
@@ -114,7 +114,7 @@ def _title(plan: Plan) -> str:
     return f"Purchase {plan.name}" if plan.add_on else f"Upgrade to {plan.name}"
 
 
-def _message(offer: Offer) -> str:
+def _message(offer: UpgradeOption) -> str:
     if offer.is_used_up:
         why = f"You have reached the usage limit for {offer.feature.name.lower()}."
         purpose = "to continue using this feature."

@@ -24,13 +24,13 @@ from autumn_mock.wire.schema.base import (
 from autumn_mock.wire.schema.checks import (
     AtLeast,
     AtMost,
+    Constraint,
     Email,
     Matches,
     MaxSize,
     MinSize,
     MoreThan,
     NotInTheFuture,
-    Rule,
     Whole,
 )
 from autumn_mock.wire.schema.compounds import (
@@ -90,7 +90,7 @@ _NOT_AN_EMAIL: Final = "not a valid email address"
 
 def string(*, min: int = 0, max: int | None = None, trim: bool = False) -> String:
     """Text of ``min`` to ``max`` characters."""
-    rules: list[Rule] = []
+    rules: list[Constraint] = []
     if min:
         rules.append(MinSize(min))
     if max is not None:
@@ -161,7 +161,7 @@ def union(*options: Schema) -> Union:
 
 def array(item: Schema, *, min: int = 0, max: int | None = None) -> Array:
     """A list of ``min`` to ``max`` items."""
-    rules: list[Rule] = []
+    rules: list[Constraint] = []
     if min:
         rules.append(MinSize(min))
     if max is not None:
@@ -209,8 +209,8 @@ def anything() -> Anything:
     return Anything()
 
 
-def _bounds(min: int | None, max: int | None, min_text: str = "") -> tuple[Rule, ...]:
-    rules: list[Rule] = []
+def _bounds(min: int | None, max: int | None, min_text: str = "") -> tuple[Constraint, ...]:
+    rules: list[Constraint] = []
     if min is not None:
         rules.append(AtLeast(min, min_text))
     if max is not None:

@@ -20,7 +20,7 @@ SAFE = 2**53 - 1
 _EMAIL = re.compile(r"(?:[\w'+-]+\.)*[\w'+-]*[\w+-]@(?:[a-z0-9][a-z0-9-]*\.)+[a-z]{2,}", re.ASCII | re.IGNORECASE)
 
 
-class Rule:
+class Constraint:
     """One rule. ``sized`` rules run even on a value of the wrong type."""
 
     __slots__ = ()
@@ -34,7 +34,7 @@ class Rule:
         """Add the rule to a JSON Schema, as far as that can say it."""
 
 
-def run_rules(rules: tuple[Rule, ...], value: Any, path: Path, issues: Issues, since: int) -> None:
+def apply_constraints(rules: tuple[Constraint, ...], value: Any, path: Path, issues: Issues, since: int) -> None:
     """Run ``rules`` on a value whose own issues are those from number ``since`` on."""
     aborted = issues.aborted(since)
     for rule in rules:
@@ -51,7 +51,7 @@ def _size(value: Any) -> int | None:
     return len(value) if isinstance(value, list) else None
 
 
-class MinSize(Rule):
+class MinSize(Constraint):
     """At least so many characters or items."""
 
     __slots__ = ("limit",)
@@ -76,7 +76,7 @@ class MinSize(Rule):
         schema["minItems" if schema.get("type") == "array" else "minLength"] = self.limit
 
 
-class MaxSize(Rule):
+class MaxSize(Constraint):
     """At most so many characters or items."""
 
     __slots__ = ("limit",)
@@ -96,7 +96,7 @@ class MaxSize(Rule):
         schema["maxItems" if schema.get("type") == "array" else "maxLength"] = self.limit
 
 
-class Whole(Rule):
+class Whole(Constraint):
     """A whole number that a double holds exactly."""
 
     __slots__ = ()
@@ -113,7 +113,7 @@ class Whole(Rule):
         schema["type"] = "integer"
 
 
-class AtLeast(Rule):
+class AtLeast(Constraint):
     """Not below a limit. ``text`` replaces zod's own words."""
 
     __slots__ = ("limit", "text")
@@ -130,7 +130,7 @@ class AtLeast(Rule):
         schema["minimum"] = self.limit
 
 
-class MoreThan(Rule):
+class MoreThan(Constraint):
     """Above a limit."""
 
     __slots__ = ("limit",)
@@ -146,7 +146,7 @@ class MoreThan(Rule):
         schema["exclusiveMinimum"] = self.limit
 
 
-class AtMost(Rule):
+class AtMost(Constraint):
     """Not above a limit."""
 
     __slots__ = ("limit",)
@@ -162,7 +162,7 @@ class AtMost(Rule):
         schema["maximum"] = self.limit
 
 
-class NotInTheFuture(Rule):
+class NotInTheFuture(Constraint):
     """An instant (in milliseconds) that has already been."""
 
     __slots__ = ()
@@ -172,7 +172,7 @@ class NotInTheFuture(Rule):
             issues.append(Issue(path, "timestamp cannot be in the future", aborts=False))
 
 
-class Matches(Rule):
+class Matches(Constraint):
     """Only characters of one class, which ``text`` spells out."""
 
     __slots__ = ("pattern", "text")
@@ -189,7 +189,7 @@ class Matches(Rule):
         schema["pattern"] = f"^{self.pattern.pattern}$"
 
 
-class Email(Rule):
+class Email(Constraint):
     """An email address."""
 
     __slots__ = ("text",)
@@ -205,7 +205,7 @@ class Email(Rule):
         schema["format"] = "email"
 
 
-class Refinement(Rule):
+class Refinement(Constraint):
     """Any other rule: ``holds`` says whether it is kept, ``text`` (or what it returns) is what is printed."""
 
     __slots__ = ("holds", "path", "text")
@@ -221,12 +221,12 @@ class Refinement(Rule):
             issues.append(Issue(path + self.path, text, aborts=False))
 
 
-class Ruled(Schema):
+class Constrained(Schema):
     """A schema that carries rules. Immutable: every addition gives a new schema."""
 
     __slots__ = ("rules",)
 
-    def __init__(self, rules: tuple[Rule, ...] = ()) -> None:
+    def __init__(self, rules: tuple[Constraint, ...] = ()) -> None:
         self.rules = rules
 
     def described(self, schema: JsonSchema) -> JsonSchema:

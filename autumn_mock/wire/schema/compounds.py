@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from autumn_mock.wire.schema.base import UNDEFINED, Issue, Issues, JsonSchema, Path, Schema, expected_but
-from autumn_mock.wire.schema.checks import Refinement, Rule, Ruled, run_rules
+from autumn_mock.wire.schema.checks import Constrained, Constraint, Refinement, apply_constraints
 
 
 class Optional(Schema):
@@ -84,12 +84,12 @@ class Union(Schema):
         return {"anyOf": [option.json_schema() for option in self.options]}
 
 
-class Array(Ruled):
+class Array(Constrained):
     """A list. Its rules come after the issues of its items."""
 
     __slots__ = ("item",)
 
-    def __init__(self, item: Schema, rules: tuple[Rule, ...] = ()) -> None:
+    def __init__(self, item: Schema, rules: tuple[Constraint, ...] = ()) -> None:
         super().__init__(rules)
         self.item = item
 
@@ -102,7 +102,7 @@ class Array(Ruled):
         else:
             issues.append(Issue(path, expected_but("array", value)))
         if self.rules:
-            run_rules(self.rules, parsed, path, issues, since)
+            apply_constraints(self.rules, parsed, path, issues, since)
         return parsed
 
     def json_schema(self) -> JsonSchema:
@@ -126,12 +126,12 @@ class CommaSeparated(Schema):
         return self.array.json_schema()
 
 
-class Record(Ruled):
+class Record(Constrained):
     """A map with any keys. Keeps everything that is in it."""
 
     __slots__ = ("value",)
 
-    def __init__(self, value: Schema, rules: tuple[Rule, ...] = ()) -> None:
+    def __init__(self, value: Schema, rules: tuple[Constraint, ...] = ()) -> None:
         super().__init__(rules)
         self.value = value
 
@@ -143,7 +143,7 @@ class Record(Ruled):
         check = self.value.check
         parsed = {key: check(item, (*path, key), issues) for key, item in value.items()}
         if self.rules:
-            run_rules(self.rules, parsed, path, issues, since)
+            apply_constraints(self.rules, parsed, path, issues, since)
         return parsed
 
     def refine(self, holds: Callable[[dict[str, Any]], bool], text: str) -> Record:
@@ -154,12 +154,12 @@ class Record(Ruled):
         return {"type": "object", "additionalProperties": self.value.json_schema()}
 
 
-class Object(Ruled):
+class Object(Constrained):
     """A map with known keys, looked at in the order they are declared. Unknown keys are dropped silently."""
 
     __slots__ = ("_order", "fields")
 
-    def __init__(self, fields: Mapping[str, Schema], rules: tuple[Rule, ...] = ()) -> None:
+    def __init__(self, fields: Mapping[str, Schema], rules: tuple[Constraint, ...] = ()) -> None:
         super().__init__(rules)
         self.fields = dict(fields)
         self._order = [(key, field, isinstance(field, Optional)) for key, field in self.fields.items()]
@@ -178,7 +178,7 @@ class Object(Ruled):
             if result is not UNDEFINED:
                 parsed[key] = result
         if self.rules:
-            run_rules(self.rules, parsed, path, issues, since)
+            apply_constraints(self.rules, parsed, path, issues, since)
         return parsed
 
     def extend(self, fields: Mapping[str, Schema]) -> Object:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from autumn_mock.wire.schema.base import UNDEFINED, Issue, Issues, JsonSchema, Path, Schema, must_be
-from autumn_mock.wire.schema.checks import Refinement, Rule, Ruled, Whole, run_rules
+from autumn_mock.wire.schema.checks import Constrained, Constraint, Refinement, Whole, apply_constraints
 
 #: The largest whole number that still rounds to a finite double.
 _LARGEST = 2**1024 - 2**970 - 1
@@ -33,12 +33,12 @@ class Anything(Schema):
         return True
 
 
-class String(Ruled):
+class String(Constrained):
     """Text. ``trim`` drops white space around it first; ``type_text`` replaces the words for a wrong type."""
 
     __slots__ = ("trim", "type_text")
 
-    def __init__(self, rules: tuple[Rule, ...] = (), *, trim: bool = False, type_text: str = "") -> None:
+    def __init__(self, rules: tuple[Constraint, ...] = (), *, trim: bool = False, type_text: str = "") -> None:
         super().__init__(rules)
         self.trim = trim
         self.type_text = type_text
@@ -50,7 +50,7 @@ class String(Ruled):
         elif self.trim:
             value = value.strip()
         if self.rules:
-            run_rules(self.rules, value, path, issues, since)
+            apply_constraints(self.rules, value, path, issues, since)
         return value
 
     def refine(self, holds: Callable[[str], bool], text: str | Callable[[str], str]) -> String:
@@ -61,7 +61,7 @@ class String(Ruled):
         return self.described({"type": "string"})
 
 
-class Number(Ruled):
+class Number(Constrained):
     """A finite number. With :class:`Whole` among the rules a float like ``5.0`` is given out as ``5``.
 
     A number that no double can hold is infinite to the real server, so it is refused like one.
@@ -69,7 +69,7 @@ class Number(Ruled):
 
     __slots__ = ("coerce", "whole")
 
-    def __init__(self, rules: tuple[Rule, ...] = (), *, coerce: bool = False) -> None:
+    def __init__(self, rules: tuple[Constraint, ...] = (), *, coerce: bool = False) -> None:
         super().__init__(rules)
         self.coerce = coerce
         self.whole = any(isinstance(rule, Whole) for rule in rules)
@@ -82,7 +82,7 @@ class Number(Ruled):
             issues.append(Issue(path, must_be("number", value)))
             return value
         if self.rules:
-            run_rules(self.rules, value, path, issues, since)
+            apply_constraints(self.rules, value, path, issues, since)
             if self.whole and isinstance(value, float) and value.is_integer():
                 return int(value)
         return value

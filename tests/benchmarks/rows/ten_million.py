@@ -19,7 +19,7 @@ from tests.benchmarks.results import Result, at_most
 from tests.benchmarks.setting import Setting
 from tests.benchmarks.traffic import SIZE, batches
 
-_HANDFUL = 100
+_BATCH_SIZE = 100
 _AGGREGATE = {"feature_id": "messages", "range": "30d", "bin_size": "month"}
 
 
@@ -36,7 +36,7 @@ def measure(setting: Setting) -> Iterator[Result]:
         child.drain()
         memory.append(child.memory)
         for tenth in range(10):
-            handful, used = min(_HANDFUL, count // 10), child.cpu
+            handful, used = min(_BATCH_SIZE, count // 10), child.cpu
             tenths.append(sum(_seconds(child, handful) for _ in range(count // 10 // handful)))
             cpu.append(child.cpu - used)
             memory.append(child.memory)

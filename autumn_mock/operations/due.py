@@ -1,0 +1,72 @@
+"""What the passing of time has brought about for a customer: locks let go, plans ended and begun.
+
+Called before a customer is looked at, and by a sweep, so that what a client sees does not depend on who looked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from msgspec.structs import replace
+
+from autumn_mock.domain.amount import ZERO
+from autumn_mock.domain.customer import Customer
+from autumn_mock.domain.lock import Lock
+from autumn_mock.ledger.account import Account
+from autumn_mock.ledger.deduction import summarise
+from autumn_mock.ledger.locks import held_value, settle
+from autumn_mock.ledger.resets import refresh
+from autumn_mock.operations.call import Call
+from autumn_mock.operations.grants import grant, withdraw
+from autumn_mock.operations.limit_webhooks import queue_webhooks, snapshot_for_webhooks
+from autumn_mock.operations.usage import write_event
+from autumn_mock.store.environment import Transaction
+
+
+def apply_plan_changes(call: Call, transaction: Transaction, customer: Customer) -> None:
+    """End cancelled plans and begin scheduled ones whose time has come."""
+    plans = list(call.environment.customer_plans.of(customer.internal_id).values())
+    for attached in plans:
+        if attached.status == "active" and attached.expires_at is not None and attached.expires_at <= call.now:
+            withdraw(call, transaction, attached)
+    for attached in plans:
+        if attached.status == "scheduled" and attached.started_at <= call.now:
+            begun = replace(attached, status="active")
+            transaction.put(begun)
+            grant(call, transaction, begun)
+
+
+def release_expired_locks(call: Call, transaction: Transaction, account: Account) -> None:
+    """Give back what locks of a customer hold whose time has come; forget receipts that nobody finalized."""
+    locks = list(call.environment.locks.of(account.customer.internal_id).values())
+    for lock in sorted(locks, key=lambda each: each.releases_at or 0):
+        if lock.releases_at is not None and lock.releases_at <= call.now:
+            account.now = lock.releases_at  # a reset that was due before it comes before it
+            refresh(account)
+            finish_lock(call, transaction, account, lock, ZERO, None)
+            account.now = call.now
+            account.spending_order.clear()  # what was in order then may have expired since
+        elif lock.forgotten_at <= call.now:
+            transaction.delete(lock)
+
+
+def finish_lock(
+    call: Call,
+    transaction: Transaction,
+    account: Account,
+    lock: Lock,
+    final: Decimal,
+    properties: Mapping[str, Any] | None,
+) -> None:
+    """Bring a lock to its final value, write the event of the difference, forget the receipt."""
+    transaction.delete(lock)
+    entity = account.entities.get(lock.entity_id) if lock.entity_id is not None else None
+    held = held_value(lock)
+    before = snapshot_for_webhooks(transaction, account)
+    deductions = summarise(account, settle(account, lock, entity, final))
+    queue_webhooks(transaction, before, account, entity, lock.properties)
+    if final != held and not lock.skip_event:
+        shown = properties if properties is not None else lock.properties
+        write_event(transaction, account, entity, lock.feature_id, final - held, deductions, shown, call.now)

@@ -1,0 +1,31 @@
+"""Noticing what webhooks a deduction calls for: look at the account before it, announce after it.
+
+When nobody wants webhooks neither costs anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from autumn_mock.domain.customer import Entity
+from autumn_mock.ledger.account import Account
+from autumn_mock.ledger.alerts import Snapshot, snapshot, webhooks_for
+from autumn_mock.store.environment import Transaction
+
+
+def snapshot_for_webhooks(transaction: Transaction, account: Account) -> Snapshot | None:
+    """The account as it is before a deduction; None when nobody wants webhooks."""
+    return snapshot(account) if transaction.is_watched else None
+
+
+def queue_webhooks(
+    transaction: Transaction,
+    before: Snapshot | None,
+    after: Account,
+    entity: Entity | None,
+    properties: Mapping[str, Any] | None = None,
+) -> None:
+    """Queue the webhooks of the deduction since :func:`snapshot_for_webhooks`; they are sent after commit."""
+    if before is not None:
+        transaction.queue_webhooks(webhooks_for(before, after, entity, properties))

@@ -1,0 +1,102 @@
+"""The spans of time that events are asked about, and the bins they are cut into.
+
+A named range ends now: ``7d`` began seven days ago. ``1bc`` and ``last_cycle`` reach back by the length of the
+customer's current billing cycle, ``3bc`` by three; who has none gets one day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import date, datetime, timedelta, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from msgspec import Struct
+
+from autumn_mock.domain.customer import Customer
+from autumn_mock.ledger.intervals import DAY, HOUR, add_interval, to_datetime, to_instant
+from autumn_mock.operations.call import Call
+from autumn_mock.operations.errors import ApiError
+
+_DAYS = {"24h": 1, "7d": 7, "30d": 30, "90d": 90}
+_CYCLES = {"1bc": 1, "last_cycle": 1, "3bc": 3}
+
+
+class TimeRange(Struct, frozen=True):
+    """A span of time, both ends included; None: open."""
+
+    start: float | None
+    end: float | None
+
+
+def time_range_of(
+    call: Call,
+    params: Mapping[str, Any],
+    customer: Customer | None,
+    names: Collection[str],
+    *,
+    default: str | None = None,
+) -> TimeRange:
+    """The span that ``custom_range`` or ``range`` asks for. Neither: ``default``, or all of time."""
+    custom = params.get("custom_range")
+    if custom:
+        return TimeRange(custom.get("start"), custom.get("end"))
+    name = params.get("range") or default
+    if name is None:
+        return TimeRange(None, None)
+    if name in _DAYS:
+        length = _DAYS[name] * DAY
+    else:
+        length = _CYCLES[name] * (DAY if customer is None else _cycle(call, customer, names))
+    return TimeRange(call.now - length, call.now)
+
+
+def _cycle(call: Call, customer: Customer, names: Collection[str]) -> int:
+    """How long the current cycle of a customer's plans is: the shortest one that renews what is asked about."""
+    lengths: dict[bool, list[int]] = {True: [], False: []}
+    for row in call.environment.balances.of(customer.internal_id).values():
+        if row.is_loose or row.next_reset_at is None or row.reset is None or row.reset.interval == "one_off":
+            continue
+        began = add_interval(row.next_reset_at, row.reset.interval, -row.reset.interval_count)
+        lengths[row.feature_id in names].append(row.next_reset_at - began)
+    return min(lengths[True] or lengths[False], default=DAY)
+
+
+def zone_of(name: str | None) -> tzinfo:
+    """A time zone by its IANA name; UTC when none is named."""
+    try:
+        return ZoneInfo(name or "UTC")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ApiError(400, f"timezone: Invalid timezone: {name}", "invalid_inputs") from None
+
+
+def bins(start: int, end: int, size: str, zone: tzinfo) -> list[int]:
+    """When the bins begin that cover a span, the first before or at its start.
+
+    Hours are those of UTC; days, weeks (from Monday) and months those of the zone.
+    """
+    if size == "hour":
+        return list(range(start - start % HOUR, end + 1, HOUR))
+    periods: list[int] = []
+    for day in _days(to_datetime(start).astimezone(zone).date(), size):
+        period = to_instant(datetime(day.year, day.month, day.day, tzinfo=zone))
+        if period > end:
+            break
+        if not periods or period > periods[-1]:  # a zone that crosses the date line skips a day
+            periods.append(period)
+    return periods
+
+
+def _days(day: date, size: str) -> Iterator[date]:
+    """The first days of bins, from the bin that holds ``day`` on."""
+    if size == "month":
+        day = day.replace(day=1)
+        while True:
+            yield day
+            day = (day + timedelta(days=31)).replace(day=1)
+    if size == "week":
+        day -= timedelta(days=day.weekday())
+    step = timedelta(days=7 if size == "week" else 1)
+    while True:
+        yield day
+        day += step

@@ -1,0 +1,51 @@
+"""What is shown while a large file is read."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from autumn_mock.cli.progress import loading_bar
+from autumn_mock.engine import Engine
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_sees_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    with loading_bar() as progress:
+        for done in range(0, 50_001, 500):
+            progress(done, 50_000)
+    assert "autumn-mock: loading" in terminal.getvalue()
+    assert " 50%" in terminal.getvalue()
+    assert "100%" in terminal.getvalue()
+
+
+@pytest.mark.parametrize(("stream", "total"), [(Terminal(), 1000), (io.StringIO(), 50_000)])
+def test_small_files_and_pipes_see_nothing(monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, total: int) -> None:
+    monkeypatch.setattr("sys.stderr", stream)
+    with loading_bar() as progress:
+        progress(0, total)
+        progress(total, total)
+    assert stream.getvalue() == ""
+
+
+def test_a_server_tells_how_much_of_file_and_log_it_has_read(tmp_path: Path) -> None:
+    path = tmp_path / "db.json"
+    first = Engine(db=path)
+    first.state.checkpoint()
+    first.open_organisation()
+    first.state.close()  # the organisation stands in the log alone
+    told: list[tuple[int, int]] = []
+    second = Engine(db=path, progress=lambda done, total: told.append((done, total)))
+    second.state.close()
+    done = [each for each, _ in told]
+    assert done == sorted(done)
+    assert {total for _, total in told} == {done[-1]}
+    assert len(done) > 2

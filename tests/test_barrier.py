@@ -1,0 +1,97 @@
+"""The gate: those inside are let finish, those who come meanwhile wait, and other organisations notice nothing."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from autumn_mock.barrier import RequestBarrier
+
+#: Seconds that a test waits at most for something that always happens.
+DRAIN_TIMEOUT_S = 10.0
+
+
+class Visit(threading.Thread):
+    """Somebody who goes in and stays until told to go."""
+
+    def __init__(self, gate: RequestBarrier, org_id: str) -> None:
+        super().__init__(daemon=True)
+        self._gate = gate
+        self._org_id = org_id
+        self._told = threading.Event()
+        self._is_in = threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        with self._gate.passed(self._org_id):
+            self._is_in.set()
+            self._told.wait(DRAIN_TIMEOUT_S)
+
+    def is_in(self, within: float = DRAIN_TIMEOUT_S) -> bool:
+        return self._is_in.wait(within)
+
+    def go(self) -> None:
+        self._told.set()
+        self.join(DRAIN_TIMEOUT_S)
+
+
+@pytest.mark.parametrize("closed_to", ["a", None])
+def test_who_comes_meanwhile_waits(closed_to: str | None) -> None:
+    gate = RequestBarrier()
+    with gate.closed(closed_to):
+        visit = Visit(gate, "a")
+        assert not visit.is_in(0.05)
+    assert visit.is_in()
+    visit.go()
+
+
+def test_other_organisations_notice_nothing() -> None:
+    gate = RequestBarrier()
+    inside = Visit(gate, "b")
+    assert inside.is_in()
+    with gate.closed("a"):
+        visit = Visit(gate, "b")
+        assert visit.is_in()
+    inside.go()
+    visit.go()
+
+
+@pytest.mark.parametrize("closed_to", ["a", None])
+def test_who_is_inside_is_let_finish(closed_to: str | None) -> None:
+    gate = RequestBarrier()
+    visit = Visit(gate, "a")
+    assert visit.is_in()
+    threading.Timer(0.05, visit.go).start()
+    with gate.closed(closed_to):
+        assert not visit.is_alive() or visit._told.is_set()
+        assert repr(gate) == "<RequestBarrier closed, 0 inside>"
+    assert repr(gate) == "<RequestBarrier open, 0 inside>"
+
+
+def test_who_stays_too_long_no_longer_counts() -> None:
+    gate = RequestBarrier()
+    visit = Visit(gate, "a")
+    assert visit.is_in()
+    with gate.closed("a", parking=0.05):
+        assert repr(gate) == "<RequestBarrier closed, 1 inside>"
+    visit.go()
+    assert repr(gate) == "<RequestBarrier open, 0 inside>"
+
+
+def test_it_opens_when_the_last_one_who_closed_it_is_done() -> None:
+    gate = RequestBarrier()
+    with gate.closed("a"):
+        with gate.closed("a"), gate.closed():
+            visit = Visit(gate, "a")
+        assert not visit.is_in(0.05)
+    assert visit.is_in()
+    visit.go()
+
+
+def test_it_opens_again_after_a_failure() -> None:
+    gate = RequestBarrier()
+    with pytest.raises(ValueError, match="full"), gate.closed():
+        raise ValueError("full")
+    with gate.passed("a"):
+        assert repr(gate) == "<RequestBarrier open, 1 inside>"

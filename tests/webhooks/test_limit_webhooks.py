@@ -1,0 +1,335 @@
+"""What a server tells, when, and whom."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autumn_mock import create_app
+from autumn_mock.domain.webhook import DEFAULT_SECRET
+from autumn_mock.engine import Engine
+from autumn_mock.operations import track
+from autumn_mock.settings import read_secret, read_url
+from autumn_mock.store.changes import Change
+from autumn_mock.worlds import WorldError, find_world, read_world
+from tests.operations.scene import Scene, item, month
+from tests.webhooks.conftest import KEY, Ask, asking
+from tests.webhooks.receiver import PATIENCE, Receiver
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+FEATURE = {"feature_id": "tokens", "name": "Tokens", "type": "metered", "consumable": True}
+
+
+def furnish(ask: Ask, customer: str = "cus_w", grant: float = 10, key: str = KEY, **fields: Any) -> None:
+    """A feature ``tokens`` and a customer who has some of them."""
+    if not any(each["id"] == "tokens" for each in ask("/v1/features.list", {}, key)["list"]):
+        ask("/v1/features.create", FEATURE, key)
+    ask("/v1/customers.get_or_create", {"customer_id": customer, **fields}, key)
+    ask("/v1/balances.create", {"customer_id": customer, "feature_id": "tokens", "included_grant": grant}, key)
+
+
+def use(value: float, customer: str = "cus_w", **more: Any) -> dict[str, Any]:
+    return {"customer_id": customer, "feature_id": "tokens", "value": value, **more}
+
+
+def told(ask: Ask, receiver: Receiver) -> list[Any]:
+    """What has arrived by now, verified: pairs of a type's last word and the data's."""
+    ask("/_mock/drain", {"webhooks": True}, None)
+    found = []
+    while not receiver.is_empty:
+        payload = receiver.get().verify()
+        data = payload["data"]
+        assert data["feature_id"] == "tokens"
+        found.append(data.get("limit_type") or data["usage_alert"]["threshold"])
+    return found
+
+
+ALERTS = {"usage_alerts": [{"feature_id": "tokens", "threshold": 5, "threshold_type": "usage"}]}
+
+
+# -- when
+
+
+def test_a_track(ask: Ask, receiver: Receiver) -> None:
+    furnish(ask)
+    ask("/v1/balances.track", use(10))
+    assert told(ask, receiver) == ["included"]
+
+
+def test_a_check_that_uses_and_a_lock(ask: Ask, receiver: Receiver) -> None:
+    furnish(ask, billing_controls=ALERTS)
+    ask("/v1/balances.check", {"customer_id": "cus_w", "feature_id": "tokens", "required_balance": 10})
+    assert told(ask, receiver) == []
+    used = {"customer_id": "cus_w", "feature_id": "tokens", "required_balance": 4}
+    ask("/v1/balances.check", {**used, "send_event": True})
+    ask("/v1/balances.check", {**used, "lock": {"enabled": True, "lock_id": "lock"}})
+    assert told(ask, receiver) == [5]
+
+
+def test_the_difference_of_a_finalize(ask: Ask, receiver: Receiver) -> None:
+    furnish(ask)
+    held = {"customer_id": "cus_w", "feature_id": "tokens", "required_balance": 4}
+    ask("/v1/balances.check", {**held, "lock": {"enabled": True, "lock_id": "lock"}})
+    ask("/v1/balances.finalize", {"lock_id": "lock", "action": "confirm", "override_value": 10})
+    assert told(ask, receiver) == ["included"]
+
+
+def test_edits_of_a_balance(ask: Ask, receiver: Receiver) -> None:
+    furnish(ask)
+    edited = {"customer_id": "cus_w", "feature_id": "tokens"}
+    for edit in ({"remaining": 3}, {"remaining": 0}):
+        ask("/v1/balances.update", {**edited, **edit})
+    assert told(ask, receiver) == ["included"]
+    furnish(ask, "cus_x")
+    ask("/v1/usage", {"customer_id": "cus_x", "feature_id": "tokens", "value": 10})
+    assert told(ask, receiver) == ["included"]
+
+
+def test_a_grant_that_is_edited_is_no_use(ask: Ask, receiver: Receiver) -> None:
+    furnish(ask, billing_controls=ALERTS)
+    ask("/v1/balances.update", {"customer_id": "cus_w", "feature_id": "tokens", "included_grant": 20})
+    assert told(ask, receiver) == []
+
+
+def test_items_of_a_batch_tell_one_by_one_in_their_order(ask: Ask, receiver: Receiver) -> None:
+    furnish(ask, billing_controls=ALERTS)
+    ask("/v1/balances.batch_track", [use(4), use(1), use(5), use(-10), use(9.5, skip_event=True)])
+    # The row is loose and drained after 10, so nothing is there to give back to, nor to reach a limit of.
+    assert told(ask, receiver) == [5, "included"]
+    furnish(ask, "cus_x")
+    ask("/v1/balances.batch_track", [use(9, "cus_x"), use(-9, "cus_x"), use(9, "cus_x"), use(1, "cus_x")])
+    assert told(ask, receiver) == ["included"]
+
+
+def test_an_edge_within_one_transaction_is_told_each_time(ask: Ask, receiver: Receiver) -> None:
+    ask("/v1/features.create", FEATURE)
+    ask("/v1/plans.create", {"plan_id": "p", "name": "P", "items": [month(10, "tokens")]})
+    ask("/v1/customers.get_or_create", {"customer_id": "cus_w"})
+    ask("/v1/billing.attach", {"customer_id": "cus_w", "plan_id": "p"})
+    ask("/v1/balances.batch_track", [use(10), use(-2), use(5), use(5)])
+    assert told(ask, receiver) == ["included", "included"]
+
+
+def test_what_failed_tells_nothing(ask: Ask, receiver: Receiver, emulator: Engine) -> None:
+    furnish(ask)
+    client = create_app(emulator).test_client()
+    refused = client.post(
+        "/v1/balances.track", json=use(11, overage_behavior="reject"), headers={"authorization": f"Bearer {KEY}"}
+    )
+    assert refused.status_code == 400
+    ask("/v1/balances.batch_track", [use(11, overage_behavior="reject"), use(10, "nobody")])
+    assert told(ask, receiver) == []
+
+
+def test_what_the_disk_refused_tells_nothing() -> None:
+    scene = Scene()
+    scene.customer()
+    scene.loose(10)
+    heard: list[Any] = []
+    scene.environment.listener = lambda _, webhooks: heard.extend(webhooks)
+    kept = scene.environment._sink
+
+    def full(_: Change) -> None:
+        raise OSError("full")
+
+    scene.environment._sink = full
+    with pytest.raises(OSError, match="full"):
+        track.track(scene.call(), item(10))
+    assert heard == []
+    scene.environment._sink = kept
+    track.track(scene.call(), item(10))
+    assert [each.data["limit_type"] for each in heard] == ["included"]
+
+
+def test_nobody_listens_without_endpoints() -> None:
+    with Engine() as emulator:
+        ask = asking(emulator)
+        furnish(ask)
+        ask("/v1/balances.track", use(10))
+        assert all(each.listener is None for each in emulator.state.environments())
+        assert ask("/_mock/webhooks") == {"list": []}
+
+
+# -- how often
+
+
+def test_an_alert_is_sent_once_a_minute(ask: Ask, receiver: Receiver) -> None:
+    furnish(ask, billing_controls=ALERTS)
+    ask("/_mock/clock", {"freeze": True})
+    for _ in range(3):
+        ask("/v1/balances.track", use(6))
+        ask("/v1/balances.track", use(-6))
+    assert told(ask, receiver) == [5]
+    ask("/_mock/clock", {"advance": "1m"})
+    ask("/v1/balances.track", use(6))
+    assert told(ask, receiver) == [5]
+
+
+def test_two_customers_have_an_alert_each(ask: Ask, receiver: Receiver) -> None:
+    for customer in ("cus_w", "cus_x"):
+        furnish(ask, customer, billing_controls=ALERTS)
+        ask("/v1/balances.track", use(6, customer))
+    assert told(ask, receiver) == [5, 5]
+
+
+# -- the receiver
+
+
+def test_a_receiver_that_hangs_delays_nobody() -> None:
+    with Receiver(held=True) as receiver, Engine(webhook_url=(receiver.url,), rate_limit="off") as emulator:
+        ask = asking(emulator)
+        furnish(ask)
+        started = time.monotonic()
+        ask("/v1/balances.track", use(10))
+        receiver.get()
+        for number in range(20):
+            furnish(ask, f"cus_{number}")
+            ask("/v1/balances.track", use(10, f"cus_{number}"))
+        ask("/_mock/drain", {})
+        assert time.monotonic() - started < PATIENCE / 2
+        client = create_app(emulator).test_client()
+        waited = client.post("/_mock/drain", json={"webhooks": True, "timeout": 0.05})
+        assert waited.status_code == 504
+        assert waited.json is not None
+        assert waited.json["message"] == "21 webhooks were not attempted yet: 0.05 s were not enough"
+        receiver.let_go.set()
+        ask("/_mock/drain", {"webhooks": True})
+        assert [each["status"] for each in ask("/_mock/webhooks")["list"]] == ["delivered"] * 21
+
+
+def test_a_drain_that_waits_for_webhooks_says_so_in_true_or_false(emulator: Engine) -> None:
+    reply = create_app(emulator).test_client().post("/_mock/drain", json={"webhooks": 1})
+    assert reply.status_code == 400
+    assert reply.json is not None
+    assert reply.json["message"] == "webhooks: must be true or false"
+
+
+def test_every_endpoint_gets_the_same_message() -> None:
+    with Receiver() as one, Receiver() as two, Engine(webhook_url=(one.url, two.url, one.url)) as emulator:
+        ask = asking(emulator)
+        furnish(ask)
+        ask("/v1/balances.track", use(10))
+        first, second = one.get(), two.get()
+        assert first.verify() == second.verify()
+        assert first.headers["svix-id"] == second.headers["svix-id"]
+        ask("/_mock/drain", {"webhooks": True})
+        assert one.is_empty
+
+
+# -- looking and starting over
+
+
+def test_the_list_of_deliveries_of_a_key_and_of_all(ask: Ask, receiver: Receiver) -> None:
+    for key in (KEY, "am_sk_test_other"):
+        furnish(ask, "cus_w", key=key)
+        ask("/v1/balances.track", use(10), key)
+    ask("/_mock/drain", {"webhooks": True}, None)
+    entries = ask("/_mock/webhooks", None, None)["list"]
+    assert len(entries) == 2
+    assert len({each["org"] for each in entries}) == 2
+    [entry] = ask("/_mock/webhooks")["list"]
+    assert entry in entries
+    assert entry["id"].startswith("msg_")
+    assert {key: entry[key] for key in ("env", "type", "endpoint", "status", "attempts", "error")} == {
+        "env": "sandbox",
+        "type": "balances.limit_reached",
+        "endpoint": receiver.url,
+        "status": "delivered",
+        "attempts": 1,
+        "error": None,
+    }
+    assert entry["payload"] == {
+        "type": "balances.limit_reached",
+        "data": {"customer_id": "cus_w", "feature_id": "tokens", "limit_type": "included"},
+    }
+
+
+@pytest.mark.parametrize("key", [KEY, None])
+def test_a_reset_forgets_deliveries_and_alerts(ask: Ask, receiver: Receiver, key: str | None) -> None:
+    for _ in range(2):
+        ask("/_mock/clock", {"freeze": True})
+        furnish(ask, billing_controls=ALERTS)
+        ask("/v1/balances.track", use(6))
+        assert told(ask, receiver) == [5]
+        assert ask("/_mock/reset", {}, key)["cleared"]["webhooks"] == 1
+        assert ask("/_mock/webhooks", None, None) == {"list": []}
+
+
+# -- whom
+
+
+def test_an_endpoint_of_a_world_is_told_of_its_organisation_alone(tmp_path: Path) -> None:
+    with Receiver() as one, Receiver() as two, Receiver() as everyone:
+        path = tmp_path / "world.yaml"
+        path.write_text(
+            f"""
+organisations:
+  - slug: one
+    keys: [am_sk_test_one, am_sk_live_one]
+    webhooks:
+      - url: {one.url}
+        secret: {SECRET}
+  - slug: two
+    keys: [am_sk_test_two]
+    webhooks: ["{two.url}"]
+  - slug: three
+    keys: [am_sk_test_three]
+"""
+        )
+        with Engine(world=str(path), webhook_url=(everyone.url,), webhook_secret=SECRET) as emulator:
+            ask = asking(emulator)
+            keys = ("am_sk_test_one", "am_sk_live_one", "am_sk_test_two", "am_sk_test_three")
+            for key in keys:
+                furnish(ask, key, key=key)
+                ask("/v1/balances.track", use(10, key), key)
+            ask("/_mock/drain", {"webhooks": True}, None)
+            assert [each.verify(SECRET)["data"]["customer_id"] for each in one.take(2)] == list(keys[:2])
+            assert two.get().verify(DEFAULT_SECRET)["data"]["customer_id"] == "am_sk_test_two"
+            assert [each.verify(SECRET)["data"]["customer_id"] for each in everyone.take(4)] == list(keys)
+            assert one.is_empty
+            assert two.is_empty
+
+
+@pytest.mark.parametrize(
+    ("webhooks", "message"),
+    [
+        ("[ftp://x]", "3: organisations.0.webhooks.0: must be a URL that begins with http:// or https://"),
+        ("[{}]", "3: organisations.0.webhooks.0.url: must be a string (received undefined)"),
+        (
+            "[{url: 'http://x', secret: geheim}]",
+            "3: organisations.0.webhooks.0.secret: must be whsec_ and then base64",
+        ),
+        ("[{url: 'http://x', sekret: x}]", "3: organisations.0.webhooks.0.sekret: there is no such key, "),
+        ("http://x", "3: organisations.0.webhooks: Invalid input: expected array, received string"),
+    ],
+)
+def test_a_mistake_in_a_world_is_told_with_its_line(tmp_path: Path, webhooks: str, message: str) -> None:
+    path = tmp_path / "world.yaml"
+    path.write_text(f"organisations:\n  - slug: a\n    webhooks: {webhooks}\n")
+    with pytest.raises(WorldError) as caught:
+        read_world(find_world(str(path)))
+    assert f"{path}:{message}" in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["http://x", "https://x.dev:8443/a?b=c", "http://[::1]:80/"])
+def test_urls(url: str) -> None:
+    assert read_url(url) == url
+
+
+@pytest.mark.parametrize(
+    "url", ["", "x", "ftp://x", "http://", "http://x:99999", "http://x:0", "http://x y", "http://ü", "http://[", "x:1"]
+)
+def test_what_is_no_url(url: str) -> None:
+    with pytest.raises(ValueError, match="must be a URL that begins with http"):
+        read_url(url)
+
+
+def test_secrets() -> None:
+    assert read_secret(SECRET) == SECRET
+    assert read_secret(DEFAULT_SECRET) == DEFAULT_SECRET
+    for wrong in ("", "whsec_", "whsec_a", "whsec_ü", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_MfKQ\n"):
+        with pytest.raises(ValueError, match="must be whsec_ and then base64"):
+            read_secret(wrong)
