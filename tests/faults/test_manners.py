@@ -17,8 +17,8 @@ from autumn_mock.faults.grammar import parse_rule
 from autumn_mock.ingest.environment_queue import Delivery, EnvironmentQueue, Held, Hold
 from tests.faults.harness import PATIENCE, until
 from tests.faults.wire import Wire, connect, receive, send
-from tests.ingest.plant import Plant, item
 from tests.support.server import Organisation, ServerProcess
+from tests.support.world import IngestWorld, item
 
 ITEM = {"customer_id": "cus_123", "feature_id": "messages"}
 BATCH = "/v1/balances.batch_track"
@@ -360,13 +360,13 @@ def test_drain_right_after_the_clock_was_moved_waits_for_what_is_due(organisatio
 def test_what_is_due_does_not_count_as_stuck_on_a_frozen_clock() -> None:
     clock = Clock()
     clock.freeze()
-    plant = Plant()
-    plant.environment.clock = clock
-    plant.batch([item()])
-    [message] = plant.messages()
+    world = IngestWorld()
+    world.environment.clock = clock
+    world.batch([item()])
+    [message] = world.messages()
     armed = FaultBoard(clock).arm(parse_rule("worker:delay 2s"))
-    lane = EnvironmentQueue(plant.environment)
-    lane.hold(Held(Delivery(plant.environment, message), (Hold(armed, clock.now() + 2000),)))
+    lane = EnvironmentQueue(world.environment)
+    lane.hold(Held(Delivery(world.environment, message), (Hold(armed, clock.now() + 2000),)))
     assert lane.is_stuck
     clock.advance(2000)
     assert not lane.is_stuck

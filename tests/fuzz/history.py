@@ -28,7 +28,7 @@ from autumn_mock.store.state import State
 from autumn_mock.wire import requests
 from autumn_mock.wire.schema import parse
 from tests.fuzz.bodies import Choices, pick
-from tests.operations.scene import FEATURES, NOW, item, month
+from tests.support.world import FEATURES, NOW, item, monthly
 
 #: What a state holds: equal for equal states.
 Lifecycle = dict[str, Any]
@@ -99,7 +99,7 @@ class History:
             features.create(self.call(), parse(requests.FEATURES_CREATE, dict(fields)))
         plans.create(
             self.call(),
-            parse(requests.PLANS_CREATE, {"plan_id": "p", "name": "P", "items": [month(5)], "auto_enable": True}),
+            parse(requests.PLANS_CREATE, {"plan_id": "p", "name": "P", "items": [monthly(5)], "auto_enable": True}),
         )
         self._note()
 

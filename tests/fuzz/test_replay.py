@@ -27,8 +27,8 @@ from autumn_mock.store.errors import StoreError
 from autumn_mock.store.state import State
 from tests.fuzz.bodies import Drawn, FromBytes
 from tests.fuzz.history import History, Lifecycle, contents_of, files_of, reopened, write_files
-from tests.operations.scene import NOW, item
 from tests.support.effort import examples
+from tests.support.world import NOW, item
 
 _slowly = settings(deadline=None, suppress_health_check=list(HealthCheck))
 

@@ -14,7 +14,7 @@ from autumn_mock.domain.track import TrackItem
 from autumn_mock.ingest.environment_queue import Delivery
 from autumn_mock.ingest.queue import Queue
 from autumn_mock.store.environment import Environment
-from tests.ingest.plant import NOW, RETRY_DELAY_S
+from tests.support.world import NOW, TIMEOUT_S
 
 
 def environment(org: str = "org") -> Environment:
@@ -85,10 +85,10 @@ def test_waiting_ends_when_the_last_is_done(here: Environment) -> None:
     queue.done(here, 1)
     assert not queue.wait_idle(0, here.name)
     outcome: list[bool] = []
-    waiter = threading.Thread(target=lambda: outcome.append(queue.wait_idle(RETRY_DELAY_S)), daemon=True)
+    waiter = threading.Thread(target=lambda: outcome.append(queue.wait_idle(TIMEOUT_S)), daemon=True)
     waiter.start()
     queue.done(here, 1)
-    waiter.join(RETRY_DELAY_S)
+    waiter.join(TIMEOUT_S)
     assert outcome == [True]
 
 
@@ -104,9 +104,9 @@ def test_waiting_does_not_outlast_a_pause(here: Environment) -> None:
     queue = Queue(1)
     queue.put(here, [message(1)])
     queue.pause()
-    assert not queue.wait_idle(RETRY_DELAY_S)
+    assert not queue.wait_idle(TIMEOUT_S)
     queue.clear()
-    assert queue.wait_idle(RETRY_DELAY_S)
+    assert queue.wait_idle(TIMEOUT_S)
 
 
 def taker(queue: Queue, into: list[list[str]]) -> threading.Thread:
@@ -119,7 +119,7 @@ def test_a_taker_is_woken_by_a_message(here: Environment) -> None:
     queue, taken = Queue(1), list[list[str]]()
     thread = taker(queue, taken)
     queue.put(here, [message(1)])
-    thread.join(RETRY_DELAY_S)
+    thread.join(TIMEOUT_S)
     assert taken == [["m1"]]
 
 
@@ -131,7 +131,7 @@ def test_nothing_is_taken_while_paused(here: Environment) -> None:
     queue.put(here, [message(1)])
     assert queue.counts() == (1, 0)
     queue.resume()
-    thread.join(RETRY_DELAY_S)
+    thread.join(TIMEOUT_S)
     assert taken == [["m1"]]
     assert not queue.paused
 
@@ -144,7 +144,7 @@ def test_closing_lets_takers_go(here: Environment, paused: bool) -> None:
         queue.put(here, [message(1)])
     thread = taker(queue, taken)
     queue.close()
-    thread.join(RETRY_DELAY_S)
+    thread.join(TIMEOUT_S)
     assert taken == [[]]
     assert queue.take(0, 1) == []
 
@@ -172,11 +172,11 @@ def test_every_message_is_taken_once_by_its_customers_shard_and_in_order(here: E
     for thread in [*workers, *givers]:
         thread.start()
     for thread in givers:
-        thread.join(RETRY_DELAY_S)
-    assert queue.wait_idle(RETRY_DELAY_S)
+        thread.join(TIMEOUT_S)
+    assert queue.wait_idle(TIMEOUT_S)
     queue.close()
     for thread in workers:
-        thread.join(RETRY_DELAY_S)
+        thread.join(TIMEOUT_S)
     assert seen == {f"c{n}": list(range(200)) for n in range(5)}
     assert all(len(found) == 1 for found in shards.values())
 

@@ -25,7 +25,8 @@ from autumn_mock.store.environment import Environment
 from autumn_mock.wire import requests
 from autumn_mock.wire.responses.aggregate import aggregate_body
 from autumn_mock.wire.schema import parse
-from tests.operations.place import RECORDED_AT, answered, call_at, declare, new_environment, play, recorded
+from tests.support.recorded import RECORDED_AT, declare, play, recorded, result_of
+from tests.support.world import call_at, new_environment
 
 #: A little after the last recorded event.
 NOW = RECORDED_AT + 7000
@@ -70,7 +71,7 @@ def recorded_questions() -> Iterator[Any]:
 
 @pytest.mark.parametrize(("body", "response"), list(recorded_questions()))
 def test_answers_as_recorded(played: Environment, body: dict[str, Any], response: dict[str, Any]) -> None:
-    answer = answered(lambda: ask(played, **body))
+    answer = result_of(lambda: ask(played, **body))
     if isinstance(answer, ApiError):
         assert (answer.status, answer.message, answer.code) == (404, response["message"], response["code"])
         return
@@ -145,7 +146,7 @@ def test_what_lies_ahead_has_no_bins(played: Environment) -> None:
 
 
 def test_an_unknown_zone_is_refused(played: Environment) -> None:
-    error = answered(lambda: ask(played, feature_id="messages", timezone="Mars/Olympus"))
+    error = result_of(lambda: ask(played, feature_id="messages", timezone="Mars/Olympus"))
     assert (error.status, error.code) == (400, "invalid_inputs")
 
 
@@ -155,13 +156,13 @@ def test_an_unknown_zone_is_refused(played: Environment) -> None:
 @pytest.mark.parametrize("given_by", ["group_by", "filter_by"])
 def test_the_path_of_a_property_is_words_and_dots(played: Environment, given_by: str) -> None:
     path: Any = "properties.a-b" if given_by == "group_by" else {"a-b": "1"}
-    error = answered(lambda: ask(played, feature_id="messages", **{given_by: path}))
+    error = result_of(lambda: ask(played, feature_id="messages", **{given_by: path}))
     assert (error.status, error.code) == (400, "invalid_inputs")
     assert error.message == "Invalid property path. Should only contain alphanumeric and underscore characters."
 
 
 def test_deductions_need_a_customer(played: Environment) -> None:
-    error = answered(lambda: ask(played, feature_id="messages", aggregate_on="deducted"))
+    error = result_of(lambda: ask(played, feature_id="messages", aggregate_on="deducted"))
     expected = (400, "customer_id is required when aggregate_on is set", "invalid_request")
     assert (error.status, error.message, error.code) == expected
 

@@ -11,9 +11,7 @@ from autumn_mock.wire import requests
 from autumn_mock.wire.requests.catalog import CATALOG
 from autumn_mock.wire.responses.feature import feature_body
 from autumn_mock.wire.schema import parse
-from tests.operations.scene import Scene, lock, refused, scene
-
-__all__ = ["scene"]
+from tests.support.world import World, lock
 
 EMPTY = "At least one metered feature is required for credit system"
 NESTED = (
@@ -34,51 +32,51 @@ def credits(schema: list[dict[str, Any]]) -> dict[str, Any]:
     ("schema", "message"), [([], EMPTY), ([{"metered_feature_id": "credits", "credit_cost": 1}], NESTED)]
 )
 def test_a_preview_refuses_the_features_that_creating_refuses(
-    scene: Scene, schema: list[dict[str, Any]], message: str
+    world: World, schema: list[dict[str, Any]], message: str
 ) -> None:
     given = credits(schema)
-    with refused(scene, 400, "invalid_feature", message):
-        features.create(scene.call(), parse(requests.FEATURES_CREATE, given))
-    with refused(scene, 400, "invalid_feature", message):
-        catalog.preview(scene.call(), stated(given))
-    with refused(scene, 400, "invalid_feature", message):
-        catalog_update.update(scene.call(), stated({**given, "feature_id": "first"}, given))
+    with world.refused(400, "invalid_feature", message):
+        features.create(world.call(), parse(requests.FEATURES_CREATE, given))
+    with world.refused(400, "invalid_feature", message):
+        catalog.preview(world.call(), stated(given))
+    with world.refused(400, "invalid_feature", message):
+        catalog_update.update(world.call(), stated({**given, "feature_id": "first"}, given))
 
 
-def test_an_ai_credit_system_is_taken_as_it_is_shown(scene: Scene) -> None:
+def test_an_ai_credit_system_is_taken_as_it_is_shown(world: World) -> None:
     """It lists no features, and is shown with an empty list of them."""
     given = {"feature_id": "ai", "name": "AI", "type": "ai_credit_system", "credit_schema": []}
-    made = features.create(scene.call(), parse(requests.FEATURES_CREATE, dict(given)))
+    made = features.create(world.call(), parse(requests.FEATURES_CREATE, dict(given)))
     assert feature_body(made)["credit_schema"] == []
-    (change,) = catalog.preview(scene.call(), stated(given)).features
+    (change,) = catalog.preview(world.call(), stated(given)).features
     assert change.action == "none"
 
 
-def test_a_feature_that_an_attached_plan_still_has_cannot_be_deleted(scene: Scene) -> None:
-    scene.plan("pro", {"feature_id": "messages", "included": 5})
-    scene.attach("pro")
-    environment = scene.environment
+def test_a_feature_that_an_attached_plan_still_has_cannot_be_deleted(world: World) -> None:
+    world.plan("pro", {"feature_id": "messages", "included": 5})
+    world.attach("pro")
+    environment = world.environment
     with environment.write() as transaction:  # as an edit of the plan in place leaves it
         for plan in list(environment.plans):
             transaction.delete(plan)
     message = "Feature messages is used in a product. You must delete the product first, or archive it instead."
-    with refused(scene, 409, "invalid_request", message):
-        features.delete(scene.call(), "messages")
+    with world.refused(409, "invalid_request", message):
+        features.delete(world.call(), "messages")
 
 
-def test_a_lock_and_an_attached_plan_follow_a_feature_that_is_renamed(scene: Scene) -> None:
-    scene.plan("pro", {"feature_id": "messages", "included": 5})
-    scene.attach("pro")
-    scene.check(3, lock=lock())
-    features.update(scene.call(), {"feature_id": "messages", "new_feature_id": "tokens"})
-    [attached], [held] = scene.environment.customer_plans, scene.environment.locks
+def test_a_lock_and_an_attached_plan_follow_a_feature_that_is_renamed(world: World) -> None:
+    world.plan("pro", {"feature_id": "messages", "included": 5})
+    world.attach("pro")
+    world.check(3, lock=lock())
+    features.update(world.call(), {"feature_id": "messages", "new_feature_id": "tokens"})
+    [attached], [held] = world.environment.customer_plans, world.environment.locks
     assert ([item.feature_id for item in attached.plan.items], held.feature_id) == (["tokens"], "tokens")
-    scene.finalize(action="confirm", override_value=4)
-    assert scene.remaining("tokens") == 1
+    world.finalize(action="confirm", override_value=4)
+    assert world.remaining("tokens") == 1
 
 
-def test_a_lock_goes_with_its_feature(scene: Scene) -> None:
-    scene.loose(10)
-    scene.check(3, lock=lock())
-    features.delete(scene.call(), "messages")
-    assert list(scene.environment.locks) == []
+def test_a_lock_goes_with_its_feature(world: World) -> None:
+    world.balance(10)
+    world.check(3, lock=lock())
+    features.delete(world.call(), "messages")
+    assert list(world.environment.locks) == []

@@ -17,7 +17,8 @@ from autumn_mock.store.environment import Environment
 from autumn_mock.store.tables import EventTable
 from autumn_mock.wire import requests
 from autumn_mock.wire.schema import parse
-from tests.operations.place import RECORDED_AT, call_at, declare, new_environment, play, recorded
+from tests.support.recorded import RECORDED_AT, declare, play, recorded
+from tests.support.world import call_at, new_environment
 
 NOW = RECORDED_AT + 7000
 

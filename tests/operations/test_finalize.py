@@ -14,9 +14,7 @@ from autumn_mock.operations import finalize as finalize_module
 from autumn_mock.operations import idempotency
 from autumn_mock.operations.errors import ApiError
 from autumn_mock.operations.idempotency import MARK_LIFETIME
-from tests.operations.scene import NOW, Scene, lock, month, refused, scene
-
-__all__ = ["scene"]
+from tests.support.world import NOW, World, lock, monthly
 
 HOUR = 3_600_000
 #: Seconds that threads wait for each other where they may rightly not meet.
@@ -24,13 +22,13 @@ PATIENCE = 0.5
 
 
 @pytest.fixture
-def fifteen(scene: Scene) -> Scene:
+def fifteen(world: World) -> World:
     """A customer with 5 an hour and 10 a month."""
-    scene.plan("hourly", {**month(5), "reset": {"interval": "hour"}}, add_on=True)
-    scene.plan("monthly", month(10))
-    scene.attach("hourly")
-    scene.attach("monthly")
-    return scene
+    world.plan("hourly", {**monthly(5), "reset": {"interval": "hour"}}, add_on=True)
+    world.plan("monthly", monthly(10))
+    world.attach("hourly")
+    world.attach("monthly")
+    return world
 
 
 @pytest.mark.parametrize(
@@ -47,7 +45,7 @@ def fifteen(scene: Scene) -> Scene:
     ],
 )
 def test_a_lock_ends_at_its_final_value_with_one_event_of_the_difference(
-    fifteen: Scene, held: float, action: str, override: float | None, remaining: float, events: list[float]
+    fifteen: World, held: float, action: str, override: float | None, remaining: float, events: list[float]
 ) -> None:
     fifteen.track(held, lock=lock())
     more: dict[str, Any] = {} if override is None else {"override_value": override}
@@ -58,7 +56,7 @@ def test_a_lock_ends_at_its_final_value_with_one_event_of_the_difference(
     assert len(fifteen.environment.claims) == 0
 
 
-def test_a_refund_can_be_held(fifteen: Scene) -> None:
+def test_a_refund_can_be_held(fifteen: World) -> None:
     fifteen.track(10)
     fifteen.track(-5, lock=lock())
     fifteen.finalize(action="confirm", override_value=-8)
@@ -66,7 +64,7 @@ def test_a_refund_can_be_held(fifteen: Scene) -> None:
     assert fifteen.values() == [10, -5, -3]
 
 
-def test_only_what_was_taken_is_held(fifteen: Scene) -> None:
+def test_only_what_was_taken_is_held(fifteen: World) -> None:
     """A lock that did not fit holds less than was asked; releasing it gives that back."""
     fifteen.track(40, lock=lock())
     fifteen.finalize()
@@ -74,7 +72,7 @@ def test_only_what_was_taken_is_held(fifteen: Scene) -> None:
     assert fifteen.values() == [40, -15]
 
 
-def test_the_events_properties(fifteen: Scene) -> None:
+def test_the_events_properties(fifteen: World) -> None:
     """Those of the finalize, else those of the lock."""
     for number, properties in enumerate([{"by": "finalize"}, None]):
         fifteen.track(3, lock=lock(f"l{number}"), properties={"by": "lock"})
@@ -83,39 +81,39 @@ def test_the_events_properties(fifteen: Scene) -> None:
     assert [event.properties for event in fifteen.events()][1::2] == [{"by": "finalize"}, {"by": "lock"}]
 
 
-def test_a_lock_without_events_ends_without_one(fifteen: Scene) -> None:
+def test_a_lock_without_events_ends_without_one(fifteen: World) -> None:
     fifteen.track(3, lock=lock(), skip_event=True)
     fifteen.finalize()
     assert fifteen.events() == []
     assert fifteen.remaining() == 15
 
 
-def test_an_id_can_be_used_again(fifteen: Scene) -> None:
+def test_an_id_can_be_used_again(fifteen: World) -> None:
     for _ in range(3):
         fifteen.track(3, lock=lock())
         fifteen.finalize()
     assert fifteen.remaining() == 15
 
 
-def test_a_lock_of_an_entity(scene: Scene) -> None:
-    scene.entity()
-    scene.loose(5, entity_id="e1")
-    scene.track(3, entity_id="e1", lock=lock())
-    scene.finalize(action="confirm", override_value=4)
-    assert scene.remaining(who="e1") == 1
-    assert [event.entity_id for event in scene.events()] == ["e1", "e1"]
+def test_a_lock_of_an_entity(world: World) -> None:
+    world.entity()
+    world.balance(5, entity_id="e1")
+    world.track(3, entity_id="e1", lock=lock())
+    world.finalize(action="confirm", override_value=4)
+    assert world.remaining(entity_id="e1") == 1
+    assert [event.entity_id for event in world.events()] == ["e1", "e1"]
 
 
-def test_released_after_a_reset_it_goes_on_top(scene: Scene) -> None:
-    scene.plan("p", month(10))
-    scene.attach("p")
-    scene.track(4, lock=lock(expires_at=NOW + 40 * 24 * HOUR))
-    scene.now += 32 * 24 * HOUR
-    scene.finalize()
-    assert scene.shown() == (10, 14, -4)
+def test_released_after_a_reset_it_goes_on_top(world: World) -> None:
+    world.plan("p", monthly(10))
+    world.attach("p")
+    world.track(4, lock=lock(expires_at=NOW + 40 * 24 * HOUR))
+    world.now += 32 * 24 * HOUR
+    world.finalize()
+    assert world.amounts() == (10, 14, -4)
 
 
-def test_what_happened_since_is_kept(fifteen: Scene) -> None:
+def test_what_happened_since_is_kept(fifteen: World) -> None:
     fifteen.track(8, lock=lock())
     fifteen.track(2)
     fifteen.finalize()
@@ -130,57 +128,57 @@ def not_found(lock_id: str = "lock") -> str:
 
 
 @pytest.mark.parametrize("action", ["confirm", "release"])
-def test_an_unknown_lock_is_told_and_marks_its_id(scene: Scene, action: str) -> None:
+def test_an_unknown_lock_is_told_and_marks_its_id(world: World, action: str) -> None:
     for _ in range(2):
-        with refused(scene, 400, "invalid_request", not_found(), leaves=("claims",)):
-            scene.finalize(action=action)
+        with world.refused(400, "invalid_request", not_found(), changes=("claims",)):
+            world.finalize(action=action)
 
 
-def test_a_lock_is_finalized_once(fifteen: Scene) -> None:
+def test_a_lock_is_finalized_once(fifteen: World) -> None:
     fifteen.track(3, lock=lock())
     fifteen.finalize()
-    with refused(fifteen, 400, "invalid_request", not_found(), leaves=("claims",)):
+    with fifteen.refused(400, "invalid_request", not_found(), changes=("claims",)):
         fifteen.finalize()
     assert fifteen.remaining() == 15
 
 
-def test_a_forgotten_lock_is_not_found(fifteen: Scene) -> None:
+def test_a_forgotten_lock_is_not_found(fifteen: World) -> None:
     fifteen.track(3, lock=lock())
     fifteen.now += 24 * HOUR
-    with refused(fifteen, 400, "invalid_request", not_found(), leaves=("claims", "locks", "balances")):
+    with fifteen.refused(400, "invalid_request", not_found(), changes=("claims", "locks", "balances")):
         fifteen.finalize()
 
 
-def test_a_lock_taken_under_a_marked_id_waits_an_hour(fifteen: Scene) -> None:
-    with refused(fifteen, 400, "invalid_request", not_found(), leaves=("claims",)):
+def test_a_lock_taken_under_a_marked_id_waits_an_hour(fifteen: World) -> None:
+    with fifteen.refused(400, "invalid_request", not_found(), changes=("claims",)):
         fifteen.finalize()
     fifteen.track(3, lock=lock())
     processing = "Lock receipt not claimable: RESERVATION_ALREADY_PROCESSING"
-    with refused(fifteen, 409, "invalid_request", processing):
+    with fifteen.refused(409, "invalid_request", processing):
         fifteen.finalize()
     fifteen.now += MARK_LIFETIME
     fifteen.finalize()
     assert fifteen.remaining() == 15
 
 
-def test_what_a_check_held_is_not_released_twice(scene: Scene) -> None:
-    scene.loose(15)
-    scene.check(8, lock=lock(expires_at=NOW + 5000))
-    scene.now += 6000
-    with refused(scene, 400, "invalid_request", not_found(), leaves=("claims", "locks", "balances", "events")):
-        scene.finalize()
-    assert scene.remaining() == 15
-    assert scene.values() == [8, -8]
+def test_what_a_check_held_is_not_released_twice(world: World) -> None:
+    world.balance(15)
+    world.check(8, lock=lock(expires_at=NOW + 5000))
+    world.now += 6000
+    with world.refused(400, "invalid_request", not_found(), changes=("claims", "locks", "balances", "events")):
+        world.finalize()
+    assert world.remaining() == 15
+    assert world.values() == [8, -8]
 
 
 # -- beside others
 
 
-def test_a_use_between_the_steps_of_a_finalize_is_kept(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_use_between_the_steps_of_a_finalize_is_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever another thread does while a lock is being finalized is neither lost nor undone."""
-    scene.loose(10)
-    scene.track(3, lock=lock())
-    other = threading.Thread(target=scene.track, args=(2,), daemon=True)
+    world.balance(10)
+    world.track(3, lock=lock())
+    other = threading.Thread(target=world.track, args=(2,), daemon=True)
 
     def interrupted(value: Any) -> Decimal:
         if other.ident is None:
@@ -189,21 +187,21 @@ def test_a_use_between_the_steps_of_a_finalize_is_kept(scene: Scene, monkeypatch
         return amount(value)
 
     monkeypatch.setattr("autumn_mock.operations.finalize.amount", interrupted)
-    scene.finalize(action="confirm", override_value=1)
+    world.finalize(action="confirm", override_value=1)
     other.join(10)
-    assert scene.remaining() == 7
+    assert world.remaining() == 7
 
 
-def test_two_finalizes_at_once_settle_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_finalizes_at_once_settle_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second has found no mark before the first makes its own, and goes on when the first knows the lock."""
-    scene.loose(10)
-    scene.track(3, lock=lock())
+    world.balance(10)
+    world.track(3, lock=lock())
     looked, go = threading.Event(), threading.Event()
     outcomes: list[str] = []
 
     def second() -> None:
         try:
-            scene.finalize(action="confirm", override_value=1)
+            world.finalize(action="confirm", override_value=1)
         except ApiError as error:
             outcomes.append(error.message)
         else:
@@ -229,23 +227,23 @@ def test_two_finalizes_at_once_settle_once(scene: Scene, monkeypatch: pytest.Mon
     thread.start()
     assert looked.wait(10)
     try:
-        scene.finalize(action="confirm", override_value=1)
+        world.finalize(action="confirm", override_value=1)
     except ApiError as error:
         outcomes.append(error.message)
     else:
         outcomes.append("settled")
     thread.join(10)
     assert outcomes.count("settled") == 1
-    assert scene.remaining() == 9
-    assert scene.values() == [3, -2]
+    assert world.remaining() == 9
+    assert world.values() == [3, -2]
 
 
-def test_old_versions_undo_into_drained_loose_rows(scene: Scene) -> None:
+def test_old_versions_undo_into_drained_loose_rows(world: World) -> None:
     """From 2.1 on a drained loose row is hidden, and what a lock took from it is not given back."""
     for version, left in ((Version.V2_3, 0), (Version.V2_0, 10)):
         customer_id = f"c{version.value}"
-        scene.customer(customer_id)
-        scene.loose(10, customer_id=customer_id)
-        scene.track(10, customer_id=customer_id, lock=lock())
-        finalize_module.finalize(scene.call(version), {"lock_id": "lock", "action": "release"})
-        assert [row.balance for row in scene.rows(customer_id=customer_id)] == [left]
+        world.customer(customer_id)
+        world.balance(10, customer_id=customer_id)
+        world.track(10, customer_id=customer_id, lock=lock())
+        finalize_module.finalize(world.call(version), {"lock_id": "lock", "action": "release"})
+        assert [row.balance for row in world.rows(customer_id=customer_id)] == [left]

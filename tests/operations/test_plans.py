@@ -5,46 +5,44 @@ from __future__ import annotations
 import pytest
 
 from autumn_mock.operations import catalog, catalog_update, plan_update
-from tests.operations.scene import Scene, refused, scene, snapshot
-
-__all__ = ["scene"]
+from tests.support.world import World
 
 TEN = {"feature_id": "messages", "included": 10}
 TWENTY = {"feature_id": "messages", "included": 20}
 
 
 @pytest.fixture
-def used(scene: Scene) -> Scene:
+def used(world: World) -> World:
     """A plan in two versions, a customer on the first."""
-    scene.plan("p", TEN)
-    scene.attach("p")
-    assert plan_update.update(scene.call(), {"plan_id": "p", "items": [TWENTY]}).version == 2
-    return scene
+    world.plan("p", TEN)
+    world.attach("p")
+    assert plan_update.update(world.call(), {"plan_id": "p", "items": [TWENTY]}).version == 2
+    return world
 
 
-def test_a_version_that_nobody_is_on_is_changed_in_place(used: Scene) -> None:
+def test_a_version_that_nobody_is_on_is_changed_in_place(used: World) -> None:
     assert plan_update.update(used.call(), {"plan_id": "p", "items": [TEN]}).version == 2
 
 
-def test_a_version_in_use_leads_to_a_new_one(used: Scene) -> None:
+def test_a_version_in_use_leads_to_a_new_one(used: World) -> None:
     assert plan_update.update(used.call(), {"plan_id": "p", "version": 1, "items": [TWENTY]}).version == 3
 
 
-def test_what_is_stated_as_it_is_makes_no_version(used: Scene) -> None:
-    before = snapshot(used)
+def test_what_is_stated_as_it_is_makes_no_version(used: World) -> None:
+    before = used.snapshot()
     same = {"plan_id": "p", "version": 1, "items": [TEN], "price": None, "group": "", "description": None}
     assert plan_update.update(used.call(), same).version == 1
-    assert snapshot(used) == before
+    assert used.snapshot() == before
 
 
-def test_billing_controls_make_a_version_and_a_name_does_not(used: Scene) -> None:
+def test_billing_controls_make_a_version_and_a_name_does_not(used: World) -> None:
     change = {"plan_id": "p", "version": 1}
     assert plan_update.update(used.call(), {**change, "name": "P"}).version == 1
     controls = {"spend_limits": [{"feature_id": "messages", "enabled": True, "overage_limit": 5}]}
     assert plan_update.update(used.call(), {**change, "billing_controls": controls}).version == 3
 
 
-def test_all_versions_are_changed_in_the_same_places(used: Scene) -> None:
+def test_all_versions_are_changed_in_the_same_places(used: World) -> None:
     words = {"feature_id": "words", "included": 5}
     change = {"plan_id": "p", "version": 1, "items": [TEN, words], "metadata": {"a": 1}, "all_versions": True}
     assert plan_update.update(used.call(), change).version == 1
@@ -55,15 +53,15 @@ def test_all_versions_are_changed_in_the_same_places(used: Scene) -> None:
     assert [each.metadata for each in used.environment.plans.of("p").values()] == [{"a": 1}, {"a": 1}]
 
 
-def test_all_versions_get_a_new_id_together(used: Scene) -> None:
+def test_all_versions_get_a_new_id_together(used: World) -> None:
     plan_update.update(used.call(), {"plan_id": "p", "new_plan_id": "q", "all_versions": True})
     assert [(each.id, each.version) for each in used.environment.plans] == [("q", 2), ("q", 1)]
     used.plan("p")
-    with refused(used, 400, "product_already_exists", "Product p already exists"):
+    with used.refused(400, "product_already_exists", "Product p already exists"):
         plan_update.update(used.call(), {"plan_id": "q", "new_plan_id": "p"})
 
 
-def test_a_catalogue_changes_a_plan_as_plans_update_does(used: Scene) -> None:
+def test_a_catalogue_changes_a_plan_as_plans_update_does(used: World) -> None:
     stated = {"plan_id": "p", "version": 1, "items": [TWENTY]}
     given = {"plans": [stated], "skip_deletions": True}
     (shown,) = catalog.preview(used.call(), given).plans
@@ -75,14 +73,14 @@ def test_a_catalogue_changes_a_plan_as_plans_update_does(used: Scene) -> None:
     assert (shown.action, shown.versionable) == ("none", False)
 
 
-def test_a_new_version_can_be_forced_and_forbidden(used: Scene) -> None:
+def test_a_new_version_can_be_forced_and_forbidden(used: World) -> None:
     assert plan_update.update(used.call(), {"plan_id": "p", "items": [TEN], "force_version": True}).version == 3
     assert plan_update.update(used.call(), {"plan_id": "p", "force_version": True}).version == 4
     change = {"plan_id": "p", "version": 1, "items": [TWENTY], "disable_version": True}
     assert plan_update.update(used.call(), change).version == 1
 
 
-def test_a_description_is_kept_and_cleared(used: Scene) -> None:
+def test_a_description_is_kept_and_cleared(used: World) -> None:
     assert plan_update.update(used.call(), {"plan_id": "p", "description": "Ten"}).description == "Ten"
     assert plan_update.update(used.call(), {"plan_id": "p", "name": "P"}).description == "Ten"
     assert plan_update.update(used.call(), {"plan_id": "p", "description": None}).description is None

@@ -14,7 +14,8 @@ from autumn_mock.operations.tokens import price_of, token_item, token_items
 from autumn_mock.store.environment import Environment
 from autumn_mock.wire import requests
 from autumn_mock.wire.schema import ValidationFailed, parse
-from tests.operations.place import RECORDED_AT, answered, call_at, declare, new_environment, play, recorded
+from tests.support.recorded import RECORDED_AT, declare, play, recorded, result_of
+from tests.support.world import call_at, new_environment
 
 SINGLE, BATCH = "/v1/balances.track_tokens", "/v1/balances.batch_track_tokens"
 
@@ -26,7 +27,7 @@ def tracked(environment: Environment, body: dict[str, Any]) -> Any:
         params = parse(requests.TRACK_TOKENS, body, now_ms=call.now)
     except ValidationFailed as failure:
         return ApiError(400, failure.message, "invalid_inputs")
-    return answered(lambda: track.track(call, token_item(call, params, call.now)))
+    return result_of(lambda: track.track(call, token_item(call, params, call.now)))
 
 
 # -- recorded
@@ -84,7 +85,7 @@ def test_errors_of_a_batch_are_the_recorded_ones() -> None:
             params = parse(requests.BATCH_TRACK_TOKENS, step["body"])
         except ValidationFailed:
             continue
-        result = answered(partial(token_items, call, params))
+        result = result_of(partial(token_items, call, params))
         if step["status"] == 200:
             assert [item.feature_id for item in result] == ["ai_credits"] * len(params)
         else:

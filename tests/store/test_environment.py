@@ -7,8 +7,8 @@ from autumn_mock.operations.retention import drop_oldest_events
 from autumn_mock.store import timeline
 from autumn_mock.store.changes import Change
 from autumn_mock.store.environment import Environment
-from tests.operations.place import new_environment
 from tests.store.test_timeline import an_event
+from tests.support.world import new_environment
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from autumn_mock.operations import track
 from autumn_mock.settings import read_secret, read_url
 from autumn_mock.store.changes import Change
 from autumn_mock.worlds import WorldError, find_world, read_world
-from tests.operations.scene import Scene, item, month
+from tests.support.world import World, item, monthly
 from tests.webhooks.conftest import KEY, Ask, asking
 from tests.webhooks.receiver import PATIENCE, Receiver
 
@@ -106,7 +106,7 @@ def test_items_of_a_batch_tell_one_by_one_in_their_order(ask: Ask, receiver: Rec
 
 def test_an_edge_within_one_transaction_is_told_each_time(ask: Ask, receiver: Receiver) -> None:
     ask("/v1/features.create", FEATURE)
-    ask("/v1/plans.create", {"plan_id": "p", "name": "P", "items": [month(10, "tokens")]})
+    ask("/v1/plans.create", {"plan_id": "p", "name": "P", "items": [monthly(10, "tokens")]})
     ask("/v1/customers.get_or_create", {"customer_id": "cus_w"})
     ask("/v1/billing.attach", {"customer_id": "cus_w", "plan_id": "p"})
     ask("/v1/balances.batch_track", [use(10), use(-2), use(5), use(5)])
@@ -125,22 +125,22 @@ def test_what_failed_tells_nothing(ask: Ask, receiver: Receiver, emulator: Engin
 
 
 def test_what_the_disk_refused_tells_nothing() -> None:
-    scene = Scene()
-    scene.customer()
-    scene.loose(10)
+    world = World()
+    world.customer()
+    world.balance(10)
     heard: list[Any] = []
-    scene.environment.listener = lambda _, webhooks: heard.extend(webhooks)
-    kept = scene.environment._sink
+    world.environment.listener = lambda _, webhooks: heard.extend(webhooks)
+    kept = world.environment._sink
 
     def full(_: Change) -> None:
         raise OSError("full")
 
-    scene.environment._sink = full
+    world.environment._sink = full
     with pytest.raises(OSError, match="full"):
-        track.track(scene.call(), item(10))
+        track.track(world.call(), item(10))
     assert heard == []
-    scene.environment._sink = kept
-    track.track(scene.call(), item(10))
+    world.environment._sink = kept
+    track.track(world.call(), item(10))
     assert [each.data["limit_type"] for each in heard] == ["included"]
 
 

@@ -1,4 +1,4 @@
-"""An environment of its own for a test, and recorded runs played in it through the operations."""
+"""Recorded runs, played through the operations in an environment in memory."""
 
 from __future__ import annotations
 
@@ -8,62 +8,44 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from autumn_mock.clock import Clock
-from autumn_mock.domain.organisation import Organisation
-from autumn_mock.domain.version import Version
-from autumn_mock.operations import billing, customers, features, plans, track
+from autumn_mock.operations import billing, customers, plans, track
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError
 from autumn_mock.store.environment import Environment
-from autumn_mock.store.state import State
 from autumn_mock.wire import requests
 from autumn_mock.wire.batch import read_track
 from autumn_mock.wire.schema import parse
+from tests.support.world import call_at, create_feature
 
 RECORDINGS = Path(__file__).parents[2] / "fixtures" / "recordings"
 #: When the runs with events were recorded.
 RECORDED_AT = 1_795_384_167_987
 
 
-def new_environment() -> Environment:
-    """An empty environment of a new organisation."""
-    state = State(Clock())
-    state.add(Organisation(id="org", name="Org", slug="org", created_at=1_795_000_000_000), [])
-    return state.environment("org", "sandbox")
-
-
-def call_at(environment: Environment, now: int) -> Call:
-    return Call(environment, Version.V2_3, now)
-
-
 def recorded(name: str) -> dict[str, Any]:
-    """A recorded run of the second round."""
+    """A run of ``scenarios-time.jsonl``."""
     with (RECORDINGS / "scenarios-time.jsonl").open(encoding="utf-8") as lines:
         return next(run for run in map(json.loads, lines) if run["scenario"] == name)
 
 
 def declare(environment: Environment) -> None:
-    """Make the features and plans that the recorded runs about events and tokens use."""
+    """Create the features and plans that the recorded runs about events and tokens use."""
     call = call_at(environment, RECORDED_AT)
     for name in ("messages", "words"):
-        make_feature(call, feature_id=name, name=name, type="metered", consumable=True)
-    make_feature(call, feature_id="seats", name="seats", type="metered", consumable=False)
+        create_feature(call, feature_id=name, name=name, type="metered", consumable=True)
+    create_feature(call, feature_id="seats", name="seats", type="metered", consumable=False)
     setup = recorded("_setup2")["setup"]
     for feature in setup["features"]:
         if feature["feature_id"] in ("ai_credits", "ai_credits2"):
-            make_feature(call, **feature)
+            create_feature(call, **feature)
     unlimited = {"plan_id": "unl", "name": "unl", "items": [{"feature_id": "words", "unlimited": True}]}
     for plan in [unlimited, *setup["plans"]]:
         if plan["plan_id"] in ("g_prem", "unl", "ai_plan", "ai_plan2"):
             plans.create(call, parse(requests.PLANS_CREATE, plan))
 
 
-def make_feature(call: Call, **fields: Any) -> None:
-    features.create(call, parse(requests.FEATURES_CREATE, fields))
-
-
 def play(call: Call, step: Mapping[str, Any]) -> Any:
-    """Do a recorded step that makes something; returns the error when it fails. None for steps that only read."""
+    """Run a recorded step that writes; its result or its error. None for steps that only read."""
     steps: dict[str, Callable[[Any], Any]] = {
         "/v1/customers.get_or_create": lambda body: customers.get_or_create(
             call, parse(requests.CUSTOMERS_GET_OR_CREATE, body)
@@ -72,15 +54,15 @@ def play(call: Call, step: Mapping[str, Any]) -> Any:
         "/v1/entities.create": lambda body: customers.create_entity(call, parse(requests.ENTITIES_CREATE, body)),
         "/v1/balances.track": lambda body: track.track(call, read_track(body, call.now)),
     }
-    do = steps.get(step["path"])
-    if do is None:
+    run = steps.get(step["path"])
+    if run is None:
         return None
-    return answered(partial(do, step["body"]))
+    return result_of(partial(run, step["body"]))
 
 
-def answered(ask: Callable[[], Any]) -> Any:
-    """What a call returns, or the error it fails with."""
+def result_of(operation: Callable[[], Any]) -> Any:
+    """What an operation returns, or the error it fails with."""
     try:
-        return ask()
+        return operation()
     except ApiError as error:
         return error
