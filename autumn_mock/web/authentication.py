@@ -7,16 +7,12 @@ from collections.abc import Callable
 from autumn_mock.domain.organisation import ApiKey, mask_key
 from autumn_mock.operations.errors import ApiError, invalid_request
 
-#: Where a publishable key may be used; the customer's id is one segment.
-_PUBLIC = {("GET", "/v1/products"), ("POST", "/v1/entitled"), ("POST", "/v1/check")}
-
-
 #: The record of a key that is known.
 FindKey = Callable[[str], ApiKey | None]
 
 
-def authenticate(find: FindKey, method: str, path: str, header: str | None, client_type: str | None) -> ApiKey:
-    """The key that a request carries; 401 otherwise."""
+def authenticate(find: FindKey, path: str, header: str | None, client_type: str | None, *, is_public: bool) -> ApiKey:
+    """The key of a request; 401 otherwise. ``is_public``: whether publishable keys may call the route."""
     if client_type == "dashboard":
         raise no_session()
     token = header[len("Bearer ") :].strip() if header is not None and header.startswith("Bearer ") else ""
@@ -25,7 +21,7 @@ def authenticate(find: FindKey, method: str, path: str, header: str | None, clie
     if token.startswith(("am_oauth_", "am_jwt_")):
         raise invalid_request("Invalid or expired access token", status=401)
     if token.startswith("am_pk"):
-        return _publishable(find, method, path, token)
+        return _publishable(find, path, token, is_public=is_public)
     if not token.startswith("am_sk"):
         raise invalid_request("Invalid authorization token prefix", status=401)
     key = find(token)
@@ -47,9 +43,8 @@ def _unknown_publishable_key() -> ApiError:
     return ApiError(401, "Invalid publishable key", "invalid_publishable_key")
 
 
-def _publishable(find: FindKey, method: str, path: str, token: str) -> ApiKey:
-    one_customer = method == "GET" and path.startswith("/v1/customers/") and path.count("/") == 3
-    if (method, path) not in _PUBLIC and not one_customer:
+def _publishable(find: FindKey, path: str, token: str, *, is_public: bool) -> ApiKey:
+    if not is_public:
         raise ApiError(
             401,
             f"Endpoint {path} not accessible via publishable key. Please try with a secret key instead.",

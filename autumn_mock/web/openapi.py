@@ -11,9 +11,10 @@ from typing import Any
 
 from autumn_mock import __version__
 from autumn_mock.domain.version import Version
-from autumn_mock.web.resource import OPERATIONS, Operation
+from autumn_mock.web.endpoint import Endpoint
+from autumn_mock.web.resources import ENDPOINTS
 from autumn_mock.wire.responses.shapes import ERROR
-from autumn_mock.wire.schema import Object, Schema
+from autumn_mock.wire.schema import Object
 
 Json = dict[str, Any]
 
@@ -33,9 +34,10 @@ def document(url: str) -> Json:
     """The document, for a server at ``url``."""
     paths: dict[str, Json] = {}
     schemas: dict[str, Json] = {"Error": ERROR.json_schema()}
-    for operation in OPERATIONS:
-        if operation.body is not None:
-            schemas[f"{operation.name}.request"] = _schema(operation.body).json_schema()
+    for operation in ENDPOINTS:
+        request = operation.request_at(Version.V2_3)
+        if request is not None:
+            schemas[f"{operation.name}.request"] = request.json_schema()
         for status, shape in operation.answers.items():
             schemas[f"{operation.name}.{status}"] = shape.json_schema()
         for index, route in enumerate(operation.routes):
@@ -59,7 +61,7 @@ def document(url: str) -> Json:
     }
 
 
-def _operation(operation: Operation, path: str, index: int) -> Json:
+def _operation(operation: Endpoint, path: str, index: int) -> Json:
     described: Json = {
         "operationId": operation.name if index == 0 else f"{operation.name}_{index}",
         "tags": [operation.name.split(".")[0].split("/")[0]],
@@ -68,7 +70,7 @@ def _operation(operation: Operation, path: str, index: int) -> Json:
     }
     if index:
         described["description"] = f"An older route to {operation.name}."
-    if operation.body is not None:
+    if operation.request is not None:
         described["requestBody"] = {"content": _json(f"{operation.name}.request")}
     return described
 
@@ -80,11 +82,6 @@ _VERSION: Json = {
 }
 
 
-def _schema(body: Any) -> Schema:
-    found: Schema = body if isinstance(body, Schema) else body(Version.V2_3)
-    return found
-
-
 def _path_parameters(path: str) -> list[Json]:
     return [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
@@ -92,7 +89,7 @@ def _path_parameters(path: str) -> list[Json]:
     ]
 
 
-def _query_parameters(operation: Operation) -> list[Json]:
+def _query_parameters(operation: Endpoint) -> list[Json]:
     if not isinstance(operation.query, Object):
         return []
     schema = operation.query.json_schema()
@@ -103,7 +100,7 @@ def _query_parameters(operation: Operation) -> list[Json]:
     ]
 
 
-def _answers(operation: Operation) -> Json:
+def _answers(operation: Endpoint) -> Json:
     return {
         str(status): {"description": "Done", "content": _json(f"{operation.name}.{status}")}
         for status in operation.answers

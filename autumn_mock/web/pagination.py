@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 from autumn_mock.domain.version import Version
 from autumn_mock.operations.errors import invalid_request
+from autumn_mock.web.endpoint import VersionedSchema
 from autumn_mock.web.request import Answer
 from autumn_mock.wire.cursor import decode_cursor, encode_cursor
 from autumn_mock.wire.schema import Schema
@@ -38,9 +39,9 @@ class CountedPage(Page[R_co], Protocol[R_co]):
     def filtered_count(self) -> int: ...
 
 
-def paged(by_cursor: Schema, by_offset: Schema) -> Callable[[Version], Schema]:
-    """What a list takes, by version."""
-    return lambda version: by_cursor if version >= Version.V2_3 else by_offset
+def paged(by_cursor: Schema, by_offset: Schema) -> VersionedSchema:
+    """The request of a list, by version."""
+    return VersionedSchema(by_cursor, Version.V2_3, by_offset)
 
 
 def cursor_page(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import email.utils
 import logging
+from collections.abc import Callable
 
 import msgspec
 from flask import Flask, Response, g, request
@@ -28,13 +29,15 @@ from autumn_mock.store.errors import NoSuchOrganisation
 from autumn_mock.web.authentication import authenticate, no_session, revoked
 from autumn_mock.web.context import RequestContext, begin, current
 from autumn_mock.web.control.context import unknown_key
+from autumn_mock.web.endpoint import Endpoint, answer_to
 from autumn_mock.web.parking import RequestParking, client_is_gone
 from autumn_mock.web.query import read_query
-from autumn_mock.web.rate_limits import LimitKey, RateLimits, group_of
-from autumn_mock.web.replies import COMMON_HEADERS, TOO_MANY_REQUESTS, error_reply, text_reply
+from autumn_mock.web.rate_limits import GROUPS, LimitKey, RateLimits
+from autumn_mock.web.replies import COMMON_HEADERS, TOO_MANY_REQUESTS, error_reply, json_reply, text_reply
 from autumn_mock.web.request import Request
 from autumn_mock.web.request_faults import RequestFaults, RequestSubject
-from autumn_mock.web.resource import OPERATIONS, every_call, names_of
+from autumn_mock.web.resources import ROUTES, call_names, endpoint_of
+from autumn_mock.wire.changes import to_version
 from autumn_mock.wire.schema import ValidationFailed
 
 _METHODS = "POST,GET,PUT,DELETE,PATCH,OPTIONS"
@@ -73,8 +76,13 @@ class Pipeline:
             return _preflight(http)
         engine = self._engine
         headers = http.headers
+        endpoint = endpoint_of(http)
         key = passage.key = authenticate(
-            engine.find_key, http.method, http.path, headers.get("Authorization"), headers.get("x-client-type")
+            engine.find_key,
+            http.path,
+            headers.get("Authorization"),
+            headers.get("x-client-type"),
+            is_public=endpoint is not None and f"{http.method} {http.url_rule}" in endpoint.public,
         )
         environment = passage.environment = engine.state.environment(key.org_id, key.env)
         board = engine.board_for(environment)
@@ -95,7 +103,7 @@ class Pipeline:
             read_query(http.query_string),
             dict(http.view_args or {}),
             once,
-            *names_of(http.endpoint),
+            endpoint,
         )
         strikes = passage.strikes = RequestFaults(board, RequestSubject(incoming), once, self._parking)
         if strikes.key_is_revoked:
@@ -129,7 +137,8 @@ class Pipeline:
 
     def _is_within_limit(self, passage: RequestContext, incoming: Request, strikes: RequestFaults) -> bool:
         call = incoming.call
-        group = group_of(passage.http.method, passage.http.path, call.version)
+        endpoint = incoming.endpoint
+        group = (endpoint.limit if endpoint is not None else GROUPS["general"]).at(call.version)
         armed = strikes.limit(is_batch=group.name == "batch_track")
         exhausted = strikes.limit_is_exhausted
         if armed is None and not exhausted and not self._limits.enabled:
@@ -188,6 +197,7 @@ class Pipeline:
         http, incoming, strikes, environment = passage.http, passage.incoming, passage.strikes, passage.environment
         org, env = environment.name if environment is not None else ("", "")
         now = (environment.clock if environment is not None else self._engine.clock).now()
+        endpoint = endpoint_of(http)
         replied = stopwatch()
         refusals = _refusals(incoming) if incoming is not None and incoming.refused else {}
         fired = strikes.fired if strikes is not None else ()
@@ -199,7 +209,7 @@ class Pipeline:
             replied=replied,
             method=http.method,
             path=http.path,
-            call=incoming.name if incoming is not None else names_of(http.endpoint).canonical,
+            call=endpoint.name if endpoint is not None else "",
             status=None if strikes is not None and strikes.is_silent else reply.status_code,
             service_status=service_status,
             duration_ms=round((replied - passage.started) * 1000, 3),
@@ -214,8 +224,22 @@ class Pipeline:
             reply=strikes.fate if strikes is not None else "sent",
             retry_after=_retry_after(reply, now),
             note=passage.note,
-            body=incoming.raw if incoming is not None and _keeps_body(incoming, http) else None,
+            body=incoming.raw if incoming is not None and _keeps_body(incoming) else None,
         )
+
+
+def view_of(endpoint: Endpoint) -> Callable[..., Response]:
+    """The Flask view of an endpoint."""
+
+    def view(**path: str) -> Response:
+        passage: RequestContext = g.passage
+        request = passage.incoming
+        assert request is not None  # or the request would not have come this far
+        request.path = path
+        answer = answer_to(endpoint, request)
+        return json_reply(to_version(answer.kind, answer.body, request.call.version), answer.status)
+
+    return view
 
 
 def _end_claim(passage: RequestContext, key: str, reply: Response, reached: bool) -> Response:
@@ -238,9 +262,9 @@ def _add_headers(passage: RequestContext, reply: Response) -> None:
         reply.headers.extend(passage.verdict.headers())
 
 
-def _keeps_body(incoming: Request, http: HttpRequest) -> bool:
-    """Bodies of calls that record usage are what findings are made from."""
-    return http.blueprint == "usage" and len(incoming.raw) <= MAX_BODY_KEPT
+def _keeps_body(incoming: Request) -> bool:
+    endpoint = incoming.endpoint
+    return endpoint is not None and endpoint.journals_body and len(incoming.raw) <= MAX_BODY_KEPT
 
 
 def _refusals(incoming: Request) -> dict[int, str]:
@@ -286,7 +310,7 @@ def _header_rules(header: str | None) -> list[Rule]:
     try:
         rules = parse_rules(header)
         for rule in rules:
-            require_route(rule, every_call())
+            require_route(rule, call_names())
         return rules
     except RuleError as error:
         raise invalid_request(f"x-autumn-mock-fault: {error}") from None
@@ -315,8 +339,7 @@ def _not_served(error: HTTPException) -> Response:
     asked = f"{request.method} {request.path}"
     if request.path.startswith("/_mock"):
         return error_reply(ApiError(404, f"There is no {asked} here", "not_found"), current().env)
-    known = [route for operation in OPERATIONS for route in operation.routes]
-    near = difflib.get_close_matches(asked, known, n=1, cutoff=0.4)
+    near = difflib.get_close_matches(asked, ROUTES, n=1, cutoff=0.4)
     passage = current()
     passage.note = f"{asked} does not exist here" + (f"; the nearest route is {near[0]}" if near else "")
     _log.warning("%s", passage.note)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
+from typing import Literal
 
 from flask import Flask
 from flask_limiter import Limiter
@@ -21,73 +22,42 @@ from autumn_mock.domain.version import Version
 _SCHEME = "autumn-mock-clock"
 
 
+#: Groups that an endpoint may name.
+GroupName = Literal[
+    "batch_track", "track", "check", "customer_entities_get", "events", "list_customers", "attach", "logs", "general"
+]
+
+
 class LimitGroup(Struct, frozen=True):
-    """Routes that share a limit. ``per_customer`` counts each customer by itself."""
+    """Endpoints that share a limit. ``per_customer``: each customer has a counter of its own."""
 
     name: str
     limit: RateLimitItem
     per_customer: bool = False
+    #: The group that applies to versions below 2.3 instead.
+    before_2_3: LimitGroup | None = None
+
+    def at(self, version: Version) -> LimitGroup:
+        """The group in a version of the API."""
+        return self if self.before_2_3 is None or version >= Version.V2_3 else self.before_2_3
 
 
-GROUPS = {
-    group.name: group
-    for group in (
-        LimitGroup("batch_track", parse("10/1 second")),
-        LimitGroup("track", parse("10000/1 second"), per_customer=True),
-        LimitGroup("check", parse("10000/1 second"), per_customer=True),
-        LimitGroup("customer_entities_get", parse("50/1 second"), per_customer=True),
-        LimitGroup("events", parse("5/1 second"), per_customer=True),
-        LimitGroup("list_customers", parse("50/1 second")),
-        LimitGroup("list_customers_old", parse("5/1 second")),
-        LimitGroup("attach", parse("30/60 second"), per_customer=True),
-        LimitGroup("logs", parse("10/1 second")),
-        LimitGroup("general", parse("25/1 second")),
-    )
-}
-
-#: Routes by group; everything else is ``general``.
-_ROUTES = {
-    "batch_track": ("balances.batch_track", "balances.batch_track_tokens"),
-    "track": (
-        "events",
-        "track",
-        "track_tokens",
-        "usage",
-        "balances/update",
-        "balances.track",
-        "balances.track_tokens",
-        "balances.finalize",
-        "balances.update",
+GROUPS: dict[GroupName, LimitGroup] = {
+    "batch_track": LimitGroup("batch_track", parse("10/1 second")),
+    "track": LimitGroup("track", parse("10000/1 second"), per_customer=True),
+    "check": LimitGroup("check", parse("10000/1 second"), per_customer=True),
+    "customer_entities_get": LimitGroup("customer_entities_get", parse("50/1 second"), per_customer=True),
+    "events": LimitGroup("events", parse("5/1 second"), per_customer=True),
+    "list_customers": LimitGroup(
+        "list_customers",
+        parse("50/1 second"),
+        before_2_3=LimitGroup("list_customers_old", parse("5/1 second")),
     ),
-    "check": ("check", "entitled", "balances.check", "customers", "customers.get", "customers.get_or_create"),
-    "customer_entities_get": ("entities.get",),
-    "events": ("events/list", "events/aggregate", "query", "events.list", "events.aggregate"),
-    "list_customers": ("customers/list", "customers.list", "entities.list"),
-    "attach": (
-        "attach",
-        "cancel",
-        "billing.attach",
-        "billing.update",
-        "billing.multi_attach",
-        "billing.multi_update",
-        "billing.setup_payment",
-    ),
-    "logs": ("logs.search", "logs.query"),
+    "attach": LimitGroup("attach", parse("30/60 second"), per_customer=True),
+    "logs": LimitGroup("logs", parse("10/1 second")),
+    #: Everything else, and what is not served.
+    "general": LimitGroup("general", parse("25/1 second")),
 }
-_BY_ROUTE = {f"POST /v1/{route}": group for group, routes in _ROUTES.items() for route in routes}
-
-
-def group_of(method: str, path: str, version: Version) -> LimitGroup:
-    """The group of a request."""
-    name = _BY_ROUTE.get(f"{method} {path}", "general")
-    if method == "GET":
-        if path == "/v1/customers":
-            name = "list_customers"
-        elif path.startswith("/v1/customers/") and path.count("/") in (3, 5):
-            name = "check"
-    if name == "list_customers" and version < Version.V2_3:
-        name = "list_customers_old"
-    return GROUPS[name]
 
 
 class LimitKey(Struct, frozen=True):

@@ -16,6 +16,7 @@ from autumn_mock.wire.old_plans import EXPANDED
 
 if TYPE_CHECKING:
     from autumn_mock.engine import Engine
+    from autumn_mock.web.endpoint import Endpoint
 
 
 class Request(Struct):
@@ -31,9 +32,8 @@ class Request(Struct):
     path: dict[str, str]
     #: Rules for this request alone.
     once: Sequence[ArmedRule] = ()
-    #: The canonical name of what is called, and all names that it goes by.
-    name: str = ""
-    names: frozenset[str] = frozenset()
+    #: None for a route that is not served.
+    endpoint: Endpoint | None = None
     #: The body after validation.
     params: Any = None
     #: What to show in full: the body's ``expand`` wins over the query's.

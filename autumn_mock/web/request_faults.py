@@ -31,7 +31,8 @@ class RequestSubject:
     def __init__(self, incoming: Request) -> None:
         organisation = incoming.call.environment.organisation
         self.orgs: Collection[str] = (organisation.id, organisation.slug)
-        self.calls: Collection[str] = incoming.names
+        endpoint = incoming.endpoint
+        self.calls: Collection[str] = endpoint.names if endpoint is not None else ()
         self.environment = incoming.call.environment
         self._incoming = incoming
 

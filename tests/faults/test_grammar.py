@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from autumn_mock.faults.grammar import RuleError, parse_rule, parse_rules, require_organisation, require_route
 from autumn_mock.faults.vocabulary import FAULT_KINDS, MODIFIERS, FaultKind, options_of
-from autumn_mock.web.resource import every_call
+from autumn_mock.web.resources import call_names
 
 # -- what parses
 
@@ -220,7 +220,7 @@ def test_the_column_counts_within_its_own_rule() -> None:
 def test_a_route_that_no_call_has_is_a_mistake(text: str, says: str) -> None:
     rule = parse_rule(text)
     with pytest.raises(RuleError) as caught:
-        require_route(rule, every_call())
+        require_route(rule, call_names())
     assert says in str(caught.value)
     assert caught.value.column == text.index("route=") + len("route=")
 
@@ -246,7 +246,7 @@ def test_an_organisation_goes_by_its_id_or_slug(rule: str) -> None:
 
 @pytest.mark.parametrize("route", ["balances.track", "/v1/track", "track", "balances.*", "*", "/v1/customers/*"])
 def test_a_route_is_a_name_a_path_or_a_pattern_of_them(route: str) -> None:
-    require_route(parse_rule(f"queue:down route={route}"), every_call())
+    require_route(parse_rule(f"queue:down route={route}"), call_names())
 
 
 @pytest.mark.parametrize("body", ["html", "json"])

@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 
 from autumn_mock import create_app
 from autumn_mock.engine import Engine
-from autumn_mock.web.resource import OPERATIONS
+from autumn_mock.web.resources import ROUTES
 from tests.support.effort import examples
 from tests.web.conftest import KEY
 
-ROUTES = [route for operation in OPERATIONS for route in operation.routes]
 #: Where the real server, and so ours, answers 500 on purpose: a schema inside the handler, an entity of nobody.
 _ON_PURPOSE = ("input: Invalid input", "Customer not found for entity")
 
@@ -193,7 +192,7 @@ def check(client: FlaskClient, route: str, body: bytes, version: str) -> None:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
-    route=st.sampled_from(ROUTES),
+    route=st.sampled_from(list(ROUTES)),
     body=bodies,
     version=st.sampled_from(["2.5.0", "2.3.0", "2.2.0", "2.0.0", "1.2.0", "0.2.0", "beta"]),
 )
@@ -202,7 +201,7 @@ def test_any_json_posted_to_any_route(client: FlaskClient, route: str, body: Any
 
 
 @settings(max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(route=st.sampled_from(ROUTES), body=st.binary(max_size=60))
+@given(route=st.sampled_from(list(ROUTES)), body=st.binary(max_size=60))
 def test_any_bytes_posted_to_any_route(client: FlaskClient, route: str, body: bytes) -> None:
     check(client, route, body, "2.3.0")
 

@@ -15,7 +15,7 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 
 from autumn_mock import create_app
 from autumn_mock.engine import Engine
-from autumn_mock.web.resource import OPERATIONS
+from autumn_mock.web.resources import ROUTES
 from tests.support.effort import examples
 from tests.web.conftest import KEY
 
@@ -43,7 +43,7 @@ def _name_what_exists(case: Any) -> None:
 
 
 def _labels() -> list[str]:
-    return sorted(route.replace("<", "{").replace(">", "}") for operation in OPERATIONS for route in operation.routes)
+    return sorted(route.replace("<", "{").replace(">", "}") for route in ROUTES)
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from autumn_mock.operations.errors import ApiError, invalid_request
 from autumn_mock.store.environment import Environment
 from autumn_mock.web.control.context import environment_of, environments_of, fields
 from autumn_mock.web.replies import json_reply
-from autumn_mock.web.resource import every_call
+from autumn_mock.web.resources import call_names
 
 
 def serve_faults(blueprint: Blueprint, engine: Engine) -> None:
@@ -56,7 +56,7 @@ def serve_faults(blueprint: Blueprint, engine: Engine) -> None:
             raise invalid_request("rule: must be a string, like enqueue:fail items=3,7")
         try:
             rule = parse_rule(text).seeded(engine.settings.seed)
-            require_route(rule, every_call())
+            require_route(rule, call_names())
             require_organisation(rule, _organisations())
         except RuleError as error:
             raise invalid_request(str(error)) from None

@@ -1,8 +1,10 @@
-"""The resources of the API, each a blueprint."""
+"""The endpoints of the API, by resource."""
 
 from __future__ import annotations
 
-from autumn_mock.web.resource import Resource
+from flask import Request
+
+from autumn_mock.web.endpoint import Endpoint
 from autumn_mock.web.resources import (
     balances,
     billing,
@@ -17,16 +19,31 @@ from autumn_mock.web.resources import (
     usage,
 )
 
-RESOURCES: tuple[Resource, ...] = (
-    usage.resource,
-    balances.resource,
-    customers.resource,
-    entities.resource,
-    features.resource,
-    plans.resource,
-    organization.resource,
-    billing.resource,
-    events.resource,
-    lists.resource,
-    unsupported.resource,
+_MODULES = (usage, balances, customers, entities, features, plans, organization, billing, events, lists)
+
+#: Every endpoint, in the order in which it is declared.
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *(each for module in _MODULES for each in vars(module).values() if isinstance(each, Endpoint)),
+    *unsupported.ENDPOINTS,
 )
+
+#: Every ``METHOD /path`` that is served, and what serves it.
+ROUTES: dict[str, Endpoint] = {route: each for each in ENDPOINTS for route in each.routes}
+
+
+def flask_name(route: str) -> str:
+    """What Flask knows a route by; it would take what is before a dot for the name of a blueprint."""
+    return route.replace(".", "_")
+
+
+_BY_FLASK_NAME = {flask_name(route): each for route, each in ROUTES.items()}
+
+
+def endpoint_of(http: Request) -> Endpoint | None:
+    """What serves a request; None when nothing under /v1 does."""
+    return _BY_FLASK_NAME.get(http.endpoint or "")
+
+
+def call_names() -> list[str]:
+    """The names that a fault rule may use for its route, sorted."""
+    return sorted({name for each in ENDPOINTS for name in each.names})

@@ -4,53 +4,53 @@ from __future__ import annotations
 
 from autumn_mock.domain.amount import ZERO, number
 from autumn_mock.operations import balances
+from autumn_mock.web.endpoint import endpoint
 from autumn_mock.web.request import SUCCESS, Answer, Request
-from autumn_mock.web.resource import Resource
 from autumn_mock.wire.requests import BALANCES_CREATE, BALANCES_DELETE, BALANCES_UPDATE, RECALCULATE, SET_USAGE
 from autumn_mock.wire.responses import shapes
 
-resource = Resource("balances")
 
-
-@resource.operation(
-    "POST /v1/balances.create", "POST /v1/balances/create", scopes="balances:write", body=BALANCES_CREATE
-)
+@endpoint("POST /v1/balances.create", "POST /v1/balances/create", scopes="balances:write", request=BALANCES_CREATE)
 def create(request: Request) -> Answer:
     balances.create(request.call, request.params)
     return SUCCESS
 
 
-@resource.operation(
-    "POST /v1/balances.update", "POST /v1/balances/update", scopes="balances:write", body=BALANCES_UPDATE
+@endpoint(
+    "POST /v1/balances.update",
+    "POST /v1/balances/update",
+    scopes="balances:write",
+    request=BALANCES_UPDATE,
+    limit="track",
 )
 def update(request: Request) -> Answer:
     balances.update(request.call, request.params)
     return SUCCESS
 
 
-@resource.operation("POST /v1/balances.delete", scopes="balances:write", body=BALANCES_DELETE)
+@endpoint("POST /v1/balances.delete", scopes="balances:write", request=BALANCES_DELETE)
 def delete(request: Request) -> Answer:
     balances.delete(request.call, request.params)
     return SUCCESS
 
 
-@resource.operation("POST /v1/usage", scopes="balances:write", body=SET_USAGE)
+@endpoint("POST /v1/usage", scopes="balances:write", request=SET_USAGE, limit="track")
 def set_usage(request: Request) -> Answer:
     balances.set_usage(request.call, request.params)
     return SUCCESS
 
 
-@resource.operation("POST /v1/balances.recalculate", scopes="balances:write", body=RECALCULATE)
+@endpoint("POST /v1/balances.recalculate", scopes="balances:write", request=RECALCULATE)
 def recalculate(request: Request) -> Answer:
     balances.recalculated(request.call, request.params, keep=True)
     return SUCCESS
 
 
-@resource.operation(
+@endpoint(
     "POST /v1/balances.preview_recalculate",
     "POST /v1/balances/preview_recalculate",
     scopes="balances:write",
-    body=RECALCULATE,
+    request=RECALCULATE,
     answers=shapes.RECALCULATION,
 )
 def preview_recalculate(request: Request) -> Answer:

@@ -6,23 +6,22 @@ from typing import Any
 
 from autumn_mock.domain.version import Version
 from autumn_mock.operations import billing, preview
+from autumn_mock.web.endpoint import endpoint
 from autumn_mock.web.request import Answer, Request
-from autumn_mock.web.resource import Resource
 from autumn_mock.wire.requests import BILLING_ATTACH, BILLING_UPDATE
 from autumn_mock.wire.responses import shapes
 from autumn_mock.wire.responses.preview import ATTACH_PREVIEW, UPDATE_PREVIEW, attach_preview_body, preview_body
 from autumn_mock.wire.schema import parse
 
-resource = Resource("billing")
 
-
-@resource.operation(
+@endpoint(
     "POST /v1/billing.attach",
     "POST /v1/attach",
     scopes="customers:write",
-    body=BILLING_ATTACH,
+    request=BILLING_ATTACH,
     reads_raw=True,
     answers=shapes.ATTACHED,
+    limit="attach",
 )
 def attach(request: Request) -> Answer:
     params = _attachment(request)
@@ -35,16 +34,18 @@ def _attachment(request: Request) -> dict[str, Any]:
     return params
 
 
-@resource.operation("POST /v1/billing.update", scopes="customers:write", body=BILLING_UPDATE, answers=shapes.ATTACHED)
+@endpoint(
+    "POST /v1/billing.update", scopes="customers:write", request=BILLING_UPDATE, answers=shapes.ATTACHED, limit="attach"
+)
 def update(request: Request) -> Answer:
     billing.update(request.call, request.params)
     return _done(request.params)
 
 
-@resource.operation(
+@endpoint(
     "POST /v1/billing.preview_attach",
     scopes="customers:read",
-    body=BILLING_ATTACH,
+    request=BILLING_ATTACH,
     reads_raw=True,
     answers=ATTACH_PREVIEW,
 )
@@ -53,9 +54,7 @@ def preview_attach(request: Request) -> Answer:
     return Answer(attach_preview_body(_preview(request, params, preview.preview_attach(request.call, params))))
 
 
-@resource.operation(
-    "POST /v1/billing.preview_update", scopes="customers:read", body=BILLING_UPDATE, answers=UPDATE_PREVIEW
-)
+@endpoint("POST /v1/billing.preview_update", scopes="customers:read", request=BILLING_UPDATE, answers=UPDATE_PREVIEW)
 def preview_update(request: Request) -> Answer:
     found = preview.preview_update(request.call, request.params)
     return Answer({**_preview(request, request.params, found), "intent": found.intent})

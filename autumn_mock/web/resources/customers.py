@@ -9,9 +9,9 @@ from autumn_mock.domain.version import Version
 from autumn_mock.ledger.account import Account
 from autumn_mock.operations import customers
 from autumn_mock.operations.errors import no_stripe
+from autumn_mock.web.endpoint import endpoint
 from autumn_mock.web.pagination import cursor_page, offset_page, paged
 from autumn_mock.web.request import SUCCESS, Answer, Request
-from autumn_mock.web.resource import Resource
 from autumn_mock.wire.changes import to_version
 from autumn_mock.wire.requests import (
     CUSTOMERS_CREATE_REST,
@@ -27,8 +27,6 @@ from autumn_mock.wire.requests import (
 from autumn_mock.wire.responses import shapes
 from autumn_mock.wire.responses.customer import customer_body
 
-resource = Resource("customers")
-
 
 def _body(request: Request, account: Account, *, with_autumn_id: bool = False) -> dict[str, Any]:
     if "payment_method" in request.expand:
@@ -41,11 +39,12 @@ def _row(request: Request) -> Callable[[Account], dict[str, Any]]:
     return lambda account: to_version("customer", _body(request, account), request.call.version)
 
 
-@resource.operation(
+@endpoint(
     "POST /v1/customers.get_or_create",
     scopes=("customers:write", "customers:read"),
-    body=CUSTOMERS_GET_OR_CREATE,
+    request=CUSTOMERS_GET_OR_CREATE,
     answers=shapes.CUSTOMER,
+    limit="check",
 )
 def get_or_create(request: Request) -> Answer:
     account, _ = customers.get_or_create(request.call, request.params)
@@ -53,12 +52,13 @@ def get_or_create(request: Request) -> Answer:
     return Answer(_body(request, account, with_autumn_id=wanted), kind="customer")
 
 
-@resource.operation(
+@endpoint(
     "POST /v1/customers",
     scopes="customers:write",
-    body=CUSTOMERS_CREATE_REST,
+    request=CUSTOMERS_CREATE_REST,
     query=CUSTOMERS_QUERY,
     answers=shapes.CUSTOMER,
+    limit="check",
 )
 def create(request: Request) -> Answer:
     params = dict(request.params)
@@ -67,26 +67,34 @@ def create(request: Request) -> Answer:
     return Answer(_body(request, account), kind="customer")
 
 
-@resource.operation("POST /v1/customers.get", scopes="customers:read", body=CUSTOMERS_GET, answers=shapes.CUSTOMER)
+@endpoint(
+    "POST /v1/customers.get", scopes="customers:read", request=CUSTOMERS_GET, answers=shapes.CUSTOMER, limit="check"
+)
 def get(request: Request) -> Answer:
     account = customers.get(request.call, request.params["customer_id"])
     wanted = bool(request.params.get("with_autumn_id"))
     return Answer(_body(request, account, with_autumn_id=wanted), kind="customer")
 
 
-@resource.operation(
-    "GET /v1/customers/<customer_id>", scopes="customers:read", query=CUSTOMERS_QUERY, answers=shapes.CUSTOMER
+@endpoint(
+    "GET /v1/customers/<customer_id>",
+    scopes="customers:read",
+    query=CUSTOMERS_QUERY,
+    answers=shapes.CUSTOMER,
+    limit="check",
+    public=("GET /v1/customers/<customer_id>",),
 )
 def get_by_path(request: Request) -> Answer:
     return Answer(_body(request, customers.get(request.call, request.path["customer_id"])), kind="customer")
 
 
-@resource.operation(
+@endpoint(
     "POST /v1/customers.list",
     "POST /v1/customers/list",
     scopes="customers:read",
-    body=paged(CUSTOMERS_LIST, CUSTOMERS_LIST_OFFSET),
+    request=paged(CUSTOMERS_LIST, CUSTOMERS_LIST_OFFSET),
     answers=shapes.page(shapes.CUSTOMER),
+    limit="list_customers",
 )
 def list_(request: Request) -> Answer:
     call, params = request.call, request.params
@@ -95,8 +103,12 @@ def list_(request: Request) -> Answer:
     return offset_page(params, customers.list_customers(call, params, offset=int(params["offset"])), _row(request))
 
 
-@resource.operation(
-    "GET /v1/customers", scopes="customers:read", query=CUSTOMERS_LIST_QUERY, answers=shapes.listing(shapes.CUSTOMER)
+@endpoint(
+    "GET /v1/customers",
+    scopes="customers:read",
+    query=CUSTOMERS_LIST_QUERY,
+    answers=shapes.listing(shapes.CUSTOMER),
+    limit="list_customers",
 )
 def list_by_query(request: Request) -> Answer:
     params = request.query
@@ -104,20 +116,18 @@ def list_by_query(request: Request) -> Answer:
     return offset_page(params, page, _row(request))
 
 
-@resource.operation(
-    "POST /v1/customers.update", scopes="customers:write", body=CUSTOMERS_UPDATE, answers=shapes.CUSTOMER
-)
+@endpoint("POST /v1/customers.update", scopes="customers:write", request=CUSTOMERS_UPDATE, answers=shapes.CUSTOMER)
 def update(request: Request) -> Answer:
     return Answer(_body(request, customers.update(request.call, request.params)), kind="customer")
 
 
-@resource.operation("POST /v1/customers.delete", scopes="customers:write", body=CUSTOMERS_DELETE)
+@endpoint("POST /v1/customers.delete", scopes="customers:write", request=CUSTOMERS_DELETE)
 def delete(request: Request) -> Answer:
     customers.delete(request.call, request.params["customer_id"])
     return SUCCESS
 
 
-@resource.operation("DELETE /v1/customers/<customer_id>", scopes="customers:write")
+@endpoint("DELETE /v1/customers/<customer_id>", scopes="customers:write")
 def delete_by_path(request: Request) -> Answer:
     customers.delete(request.call, request.path["customer_id"])
     return SUCCESS

@@ -9,9 +9,9 @@ from autumn_mock.domain.customer import Entity
 from autumn_mock.domain.version import Version
 from autumn_mock.ledger.account import Account
 from autumn_mock.operations import customers
+from autumn_mock.web.endpoint import endpoint
 from autumn_mock.web.pagination import cursor_page, offset_page, paged
 from autumn_mock.web.request import SUCCESS, Answer, Request
-from autumn_mock.web.resource import Resource
 from autumn_mock.wire.changes import to_version
 from autumn_mock.wire.requests import (
     ENTITIES_CREATE,
@@ -23,8 +23,6 @@ from autumn_mock.wire.requests import (
 )
 from autumn_mock.wire.responses import shapes
 from autumn_mock.wire.responses.customer import entity_body
-
-resource = Resource("entities")
 
 #: An entity, and the account of its customer.
 Found = tuple[Account, Entity]
@@ -39,20 +37,29 @@ def _row(request: Request) -> Callable[[Found], dict[str, Any]]:
     return lambda found: to_version("entity", _body(request, found), request.call.version)
 
 
-@resource.operation("POST /v1/entities.create", scopes="customers:write", body=ENTITIES_CREATE, answers=shapes.ENTITY)
+@endpoint("POST /v1/entities.create", scopes="customers:write", request=ENTITIES_CREATE, answers=shapes.ENTITY)
 def create(request: Request) -> Answer:
     return Answer(_body(request, customers.create_entity(request.call, request.params), created=True), kind="entity")
 
 
-@resource.operation("POST /v1/entities.get", scopes="customers:read", body=ENTITIES_GET, answers=shapes.ENTITY)
+@endpoint(
+    "POST /v1/entities.get",
+    scopes="customers:read",
+    request=ENTITIES_GET,
+    answers=shapes.ENTITY,
+    limit="customer_entities_get",
+)
 def get(request: Request) -> Answer:
     params = request.params
     found = customers.get_entity_account(request.call, params["entity_id"], params.get("customer_id"))
     return Answer(_body(request, found), kind="entity")
 
 
-@resource.operation(
-    "GET /v1/customers/<customer_id>/entities/<entity_id>", scopes="customers:read", answers=shapes.ENTITY
+@endpoint(
+    "GET /v1/customers/<customer_id>/entities/<entity_id>",
+    scopes="customers:read",
+    answers=shapes.ENTITY,
+    limit="check",
 )
 def get_by_path(request: Request) -> Answer:
     path = request.path
@@ -60,11 +67,12 @@ def get_by_path(request: Request) -> Answer:
     return Answer(_body(request, found), kind="entity")
 
 
-@resource.operation(
+@endpoint(
     "POST /v1/entities.list",
     scopes="customers:read",
-    body=paged(ENTITIES_LIST, ENTITIES_LIST_OFFSET),
+    request=paged(ENTITIES_LIST, ENTITIES_LIST_OFFSET),
     answers=shapes.page(shapes.ENTITY),
+    limit="list_customers",
 )
 def list_(request: Request) -> Answer:
     call, params = request.call, request.params
@@ -73,12 +81,12 @@ def list_(request: Request) -> Answer:
     return offset_page(params, customers.list_entities(call, params, offset=int(params["offset"])), _row(request))
 
 
-@resource.operation("POST /v1/entities.update", scopes="customers:write", body=ENTITIES_UPDATE, answers=shapes.ENTITY)
+@endpoint("POST /v1/entities.update", scopes="customers:write", request=ENTITIES_UPDATE, answers=shapes.ENTITY)
 def update(request: Request) -> Answer:
     return Answer(_body(request, customers.update_entity(request.call, request.params)), kind="entity")
 
 
-@resource.operation("POST /v1/entities.delete", scopes="customers:write", body=ENTITIES_DELETE)
+@endpoint("POST /v1/entities.delete", scopes="customers:write", request=ENTITIES_DELETE)
 def delete(request: Request) -> Answer:
     customers.delete_entity(request.call, request.params["entity_id"], request.params.get("customer_id"))
     return SUCCESS

@@ -8,24 +8,23 @@ from autumn_mock.domain.version import Version
 from autumn_mock.operations import events
 from autumn_mock.operations.aggregate import aggregate
 from autumn_mock.operations.events import Page
+from autumn_mock.web.endpoint import endpoint
 from autumn_mock.web.pagination import paged
 from autumn_mock.web.request import Answer, Request
-from autumn_mock.web.resource import Resource
 from autumn_mock.wire.cursor import decode_cursor, encode_cursor
 from autumn_mock.wire.requests import EVENTS_AGGREGATE, EVENTS_LIST, EVENTS_LIST_OFFSET
 from autumn_mock.wire.responses import shapes
 from autumn_mock.wire.responses.aggregate import aggregate_body
 from autumn_mock.wire.responses.usage import event_body
 
-resource = Resource("events")
 
-
-@resource.operation(
+@endpoint(
     "POST /v1/events.list",
     "POST /v1/events/list",
     scopes="analytics:read",
-    body=paged(EVENTS_LIST, EVENTS_LIST_OFFSET),
+    request=paged(EVENTS_LIST, EVENTS_LIST_OFFSET),
     answers=shapes.page(shapes.EVENT),
+    limit="events",
 )
 def list_(request: Request) -> Answer:
     call, params = request.call, request.params
@@ -59,13 +58,14 @@ def _bodies(request: Request, page: Page) -> list[dict[str, Any]]:
     return bodies
 
 
-@resource.operation(
+@endpoint(
     "POST /v1/events.aggregate",
     "POST /v1/events/aggregate",
     "POST /v1/query",
     scopes="analytics:read",
-    body=EVENTS_AGGREGATE,
+    request=EVENTS_AGGREGATE,
     answers=shapes.AGGREGATE,
+    limit="events",
 )
 def aggregate_(request: Request) -> Answer:
     result = aggregate(request.call, request.params)

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 from autumn_mock.operations import listing
 from autumn_mock.operations.clock import advance
 from autumn_mock.operations.listing import Page
+from autumn_mock.web.endpoint import endpoint
 from autumn_mock.web.pagination import cursor_page
 from autumn_mock.web.request import Answer, Request
-from autumn_mock.web.resource import Resource
 from autumn_mock.wire.requests import (
     ADVANCE_TEST_CLOCK,
     BALANCES_LIST,
@@ -30,8 +30,6 @@ from autumn_mock.wire.responses.shapes import listing as whole_list
 from autumn_mock.wire.responses.shapes import page
 from autumn_mock.wire.schema import anything, array, enum, integer, obj, record, string
 
-resource = Resource("lists")
-
 R = TypeVar("R")
 Find = Callable[[Any, Mapping[str, Any], tuple[int, str] | None], Page[R]]
 
@@ -41,12 +39,12 @@ def _page(request: Request, find: Find[R], body_of: Callable[[R], dict[str, Any]
     return cursor_page(params, lambda before: find(call, params, before), body_of, tells_more=True)
 
 
-@resource.operation("POST /v1/balances.list", scopes="balances:read", body=BALANCES_LIST, answers=BALANCE_LINES)
+@endpoint("POST /v1/balances.list", scopes="balances:read", request=BALANCES_LIST, answers=BALANCE_LINES)
 def list_balances(request: Request) -> Answer:
     return _page(request, listing.list_balances, balance_line_body)
 
 
-@resource.operation(
+@endpoint(
     "GET /v1/balances/list",
     scopes="balances:read",
     query=BALANCES_LIST_QUERY,
@@ -57,34 +55,34 @@ def list_loose_balances(request: Request) -> Answer:
     return Answer({"balances": [balance_line_body(line) for line in lines]})
 
 
-@resource.operation(
-    "POST /v1/subscriptions.list", scopes="customers:read", body=SUBSCRIPTIONS_LIST, answers=SUBSCRIPTION_LINES
+@endpoint(
+    "POST /v1/subscriptions.list", scopes="customers:read", request=SUBSCRIPTIONS_LIST, answers=SUBSCRIPTION_LINES
 )
 def list_subscriptions(request: Request) -> Answer:
     return _page(request, listing.list_subscriptions, subscription_line_body)
 
 
-@resource.operation("POST /v1/purchases.list", scopes="customers:read", body=PURCHASES_LIST, answers=PURCHASE_LINES)
+@endpoint("POST /v1/purchases.list", scopes="customers:read", request=PURCHASES_LIST, answers=PURCHASE_LINES)
 def list_purchases(request: Request) -> Answer:
     return _page(request, listing.list_purchases, purchase_line_body)
 
 
-@resource.operation("POST /v1/invoices.list", scopes="customers:read", answers=page(record(anything())))
+@endpoint("POST /v1/invoices.list", scopes="customers:read", answers=page(record(anything())))
 def list_invoices(_request: Request) -> Answer:
     """Without payments there are no invoices, and to ask for them is no mistake."""
     return Answer({"list": [], "next_cursor": None})
 
 
-@resource.operation("POST /v1/licenses.list", scopes="customers:read", answers=whole_list(record(anything())))
+@endpoint("POST /v1/licenses.list", scopes="customers:read", answers=whole_list(record(anything())))
 def list_licenses(_request: Request) -> Answer:
     """Without payments nobody has a license."""
     return Answer({"list": []})
 
 
-@resource.operation(
+@endpoint(
     "POST /v1/customers.advance_test_clock",
     scopes="customers:write",
-    body=ADVANCE_TEST_CLOCK,
+    request=ADVANCE_TEST_CLOCK,
     answers=obj({"customer_id": string(), "frozen_time": integer(), "status": enum("ready")}),
 )
 def advance_test_clock(request: Request) -> Answer:

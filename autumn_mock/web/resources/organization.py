@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from autumn_mock.operations import catalog, catalog_update
+from autumn_mock.web.endpoint import endpoint
 from autumn_mock.web.request import Answer, Request
-from autumn_mock.web.resource import Resource
 from autumn_mock.wire.requests.catalog import CATALOG
 from autumn_mock.wire.responses.catalog import CHANGES, UPDATED, changes_body, updated_body
 from autumn_mock.wire.responses.feature import feature_body
@@ -20,30 +20,28 @@ from autumn_mock.wire.responses.organization import (
 )
 from autumn_mock.wire.responses.plan import plan_body
 
-resource = Resource("organization")
 
-
-@resource.operation("GET /v1/organization", scopes="organisation:read", answers=ORGANISATION)
+@endpoint("GET /v1/organization", scopes="organisation:read", answers=ORGANISATION)
 def get(request: Request) -> Answer:
     return Answer(organisation_body(request.call.environment.organisation, request.engine.state.keys.snapshot()))
 
 
-@resource.operation("GET /v1/organization/me", scopes="organisation:read", answers=IDENTITY)
+@endpoint("GET /v1/organization/me", scopes="organisation:read", answers=IDENTITY)
 def me(request: Request) -> Answer:
     return Answer(identity_body(request.call.environment.organisation, request.call.env))
 
 
-@resource.operation("GET /v1/organization/flags", scopes="organisation:read", answers=FLAGS_SHAPE)
+@endpoint("GET /v1/organization/flags", scopes="organisation:read", answers=FLAGS_SHAPE)
 def flags(_request: Request) -> Answer:
     return Answer(FLAGS)
 
 
-@resource.operation("POST /v1/catalog.preview_update", scopes="plans:read", body=CATALOG, answers=CHANGES)
+@endpoint("POST /v1/catalog.preview_update", scopes="plans:read", request=CATALOG, answers=CHANGES)
 def preview_update(request: Request) -> Answer:
     return Answer(changes_body(catalog.preview(request.call, request.params), request.call.env))
 
 
-@resource.operation("POST /v1/catalog.update", scopes="plans:write", body=CATALOG, answers=UPDATED)
+@endpoint("POST /v1/catalog.update", scopes="plans:write", request=CATALOG, answers=UPDATED)
 def update(request: Request) -> Answer:
     call = request.call
     plans, features = catalog_update.update(call, request.params)
@@ -53,11 +51,11 @@ def update(request: Request) -> Answer:
     )
 
 
-@resource.operation("POST /v1/rewards.list", scopes="rewards:read", answers=REWARDS)
+@endpoint("POST /v1/rewards.list", scopes="rewards:read", answers=REWARDS)
 def list_rewards(_request: Request) -> Answer:
     return Answer({"coupons": [], "feature_grants": []})
 
 
-@resource.operation("POST /v1/referral_programs.list", scopes="rewards:read", answers=REFERRAL_PROGRAMS)
+@endpoint("POST /v1/referral_programs.list", scopes="rewards:read", answers=REFERRAL_PROGRAMS)
 def list_referral_programs(_request: Request) -> Answer:
     return Answer({"list": []})

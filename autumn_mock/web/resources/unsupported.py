@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from autumn_mock.operations.errors import invalid_request
+from autumn_mock.web.endpoint import Endpoint, endpoint
+from autumn_mock.web.rate_limits import GroupName
 from autumn_mock.web.request import Answer, Request
-from autumn_mock.web.resource import Resource
 from autumn_mock.wire.responses.shapes import ERROR
-
-resource = Resource("unsupported")
 
 _NO_PAYMENTS = "this emulator takes no payments"
 _OUTSIDE = "this emulator does metering only"
@@ -15,7 +14,7 @@ _ATTACH = "use billing.attach or billing.update with no_billing_changes: true, o
 _GIVE = "give customers what they would get with balances.create, or put them on a plan with no_billing_changes: true"
 _KEYS = "give the server further keys with --key or in its world, and empty an organisation with POST /_mock/reset"
 
-#: Calls, why there are none, and what to use instead.
+#: Calls, why they are not emulated, and what to use instead.
 _GROUPS: tuple[tuple[str, str, str], ...] = (
     (
         "billing.multi_attach billing.preview_multi_attach billing.multi_update billing.preview_multi_update "
@@ -65,11 +64,21 @@ MESSAGES: dict[str, str] = {
 }
 
 
-def _refuse(call: str) -> None:
-    @resource.operation(f"POST /v1/{call}", scopes="customers:write", answers={400: ERROR})
+#: Calls whose limit is not the general one.
+_LIMITS: dict[str, GroupName] = {
+    "billing.multi_attach": "attach",
+    "billing.multi_update": "attach",
+    "billing.setup_payment": "attach",
+    "logs.search": "logs",
+}
+
+
+def _refusing(call: str) -> Endpoint:
+    @endpoint(f"POST /v1/{call}", scopes="customers:write", limit=_LIMITS.get(call, "general"), answers={400: ERROR})
     def refuse(_request: Request) -> Answer:
         raise invalid_request(MESSAGES[call])
 
+    return refuse
 
-for _call in MESSAGES:
-    _refuse(_call)
+
+ENDPOINTS = tuple(_refusing(call) for call in MESSAGES)

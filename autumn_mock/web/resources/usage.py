@@ -12,8 +12,8 @@ from autumn_mock.ingest.accept import EnqueueContext, accept_batch, accept_track
 from autumn_mock.operations import check, finalize, track
 from autumn_mock.operations.tokens import token_item, token_items
 from autumn_mock.operations.upgrade_options import offer
+from autumn_mock.web.endpoint import endpoint
 from autumn_mock.web.request import SUCCESS, Answer, Request
-from autumn_mock.web.resource import Resource
 from autumn_mock.wire.batch import read_batch, read_track
 from autumn_mock.wire.requests import (
     BATCH_TRACK,
@@ -29,21 +29,22 @@ from autumn_mock.wire.responses import shapes
 from autumn_mock.wire.responses.preview import offer_body
 from autumn_mock.wire.responses.usage import check_body, plan_check_body, queued_body, track_body
 
-resource = Resource("usage")
-
 
 def _intake(request: Request) -> EnqueueContext:
     engine = request.engine
-    board = engine.board_for(request.call.environment)
-    return EnqueueContext(engine.queue, board, request.name, request.names, request.once)
+    board, endpoint = engine.board_for(request.call.environment), request.endpoint
+    assert endpoint is not None
+    return EnqueueContext(engine.queue, board, endpoint.name, endpoint.names, request.once)
 
 
-@resource.operation(
+@endpoint(
     "POST /v1/balances.batch_track",
     scopes="balances:write",
-    body=BATCH_TRACK,
+    request=BATCH_TRACK,
     reads_raw=True,
     answers={202: shapes.SUCCESS},
+    limit="batch_track",
+    journals_body=True,
 )
 def batch_track(request: Request) -> Answer:
     return _batch(request, read_batch(request.raw, request.call.now))
@@ -57,15 +58,17 @@ def _batch(request: Request, items: list[TrackItem]) -> Answer:
     return Answer({"success": True}, request.engine.settings.batch_status)
 
 
-@resource.operation(
+@endpoint(
     "POST /v1/balances.track",
     "POST /v1/track",
     "POST /v1/events",
     scopes="balances:write",
-    body=TRACK,
+    request=TRACK,
     query=TRACK_QUERY,
     reads_raw=True,
     answers={200: shapes.TRACK, 202: shapes.QUEUED},
+    limit="track",
+    journals_body=True,
 )
 def track_(request: Request) -> Answer:
     return _track(request, read_track(_with_value(request), request.call.now))
@@ -93,36 +96,43 @@ def _with_value(request: Request) -> Any:
     return {"value": properties["value"], **fields, "properties": rest}
 
 
-@resource.operation(
+@endpoint(
     "POST /v1/balances.track_tokens",
     "POST /v1/track_tokens",
     scopes="balances:write",
-    body=TRACK_TOKENS,
+    request=TRACK_TOKENS,
     query=TRACK_QUERY,
     answers={200: shapes.TRACK, 202: shapes.QUEUED},
+    limit="track",
+    journals_body=True,
 )
 def track_tokens(request: Request) -> Answer:
     return _track(request, token_item(request.call, request.params, request.call.now))
 
 
-@resource.operation(
+@endpoint(
     "POST /v1/balances.batch_track_tokens",
     scopes="balances:write",
-    body=BATCH_TRACK_TOKENS,
+    request=BATCH_TRACK_TOKENS,
     answers={202: shapes.SUCCESS},
+    limit="batch_track",
+    journals_body=True,
 )
 def batch_track_tokens(request: Request) -> Answer:
     return _batch(request, token_items(request.call, request.params))
 
 
-@resource.operation(
+@endpoint(
     "POST /v1/balances.check",
     "POST /v1/check",
     "POST /v1/entitled",
     scopes="balances:read",
-    body=CHECK,
+    request=CHECK,
     query=CHECK_QUERY,
     answers=shapes.CHECK,
+    limit="check",
+    public=("POST /v1/check", "POST /v1/entitled"),
+    journals_body=True,
 )
 def check_(request: Request) -> Answer:
     params = request.params
@@ -163,7 +173,7 @@ def _check_behaviour(request: Request) -> str:
     return lock.get("overage_behavior", "reject") if request.call.version >= Version.V2_4 else "reject"
 
 
-@resource.operation("POST /v1/balances.finalize", scopes="balances:write", body=FINALIZE)
+@endpoint("POST /v1/balances.finalize", scopes="balances:write", request=FINALIZE, limit="track", journals_body=True)
 def finalize_(request: Request) -> Answer:
     finalize.finalize(request.call, request.params)
     return SUCCESS
