@@ -20,7 +20,7 @@ from autumn_mock.faults.board import FaultBoard
 from autumn_mock.ingest.queue import Queue
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import queue_unavailable
-from autumn_mock.operations.idempotency import keyed
+from autumn_mock.operations.idempotency import idempotent
 from autumn_mock.store.changes import ENCODER
 
 #: What the real queue takes in one message, in bytes.
@@ -72,7 +72,6 @@ def accept_batch(call: Call, intake: EnqueueContext, items: Sequence[TrackItem],
 def accept_track(call: Call, intake: EnqueueContext, item: TrackItem) -> None:
     """Queue one track that is to be done later. Its idempotency key is claimed now; 409 when it is taken."""
     _require_features(call, [item])
-    environment = call.environment
     key = f"track:{item.idempotency_key}" if item.idempotency_key else None
     message = Message(
         id=call.request_id,
@@ -83,7 +82,7 @@ def accept_track(call: Call, intake: EnqueueContext, item: TrackItem) -> None:
         claims_key=False,
         call=intake.call,
     )
-    with keyed(environment, key, call.now):
+    with idempotent(call, key):
         refused = _refusals(call, intake, [item], MAX_MESSAGE_SIZE + 1)
         _enqueue(call, intake, [item], [] if refused else [message], refused)
 
@@ -112,7 +111,7 @@ def _enqueue(
     call: Call, intake: EnqueueContext, items: Sequence[TrackItem], messages: list[Message], refused: dict[int, str]
 ) -> dict[int, str]:
     environment = call.environment
-    with _kept(), environment.write() as transaction:
+    with _kept(), call.write() as transaction:
         transaction.put_all(messages)
         transaction.book(Books(offered=len(items), refused=len(refused)))
         if refused:

@@ -30,7 +30,7 @@ from autumn_mock.operations.subjects import find_entity, get_customer, get_entit
 def create(call: Call, params: Mapping[str, Any]) -> None:
     """A loose balance: a grant that no plan gives."""
     environment = call.environment
-    with environment.write() as transaction:
+    with call.write() as transaction:
         feature = call.feature(params["feature_id"])
         customer = get_customer(environment, params["customer_id"])
         entity = get_entity(environment, customer, params["entity_id"]) if params.get("entity_id") else None
@@ -121,7 +121,7 @@ def _iso(instant: int) -> str:
 def update(call: Call, params: Mapping[str, Any]) -> None:
     """Set or move a balance. An edit that finds no balance, or changes nothing, answers like one that does."""
     environment = call.environment
-    with environment.write() as transaction:
+    with call.write() as transaction:
         feature = call.feature(params["feature_id"])
         customer = get_customer(environment, params["customer_id"])
         entity = get_entity(environment, customer, params["entity_id"]) if params.get("entity_id") else None
@@ -218,7 +218,7 @@ def delete(call: Call, params: Mapping[str, Any]) -> None:
     feature_id = params.get("feature_id")
     if params.get("recalculate_balances") and not feature_id:
         raise invalid_request("feature_id is required when recalculate_balances is true")
-    with environment.write() as transaction:
+    with call.write() as transaction:
         customer = get_customer(environment, params["customer_id"])
         entity = find_entity(environment, customer, params["entity_id"]) if params.get("entity_id") else None
         account = open_account(call, transaction, customer)
@@ -262,7 +262,7 @@ def _no_balance(feature_id: str | None, customer_id: str) -> ApiError:
 def set_usage(call: Call, params: Mapping[str, Any]) -> None:
     """``/v1/usage``: set how much of a feature was used; makes the customer when there is none."""
     environment = call.environment
-    with environment.write() as transaction:
+    with call.write() as transaction:
         feature = call.feature(params["feature_id"])
         customer = get_or_create_customer(call, transaction, params["customer_id"], params.get("customer_data") or {})
         entity = get_entity(environment, customer, params["entity_id"]) if params.get("entity_id") else None
@@ -282,7 +282,7 @@ def recalculated(call: Call, params: Mapping[str, Any], *, keep: bool) -> list[t
     ``keep`` False only previews.
     """
     environment = call.environment
-    with environment.write() as transaction:
+    with call.write() as transaction:
         customer = get_customer(environment, params["customer_id"])
         feature = call.feature(params["feature_id"])
         entity = get_entity(environment, customer, params["entity_id"]) if params.get("entity_id") else None

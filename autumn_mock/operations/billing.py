@@ -40,7 +40,7 @@ from autumn_mock.store.environment import Transaction
 def attach(call: Call, params: Mapping[str, Any]) -> None:
     """Put a customer (or an entity) on a plan."""
     environment = call.environment
-    with environment.write() as transaction:
+    with call.write() as transaction:
         customer = get_customer(environment, params["customer_id"])
         entity = _entity(call, transaction, customer, params)
         open_account(call, transaction, customer)
@@ -182,7 +182,7 @@ def eligibility(call: Call, customer: Customer, scope: str | None, plan: Plan) -
 def update(call: Call, params: Mapping[str, Any]) -> None:
     """Change a plan that a customer is on: quantities, items, version; or cancel it, or take that back."""
     environment = call.environment
-    with environment.write() as transaction:
+    with call.write() as transaction:
         customer = get_customer(environment, params["customer_id"])
         open_account(call, transaction, customer)
         scope = params.get("entity_id") or None

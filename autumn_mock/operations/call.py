@@ -1,38 +1,51 @@
-"""Who calls, where, and when."""
+"""The context in which an operation runs."""
 
 from __future__ import annotations
+
+from contextlib import AbstractContextManager
 
 from msgspec import Struct
 
 from autumn_mock.domain.feature import Feature
+from autumn_mock.domain.lock import Claim
 from autumn_mock.domain.version import Version
 from autumn_mock.operations.errors import event_name_not_found, feature_not_found
-from autumn_mock.store.environment import Environment
+from autumn_mock.store.environment import Environment, Transaction
 
 
 class Call(Struct, frozen=True):
-    """One call of an operation. ``now`` (ms) is the organisation's time, the same for the whole call."""
+    """One call of an operation: its environment, API version and time.
+
+    ``now`` (ms) is the organisation's time when the call began; it does not change during the call.
+    """
 
     environment: Environment
     version: Version
     now: int
-    #: Recognises a message that is delivered again.
+    #: Part of the ids of the messages that the call queues.
     request_id: str = ""
     publishable: bool = False
+    #: Idempotency keys that the call's first transaction commits: see :mod:`autumn_mock.operations.idempotency`.
+    claims: list[Claim] = []
 
     @property
     def env(self) -> str:
         return self.environment.env
 
+    def write(self) -> AbstractContextManager[Transaction]:
+        """A transaction on the environment. The first one that changes something also commits the pending claims."""
+        return self.environment.write(self.claims)
+
     def feature(self, feature_id: str) -> Feature:
-        """A feature by id; archived ones included. 404 when there is none."""
+        """A feature by id; archived ones included. Raises :class:`ApiError` (404) for an unknown id."""
         feature = self.environment.features.get(feature_id)
         if feature is None:
             raise feature_not_found(feature_id)
         return feature
 
     def tracked_features(self, feature_id: str | None, event_name: str | None) -> list[Feature]:
-        """The features that a usage event is about: the one named, or all that list the event name."""
+        """The features that a usage event is about: the one named, or all that list the event name. Raises
+        :class:`ApiError` (404) when there is none."""
         if feature_id:
             return [self.feature(feature_id)]
         features = [each for each in self.environment.features if event_name in each.event_names]

@@ -130,7 +130,7 @@ def _preview(call: Call, params: Params) -> Changes:
     skipped_features, skipped_plans = set(params.get("skip_feature_ids") or ()), set(params.get("skip_plan_ids") or ())
     stated = [each for each in params.get("features") or () if each["feature_id"] not in skipped_features]
     proposed = proposed_features(call, stated)
-    seeing = _Proposed(environment, call.version, call.now, call.request_id, call.publishable, proposed)
+    seeing = _Proposed(environment, call.version, call.now, call.request_id, call.publishable, proposed=proposed)
     crowd = customers_by_version(environment)
 
     plans = [_stated_plan(seeing, each, crowd) for each in active(params)]

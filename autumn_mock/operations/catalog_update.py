@@ -37,9 +37,9 @@ def update(call: Call, params: Params) -> tuple[list[Plan], list[Feature]]:
             _apply(call, given, plan)
         for plan in changes.plans:
             if plan.action == "deleted":
-                _remove(environment, list(environment.plans.of(plan.plan_id).values()), archive=plan.customers > 0)
+                _remove(call, list(environment.plans.of(plan.plan_id).values()), archive=plan.customers > 0)
         for version in unstated:
-            _remove(environment, [version], archive=(version.id, version.version) in crowd)
+            _remove(call, [version], archive=(version.id, version.version) in crowd)
         for feature in changes.features:
             if feature.action == "remove":
                 _remove_feature(call, feature.feature_id)
@@ -69,8 +69,8 @@ def _apply(call: Call, given: Params, change: PlanChange) -> None:
         plan_update.update(call, given)
 
 
-def _remove(environment: Environment, versions: Iterable[Plan], *, archive: bool) -> None:
-    with environment.write() as transaction:
+def _remove(call: Call, versions: Iterable[Plan], *, archive: bool) -> None:
+    with call.write() as transaction:
         for version in versions:
             if archive:
                 transaction.put(replace(version, archived=True))

@@ -64,7 +64,7 @@ def check(call: Call, params: Mapping[str, Any], item: TrackItem) -> CheckResult
     feature = call.feature(item.feature_id or "")
     if item.lock is not None:
         _require_lockable(call, item)
-    with call.environment.write() as transaction:
+    with call.write() as transaction:
         customer, entity = subject_of(call, transaction, item)
         account = open_account(call, transaction, customer)
         if uses and feature.is_boolean:
@@ -148,7 +148,7 @@ def check_plan(call: Call, params: Mapping[str, Any]) -> PlanCheckResult:
     plan_id = params["product_id"]
     if latest_plan(call.environment, plan_id) is None:
         raise plan_not_found(plan_id)
-    with call.environment.write() as transaction:
+    with call.write() as transaction:
         customer = get_or_create_customer(call, transaction, params["customer_id"], params.get("customer_data") or {})
         account = open_account(call, transaction, customer)
         entity_id = params.get("entity_id")

@@ -102,7 +102,7 @@ def begin(call: Call, transaction: Transaction, customer: Customer, plan: Plan, 
 
 def get_or_create(call: Call, params: Mapping[str, Any]) -> tuple[Account, Entity | None]:
     """``customers.get_or_create``; with ``entity_id`` and ``entity_data`` the entity too."""
-    with call.environment.write() as transaction:
+    with call.write() as transaction:
         customer = get_or_create_customer(call, transaction, params["customer_id"], params)
         entity = None
         if params.get("entity_id"):
@@ -112,7 +112,7 @@ def get_or_create(call: Call, params: Mapping[str, Any]) -> tuple[Account, Entit
 
 def get(call: Call, customer_id: str) -> Account:
     """``customers.get``."""
-    with call.environment.write() as transaction:
+    with call.write() as transaction:
         return open_account(call, transaction, get_customer(call.environment, customer_id))
 
 
@@ -130,7 +130,7 @@ def list_customers(
 ) -> CustomerPage:
     """``customers.list``: those that match, after ``before`` or from ``offset`` on."""
     environment = call.environment
-    with environment.write() as transaction:
+    with call.write() as transaction:
         every = list(environment.customers)
         found = [each for each in reversed(every) if _is_wanted(call, each, params)]
         found.sort(key=lambda each: each.created_at, reverse=True)
@@ -176,7 +176,7 @@ def _is_wanted(call: Call, customer: Customer, params: Mapping[str, Any]) -> boo
 def update(call: Call, params: Mapping[str, Any]) -> Account:
     """``customers.update``: metadata is merged, other fields that were sent are set."""
     environment = call.environment
-    with environment.write() as transaction:
+    with call.write() as transaction:
         customer = get_customer(environment, params["customer_id"])
         changes: dict[str, Any] = {name: params[name] for name in _SETTABLE if name in params}
         if params.get("metadata") is not None:
@@ -206,7 +206,7 @@ def update(call: Call, params: Mapping[str, Any]) -> Account:
 def delete(call: Call, customer_id: str) -> None:
     """``customers.delete``: the customer and everything of theirs."""
     environment = call.environment
-    with environment.write() as transaction:
+    with call.write() as transaction:
         customer = get_customer(environment, customer_id)
         owner = customer.internal_id
         for table in (
@@ -268,9 +268,9 @@ def create_entity(call: Call, params: Mapping[str, Any]) -> tuple[Account, Entit
     The account is as it was before the entity took its seat, which is what the answer shows.
     """
     environment = call.environment
-    with environment.write() as transaction:
+    with call.write() as transaction:
         customer = get_or_create_customer(call, transaction, params["customer_id"], params.get("customer_data") or {})
-    with environment.write() as transaction:
+    with call.write() as transaction:
         feature = call.feature(params["feature_id"])
         if find_entity(environment, customer, params["entity_id"]) is not None:
             raise ApiError(409, f"Entity {params['entity_id']} already exists", "entity_already_exists")
@@ -308,7 +308,7 @@ def owner_of_entity(call: Call, entity_id: str, customer_id: str | None, *, miss
 def get_entity_account(call: Call, entity_id: str, customer_id: str | None) -> tuple[Account, Entity]:
     """``entities.get``."""
     missing = ApiError(500, f"Customer not found for entity {entity_id}", "internal_error")
-    with call.environment.write() as transaction:
+    with call.write() as transaction:
         customer = owner_of_entity(call, entity_id, customer_id, missing=missing)
         entity = get_entity(call.environment, customer, entity_id)
         return open_account(call, transaction, customer), entity
@@ -328,7 +328,7 @@ def list_entities(
 ) -> EntityPage:
     """``entities.list``: of one customer, or of all. An unknown customer has none."""
     environment = call.environment
-    with environment.write() as transaction:
+    with call.write() as transaction:
         every = list(environment.entities)
         if params.get("customer_id") is not None:
             customer = find_customer(environment, params["customer_id"])
@@ -362,7 +362,7 @@ def list_entities(
 def update_entity(call: Call, params: Mapping[str, Any]) -> tuple[Account, Entity]:
     """``entities.update``: billing controls alone can be changed."""
     missing = _no_owner(params["entity_id"])
-    with call.environment.write() as transaction:
+    with call.write() as transaction:
         customer = owner_of_entity(call, params["entity_id"], params.get("customer_id"), missing=missing)
         entity = get_entity(call.environment, customer, params["entity_id"])
         if params.get("billing_controls") is not None:
@@ -378,7 +378,7 @@ def update_entity(call: Call, params: Mapping[str, Any]) -> tuple[Account, Entit
 def delete_entity(call: Call, entity_id: str, customer_id: str | None) -> None:
     """``entities.delete``: its own balances and plans go with it, its seat is free again."""
     environment = call.environment
-    with environment.write() as transaction:
+    with call.write() as transaction:
         customer = owner_of_entity(call, entity_id, customer_id, missing=_no_owner(entity_id))
         entity = get_entity(environment, customer, entity_id)
         for attached in list(environment.customer_plans.of(customer.internal_id).values()):

@@ -18,7 +18,7 @@ from autumn_mock.operations.errors import ApiError, invalid_request
 def create(call: Call, params: Mapping[str, Any]) -> Feature:
     """A new feature; 409 when the id is taken."""
     environment = call.environment
-    with environment.write() as transaction:
+    with call.write() as transaction:
         if params["feature_id"] in environment.features:
             raise _taken(params["feature_id"])
         is_credits = params["type"] in ("credit_system", "ai_credit_system")
@@ -84,7 +84,7 @@ def _credit_schema(call: Call, entries: Iterable[Mapping[str, Any]], kind: Featu
 def update(call: Call, params: Mapping[str, Any]) -> Feature:
     """Change what was sent. A new id is taken over by everything that names the old one."""
     environment = call.environment
-    with environment.write() as transaction:
+    with call.write() as transaction:
         feature = call.feature(params["feature_id"])
         changes = details(call, params, params.get("type") or feature.type)
         for name in ("name", "type", "consumable"):
@@ -140,7 +140,7 @@ def _renamed(plan: Plan, old: str, new: str) -> Plan:
 def delete(call: Call, feature_id: str) -> None:
     """Forget a feature that nothing uses; 409 otherwise."""
     environment = call.environment
-    with environment.write() as transaction:
+    with call.write() as transaction:
         feature = call.feature(feature_id)
         for system in environment.features:
             if system.cost_of(feature.id) is not None:

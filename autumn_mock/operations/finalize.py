@@ -26,7 +26,7 @@ def finalize(call: Call, params: Mapping[str, Any]) -> None:
     environment = call.environment
     lock_id = params["lock_id"]
     mark = f"finalize:{lock_id}"
-    with environment.write() as transaction:
+    with call.write() as transaction:
         lock = _living(call, lock_id)
         if lock is not None and is_claimed(environment, mark, call.now):
             raise invalid_request("Lock receipt not claimable: RESERVATION_ALREADY_PROCESSING", status=409)

@@ -1,113 +1,110 @@
-"""Idempotency keys: the second use of a key within a day is refused.
+"""Idempotency keys: a second use of a key within a day is refused with 409 (contract 1.1 step 13, and 4.4).
 
-A request has its key from its beginning on. The key lasts with what is done under it, in one record: a crash leaves
-both or neither. It is given back when the request fails, unless it met a conflict (409), as the real service has it.
+A call holds its keys from the start, as pending claims (``Call.claims``). The first transaction of the call commits
+them together with its changes, in one record, so that a crash keeps both or neither. When the call fails, its keys are
+free again, except after a conflict (409), as the real service does it.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from autumn_mock.domain.lock import Claim
 from autumn_mock.ledger.intervals import DAY, HOUR
+from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError, duplicate_idempotency_key
 from autumn_mock.store.environment import Environment, Transaction
 
-#: How long a key is taken, in ms.
+#: How long a key stays taken, in ms.
 KEY_LIFETIME = DAY
 #: How long the mark of a finalize stays, in ms.
 MARK_LIFETIME = HOUR
 
 
+def is_claimed(environment: Environment, key: str, now: int) -> bool:
+    """Whether a key is taken, by a committed claim that has not expired at ``now`` (ms) or by a call in progress."""
+    held = environment.claims.get(key)
+    return key in environment.pending_keys or (held is not None and held.expires_at > now)
+
+
 def claim(environment: Environment, transaction: Transaction, key: str, now: int) -> None:
-    """Take a key; 409 when somebody has it."""
+    """Take a key as part of a transaction. Raises :class:`ApiError` (409) when it is taken."""
     if is_claimed(environment, key, now):
         raise duplicate_idempotency_key(key)
     transaction.put(Claim(key=key, expires_at=now + KEY_LIFETIME))
 
 
-def is_claimed(environment: Environment, key: str, now: int) -> bool:
-    """Whether a key is taken, for good or by a request that is under way."""
-    held = environment.claims.get(key)
-    if held is not None and held.expires_at > now:
-        return True
-    return any(each.key == key for reserved in environment.along.values() for each in reserved)
-
-
 def release(environment: Environment, transaction: Transaction, key: str) -> None:
-    """Give a key back, because what it was claimed for did not happen."""
+    """Free a key as part of a transaction."""
     held = environment.claims.get(key)
     if held is not None:
         transaction.delete(held)
 
 
-# -- of a request
+def begin(call: Call, key: str) -> None:
+    """Take a key for a call, to be ended by :func:`commit` or :func:`abort`. Raises :class:`ApiError` (409).
 
-
-@contextmanager
-def keyed(environment: Environment, key: str | None, now: int) -> Iterator[None]:
-    """Do something under a key, if there is one. 409 when somebody has it."""
-    if key is None:
-        yield
-        return
-    reserve(environment, key, now)
-    try:
-        yield
-    except Exception as error:
-        if isinstance(error, ApiError) and error.status == 409:
-            settle(environment, key)
-        else:
-            give_back(environment, key)
-        raise
-    settle(environment, key)
-
-
-def reserve(environment: Environment, key: str, now: int) -> None:
-    """Take a key for what this thread does next, to be settled or given back in the end. 409 when somebody has it.
-
-    Nothing is written yet: it lasts with the first change that the thread makes.
+    Nothing is written yet: the first transaction that the call commits writes the claim.
     """
+    environment = call.environment
     with environment.lock:
-        if is_claimed(environment, key, now):
+        if is_claimed(environment, key, call.now):
             raise duplicate_idempotency_key(key)
-        claim = Claim(key=key, expires_at=now + KEY_LIFETIME)
-        environment.along.setdefault(threading.get_ident(), []).append(claim)
+        environment.pending_keys.add(key)
+        call.claims.append(Claim(key=key, expires_at=call.now + KEY_LIFETIME))
 
 
-def settle(environment: Environment, key: str) -> None:
-    """Let a reserved key last, also when nothing was changed under it. After an ``OSError`` it is free."""
-    with environment.lock:
-        claim = _unreserved(environment, key)
-        if claim is not None:
-            with environment.write() as transaction:
-                transaction.put(claim)
+def commit(call: Call, key: str) -> None:
+    """Keep a key that :func:`begin` took, also when the call changed nothing.
 
-
-def give_back(environment: Environment, key: str) -> None:
-    """Let a reserved key go.
-
-    Where it lasts already and the disk refuses to forget it, memory alone does: a crash before the next checkpoint
-    leaves it taken.
+    Raises :class:`OSError` when the disk refuses it; the key is free then.
     """
+    environment = call.environment
     with environment.lock:
-        if _unreserved(environment, key) is not None:
+        pending = _end(call, key)
+        if pending is not None:
+            with call.write() as transaction:
+                transaction.put(pending)
+
+
+def abort(call: Call, key: str) -> None:
+    """Free a key that :func:`begin` took.
+
+    When its claim was committed already and the disk refuses the deletion, it is deleted in memory only: after a crash
+    before the next checkpoint the key is taken.
+    """
+    environment = call.environment
+    with environment.lock:
+        if _end(call, key) is not None:
             return
         try:
-            with environment.write() as transaction:
+            with call.write() as transaction:
                 release(environment, transaction, key)
         except OSError:
             environment.claims.delete(key)
 
 
-def _unreserved(environment: Environment, key: str) -> Claim | None:
-    """The claim that waits for a change of this thread, which it now does no more; None when it lasts already."""
-    thread = threading.get_ident()
-    reserved = environment.along.get(thread, [])
-    claim: Claim | None = next((each for each in reserved if each.key == key), None)
-    if claim is not None:
-        reserved.remove(claim)
-        if not reserved:
-            del environment.along[thread]
-    return claim
+def _end(call: Call, key: str) -> Claim | None:
+    """Make a key no longer pending. Returns its claim unless a transaction of the call has committed it."""
+    call.environment.pending_keys.discard(key)
+    pending = next((each for each in call.claims if each.key == key), None)
+    if pending is not None:
+        call.claims.remove(pending)
+    return pending
+
+
+@contextmanager
+def idempotent(call: Call, key: str | None) -> Iterator[None]:
+    """Run the block under a key, if there is one. Raises :class:`ApiError` (409) when it is taken."""
+    if key is None:
+        yield
+        return
+    begin(call, key)
+    try:
+        yield
+    except Exception as error:
+        end = commit if isinstance(error, ApiError) and error.status == 409 else abort
+        end(call, key)
+        raise
+    commit(call, key)

@@ -70,7 +70,7 @@ def list_balances(call: Call, params: Mapping[str, Any], before: Place | None) -
     if owner is _NO_ONE:
         return Page([], None)
     wanted = set(params.get("statuses") or ("active",))
-    with environment.write() as transaction:
+    with call.write() as transaction:
         rows = environment.balances.of(owner).values() if owner is not None else environment.balances
         shown, following = _cut(
             [
@@ -91,7 +91,7 @@ def list_balances(call: Call, params: Mapping[str, Any], before: Place | None) -
 def loose_balances(call: Call, customer_id: str) -> list[BalanceLine]:
     """``GET /v1/balances/list``: what a customer was given by hand; 404 for an unknown customer."""
     environment = call.environment
-    with environment.write() as transaction:
+    with call.write() as transaction:
         customer = get_customer(environment, customer_id)
         rows = environment.balances.of(customer.internal_id).values()
         return _lines(call, transaction, [row for row in rows if row.is_loose and _is_metered(call, row)], None)
@@ -173,7 +173,7 @@ def _narrowed(call: Call, params: Mapping[str, Any]) -> tuple[str | None, str | 
     if not customer_id:
         sweep(environment)
         return None, None
-    with environment.write() as transaction:
+    with call.write() as transaction:
         customer = find_customer(environment, customer_id)
         if customer is None:
             return _NO_ONE, None

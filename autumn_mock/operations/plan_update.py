@@ -72,7 +72,7 @@ def update(call: Call, params: Params) -> Plan:
     404 when there is no such plan or version; 400 when the new id is taken or the plan cannot be enabled for everyone.
     """
     environment = call.environment
-    with environment.write() as transaction:
+    with call.write() as transaction:
         current = plans.get(call, params["plan_id"], params.get("version"))
         change = diff(current, propose(call, current, params))
         proposed = change.proposed

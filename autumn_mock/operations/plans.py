@@ -81,7 +81,7 @@ def customers_on(environment: Environment, plan_id: str, version: int | None = N
 def create(call: Call, params: Mapping[str, Any]) -> Plan:
     """A new plan; 400 when the id is taken."""
     environment = call.environment
-    with environment.write() as transaction:
+    with call.write() as transaction:
         refuse_taken(environment, params["plan_id"])
         plan = Plan(
             id=params["plan_id"],
@@ -212,7 +212,7 @@ def to_rollover(given: Mapping[str, Any] | None) -> RolloverConfig | None:
 def delete(call: Call, plan_id: str, *, all_versions: bool = False) -> None:
     """Forget a plan that nobody is on: its newest version, or all."""
     environment = call.environment
-    with environment.write() as transaction:
+    with call.write() as transaction:
         plan = get(call, plan_id)
         count = customers_on(environment, plan_id)
         if count:

@@ -83,7 +83,7 @@ def preview_update(call: Call, params: Mapping[str, Any]) -> Preview:
 
 def _customer(call: Call, params: Mapping[str, Any]) -> Customer:
     """The customer, with everything done that time has brought about."""
-    with call.environment.write() as transaction:
+    with call.write() as transaction:
         customer = get_customer(call.environment, params["customer_id"])
         open_account(call, transaction, customer)
         return customer

@@ -142,7 +142,7 @@ def _feature(call: Call, params: Mapping[str, Any], now: int) -> Feature:
             raise invalid_request(f"Feature {feature.id} is not an AI credit system feature")
         return feature
     environment = call.environment
-    with environment.write() as transaction:
+    with call.write() as transaction:
         customer = get_customer(environment, params["customer_id"])
         entity_id = params.get("entity_id")
         entity = get_entity(environment, customer, entity_id) if entity_id else None

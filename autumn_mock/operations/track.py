@@ -11,7 +11,7 @@ from autumn_mock.ledger.views import BalanceView, balance_view
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.customers import get_or_create_customer, get_or_create_entity
 from autumn_mock.operations.errors import entity_not_found
-from autumn_mock.operations.idempotency import keyed
+from autumn_mock.operations.idempotency import idempotent
 from autumn_mock.operations.subjects import find_customer, get_customer, get_entity, open_account, store
 from autumn_mock.operations.usage import Usage, chosen_feature, use
 from autumn_mock.store.environment import Transaction
@@ -28,10 +28,9 @@ class TrackResult(Struct, frozen=True):
 
 def track(call: Call, item: TrackItem) -> TrackResult:
     """Deduct a usage at once and answer with the balance it left."""
-    environment = call.environment
     features = call.tracked_features(item.feature_id, item.event_name)
     key = f"track:{item.idempotency_key}" if item.idempotency_key else None
-    with keyed(environment, key, call.now), environment.write() as transaction:
+    with idempotent(call, key), call.write() as transaction:
         customer, entity = subject_of(call, transaction, item)
         account = open_account(call, transaction, customer)
         usage = use(call, transaction, account, entity, features, item)

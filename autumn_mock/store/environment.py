@@ -6,7 +6,6 @@ holds it, shows its changes at once, and takes them all back when it fails, or w
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from operator import attrgetter
@@ -48,8 +47,8 @@ class Environment:
         self._sink = sink
         #: Who is told of webhooks; None: nobody, and nothing is looked for.
         self.listener: Listener | None = None
-        #: By thread: records that last with the next change which the thread makes. Guarded by the lock.
-        self.along: dict[int, list[Any]] = {}
+        #: Idempotency keys of calls in progress. Guarded by the lock.
+        self.pending_keys: set[str] = set()
         self.books = Books()
         self.features: Table[Feature] = Table(Feature, attrgetter("id"))
         self.plans: Table[Plan] = Table(Plan, _plan_key, owner="id")
@@ -78,28 +77,28 @@ class Environment:
         return (self.organisation.id, self.env)
 
     @contextmanager
-    def write(self) -> Iterator[Transaction]:
-        """Change the environment: all of it, or nothing."""
+    def write(self, pending: list[Any] | None = None) -> Iterator[Transaction]:
+        """Change the environment: all of it, or nothing.
+
+        ``pending`` are records that are committed together with the changes, if there are any; the list is then empty.
+        Raises :class:`OSError` when the changes could not be stored, and :class:`NoSuchOrganisation`.
+        """
         with self.lock:
             transaction = Transaction(self)
             try:
                 yield transaction
                 transaction.finish()
                 if transaction.change is not None:
-                    self._keep(transaction, transaction.change)
+                    for record in pending or ():
+                        transaction.put(record)
+                    self._sink(transaction.change)
             except BaseException:
                 transaction.undo()
                 raise
+            if pending and transaction.change is not None:
+                pending.clear()
             if transaction.webhooks and self.listener is not None:
                 self.listener(self, transaction.webhooks)
-
-    def _keep(self, transaction: Transaction, change: Change) -> None:
-        along = self.along.get(threading.get_ident()) if self.along else None
-        for record in along or ():
-            transaction.put(record)
-        self._sink(change)
-        if along is not None:
-            del self.along[threading.get_ident()]
 
     def table_of(self, kind: type[Any]) -> tuple[str, Table[Any]]:
         """The name and the table of a kind of record."""

@@ -43,7 +43,7 @@ class RequestContext(Struct):
         return self.key.env if self.key is not None else "sandbox"
 
 
-def begin() -> RequestContext:
+def begin_request() -> RequestContext:
     """The passage of the request that Flask has just begun to serve."""
     http: HttpRequest = request._get_current_object()  # type: ignore[attr-defined]  # Werkzeug's proxies have it
     passage = g.passage = RequestContext(http, stopwatch())
@@ -53,4 +53,4 @@ def begin() -> RequestContext:
 def current() -> RequestContext:
     """The passage of the request that this thread serves."""
     passage: RequestContext | None = g.get("passage")
-    return passage if passage is not None else begin()  # a request that is not for the API
+    return passage if passage is not None else begin_request()  # a request that is not for the API

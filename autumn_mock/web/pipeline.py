@@ -24,10 +24,10 @@ from autumn_mock.ids import new_id
 from autumn_mock.journal.requests import RequestEntry
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError, database_unavailable, invalid_request
-from autumn_mock.operations.idempotency import give_back, reserve, settle
+from autumn_mock.operations.idempotency import abort, begin, commit
 from autumn_mock.store.errors import NoSuchOrganisation
 from autumn_mock.web.authentication import authenticate, no_session, revoked
-from autumn_mock.web.context import RequestContext, begin, current
+from autumn_mock.web.context import RequestContext, begin_request, current
 from autumn_mock.web.control.context import unknown_key
 from autumn_mock.web.endpoint import Endpoint, answer_to
 from autumn_mock.web.parking import RequestParking, client_is_gone
@@ -70,7 +70,7 @@ class Pipeline:
     def _enter(self) -> Response | None:
         if not request.path.startswith("/v1/"):
             return None
-        passage = begin()
+        passage = begin_request()
         http = passage.http
         if http.method == "OPTIONS":
             return _preflight(http)
@@ -115,7 +115,7 @@ class Pipeline:
             return text_reply(TOO_MANY_REQUESTS, 429)
         claimed = headers.get("Idempotency-Key")
         if claimed:
-            reserve(environment, claimed, call.now)
+            begin(incoming.call, claimed)
             passage.claimed = claimed
         refusal = strikes.before()
         if refusal is None:
@@ -244,13 +244,13 @@ def view_of(endpoint: Endpoint) -> Callable[..., Response]:
 
 def _end_claim(passage: RequestContext, key: str, reply: Response, reached: bool) -> Response:
     """The reply to a request with an idempotency key, which lasts unless the request failed."""
-    environment = passage.environment
-    assert environment is not None  # or nothing could have been claimed
+    assert passage.incoming is not None  # or nothing could have been claimed
+    call = passage.incoming.call
     if not reached or (reply.status_code >= 400 and reply.status_code != 409):
-        give_back(environment, key)
+        abort(call, key)
         return reply
     try:
-        settle(environment, key)
+        commit(call, key)
     except OSError as error:
         return _not_kept(error)
     return reply
