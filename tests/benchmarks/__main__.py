@@ -1,9 +1,12 @@
 """``python -m tests.benchmarks``: one line of JSON for each figure, and a table at the end.
 
     python -m tests.benchmarks [NAME ...] [--quick] [--json FILE]
+    python -m tests.benchmarks --against DIR [NAME ...] [--quick] [--json FILE]
 
 Without names all are measured; whole, that takes half an hour, quick five minutes. Ends with 1 when a figure that has
 something to reach does not. Only lines of results begin with a brace.
+
+``--against`` compares with another checkout, side by side: see :mod:`tests.benchmarks.against`.
 """
 
 from __future__ import annotations
@@ -14,7 +17,9 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+from tests.benchmarks import against
 from tests.benchmarks.results import Result, machine, table
 from tests.benchmarks.rows import (
     accept,
@@ -45,17 +50,31 @@ MEASUREMENTS: dict[str, Callable[[Setting], Iterator[Result]]] = {
 }
 
 
+def compare(options: argparse.Namespace, ran_on: dict[str, Any]) -> int:
+    """Compare with another checkout."""
+    with tempfile.TemporaryDirectory(prefix="autumn-mock-bench-") as scratch:
+        found = against.run(options.name, options.against, Setting(Path(scratch), options.quick))
+    if options.json is not None:
+        document = {"machine": ran_on, "quick": options.quick, "results": [each.document() for each in found]}
+        options.json.write_text(json.dumps(document, indent=2) + "\n")
+    return 0
+
+
 def main() -> int:
     """Measure what the command line names."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", nargs="*", help=", ".join(MEASUREMENTS), metavar="NAME")
     parser.add_argument("--quick", action="store_true", help="less of everything: figures are less certain")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the machine and all results there, too")
+    parser.add_argument("--against", type=Path, metavar="DIR", help="compare with another checkout instead")
     options = parser.parse_args()
-    unknown = [name for name in options.name if name not in MEASUREMENTS]
+    names = against.MEASUREMENTS if options.against is not None else MEASUREMENTS
+    unknown = [name for name in options.name if name not in names]
     if unknown:
-        parser.error(f"there is no figure {', '.join(unknown)}; there are {', '.join(MEASUREMENTS)}")
+        parser.error(f"there is no figure {', '.join(unknown)}; there are {', '.join(names)}")
     ran_on = machine()
+    if options.against is not None:
+        return compare(options, ran_on)
     results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="autumn-mock-bench-") as scratch:
         setting = Setting(Path(scratch), options.quick)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import os
 import pickle
 import queue
@@ -19,7 +17,7 @@ from urllib.parse import urlsplit
 
 from tests.benchmarks.generator import Plan, Report
 from tests.benchmarks.traffic import SIZE
-from tests.support.server import DEFAULT_KEY, DEFAULT_VERSION
+from tests.support.client import OWN, Client
 
 _ROOT = Path(__file__).parents[2]
 _GENERATOR = "from tests.benchmarks.generator import main; main()"
@@ -105,19 +103,11 @@ class Child:
 
     def ask(self, path: str, body: Any = None, *, keyed: bool = True, timeout: float = 600) -> Any:
         """Ask it something that has to succeed: a GET, or with a body a POST."""
-        headers = {"content-type": "application/json", "x-api-version": DEFAULT_VERSION}
-        if keyed:
-            headers["authorization"] = f"Bearer {DEFAULT_KEY}"
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
-        try:
-            data = None if body is None else json.dumps(body).encode()
-            connection.request("GET" if body is None else "POST", path, data, headers)
-            reply = connection.getresponse()
-            content = reply.read()
-        finally:
-            connection.close()
-        assert reply.status in (200, 202), f"{path} answered {reply.status} {content[:500]!r}"
-        return json.loads(content)
+        client = Client(f"http://127.0.0.1:{self.port}", timeout=timeout)
+        method = "GET" if body is None else "POST"
+        reply = client.request(method, path, body, client.headers(OWN if keyed else None))
+        assert reply.status in (200, 202), f"{path} answered {reply.status} {str(reply.body)[:500]}"
+        return reply.body
 
     def pause(self) -> None:
         """Let the workers rest."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.generator import SECOND
-from tests.support.server import DEFAULT_KEY, DEFAULT_VERSION
+from tests.support.client import DEFAULT_KEY, DEFAULT_VERSION
 
 BATCH = "/v1/balances.batch_track"
 TRACK = "/v1/balances.track"

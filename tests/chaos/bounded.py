@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.chaos.client import BATCH, Client
 from tests.chaos.crowd import connected, together
 from tests.chaos.scripts import Effort, Figures, require_linux, script
 from tests.chaos.victim import Victim, wait_until
 from tests.chaos.watching import Bystander, memory, open_files
-from tests.support.server import DEFAULT_KEY
+from tests.support.client import BATCH, DEFAULT_KEY, Client
 
 if sys.platform != "win32":
     import resource

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.client import BATCH, CHECK, FINALIZE, TRACK, Client
 from tests.chaos.crowd import at_once, connected, together
 from tests.chaos.guests import Guest
 from tests.chaos.scripts import Effort, Figures, script
 from tests.chaos.victim import Victim
+from tests.support.client import BATCH, CHECK, FINALIZE, TRACK, Client
 
 #: Connections of a crowd.
 CROWD = 64
@@ -26,7 +26,7 @@ def _served(place: Path) -> Victim:
 
 def _finish(victim: Victim, client: Client) -> dict[str, Any]:
     """Work everything off, audit, stop; the books of the organisation."""
-    client.drain(600)
+    client.drain(timeout=600)
     found = client.audit()
     victim.stop()
     books: dict[str, Any] = found["organisations"][0]["books"]
@@ -267,7 +267,7 @@ def everything(effort: Effort, place: Path) -> Figures:
         ends = time.monotonic() + effort.seconds
         stays = [_staying(guest, client, ends) for guest, client in zip(guests, clients, strict=True)]
         together([*stays, _auditing(first, ends)], effort.seconds + 120)
-        first.drain(600)
+        first.drain(timeout=600)
         for guest in guests:
             counted.update(guest.counted)
             granted.update(guest.granted)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
-from tests.chaos.client import Client
 from tests.chaos.victim import PATIENCE, Victim
+from tests.support.client import Client
 
 R = TypeVar("R")
 

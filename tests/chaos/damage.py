@@ -17,12 +17,11 @@ from tinydb import TinyDB, where
 
 from autumn_mock.store import DamagedFile, StoreError
 from tests.chaos.calls import CUSTOMER, READS, WRITES, Call
-from tests.chaos.client import BATCH
 from tests.chaos.harness import ScenarioTarget, differences, fresh, loaded, put_at_rest, staged
 from tests.chaos.numbered import tables_of
 from tests.chaos.scripts import Effort, Figures, Unreachable, script
 from tests.chaos.victim import ROOT, Victim
-from tests.support.server import DEFAULT_KEY
+from tests.support.client import BATCH, DEFAULT_KEY
 
 #: Calls whose one record is put last into a log, to be damaged there; the first of them in the brief form.
 _LAST = ("batch", "check and lock", "track", "finalize", "customers.delete", "attach")
@@ -273,12 +272,12 @@ def other_formats(_effort: Effort, place: Path) -> Figures:
         before = client.remaining(CUSTOMER, "ai_messages")
         headers = {"authorization": f"Bearer {DEFAULT_KEY}", "content-type": "application/json"}
         for wrong in (newer, ours.replace('"format":1', '"format":0'), "{}", ours[:-100]):
-            status, _, body = client.send("PUT", "/_mock/snapshot", wrong.encode(), headers)
+            status, _, body = client.request("PUT", "/_mock/snapshot", wrong.encode(), headers)
             assert status == 400, body
             assert "the snapshot" in body["message"], body
         assert client.remaining(CUSTOMER, "ai_messages") == before
         client.audit()
-        assert client.send("PUT", "/_mock/snapshot", ours.encode(), headers).status == 200
+        assert client.request("PUT", "/_mock/snapshot", ours.encode(), headers).status == 200
         victim.stop()
     return {"kinds": ["log", "world", "snapshot"]}
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos.calls import READS, WRITES, Call
-from tests.chaos.client import BATCH, TRACK, Client
 from tests.chaos.disks import Disk, every_disk, files_in
 from tests.chaos.eager import SMALL_LOG
 from tests.chaos.harness import differences, fresh
@@ -18,6 +17,7 @@ from tests.chaos.numbered import Notebook, Verdict, deducted_numbers, tables_of
 from tests.chaos.refusals import Refusing
 from tests.chaos.scripts import Effort, Figures, require_linux, script
 from tests.chaos.victim import EAGER, PLAIN, Victim, wait_until
+from tests.support.client import BATCH, TRACK, Client
 
 _NEVER = float("inf")
 #: Seconds for which checkpoints fail, and how many logs there may be at most then: an eager server tries fifty times a

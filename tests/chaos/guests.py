@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from tests.chaos.client import BATCH, CHECK, FINALIZE, TRACK, UPDATE, Client
+from tests.support.client import BATCH, CHECK, FINALIZE, TRACK, UPDATE, Client
 
 Steps = list[tuple[str, Any]]
 

@@ -14,7 +14,7 @@ from autumn_mock.store import Database
 from autumn_mock.store.state import State
 from autumn_mock.web import create_app
 from tests.chaos.calls import CUSTOMER, Call
-from tests.support.server import DEFAULT_KEY, DEFAULT_VERSION
+from tests.support.client import AppClient
 
 #: Table name to the JSON of its records, sorted: what was deleted and comes back is last in its table.
 Records = dict[str, list[str]]
@@ -27,15 +27,14 @@ class ScenarioTarget:
         world = "empty" if path.exists() else "default"  # which is faster to read, and not used
         self.emulator = Engine(db=str(path), world=world, rate_limit="off")
         self.emulator.clock.freeze()
-        self._client = create_app(self.emulator).test_client()
+        self._client = AppClient(create_app(self.emulator))
         self.said = ""
 
     def call(self, call: Call) -> int:
         """The status that a call is answered with."""
-        headers = {"authorization": f"Bearer {DEFAULT_KEY}", "x-api-version": DEFAULT_VERSION, **call.headers}
-        reply = self._client.post(call.path, json=call.body, headers=headers)
-        self.said = reply.get_data(as_text=True)
-        return reply.status_code
+        status, _, body = self._client.post(call.path, call.body, **call.headers)
+        self.said = str(body)
+        return status
 
     def hold(self) -> None:
         """Take the lock ``held``, for the call that finalizes it."""

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.chaos.client import BATCH, CHECK, TRACK, UPDATE, Client, NoAnswer
 from tests.chaos.numbered import Item, Notebook, Verdict
+from tests.support.client import BATCH, CHECK, TRACK, UPDATE, Client, NoReply
 
 CUSTOMERS = tuple(f"chaos_{number}" for number in range(6))
 #: Nobody uses anything of this one; its balance is only edited.
@@ -101,7 +101,7 @@ class Sender(threading.Thread):
             while not self._told_to_stop.is_set():
                 self._send_something()
                 self._told_to_stop.wait(self._rng.choice((0, 0, 0.002, 0.02)))
-        except NoAnswer:
+        except NoReply:
             pass
         except BaseException as error:
             self.error = error
@@ -196,7 +196,7 @@ class Sender(threading.Thread):
     ) -> None:
         try:
             status, _, answer = self._client.post(path, body, **headers)
-        except NoAnswer:
+        except NoReply:
             self._notebook.note(items, unanswered, kind)
             raise
         if path == CHECK and status == 200 and not answer["allowed"]:
@@ -210,7 +210,7 @@ class Sender(threading.Thread):
         kind = f"{keyed.kind} again" if again else keyed.kind
         try:
             status, _, answer = self._client.post(keyed.path, keyed.body, **keyed.headers)
-        except NoAnswer:
+        except NoReply:
             self._notebook.note(keyed.items, Verdict.OPEN, kind)
             if not again:
                 self._memory.unanswered.append(keyed)

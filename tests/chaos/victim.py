@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.chaos.client import Client
+from tests.support.client import Client
 
 ROOT = Path(__file__).parents[2]
 #: The program as people run it.
@@ -76,8 +76,8 @@ class Victim:
         return self
 
     def client(self, *, timeout: float = 60) -> Client:
-        """A connection to it."""
-        return Client(self.url, timeout=timeout)
+        """A client of it that keeps its connection."""
+        return Client(self.url, keep_alive=True, timeout=timeout)
 
     def terminate(self) -> None:
         """Ask it to stop."""

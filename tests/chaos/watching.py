@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from tests.chaos.client import CHECK, NoAnswer
 from tests.chaos.victim import Victim
+from tests.support.client import CHECK, NoReply
 
 
 def memory(victim: Victim) -> float:
@@ -63,7 +63,7 @@ class Bystander(threading.Thread):
                 status = client.post(CHECK, body).status
                 if status != 200:
                     self._wrong.append(f"answered {status}")
-            except NoAnswer as error:
+            except NoReply as error:
                 self._wrong.append(f"no answer within {self._parking} s: {error}")
             self._times.append(time.monotonic() - began)
             if client is not kept:

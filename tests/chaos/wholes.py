@@ -17,7 +17,7 @@ from tests.chaos.calls import WRITES, Call
 from tests.chaos.harness import fresh, staged
 from tests.chaos.refusals import Refusing
 from tests.chaos.scripts import Effort, Figures, script
-from tests.support.server import DEFAULT_KEY
+from tests.support.client import DEFAULT_KEY
 
 #: How many records there are of each kind; their ids differ from one start to the next.
 Shape = dict[str, int]

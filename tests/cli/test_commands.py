@@ -20,7 +20,8 @@ from click.testing import CliRunner, Result
 from autumn_mock.cli import main
 from autumn_mock.cli.stats import print_audit
 from autumn_mock.faults.vocabulary import FAULT_KINDS, MODIFIERS
-from tests.support.server import DEFAULT_KEY, ServerProcess
+from tests.support.client import DEFAULT_KEY
+from tests.support.server import ServerProcess
 
 BATCH = "/v1/balances.batch_track"
 ONE = {"customer_id": "cus_123", "feature_id": "messages"}

@@ -30,7 +30,7 @@ from tests.exec.running import (
     on_unix,
     wait_until,
 )
-from tests.support.server import DEFAULT_KEY
+from tests.support.client import DEFAULT_KEY
 
 unix = pytest.mark.skipif(not on_unix, reason="Windows has no such signals")
 #: What cus_456 has in the default world.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import os
 import shutil
 import signal
@@ -24,7 +22,8 @@ from click.testing import CliRunner
 
 from autumn_mock.cli import main
 from tests.exec.running import PROGRAM, Running, children_of, environment, on_unix, run, wait_until
-from tests.support.server import DEFAULT_KEY, OWN, Reply, ServerProcess
+from tests.support.client import DEFAULT_KEY, OWN, Client, Reply
+from tests.support.server import ServerProcess
 
 T = TypeVar("T")
 
@@ -246,12 +245,7 @@ def test_a_signal_ends_it_though_the_receiver_of_webhooks_does_not_answer() -> N
 
 def sent(url: str, path: str, body: Any, key: str = "") -> int:
     """POST something; the status of the answer."""
-    address = urlsplit(url)
-    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=30)
-    connection.request("POST", path, json.dumps(body), {"authorization": f"Bearer {key}"} if key else {})
-    status = connection.getresponse().status
-    connection.close()
-    return status
+    return Client(url).post(path, body, key or None, None).status
 
 
 #: The program, but stopping never comes to its end.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import re
 import threading
@@ -10,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner, Result
@@ -22,7 +20,8 @@ from autumn_mock.store.errors import StoreError
 from autumn_mock.testing.mock import AutumnMock
 from autumn_mock.worlds import WorldError
 from tests.exec.running import PATIENCE
-from tests.support.server import DEFAULT_KEY, ServerProcess
+from tests.support.client import DEFAULT_KEY
+from tests.support.server import ServerProcess
 from tests.testing.asking import ask, post, send, use
 
 BATCH = "/v1/balances.batch_track"
@@ -68,14 +67,8 @@ def kept(content: bytes) -> bytes:
 
 def state(server: ServerProcess, key: str | None = None) -> bytes:
     """The state of a server, or of one organisation, byte for byte."""
-    address = urlsplit(server.url)
-    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=30)
-    headers = {"authorization": f"Bearer {key}"} if key is not None else {}
-    connection.request("GET", "/_mock/snapshot", headers=headers)
-    answer = connection.getresponse()
-    content = answer.read()
-    connection.close()
-    assert answer.status == 200, content
+    status, _, content = server.send("GET", "/_mock/snapshot", None, server.headers(key))
+    assert status == 200, content
     return kept(content)
 
 
@@ -563,19 +556,14 @@ class Traffic:
             thread.join(PATIENCE)
 
     def _send(self, path: str, body: Any, fine: int) -> None:
-        address = urlsplit(self._server.url)
-        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=30)
-        head = {"authorization": f"Bearer {DEFAULT_KEY}", "x-api-version": "2.3.0"}
-        data, begun = json.dumps(body).encode(), False
-        while not self._over.is_set():
-            connection.request("POST", path, data, head)
-            answer = connection.getresponse()
-            text = answer.read().decode()
-            self.answers[path, answer.status, "" if answer.status == fine else text] += 1
-            if not begun:
-                begun = True
-                self._begun.wait(PATIENCE)
-        connection.close()
+        begun = False
+        with self._server.client(DEFAULT_KEY, keep_alive=True) as client:
+            while not self._over.is_set():
+                status, _, answer = client.post(path, body)
+                self.answers[path, status, "" if status == fine else str(answer)] += 1
+                if not begun:
+                    begun = True
+                    self._begun.wait(PATIENCE)
 
 
 #: So often a snapshot is loaded while requests are under way.

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 from tests.faults.cases import Advance, Call, Case, Held, Proof, Send, Step, Stop
 from tests.faults.wire import Wire, exchange
-from tests.support.server import DEFAULT_VERSION, ServerProcess
+from tests.support.client import DEFAULT_VERSION
+from tests.support.server import ServerProcess
 
 T = TypeVar("T")
 

@@ -17,7 +17,8 @@ from autumn_mock.faults.grammar import parse_rule
 from autumn_mock.ingest.environment_queue import Delivery, EnvironmentQueue, Held, Hold
 from tests.faults.harness import PATIENCE, until
 from tests.faults.wire import Wire, connect, receive, send
-from tests.support.server import Organisation, ServerProcess
+from tests.support.client import Client
+from tests.support.server import ServerProcess
 from tests.support.world import IngestWorld, item
 
 ITEM = {"customer_id": "cus_123", "feature_id": "messages"}
@@ -27,42 +28,26 @@ CHECK = "/v1/balances.check"
 LONG = 600
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[ServerProcess]:
-    with ServerProcess("--rate-limit", "off") as server:
-        yield server
-
-
-@pytest.fixture
-def organisation(server: ServerProcess) -> Organisation:
-    return opened(server)
-
-
-def opened(server: ServerProcess) -> Organisation:
-    """An organisation with the default world."""
-    return Organisation(server, server.post("/_mock/organisations", {}, None).body["key"])
-
-
-def arm(organisation: Organisation, rule: str) -> int:
+def arm(organisation: Client, rule: str) -> int:
     """Arm a rule; its number."""
     return int(organisation.ask("/_mock/faults", {"rule": rule})["id"])
 
 
-def delete(organisation: Organisation, path: str) -> int:
+def delete(organisation: Client, path: str) -> int:
     headers = {"authorization": f"Bearer {organisation.key}"}
-    return organisation.server.request("DELETE", path, None, headers).status
+    return organisation.request("DELETE", path, None, headers).status
 
 
-def rules(organisation: Organisation) -> list[dict[str, Any]]:
-    return list(organisation.server.get("/_mock/faults", organisation.key).body["list"])
+def rules(organisation: Client) -> list[dict[str, Any]]:
+    return list(organisation.get("/_mock/faults").body["list"])
 
 
-def journal(organisation: Organisation) -> list[dict[str, Any]]:
-    return list(organisation.server.get("/_mock/requests", organisation.key).body["list"])
+def journal(organisation: Client) -> list[dict[str, Any]]:
+    return list(organisation.get("/_mock/requests").body["list"])
 
 
-def audit_is_fine(organisation: Organisation) -> bool:
-    return bool(organisation.server.get("/_mock/audit", organisation.key).body["balanced"])
+def audit_is_fine(organisation: Client) -> bool:
+    return bool(organisation.get("/_mock/audit").body["balanced"])
 
 
 def threads(server: ServerProcess) -> int:
@@ -71,7 +56,7 @@ def threads(server: ServerProcess) -> int:
 
 @contextmanager
 def hanging(
-    organisation: Organisation, count: int = 1, path: str = BATCH, header: str | None = None
+    organisation: Client, count: int = 1, path: str = BATCH, header: str | None = None
 ) -> Iterator[list[socket.socket]]:
     """Connections on which a request was sent that waits now."""
     headers = {"authorization": f"Bearer {organisation.key}"}
@@ -99,8 +84,8 @@ on_linux = pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="thre
 
 @on_linux
 @pytest.mark.parametrize("rule", ["reply:hang", "reply:hang after=enqueue", "reply:delay 10m after=enqueue"])
-def test_forty_that_wait_hold_up_nobody(server: ServerProcess, organisation: Organisation, rule: str) -> None:
-    other = opened(server)
+def test_forty_that_wait_hold_up_nobody(server: ServerProcess, organisation: Client, rule: str) -> None:
+    other = server.organisation()
     usual = until(lambda: threads(server))
     arm(organisation, f"{rule} route=balances.check")
     with hanging(organisation, 40, CHECK) as connections:
@@ -113,33 +98,33 @@ def test_forty_that_wait_hold_up_nobody(server: ServerProcess, organisation: Org
     until(lambda: threads(server), lambda count: count <= usual)
 
 
-def _clear(organisation: Organisation) -> None:
+def _clear(organisation: Client) -> None:
     assert delete(organisation, "/_mock/faults") == 200
 
 
-def _clear_one(organisation: Organisation) -> None:
+def _clear_one(organisation: Client) -> None:
     assert delete(organisation, f"/_mock/faults/{rules(organisation)[0]['id']}") == 200
 
 
-def _clear_all(organisation: Organisation) -> None:
-    assert organisation.server.request("DELETE", "/_mock/faults").status == 200
+def _clear_all(organisation: Client) -> None:
+    assert organisation.request("DELETE", "/_mock/faults").status == 200
 
 
-def _reset(organisation: Organisation) -> None:
+def _reset(organisation: Client) -> None:
     organisation.ask("/_mock/reset", {})
 
 
-def _reset_all(organisation: Organisation) -> None:
-    assert organisation.server.post("/_mock/reset", {}, None).status == 200
+def _reset_all(organisation: Client) -> None:
+    assert organisation.post("/_mock/reset", {}, None).status == 200
 
 
-def _remove(organisation: Organisation) -> None:
+def _remove(organisation: Client) -> None:
     assert delete(organisation, "/_mock/organisations") == 200
 
 
 @pytest.mark.parametrize("rule", ["reply:hang", "reply:hang after=enqueue"])
 @pytest.mark.parametrize("end", [_clear, _clear_one, _clear_all, _reset, _reset_all, _remove])
-def test_a_hang_ends_with_its_rule(organisation: Organisation, rule: str, end: Callable[[Organisation], None]) -> None:
+def test_a_hang_ends_with_its_rule(organisation: Client, rule: str, end: Callable[[Client], None]) -> None:
     arm(organisation, rule)
     with hanging(organisation) as connections:
         end(organisation)
@@ -147,15 +132,13 @@ def test_a_hang_ends_with_its_rule(organisation: Organisation, rule: str, end: C
 
 
 @pytest.mark.parametrize("end", [_clear, _clear_all, _reset, _reset_all, _remove])
-def test_a_hang_of_a_header_ends_when_all_rules_do(
-    organisation: Organisation, end: Callable[[Organisation], None]
-) -> None:
+def test_a_hang_of_a_header_ends_when_all_rules_do(organisation: Client, end: Callable[[Client], None]) -> None:
     with hanging(organisation, header="reply:hang") as connections:
         end(organisation)
         assert ended(connections) == {"closed"}
 
 
-def test_a_hang_ends_with_the_ttl_of_its_rule(organisation: Organisation) -> None:
+def test_a_hang_ends_with_the_ttl_of_its_rule(organisation: Client) -> None:
     organisation.freeze()
     arm(organisation, "reply:hang ttl=1h")
     with hanging(organisation) as connections:
@@ -168,7 +151,7 @@ def test_a_hang_ends_with_the_ttl_of_its_rule(organisation: Organisation) -> Non
 @pytest.mark.parametrize(
     "rule", ["reply:hang", "reply:hang after=enqueue", "reply:delay 10m", "reply:delay 10m after=enqueue"]
 )
-def test_a_wait_ends_when_the_client_leaves(server: ServerProcess, organisation: Organisation, rule: str) -> None:
+def test_a_wait_ends_when_the_client_leaves(server: ServerProcess, organisation: Client, rule: str) -> None:
     usual = threads(server)
     arm(organisation, rule)
     headers = {"authorization": f"Bearer {organisation.key}"}
@@ -187,7 +170,7 @@ def test_a_wait_ends_when_the_client_leaves(server: ServerProcess, organisation:
 
 
 @on_linux
-def test_a_dribble_ends_when_the_client_leaves(server: ServerProcess, organisation: Organisation) -> None:
+def test_a_dribble_ends_when_the_client_leaves(server: ServerProcess, organisation: Client) -> None:
     usual = threads(server)
     arm(organisation, "reply:dribble 10m")
     with hanging(organisation, 10) as connections:
@@ -203,7 +186,7 @@ def test_the_server_stops_at_once_whoever_waits(rule: str) -> None:
         for _ in range(20):
             connection = stack.enter_context(connect(server.url, PATIENCE))
             send(connection, "POST", BATCH, [ITEM], {"authorization": f"Bearer {server.key}"})
-        until(lambda: rules(Organisation(server, server.key))[0]["fired"], (20).__eq__)
+        until(lambda: rules(server.client(server.key))[0]["fired"], (20).__eq__)
         server.stop(timeout=2)
     assert "Traceback" not in server.stderr()
 
@@ -211,13 +194,13 @@ def test_the_server_stops_at_once_whoever_waits(rule: str) -> None:
 @pytest.mark.parametrize("rule", ["reply:dribble 10m", "worker:pause", "worker:delay 10m", "worker:slow rate=1/minute"])
 def test_the_server_stops_at_once_whatever_is_under_way(rule: str) -> None:
     with ServerProcess("--rate-limit", "off", "--fault", rule) as server, ExitStack() as stack:
-        organisation = Organisation(server, server.key)
+        organisation = server.client(server.key)
         stack.enter_context(hanging(organisation, 20))
         server.stop(timeout=2)
     assert "Traceback" not in server.stderr()
 
 
-def test_a_reply_that_did_not_come_whole_was_not_told(organisation: Organisation) -> None:
+def test_a_reply_that_did_not_come_whole_was_not_told(organisation: Client) -> None:
     """So sending it again is no double charge with open eyes."""
     arm(organisation, "reply:dribble 10m times=1")
     use = {**ITEM, "timestamp": 1_700_000_000_000}
@@ -226,7 +209,7 @@ def test_a_reply_that_did_not_come_whole_was_not_told(organisation: Organisation
         until(lambda: len(journal(organisation)), (1).__eq__)
     until(lambda: journal(organisation)[0]["reply"], {"lost", "not_awaited"}.__contains__)
     organisation.ask(BATCH, [use])
-    found = organisation.server.get("/_mock/findings", organisation.key).body["list"]
+    found = organisation.get("/_mock/findings").body["list"]
     assert "resent_after_lost_reply" in {finding["code"] for finding in found}
 
 
@@ -235,7 +218,7 @@ def test_a_reply_that_did_not_come_whole_was_not_told(organisation: Organisation
 
 def test_a_rule_of_the_server_counts_in_all_organisations_together() -> None:
     with ServerProcess("--rate-limit", "off") as server:
-        organisations = [opened(server) for _ in range(3)]
+        organisations = [server.organisation() for _ in range(3)]
         rule = server.ask("/_mock/faults", {"rule": "queue:down every=2 times=2"}, None)
         seen = [organisations[number % 3].post(BATCH, [ITEM]).status for number in range(6)]
         assert seen == [202, 503, 202, 503, 202, 202]
@@ -248,7 +231,7 @@ def test_a_rule_of_the_server_counts_in_all_organisations_together() -> None:
 
 def test_a_rule_of_the_server_is_not_an_organisation_s_to_clear() -> None:
     with ServerProcess("--rate-limit", "off") as server:
-        organisation, other = opened(server), opened(server)
+        organisation, other = server.organisation(), server.organisation()
         number = server.ask("/_mock/faults", {"rule": "worker:pause"}, None)["id"]
         for each in (organisation, other):
             each.ask(BATCH, [ITEM] * 2)
@@ -265,7 +248,7 @@ def test_a_rule_of_the_server_is_not_an_organisation_s_to_clear() -> None:
 
 @pytest.mark.parametrize("end", [_clear_all, _reset_all])
 def test_a_hang_of_a_rule_of_the_server_ends_with_it(
-    server: ServerProcess, organisation: Organisation, end: Callable[[Organisation], None]
+    server: ServerProcess, organisation: Client, end: Callable[[Client], None]
 ) -> None:
     server.ask("/_mock/faults", {"rule": "reply:hang"}, None)
     with hanging(organisation) as connections:
@@ -276,10 +259,8 @@ def test_a_hang_of_a_rule_of_the_server_ends_with_it(
 # -- what is held
 
 
-def test_what_is_paused_for_one_organisation_goes_on_for_others(
-    server: ServerProcess, organisation: Organisation
-) -> None:
-    other = opened(server)
+def test_what_is_paused_for_one_organisation_goes_on_for_others(server: ServerProcess, organisation: Client) -> None:
+    other = server.organisation()
     organisation.ask("/_mock/queue", {"paused": True})
     organisation.ask(BATCH, [ITEM] * 1000)
     other.ask(BATCH, [ITEM] * 3)
@@ -291,10 +272,8 @@ def test_what_is_paused_for_one_organisation_goes_on_for_others(
     assert organisation.drain()["deducted"] == 1000
 
 
-def test_what_a_rule_holds_for_one_organisation_goes_on_for_others(
-    server: ServerProcess, organisation: Organisation
-) -> None:
-    other = opened(server)
+def test_what_a_rule_holds_for_one_organisation_goes_on_for_others(server: ServerProcess, organisation: Client) -> None:
+    other = server.organisation()
     arm(organisation, "worker:pause")
     for _ in range(3):
         organisation.ask(BATCH, [ITEM] * 1000)
@@ -309,9 +288,7 @@ def test_what_a_rule_holds_for_one_organisation_goes_on_for_others(
     assert audit_is_fine(organisation)
 
 
-def test_a_drain_under_way_learns_that_nothing_will_go_any_more(
-    server: ServerProcess, organisation: Organisation
-) -> None:
+def test_a_drain_under_way_learns_that_nothing_will_go_any_more(server: ServerProcess, organisation: Client) -> None:
     arm(organisation, "worker:delay 1h")
     organisation.ask(BATCH, [ITEM])
     with connect(server.url, PATIENCE) as connection:
@@ -325,7 +302,7 @@ def test_a_drain_under_way_learns_that_nothing_will_go_any_more(
         assert receive(connection).status == 200
 
 
-def test_a_delay_follows_the_clock_of_the_organisation(organisation: Organisation) -> None:
+def test_a_delay_follows_the_clock_of_the_organisation(organisation: Client) -> None:
     organisation.freeze()
     arm(organisation, "worker:delay 2s")
     organisation.ask(BATCH, [ITEM] * 3)
@@ -341,13 +318,13 @@ def test_a_delay_follows_the_clock_of_the_organisation(organisation: Organisatio
     until(lambda: organisation.stats()["deducted"], (5).__eq__)
 
 
-def test_a_delay_on_a_clock_that_runs_ends_by_itself(organisation: Organisation) -> None:
+def test_a_delay_on_a_clock_that_runs_ends_by_itself(organisation: Client) -> None:
     arm(organisation, "worker:delay 50ms")
     organisation.ask(BATCH, [ITEM] * 3)
     assert organisation.drain()["deducted"] == 3
 
 
-def test_drain_right_after_the_clock_was_moved_waits_for_what_is_due(organisation: Organisation) -> None:
+def test_drain_right_after_the_clock_was_moved_waits_for_what_is_due(organisation: Client) -> None:
     """Whatever the workers have noticed by then."""
     organisation.freeze()
     arm(organisation, "worker:delay 2s")
@@ -373,7 +350,7 @@ def test_what_is_due_does_not_count_as_stuck_on_a_frozen_clock() -> None:
 
 
 @pytest.mark.parametrize("first_gone", [0, 1])
-def test_what_two_rules_hold_goes_when_both_let_go(organisation: Organisation, first_gone: int) -> None:
+def test_what_two_rules_hold_goes_when_both_let_go(organisation: Client, first_gone: int) -> None:
     organisation.freeze()
     numbers = [arm(organisation, rule) for rule in ("worker:delay 1h", "worker:pause")]
     organisation.ask(BATCH, [ITEM])
@@ -385,7 +362,7 @@ def test_what_two_rules_hold_goes_when_both_let_go(organisation: Organisation, f
     assert organisation.drain()["deducted"] == 1
 
 
-def test_the_end_of_a_ttl_lets_go_of_what_the_rule_held(organisation: Organisation) -> None:
+def test_the_end_of_a_ttl_lets_go_of_what_the_rule_held(organisation: Client) -> None:
     arm(organisation, "worker:pause ttl=1h")
     organisation.ask(BATCH, [ITEM] * 3)
     until(lambda: rules(organisation)[0]["fired"], (3).__eq__)
@@ -395,10 +372,8 @@ def test_the_end_of_a_ttl_lets_go_of_what_the_rule_held(organisation: Organisati
     assert (rules(organisation)[0]["remaining"], rules(organisation)[0]["completed"]) == (0, True)
 
 
-def test_an_outage_ends_on_the_clock_of_its_organisation_alone(
-    server: ServerProcess, organisation: Organisation
-) -> None:
-    other = opened(server)
+def test_an_outage_ends_on_the_clock_of_its_organisation_alone(server: ServerProcess, organisation: Client) -> None:
+    other = server.organisation()
     for each in (organisation, other):
         arm(each, "queue:down ttl=1h")
         assert each.post(BATCH, [ITEM]).status == 503
@@ -409,7 +384,7 @@ def test_an_outage_ends_on_the_clock_of_its_organisation_alone(
 # -- starting over, and rules by number
 
 
-def test_a_reset_ends_all_that_faults_have_begun(organisation: Organisation) -> None:
+def test_a_reset_ends_all_that_faults_have_begun(organisation: Client) -> None:
     organisation.freeze()
     for rule in ("worker:pause customer=cus_123", "worker:delay 1h", "enqueue:fail items=1 times=3", "limit 2/hour"):
         arm(organisation, rule)
@@ -431,7 +406,7 @@ def test_a_reset_ends_all_that_faults_have_begun(organisation: Organisation) -> 
 
 def test_rules_of_the_start_are_armed_anew_by_a_reset() -> None:
     with ServerProcess("--fault", "queue:down times=1") as server:
-        organisation = Organisation(server, server.key)
+        organisation = server.client(server.key)
         for key in (server.key, None):
             assert [organisation.post(BATCH, [ITEM]).status for _ in range(2)] == [503, 202]
             assert (rules(organisation)[0]["fired"], rules(organisation)[0]["remaining"]) == (1, 0)
@@ -439,7 +414,7 @@ def test_rules_of_the_start_are_armed_anew_by_a_reset() -> None:
             assert (rules(organisation)[0]["fired"], rules(organisation)[0]["remaining"]) == (0, 1)
 
 
-def test_rules_are_cleared_one_by_one(organisation: Organisation) -> None:
+def test_rules_are_cleared_one_by_one(organisation: Client) -> None:
     first, second, third = (arm(organisation, rule) for rule in ("queue:down", "reply:hang", "worker:pause"))
     assert delete(organisation, f"/_mock/faults/{second}") == 200
     assert [rule["id"] for rule in rules(organisation)] == [first, third]
@@ -456,7 +431,7 @@ def test_rules_are_cleared_one_by_one(organisation: Organisation) -> None:
     ],
 )
 def test_a_rule_that_is_none_is_told_at_every_address(
-    organisation: Organisation, tmp_path: Path, rule: str, says: str
+    organisation: Client, tmp_path: Path, rule: str, says: str
 ) -> None:
     for reply in (
         organisation.post("/_mock/faults", {"rule": rule}),
@@ -476,10 +451,10 @@ def test_a_rule_that_is_none_is_told_at_every_address(
 
 
 @pytest.mark.parametrize("keyed", [True, False])
-def test_a_rule_for_an_organisation_that_there_is_not_is_told(organisation: Organisation, keyed: bool) -> None:
+def test_a_rule_for_an_organisation_that_there_is_not_is_told(organisation: Client, keyed: bool) -> None:
     """It would never strike, and a test would believe that it did."""
     key = organisation.key if keyed else None
-    reply = organisation.server.post("/_mock/faults", {"rule": "queue:down org=nobody_at_all"}, key)
+    reply = organisation.post("/_mock/faults", {"rule": "queue:down org=nobody_at_all"}, key)
     assert reply.status == 400
     assert "there is no organisation 'nobody_at_all'" in reply.body["message"]
     assert rules(organisation) == []
@@ -503,7 +478,7 @@ def test_a_rule_for_an_organisation_that_there_is_not_is_told(organisation: Orga
         "auth:revoke",
     ],
 )
-def test_a_connection_on_which_a_reply_came_serves_on(organisation: Organisation, rule: str) -> None:
+def test_a_connection_on_which_a_reply_came_serves_on(organisation: Client, rule: str) -> None:
     arm(organisation, f"{rule} times=1")
     headers = {"authorization": f"Bearer {organisation.key}"}
     with connect(organisation.url, PATIENCE) as connection:
@@ -524,9 +499,7 @@ def test_a_connection_on_which_a_reply_came_serves_on(organisation: Organisation
         ("limit:exhaust", 202),
     ],
 )
-def test_an_idempotency_key_is_taken_if_the_service_did_its_work(
-    organisation: Organisation, rule: str, then: int
-) -> None:
+def test_an_idempotency_key_is_taken_if_the_service_did_its_work(organisation: Client, rule: str, then: int) -> None:
     arm(organisation, f"{rule} times=1")
     statuses = [organisation.post(BATCH, [ITEM], Idempotency_Key="once").status for _ in range(2)]
     assert statuses[1] == then
@@ -534,7 +507,7 @@ def test_an_idempotency_key_is_taken_if_the_service_did_its_work(
 
 
 @pytest.mark.parametrize("rule", ["reply:hang", "reply:reset", "reply:hang after=enqueue", "reply:reset after=enqueue"])
-def test_so_it_is_if_no_reply_came(organisation: Organisation, rule: str) -> None:
+def test_so_it_is_if_no_reply_came(organisation: Client, rule: str) -> None:
     arm(organisation, f"{rule} times=1")
     headers = {"authorization": f"Bearer {organisation.key}", "idempotency-key": "once"}
     with connect(organisation.url, 0.15) as connection:
@@ -545,7 +518,7 @@ def test_so_it_is_if_no_reply_came(organisation: Organisation, rule: str) -> Non
     assert organisation.drain()["deducted"] == 1
 
 
-def test_the_key_of_an_item_that_could_not_be_queued_is_free_again(organisation: Organisation) -> None:
+def test_the_key_of_an_item_that_could_not_be_queued_is_free_again(organisation: Client) -> None:
     arm(organisation, "queue:down times=1")
     item = {**ITEM, "async": True, "idempotency_key": "once"}
     assert [organisation.post("/v1/balances.track", item).status for _ in range(3)] == [503, 202, 409]
@@ -559,13 +532,13 @@ def test_the_key_of_an_item_that_could_not_be_queued_is_free_again(organisation:
 def test_what_a_rule_held_survives_a_kill(tmp_path: Path, rule: str) -> None:
     options = ("--db", str(tmp_path / "state.json"), "--rate-limit", "off")
     with ServerProcess(*options, "--fault", f"{rule} customer=cus_123") as server:
-        organisation = Organisation(server, server.key)
+        organisation = server.client(server.key)
         organisation.ask(BATCH, [ITEM, {**ITEM, "customer_id": "cus_456"}] * 5)
         until(lambda: rules(organisation)[0]["fired"], (5).__eq__)
         until(lambda: organisation.stats()["deducted"], lambda count: count >= 5)
         server.kill()
     with ServerProcess(*options) as server:
-        organisation = Organisation(server, server.key)
+        organisation = server.client(server.key)
         assert organisation.drain()["deducted"] == 10
         assert (organisation.balance("cus_123"), organisation.balance("cus_456")) == (1095, 995)
         assert audit_is_fine(organisation)
@@ -574,7 +547,7 @@ def test_what_a_rule_held_survives_a_kill(tmp_path: Path, rule: str) -> None:
 @on_linux
 def test_a_worker_that_crashes_is_replaced() -> None:
     with ServerProcess("--rate-limit", "off") as server:
-        organisation = Organisation(server, server.key)
+        organisation = server.client(server.key)
         organisation.ask(BATCH, [ITEM])
         organisation.drain()
         usual = threads(server)
@@ -590,12 +563,12 @@ def test_a_worker_that_crashes_is_replaced() -> None:
         assert "Traceback" not in server.stderr()
 
 
-def test_a_reset_connection_is_reset_once_and_the_next_works(organisation: Organisation) -> None:
+def test_a_reset_connection_is_reset_once_and_the_next_works(organisation: Client) -> None:
     arm(organisation, "reply:reset after=enqueue times=1")
     assert [_exchange(organisation).ending for _ in range(2)] == ["reset", "whole"]
 
 
-def _exchange(organisation: Organisation) -> Wire:
+def _exchange(organisation: Client) -> Wire:
     with connect(organisation.url, PATIENCE) as connection:
         send(connection, "POST", BATCH, [ITEM], {"authorization": f"Bearer {organisation.key}"})
         return receive(connection)

@@ -23,7 +23,7 @@ from autumn_mock.faults.grammar import parse_rule
 from autumn_mock.faults.vocabulary import FAULT_KINDS, FaultKind, options_of
 from tests.faults.harness import until
 from tests.faults.wire import connect, receive, send
-from tests.support.server import Organisation, ServerProcess
+from tests.support.server import ServerProcess
 
 SEED = int(os.environ.get("AUTUMN_MOCK_PAIRS_SEED") or secrets.randbelow(1 << 32))
 SECONDS = float(os.environ.get("AUTUMN_MOCK_PAIRS_SECONDS", "25"))
@@ -141,8 +141,7 @@ class _Round:
         self.leaks = leaks
         self.random = random
         self.rules = [_rule(kind, random) for kind in kinds]
-        opened = server.post("/_mock/organisations", {}, None).body
-        self.organisation = Organisation(server, opened["key"])
+        self.organisation = server.organisation()
 
     def run(self) -> None:
         in_header = []
@@ -226,7 +225,7 @@ def test_no_fault_and_no_pair_of_faults_does_lasting_harm() -> None:
     end = time.monotonic() + SECONDS
     played: Counter[str] = Counter()
     with ServerProcess("--rate-limit", "off") as server:
-        usual = Organisation(server, server.key)
+        usual = server.client(server.key)
         usual.ask("/v1/balances.batch_track", [{"customer_id": "cus_123", "feature_id": "messages"}])
         usual.drain()
         leaks = _Leaks(server)

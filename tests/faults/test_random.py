@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,7 +14,8 @@ from autumn_mock.domain.track import TrackItem
 from autumn_mock.faults.armed import ItemSubject
 from autumn_mock.faults.board import FaultBoard
 from autumn_mock.faults.grammar import parse_rule
-from tests.support.server import Organisation, ServerProcess
+from tests.support.client import Client
+from tests.support.server import ServerProcess
 
 _RULE = "enqueue:fail rate=0.2"
 _SEEDED = f"{_RULE} seed=42"
@@ -24,17 +25,7 @@ _DIGEST = "15a9b4088266dd3b10ba7f5da535eeeea404a7a9a3e18af638c67e89e5fff6f2"
 _ITEM = {"customer_id": "cus_123", "feature_id": "messages"}
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[ServerProcess]:
-    with ServerProcess("--rate-limit", "off") as server:
-        yield server
-
-
-def _organisation(server: ServerProcess) -> Organisation:
-    return Organisation(server, server.post("/_mock/organisations", {}, None).body["key"])
-
-
-def _armed(organisation: Organisation, rule: str) -> dict[str, Any]:
+def _armed(organisation: Client, rule: str) -> dict[str, Any]:
     return dict(organisation.ask("/_mock/faults", {"rule": rule}))
 
 
@@ -46,17 +37,17 @@ def _sizes(*pattern: int) -> list[int]:
     return sizes
 
 
-def _refused(organisation: Organisation, sizes: Sequence[int]) -> list[int]:
+def _refused(organisation: Client, sizes: Sequence[int]) -> list[int]:
     """Send the items; the indexes, among all of them, of those that were refused."""
     for size in sizes:
         status = organisation.post("/v1/balances.batch_track", [_ITEM] * size).status
         assert status == 202 or (status, size) == (503, 1)
     starts, start = {}, 0
-    for entry in organisation.server.get("/_mock/requests", organisation.key).body["list"]:
+    for entry in organisation.get("/_mock/requests").body["list"]:
         starts[entry["request_id"]] = start
         start += entry["items"] or 0
     assert start == _TOTAL
-    failures = organisation.server.get("/_mock/failures", organisation.key).body["list"]
+    failures = organisation.get("/_mock/failures").body["list"]
     return [starts[failure["id"]] + item["index"] for failure in failures for item in failure["items"]]
 
 
@@ -66,7 +57,7 @@ def _digest(indexes: Sequence[int]) -> str:
 
 @pytest.mark.parametrize("pattern", [(1000,), (250,), (700, 1, 999, 333)], ids=str)
 def test_the_refused_items_are_always_the_same(server: ServerProcess, pattern: tuple[int, ...]) -> None:
-    organisation = _organisation(server)
+    organisation = server.organisation()
     _armed(organisation, _SEEDED)
     refused = _refused(organisation, _sizes(*pattern))
     assert 1900 <= len(refused) <= 2100
@@ -90,7 +81,7 @@ def test_without_a_server_they_are_the_same(size: int) -> None:
 
 
 def test_organisations_side_by_side_draw_for_themselves(server: ServerProcess) -> None:
-    organisations = [_organisation(server) for _ in range(2)]
+    organisations = [server.organisation() for _ in range(2)]
     for organisation in organisations:
         _armed(organisation, _SEEDED)
     with ThreadPoolExecutor(2) as pool:
@@ -99,14 +90,14 @@ def test_organisations_side_by_side_draw_for_themselves(server: ServerProcess) -
 
 
 def test_rules_side_by_side_draw_for_themselves(server: ServerProcess) -> None:
-    organisation = _organisation(server)
+    organisation = server.organisation()
     for rule in ("worker:drop rate=0.5 seed=1", _SEEDED, "reply:empty rate=0 seed=2"):
         _armed(organisation, rule)
     assert _digest(_refused(organisation, _sizes(1000))) == _DIGEST
 
 
 def test_a_seed_that_was_drawn_is_told_and_repeats_the_run(server: ServerProcess) -> None:
-    first, again, other = (_organisation(server) for _ in range(3))
+    first, again, other = (server.organisation() for _ in range(3))
     told = _armed(first, _RULE)
     assert told["rule"] == f"{_RULE} seed={told['seed']}"
     refused = _refused(first, _sizes(1000))
@@ -118,7 +109,7 @@ def test_a_seed_that_was_drawn_is_told_and_repeats_the_run(server: ServerProcess
 
 def test_a_seed_for_the_server_is_that_of_all_rules_that_name_none() -> None:
     with ServerProcess("--rate-limit", "off", "--seed", "42", "--fault", _RULE) as server:
-        organisation = Organisation(server, server.key)
+        organisation = server.client(server.key)
         [rule] = server.get("/_mock/faults").body["list"]
         assert (rule["rule"], rule["seed"]) == (_SEEDED, 42)
         assert _digest(_refused(organisation, _sizes(1000))) == _DIGEST

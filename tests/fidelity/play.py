@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from tests.fidelity.compare import RECORDED_AT, TRAVELLED_AT, Frame, Names, differences
+from tests.support.client import Client
 
 RECORDINGS = Path(__file__).parents[2] / "fixtures" / "recordings"
 #: The organisation that scenarios run in.
@@ -51,31 +50,28 @@ class Player:
     """A client of one server that keeps its connection."""
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=60)
+        self._client = Client(url, keep_alive=True)
 
     def close(self) -> None:
-        self._connection.close()
+        self._client.close()
 
     def send(
         self, method: str, path: str, headers: dict[str, str], body: Any = None
-    ) -> tuple[int, http.client.HTTPMessage, Any]:
+    ) -> tuple[int, dict[str, str], Any]:
         """Send a request; one that is over a limit is sent again when the window has passed."""
         data = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else None
         if data is None and body is not None:
             data = json.dumps(body).encode()
         while True:
-            self._connection.request(method, path, body=data, headers=headers)
-            reply = self._connection.getresponse()
-            raw = reply.read()
-            if reply.status != 429:
+            status, found, raw = self._client.send(method, path, data, headers)
+            if status != 429:
                 break
             time.sleep(0.05)
         text = raw.decode("utf-8", "replace")
         try:
-            return reply.status, reply.headers, json.loads(text)
+            return status, found, json.loads(text)
         except ValueError:
-            return reply.status, reply.headers, text
+            return status, found, text
 
     def settle(self, headers: dict[str, str]) -> None:
         """Wait until the queue is idle."""
@@ -200,7 +196,7 @@ def _final(label: str, customer: str) -> tuple[str, dict[str, Any]] | None:
 
 
 def _judge(
-    recorded: dict[str, Any], status: int, headers: http.client.HTTPMessage, given: Any, path: str, frame: Frame
+    recorded: dict[str, Any], status: int, headers: dict[str, str], given: Any, path: str, frame: Frame
 ) -> Iterator[str]:
     wanted = _expected(path, recorded["status"])
     if status != wanted:

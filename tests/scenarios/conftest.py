@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
 
@@ -16,13 +16,6 @@ from tests.support.server import ServerProcess
 WriteScenario = Callable[[str], Path]
 #: Play steps; what happened, and what was not as expected, come back.
 Play = Callable[[str], tuple[list[Event], list[str]]]
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[ServerProcess]:
-    """One server for all: each scenario has an organisation of its own."""
-    with ServerProcess() as running:
-        yield running
 
 
 @pytest.fixture

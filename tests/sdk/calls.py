@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.server import Organisation
+from tests.support.client import Client
 
 #: Seconds for one call, the client's start included.
 TIMEOUT = 60
@@ -73,7 +73,7 @@ class Caller:
             self._lines.put(line)
         self._lines.put("")
 
-    def outcome(self, organisation: Organisation, method: str, arguments: Any) -> dict[str, Any]:
+    def outcome(self, organisation: Client, method: str, arguments: Any) -> dict[str, Any]:
         """What came of a call."""
         request = {"url": organisation.url, "key": organisation.key, "method": method, "arguments": arguments}
         assert self._process.stdin is not None
@@ -85,10 +85,10 @@ class Caller:
         return outcome
 
 
-class Client:
+class SdkClient:
     """A client at an organisation. Methods and fields go by the names of the Python client in every language."""
 
-    def __init__(self, caller: Caller, organisation: Organisation, *, camel: bool = False) -> None:
+    def __init__(self, caller: Caller, organisation: Client, *, camel: bool = False) -> None:
         self.caller = caller
         self.organisation = organisation
         self.camel = camel

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.sdk.calls import Client, ClientError
+from tests.sdk.calls import ClientError, SdkClient
 
 HOUR = 3_600_000
 MONTH = {"interval": "month"}
@@ -131,35 +131,35 @@ UNSUPPORTED: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def make_plan(client: Client, plan_id: str = "free", **fields: Any) -> Any:
+def make_plan(client: SdkClient, plan_id: str = "free", **fields: Any) -> Any:
     items = [{"feature_id": "messages", "included": 100, "reset": MONTH}]
     return client.call("plans.create", plan_id=plan_id, name=plan_id.title(), **{"items": items, **fields})
 
 
-def remaining(client: Client, customer_id: str = "cus_1") -> float:
+def remaining(client: SdkClient, customer_id: str = "cus_1") -> float:
     return client.organisation.balance(customer_id)
 
 
 class EveryMethod:
     """To be inherited beside a fixture ``client``. The organisation has ``cus_1`` with 1000 messages."""
 
-    def test_every_method_has_a_test(self, client: Client) -> None:
+    def test_every_method_has_a_test(self, client: SdkClient) -> None:
         known = {client.named(method) for method in (*METERING, *UNSUPPORTED, *ELSEWHERE)}
         assert client.methods() - known == set()
 
     # -- usage
 
-    def test_batch_track(self, client: Client) -> None:
+    def test_batch_track(self, client: SdkClient) -> None:
         items = [{"customer_id": "cus_1", "feature_id": "messages", "value": value} for value in (1, 2)]
         assert client.call("batch_track", request=items) == {"success": True}
         client.organisation.drain()
         assert remaining(client) == 997
 
-    def test_track(self, client: Client) -> None:
+    def test_track(self, client: SdkClient) -> None:
         answer = client.call("track", customer_id="cus_1", feature_id="messages", value=4, async_=False)
         assert (answer["customer_id"], answer["value"], answer["balance"]["remaining"]) == ("cus_1", 4, 996)
 
-    def test_track_tokens(self, client: Client) -> None:
+    def test_track_tokens(self, client: SdkClient) -> None:
         markups = {"custom/mine": {"input_cost": 2, "output_cost": 10}}
         fields = {"name": "AI", "type": "ai_credit_system", "model_markups": markups}
         client.organisation.ask("/v1/features.create", {"feature_id": "ai", **fields})
@@ -168,21 +168,21 @@ class EveryMethod:
         answer = client.call("track_tokens", customer_id="cus_1", feature_id="ai", async_=False, **tokens)
         assert (answer["value"], answer["balance"]["remaining"]) == (2, 8)
 
-    def test_check(self, client: Client) -> None:
+    def test_check(self, client: SdkClient) -> None:
         asked = {"customer_id": "cus_1", "feature_id": "messages"}
         enough = client.call("check", required_balance=1000, **asked)
         assert (enough["allowed"], enough["balance"]["remaining"], enough["flag"]) == (True, 1000, None)
         assert client.call("check", required_balance=1001, **asked)["allowed"] is False
         assert client.call("check", required_balance=3, send_event=True, **asked)["balance"]["remaining"] == 997
 
-    def test_check_of_a_flag(self, client: Client) -> None:
+    def test_check_of_a_flag(self, client: SdkClient) -> None:
         asked = {"customer_id": "cus_1", "feature_id": "sso"}
         assert client.call("check", **asked)["allowed"] is False
         client.call("balances.create", **asked)
         answer = client.call("check", **asked)
         assert (answer["allowed"], answer["balance"], answer["flag"]["feature_id"]) == (True, None, "sso")
 
-    def test_check_with_a_preview(self, client: Client) -> None:
+    def test_check_with_a_preview(self, client: SdkClient) -> None:
         asked = {"customer_id": "cus_1", "feature_id": "messages", "with_preview": True}
         assert client.call("check", **asked).get("preview") is None
         denied = client.call("check", required_balance=1001, **asked)["preview"]
@@ -198,7 +198,7 @@ class EveryMethod:
         assert [product["id"] for product in offered["products"]] == ["pro", "pack"]
         assert offered["products"][0]["properties"]["is_free"] is False
 
-    def test_check_with_a_lock(self, client: Client) -> None:
+    def test_check_with_a_lock(self, client: SdkClient) -> None:
         """What does not fit is refused; since 2.4 it may be capped instead, or overdrawn."""
         asked = {"customer_id": "cus_1", "feature_id": "messages", "required_balance": 1500}
 
@@ -228,22 +228,22 @@ class EveryMethod:
 
     # -- balances
 
-    def test_balances_create(self, client: Client) -> None:
+    def test_balances_create(self, client: SdkClient) -> None:
         made = client.call("balances.create", customer_id="cus_1", feature_id="messages", included_grant=5, reset=MONTH)
         assert made == {"success": True}
         assert remaining(client) == 1005
 
-    def test_balances_update(self, client: Client) -> None:
+    def test_balances_update(self, client: SdkClient) -> None:
         answer = client.call("balances.update", customer_id="cus_1", feature_id="messages", remaining=7)
         assert answer == {"success": True}
         assert remaining(client) == 7
 
-    def test_balances_delete(self, client: Client) -> None:
+    def test_balances_delete(self, client: SdkClient) -> None:
         answer = client.call("balances.delete", customer_id="cus_1", feature_id="messages")
         assert answer == {"success": True}
         assert client.call("customers.get_or_create", customer_id="cus_1")["balances"] == {}
 
-    def test_balances_finalize(self, client: Client) -> None:
+    def test_balances_finalize(self, client: SdkClient) -> None:
         lock = {"lock_id": "lock_1", "enabled": True}
         client.call("check", customer_id="cus_1", feature_id="messages", required_balance=10, lock=lock)
         assert remaining(client) == 990
@@ -251,7 +251,7 @@ class EveryMethod:
         assert answer == {"success": True}
         assert remaining(client) == 996
 
-    def test_balances_list(self, client: Client) -> None:
+    def test_balances_list(self, client: SdkClient) -> None:
         make_plan(client)
         client.call("billing.attach", customer_id="cus_1", plan_id="free")
         first = client.call("balances.list", customer_id="cus_1", limit=1)
@@ -271,7 +271,7 @@ class EveryMethod:
 
     # -- events
 
-    def test_events_list(self, client: Client) -> None:
+    def test_events_list(self, client: SdkClient) -> None:
         for value in (1, 2):
             client.call("track", customer_id="cus_1", feature_id="messages", value=value, async_=False)
             client.organisation.advance("1s")
@@ -280,7 +280,7 @@ class EveryMethod:
         rest = client.call("events.list", customer_id="cus_1", limit=1, start_cursor=first["next_cursor"])
         assert ([event["value"] for event in rest["list"]], rest["next_cursor"]) == ([1], None)
 
-    def test_events_aggregate(self, client: Client) -> None:
+    def test_events_aggregate(self, client: SdkClient) -> None:
         for value in (1, 2):
             client.call("track", customer_id="cus_1", feature_id="messages", value=value, async_=False)
         answer = client.call("events.aggregate", customer_id="cus_1", feature_id="messages", range="7d")
@@ -289,14 +289,14 @@ class EveryMethod:
 
     # -- customers
 
-    def test_customers_get_or_create(self, client: Client) -> None:
+    def test_customers_get_or_create(self, client: SdkClient) -> None:
         given = {"customer_id": "cus_2", "name": "Ada", "email": "ada@example.com", "metadata": {"team": "a"}}
         made = client.call("customers.get_or_create", **given)
         assert (made["id"], made["name"], made["email"]) == ("cus_2", "Ada", "ada@example.com")
         assert (made["metadata"], made["balances"], made["subscriptions"]) == ({"team": "a"}, {}, [])
         assert client.call("customers.get_or_create", customer_id="cus_2")["created_at"] == made["created_at"]
 
-    def test_customers_get(self, client: Client) -> None:
+    def test_customers_get(self, client: SdkClient) -> None:
         found = client.call("customers.get", customer_id="cus_1")
         assert found["balances"]["messages"]["remaining"] == 1000
         with pytest.raises(ClientError) as caught:
@@ -306,7 +306,7 @@ class EveryMethod:
             caught.value.body == '{"message":"Customer nobody not found","code":"customer_not_found","env":"sandbox"}'
         )
 
-    def test_customers_list(self, client: Client) -> None:
+    def test_customers_list(self, client: SdkClient) -> None:
         client.organisation.advance("1s")
         client.call("customers.get_or_create", customer_id="cus_2", name="Ada")
         first = client.call("customers.list", limit=1)
@@ -315,19 +315,19 @@ class EveryMethod:
         assert ([each["id"] for each in rest["list"]], rest["next_cursor"]) == (["cus_1"], None)
         assert [each["id"] for each in client.call("customers.list", search="ada")["list"]] == ["cus_2"]
 
-    def test_customers_update(self, client: Client) -> None:
+    def test_customers_update(self, client: SdkClient) -> None:
         limits = {"spend_limits": [{"feature_id": "messages", "enabled": True, "overage_limit": 5}]}
         answer = client.call("customers.update", customer_id="cus_1", name="Ada", billing_controls=limits)
         assert answer["name"] == "Ada"
         assert answer["billing_controls"]["spend_limits"][0]["overage_limit"] == 5
 
-    def test_customers_delete(self, client: Client) -> None:
+    def test_customers_delete(self, client: SdkClient) -> None:
         assert client.call("customers.delete", customer_id="cus_1") == {"success": True}
         with pytest.raises(ClientError) as caught:
             client.call("customers.delete", customer_id="cus_1")
         assert caught.value.status == 404
 
-    def test_customers_advance_test_clock(self, client: Client) -> None:
+    def test_customers_advance_test_clock(self, client: SdkClient) -> None:
         client.call("balances.create", customer_id="cus_1", feature_id="messages", included_grant=5, reset=MONTH)
         client.call("track", customer_id="cus_1", feature_id="messages", value=3, async_=False)
         later = (int(time.time()) + 40 * 24 * 3600) * 1000
@@ -338,7 +338,7 @@ class EveryMethod:
             client.call("customers.advance_test_clock", customer_id="cus_1", frozen_time=later - HOUR)
         assert (caught.value.status, "later than the current clock time" in caught.value.body) == (400, True)
 
-    def test_customers_list_subscriptions(self, client: Client) -> None:
+    def test_customers_list_subscriptions(self, client: SdkClient) -> None:
         for plan_id, price in (("pro", 20), ("free", 0)):
             make_plan(client, plan_id, group="main", **({"price": {"amount": price, **MONTH}} if price else {}))
             client.organisation.advance("1s")
@@ -353,7 +353,7 @@ class EveryMethod:
         assert [each["plan_id"] for each in active["list"]] == ["pro"]
         assert client.call("customers.list_subscriptions", customer_id="nobody")["list"] == []
 
-    def test_customers_list_purchases(self, client: Client) -> None:
+    def test_customers_list_purchases(self, client: SdkClient) -> None:
         make_plan(client, "pack", price={"amount": 5, "interval": "one_off"}, add_on=True)
         client.call("billing.attach", customer_id="cus_1", plan_id="pack", no_billing_changes=True)
         answer = client.call("customers.list_purchases", customer_id="cus_1", plan_id="pack")
@@ -363,16 +363,16 @@ class EveryMethod:
 
     # -- entities
 
-    def test_entities_create(self, client: Client) -> None:
+    def test_entities_create(self, client: SdkClient) -> None:
         made = client.call("entities.create", customer_id="cus_1", entity_id="seat_1", feature_id="seats", name="Desk")
         assert (made["id"], made["name"], made["customer_id"]) == ("seat_1", "Desk", "cus_1")
 
-    def test_entities_get(self, client: Client) -> None:
+    def test_entities_get(self, client: SdkClient) -> None:
         client.call("entities.create", customer_id="cus_1", entity_id="seat_1", feature_id="seats")
         found = client.call("entities.get", customer_id="cus_1", entity_id="seat_1")
         assert (found["feature_id"], found["balances"]["messages"]["remaining"]) == ("seats", 1000)
 
-    def test_entities_list(self, client: Client) -> None:
+    def test_entities_list(self, client: SdkClient) -> None:
         for entity_id in ("seat_1", "seat_2"):
             client.call("entities.create", customer_id="cus_1", entity_id=entity_id, feature_id="seats")
             client.organisation.advance("1s")
@@ -380,7 +380,7 @@ class EveryMethod:
         rest = client.call("entities.list", customer_id="cus_1", limit=1, start_cursor=first["next_cursor"])
         assert [each["id"] for each in (*first["list"], *rest["list"])] == ["seat_2", "seat_1"]
 
-    def test_entities_update(self, client: Client) -> None:
+    def test_entities_update(self, client: SdkClient) -> None:
         client.call("entities.create", customer_id="cus_1", entity_id="seat_1", feature_id="seats")
         limits = {"spend_limits": [{"feature_id": "messages", "enabled": True, "overage_limit": 9}]}
         answer = client.call("entities.update", customer_id="cus_1", entity_id="seat_1", billing_controls=limits)
@@ -388,14 +388,14 @@ class EveryMethod:
         found = client.organisation.ask("/v1/entities.get", {"customer_id": "cus_1", "entity_id": "seat_1"})
         assert found["billing_controls"]["spend_limits"][0]["overage_limit"] == 9
 
-    def test_entities_delete(self, client: Client) -> None:
+    def test_entities_delete(self, client: SdkClient) -> None:
         client.call("entities.create", customer_id="cus_1", entity_id="seat_1", feature_id="seats")
         assert client.call("entities.delete", customer_id="cus_1", entity_id="seat_1") == {"success": True}
         assert client.call("entities.list", customer_id="cus_1")["list"] == []
 
     # -- features
 
-    def test_features_create(self, client: Client) -> None:
+    def test_features_create(self, client: SdkClient) -> None:
         schema = [{"metered_feature_id": "messages", "credit_cost": 2}]
         fields = {"name": "Credits", "type_": "credit_system", "credit_schema": schema}
         made = client.call("features.create", feature_id="credits", **fields)
@@ -403,60 +403,60 @@ class EveryMethod:
         (cost,) = made["credit_schema"]
         assert (cost["metered_feature_id"], cost["credit_cost"]) == ("messages", 2)
 
-    def test_features_get(self, client: Client) -> None:
+    def test_features_get(self, client: SdkClient) -> None:
         found = client.call("features.get", feature_id="messages")
         assert (found["name"], found["event_names"]) == ("Messages", ["message.sent"])
 
-    def test_features_list(self, client: Client) -> None:
+    def test_features_list(self, client: SdkClient) -> None:
         answer = client.call("features.list")
         assert [each["id"] for each in answer["list"]] == ["messages", "seats", "sso"]
 
-    def test_features_update(self, client: Client) -> None:
+    def test_features_update(self, client: SdkClient) -> None:
         answer = client.call("features.update", feature_id="messages", name="Letters")
         assert (answer["id"], answer["name"]) == ("messages", "Letters")
 
-    def test_features_delete(self, client: Client) -> None:
+    def test_features_delete(self, client: SdkClient) -> None:
         assert client.call("features.delete", feature_id="sso") == {"success": True}
         assert len(client.organisation.ask("/v1/features.list", {})["list"]) == 2
 
     # -- plans
 
-    def test_plans_create(self, client: Client) -> None:
+    def test_plans_create(self, client: SdkClient) -> None:
         made = make_plan(client, "pro", price={"amount": 20, "interval": "month"})
         assert (made["id"], made["version"], made["price"]["amount"]) == ("pro", 1, 20)
         (item,) = made["items"]
         assert (item["feature_id"], item["included"], item["reset"]["interval"]) == ("messages", 100, "month")
 
-    def test_plans_get(self, client: Client) -> None:
+    def test_plans_get(self, client: SdkClient) -> None:
         make_plan(client)
         assert client.call("plans.get", plan_id="free")["name"] == "Free"
 
-    def test_plans_list(self, client: Client) -> None:
+    def test_plans_list(self, client: SdkClient) -> None:
         make_plan(client)
         make_plan(client, "pro", price={"amount": 20, "interval": "month"})
         assert [each["id"] for each in client.call("plans.list")["list"]] == ["free", "pro"]
         stands = client.call("plans.list", request={"customer_id": "cus_1"})["list"][0]["customer_eligibility"]
         assert stands["attach_action"] == "activate"
 
-    def test_plans_update(self, client: Client) -> None:
+    def test_plans_update(self, client: SdkClient) -> None:
         make_plan(client)
         answer = client.call("plans.update", plan_id="free", name="Gratis")
         assert (answer["name"], answer["version"], len(answer["items"])) == ("Gratis", 1, 1)
 
-    def test_plans_delete(self, client: Client) -> None:
+    def test_plans_delete(self, client: SdkClient) -> None:
         make_plan(client)
         assert client.call("plans.delete", plan_id="free") == {"success": True}
         assert client.call("plans.list")["list"] == []
 
     # -- billing
 
-    def test_billing_attach(self, client: Client) -> None:
+    def test_billing_attach(self, client: SdkClient) -> None:
         make_plan(client)
         answer = client.call("billing.attach", customer_id="cus_1", plan_id="free")
         assert (answer["customer_id"], answer["payment_url"]) == ("cus_1", None)
         assert remaining(client) == 1100
 
-    def test_billing_attach_that_would_have_to_be_paid(self, client: Client) -> None:
+    def test_billing_attach_that_would_have_to_be_paid(self, client: SdkClient) -> None:
         make_plan(client, "pro", price={"amount": 20, "interval": "month"})
         for method in ("billing.attach", "billing.preview_attach"):
             with pytest.raises(ClientError) as caught:
@@ -464,7 +464,7 @@ class EveryMethod:
             assert caught.value.status == 400
             assert "no_billing_changes: true" in caught.value.body
 
-    def test_billing_update(self, client: Client) -> None:
+    def test_billing_update(self, client: SdkClient) -> None:
         make_plan(client)
         client.call("billing.attach", customer_id="cus_1", plan_id="free")
         cancel = {"plan_id": "free", "cancel_action": "cancel_immediately", "no_billing_changes": True}
@@ -472,7 +472,7 @@ class EveryMethod:
         assert (answer["customer_id"], answer["payment_url"]) == ("cus_1", None)
         assert remaining(client) == 1000
 
-    def test_billing_preview_attach(self, client: Client) -> None:
+    def test_billing_preview_attach(self, client: SdkClient) -> None:
         for plan_id, price in (("pro", 20), ("max", 50)):
             make_plan(client, plan_id, group="main", price={"amount": price, "interval": "month"})
         make_plan(client, group="main")
@@ -491,7 +491,7 @@ class EveryMethod:
         found = client.organisation.ask("/v1/customers.get", {"customer_id": "cus_1"})
         assert [each["plan_id"] for each in found["subscriptions"]] == ["pro"]  # looking changed nothing
 
-    def test_billing_preview_update(self, client: Client) -> None:
+    def test_billing_preview_update(self, client: SdkClient) -> None:
         pack = {"amount": 5, "interval": "month", "billing_method": "prepaid", "billing_units": 100}
         make_plan(client, "pro", items=[{"feature_id": "messages", "included": 50, "price": pack}])
         asked = {"customer_id": "cus_1", "plan_id": "pro"}
@@ -511,13 +511,13 @@ class EveryMethod:
         assert [each["plan_id"] for each in ended["outgoing"]] == ["pro"]
         assert remaining(client) == 1150
 
-    def test_invoices_list(self, client: Client) -> None:
+    def test_invoices_list(self, client: SdkClient) -> None:
         assert client.call("invoices.list", customer_id="cus_1")["list"] == []
 
     # -- what is not emulated
 
     @pytest.mark.parametrize("group", sorted({method.split(".")[0] for method in UNSUPPORTED}))
-    def test_what_is_not_emulated_says_so_and_what_to_use(self, client: Client, group: str) -> None:
+    def test_what_is_not_emulated_says_so_and_what_to_use(self, client: SdkClient, group: str) -> None:
         known = client.methods()
         asked = [each for each in UNSUPPORTED if each.startswith(f"{group}.") and client.named(each) in known]
         if not asked:

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.sdk.test_js_sdk import SCRIPT_TIMEOUT, Node, installed
-from tests.support.server import Organisation, ServerProcess
+from tests.support.client import Client
+from tests.support.server import ServerProcess
 
 SOURCES = Path(__file__).with_name("atmn")
 CONFIG = (SOURCES / "autumn.config.ts").read_text("utf-8")
@@ -103,35 +104,35 @@ def atmn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture
-def empty(atmn: Node) -> Iterator[Organisation]:  # noqa: ARG001  # without it no server has to start
+def empty(atmn: Node) -> Iterator[Client]:  # noqa: ARG001  # without it no server has to start
     """An organisation with nothing in it."""
     with ServerProcess("--world", "empty", key=KEY) as server:
-        yield Organisation(server, KEY)
+        yield server.client(KEY)
 
 
 @pytest.fixture
-def project(atmn: Node, empty: Organisation, tmp_path: Path) -> Project:
+def project(atmn: Node, empty: Client, tmp_path: Path) -> Project:
     """A project whose configuration was not pushed yet."""
     return Project(tmp_path, atmn, empty.url)
 
 
-def features(organisation: Organisation) -> list[str]:
+def features(organisation: Client) -> list[str]:
     """The ids of the features that are not archived."""
     return [each["id"] for each in organisation.ask("/v1/features.list", {})["list"] if not each["archived"]]
 
 
-def plans(organisation: Organisation, **params: Any) -> dict[str, Any]:
+def plans(organisation: Client, **params: Any) -> dict[str, Any]:
     """The plans by id, in their newest version."""
     return {each["id"]: each for each in organisation.ask("/v1/plans.list", params)["list"]}
 
 
-def attach(organisation: Organisation, customer: str, plan: str) -> None:
+def attach(organisation: Client, customer: str, plan: str) -> None:
     organisation.ask("/v1/customers.get_or_create", {"customer_id": customer})
     body = {"customer_id": customer, "plan_id": plan, "no_billing_changes": True}
     organisation.ask("/v1/billing.attach", body)
 
 
-def test_what_is_pushed_can_be_used_and_pulled(project: Project, empty: Organisation) -> None:
+def test_what_is_pushed_can_be_used_and_pulled(project: Project, empty: Client) -> None:
     said = project.done("push", "-y")
     assert "Features created: messages, seats, sso, credits" in said
     assert "Plans created: free, pro" in said
@@ -149,7 +150,7 @@ def test_what_is_pushed_can_be_used_and_pulled(project: Project, empty: Organisa
     assert IN_SYNC in project.done("push", "-y")
 
 
-def test_a_changed_file_changes_the_emulator(project: Project, empty: Organisation) -> None:
+def test_a_changed_file_changes_the_emulator(project: Project, empty: Client) -> None:
     project.done("push", "-y")
     project.remove("free")
     project.change("\t\titem({ featureId: sso.id }),\n", "")
@@ -179,7 +180,7 @@ def test_a_changed_file_changes_the_emulator(project: Project, empty: Organisati
     assert IN_SYNC in project.done("push", "-y")
 
 
-def test_a_plan_with_customers_asks_what_to_do_with_them(project: Project, empty: Organisation) -> None:
+def test_a_plan_with_customers_asks_what_to_do_with_them(project: Project, empty: Client) -> None:
     project.done("push", "-y")
     attach(empty, "cus_1", "free")
     project.change("included: 10,", "included: 20,")
@@ -198,7 +199,7 @@ def test_a_plan_with_customers_asks_what_to_do_with_them(project: Project, empty
     assert sorted(each["version"] for each in listed if each["id"] == "free") == [1, 2]
 
 
-def test_a_version_can_be_changed_under_its_customers(project: Project, empty: Organisation) -> None:
+def test_a_version_can_be_changed_under_its_customers(project: Project, empty: Client) -> None:
     project.done("push", "-y")
     attach(empty, "cus_1", "free")
     project.change("included: 10,", "included: 20,")
@@ -210,7 +211,7 @@ def test_a_version_can_be_changed_under_its_customers(project: Project, empty: O
     assert IN_SYNC in project.done("push", "-y")
 
 
-def test_a_plan_can_be_left_as_it_is(project: Project, empty: Organisation) -> None:
+def test_a_plan_can_be_left_as_it_is(project: Project, empty: Client) -> None:
     project.done("push", "-y")
     attach(empty, "cus_1", "free")
     project.change("included: 10,", "included: 20,")
@@ -220,7 +221,7 @@ def test_a_plan_can_be_left_as_it_is(project: Project, empty: Organisation) -> N
     assert empty.ask("/v1/features.get", {"feature_id": "seats"})["name"] == "Places"
 
 
-def test_what_customers_have_is_archived_instead_of_deleted(project: Project, empty: Organisation) -> None:
+def test_what_customers_have_is_archived_instead_of_deleted(project: Project, empty: Client) -> None:
     project.done("push", "-y")
     attach(empty, "cus_1", "pro")
     project.remove("pro")
@@ -240,7 +241,7 @@ def test_what_customers_have_is_archived_instead_of_deleted(project: Project, em
     assert sorted(plans(empty)) == ["free", "pro"]
 
 
-def test_the_lists_show_what_is_there(project: Project, empty: Organisation) -> None:
+def test_the_lists_show_what_is_there(project: Project, empty: Client) -> None:
     project.done("push", "-y")
     attach(empty, "cus_1", "free")
     empty.ask("/v1/balances.track", {"customer_id": "cus_1", "feature_id": "messages", "value": 3})
@@ -252,7 +253,7 @@ def test_the_lists_show_what_is_there(project: Project, empty: Organisation) -> 
     assert "messages" in project.done("events")
 
 
-def test_everything_can_be_deleted(project: Project, empty: Organisation) -> None:
+def test_everything_can_be_deleted(project: Project, empty: Client) -> None:
     project.done("push", "-y")
     attach(empty, "cus_1", "pro")
     assert "nuked successfully" in project.done("nuke", "--dangerously-skip-all-confirmation-prompts")

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.sdk.calls import Caller, Client
+from tests.sdk.calls import Caller, SdkClient
 from tests.sdk.methods import EveryMethod
 from tests.sdk.test_js_sdk import CLIENTS, SOURCES, Node, node
-from tests.support.server import Organisation
+from tests.support.client import Client
 
 __all__ = ["node"]
 
@@ -24,8 +24,8 @@ def caller(request: pytest.FixtureRequest, node: Node) -> Iterator[Caller]:
 
 
 @pytest.fixture
-def client(caller: Caller, organisation: Organisation) -> Client:
-    return Client(caller, organisation, camel=True)
+def client(caller: Caller, organisation: Client) -> SdkClient:
+    return SdkClient(caller, organisation, camel=True)
 
 
 class TestJavaScript(EveryMethod):

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.sdk.calls import Caller, Client
+from tests.sdk.calls import Caller, SdkClient
 from tests.sdk.methods import EveryMethod
-from tests.support.server import Organisation
+from tests.support.client import Client
 
 NEWEST, OLD = "1.2.0", "1.1.0"
 CALLER = Path(__file__).with_name("caller.py")
@@ -76,8 +76,8 @@ def install(directory: Path, python: Path) -> None:
 
 
 @pytest.fixture
-def client(caller: Caller, organisation: Organisation) -> Client:
-    return Client(caller, organisation)
+def client(caller: Caller, organisation: Client) -> SdkClient:
+    return SdkClient(caller, organisation)
 
 
 class TestPython(EveryMethod):

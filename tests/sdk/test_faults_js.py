@@ -10,7 +10,7 @@ import pytest
 
 from tests.sdk.test_faults_python import HANG, arm, deliveries, is_charged_for_each_delivery, look
 from tests.sdk.test_js_sdk import Node, client, node
-from tests.support.server import Organisation
+from tests.support.client import Client
 
 __all__ = ["client", "node"]
 
@@ -18,7 +18,7 @@ Batch = Callable[..., Any]
 
 
 @pytest.fixture
-def batch(node: Node, client: str, organisation: Organisation) -> Batch:
+def batch(node: Node, client: str, organisation: Client) -> Batch:
     """Sends a batch with further options for the client and its retries; what came of it."""
 
     def send(**options: Any) -> Any:
@@ -29,9 +29,7 @@ def batch(node: Node, client: str, organisation: Organisation) -> Batch:
 
 
 @pytest.mark.parametrize("fail_open", [True, False])
-def test_a_queue_that_is_down_for_a_while_costs_nothing(
-    batch: Batch, organisation: Organisation, fail_open: bool
-) -> None:
+def test_a_queue_that_is_down_for_a_while_costs_nothing(batch: Batch, organisation: Client, fail_open: bool) -> None:
     arm(organisation, "queue:down times=2")
     assert batch(maxInterval=5000, failOpen=fail_open) == {"answer": {"success": True}}
     stats = organisation.drain()
@@ -41,7 +39,7 @@ def test_a_queue_that_is_down_for_a_while_costs_nothing(
     assert look(organisation, "findings") == []
 
 
-def test_a_reply_that_never_comes_is_charged_for_each_retry(batch: Batch, organisation: Organisation) -> None:
+def test_a_reply_that_never_comes_is_charged_for_each_retry(batch: Batch, organisation: Client) -> None:
     """Where each try has a time-out."""
     arm(organisation, HANG)
     outcome = batch(tryMs=400, failOpen=False, maxElapsedTime=1000)
@@ -51,9 +49,7 @@ def test_a_reply_that_never_comes_is_charged_for_each_retry(batch: Batch, organi
 
 @pytest.mark.parametrize("client", ["autumn-js"])  # the time-out of the old one never ends anything
 @pytest.mark.parametrize("fail_open", [True, False])
-def test_the_time_out_of_the_client_is_one_for_all_tries(
-    batch: Batch, organisation: Organisation, fail_open: bool
-) -> None:
+def test_the_time_out_of_the_client_is_one_for_all_tries(batch: Batch, organisation: Client, fail_open: bool) -> None:
     """So there is one delivery, which counts. Failing open, the time-out has a status of its own, not 503."""
     arm(organisation, HANG)
     error = batch(timeoutMs=400, failOpen=fail_open, maxElapsedTime=1000)["error"]
@@ -70,7 +66,7 @@ def test_the_time_out_of_the_client_is_one_for_all_tries(
     "rule", ["reply:reset after=enqueue times=2", "reply:status 504 after=enqueue body=html times=2"]
 )
 def test_a_reply_that_is_lost_on_its_way_is_charged_for_each_retry(
-    batch: Batch, organisation: Organisation, rule: str
+    batch: Batch, organisation: Client, rule: str
 ) -> None:
     arm(organisation, rule)
     assert batch(failOpen=False) == {"answer": {"success": True}}

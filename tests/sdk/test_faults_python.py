@@ -12,7 +12,7 @@ from autumn_sdk import Autumn, models
 from autumn_sdk.errors import AutumnDefaultError
 from autumn_sdk.utils import BackoffStrategy, RetryConfig
 
-from tests.support.server import Organisation
+from tests.support.client import Client
 
 Item = models.RequestBodyTypedDict
 #: Two uses that are known again wherever they turn up, 6 messages together.
@@ -23,7 +23,7 @@ BATCH: list[Item] = [
 HANG = "reply:hang after=enqueue route=balances.batch_track"
 
 
-def connect(organisation: Organisation, parking: int = 30_000, **options: Any) -> Autumn:
+def connect(organisation: Client, parking: int = 30_000, **options: Any) -> Autumn:
     """A client that retries for so long (ms), at first after 1 ms and at most 50 ms apart unless it is told when."""
     backoff = BackoffStrategy(1, 50, 1.0, parking)
     return Autumn(
@@ -34,20 +34,20 @@ def connect(organisation: Organisation, parking: int = 30_000, **options: Any) -
     )
 
 
-def arm(organisation: Organisation, rule: str) -> None:
+def arm(organisation: Client, rule: str) -> None:
     organisation.ask("/_mock/faults", {"rule": rule})
 
 
-def look(organisation: Organisation, view: str) -> list[dict[str, Any]]:
-    return list(organisation.server.get(f"/_mock/{view}", organisation.key).body["list"])
+def look(organisation: Client, view: str) -> list[dict[str, Any]]:
+    return list(organisation.get(f"/_mock/{view}").body["list"])
 
 
-def deliveries(organisation: Organisation) -> list[dict[str, Any]]:
+def deliveries(organisation: Client) -> list[dict[str, Any]]:
     return [entry for entry in look(organisation, "requests") if entry["call"] == "balances.batch_track"]
 
 
 @pytest.mark.parametrize("fail_open", [True, False])
-def test_a_queue_that_is_down_for_a_while_costs_nothing(organisation: Organisation, fail_open: bool) -> None:
+def test_a_queue_that_is_down_for_a_while_costs_nothing(organisation: Client, fail_open: bool) -> None:
     arm(organisation, "queue:down times=2")
     with connect(organisation, fail_open=fail_open) as client:
         assert client.batch_track(request=BATCH).success is True
@@ -60,7 +60,7 @@ def test_a_queue_that_is_down_for_a_while_costs_nothing(organisation: Organisati
     assert look(organisation, "findings") == []
 
 
-def is_charged_for_each_delivery(organisation: Organisation) -> None:
+def is_charged_for_each_delivery(organisation: Client) -> None:
     """The batch was accepted several times, and the finding says how much that is too much."""
     organisation.drain()
     taken = deliveries(organisation)
@@ -72,11 +72,11 @@ def is_charged_for_each_delivery(organisation: Organisation) -> None:
     assert (finding["code"], finding["certain"]) == ("resent_after_lost_reply", True)
     assert finding["requests"] == [entry["id"] for entry in taken]
     assert (finding["items"], finding["amounts"]) == (2 * (count - 1), {"messages": 6.0 * (count - 1)})
-    audit = organisation.server.get("/_mock/audit", organisation.key).body
+    audit = organisation.get("/_mock/audit").body
     assert (audit["balanced"], audit["organisations"][0]["double"]) == (True, [])  # each was accepted by itself
 
 
-def test_a_reply_that_never_comes_is_charged_for_each_retry(organisation: Organisation) -> None:
+def test_a_reply_that_never_comes_is_charged_for_each_retry(organisation: Client) -> None:
     """Failing open, the default, turns the time-out into a 503: the one status that is safe to retry."""
     arm(organisation, HANG)
     with connect(organisation, 1000, timeout_ms=400) as client, pytest.raises(AutumnDefaultError) as caught:
@@ -85,7 +85,7 @@ def test_a_reply_that_never_comes_is_charged_for_each_retry(organisation: Organi
     is_charged_for_each_delivery(organisation)
 
 
-def test_a_client_that_does_not_fail_open_is_charged_likewise(organisation: Organisation) -> None:
+def test_a_client_that_does_not_fail_open_is_charged_likewise(organisation: Client) -> None:
     arm(organisation, HANG)
     with (
         connect(organisation, 1000, timeout_ms=400, fail_open=False) as client,
@@ -95,7 +95,7 @@ def test_a_client_that_does_not_fail_open_is_charged_likewise(organisation: Orga
     is_charged_for_each_delivery(organisation)
 
 
-def test_the_async_client_is_charged_likewise(organisation: Organisation) -> None:
+def test_the_async_client_is_charged_likewise(organisation: Client) -> None:
     arm(organisation, HANG)
 
     async def talk() -> None:
@@ -107,7 +107,7 @@ def test_the_async_client_is_charged_likewise(organisation: Organisation) -> Non
     is_charged_for_each_delivery(organisation)
 
 
-def test_a_connection_that_is_reset_is_charged_for_each_retry(organisation: Organisation) -> None:
+def test_a_connection_that_is_reset_is_charged_for_each_retry(organisation: Client) -> None:
     arm(organisation, "reply:reset after=enqueue times=2")
     with connect(organisation) as client:
         assert client.batch_track(request=BATCH).success is True
@@ -117,7 +117,7 @@ def test_a_connection_that_is_reset_is_charged_for_each_retry(organisation: Orga
     assert (finding["code"], finding["amounts"]) == ("resent_after_lost_reply", {"messages": 12.0})
 
 
-def test_an_idempotency_key_in_each_item_makes_retries_safe(organisation: Organisation) -> None:
+def test_an_idempotency_key_in_each_item_makes_retries_safe(organisation: Client) -> None:
     arm(organisation, f"{HANG} times=2")
     keyed: list[Item] = [{**item, "idempotency_key": f"use {number}"} for number, item in enumerate(BATCH)]
     with connect(organisation, timeout_ms=400) as client:
@@ -128,7 +128,7 @@ def test_an_idempotency_key_in_each_item_makes_retries_safe(organisation: Organi
     assert look(organisation, "findings") == []
 
 
-def test_without_retries_a_batch_that_failed_is_lost_and_told(organisation: Organisation) -> None:
+def test_without_retries_a_batch_that_failed_is_lost_and_told(organisation: Client) -> None:
     arm(organisation, "queue:down times=1")
     with (
         Autumn(secret_key=organisation.key, server_url=organisation.url) as client,

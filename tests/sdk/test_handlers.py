@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import subprocess
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
 from tests.sdk.test_js_sdk import CLIENTS, SOURCES, Node, node
-from tests.support.server import Organisation
+from tests.support.client import Client
 
 __all__ = ["node"]
 
@@ -22,19 +20,14 @@ class Browser:
     """Asks an application's own address, as the client's React hooks do."""
 
     def __init__(self, url: str) -> None:
-        self._url = urlsplit(url)
+        self._client = Client(url)
 
     def ask(self, route: str, body: Any = None, user: str | None = "cus_1") -> tuple[int, Any]:
         """Status and decoded body of the answer to a user."""
-        connection = http.client.HTTPConnection(self._url.hostname or "", self._url.port, timeout=60)
         headers = {"content-type": "application/json", **({"x-user": user} if user is not None else {})}
-        try:
-            connection.request("POST", f"/api/autumn/{route}", json.dumps(body or {}), headers)
-            reply = connection.getresponse()
-            text = reply.read()
-        finally:
-            connection.close()
-        return reply.status, json.loads(text) if text else None
+        data = json.dumps(body or {}).encode()
+        status, _, content = self._client.send("POST", f"/api/autumn/{route}", data, headers)
+        return status, json.loads(content) if content else None
 
     def get(self, route: str, body: Any = None) -> Any:
         """The body of an answer that has to be a good one."""
@@ -44,7 +37,7 @@ class Browser:
 
 
 @pytest.fixture(params=CLIENTS)
-def browser(request: pytest.FixtureRequest, node: Node, organisation: Organisation) -> Iterator[Browser]:
+def browser(request: pytest.FixtureRequest, node: Node, organisation: Client) -> Iterator[Browser]:
     """An application with the handler of one of the releases."""
     script = (SOURCES / "handler.mjs").read_text("utf-8")
     with subprocess.Popen(
@@ -64,7 +57,7 @@ def browser(request: pytest.FixtureRequest, node: Node, organisation: Organisati
             process.stdin.close()
 
 
-def test_a_customer_is_made_of_who_asks(browser: Browser, organisation: Organisation) -> None:
+def test_a_customer_is_made_of_who_asks(browser: Browser, organisation: Client) -> None:
     status, answer = browser.ask("getOrCreateCustomer", user="cus_2")
     assert (status, answer["id"], answer["name"]) == (200, "cus_2", "Ada")
     assert organisation.ask("/v1/customers.get", {"customer_id": "cus_2"})["name"] == "Ada"
@@ -78,12 +71,12 @@ def test_nobody_in_particular_is_told_so(browser: Browser) -> None:
     assert browser.ask("attach", {"planId": "free"}, user=None)[0] == 401
 
 
-def test_a_customer_cannot_say_to_be_another(browser: Browser, organisation: Organisation) -> None:
+def test_a_customer_cannot_say_to_be_another(browser: Browser, organisation: Client) -> None:
     organisation.ask("/v1/customers.get_or_create", {"customer_id": "cus_2"})
     assert browser.get("getOrCreateCustomer", {"customerId": "cus_2"})["id"] == "cus_1"
 
 
-def test_plans_are_listed_previewed_attached_and_cancelled(browser: Browser, organisation: Organisation) -> None:
+def test_plans_are_listed_previewed_attached_and_cancelled(browser: Browser, organisation: Client) -> None:
     items = [{"feature_id": "messages", "included": 100, "reset": {"interval": "month"}}]
     organisation.ask("/v1/plans.create", {"plan_id": "free", "name": "Free", "items": items})
     (plan,) = browser.get("listPlans")["list"]
@@ -98,7 +91,7 @@ def test_plans_are_listed_previewed_attached_and_cancelled(browser: Browser, org
     assert organisation.balance("cus_1") == 1000
 
 
-def test_entities_and_events_are_shown(browser: Browser, organisation: Organisation) -> None:
+def test_entities_and_events_are_shown(browser: Browser, organisation: Client) -> None:
     seat = {"customer_id": "cus_1", "entity_id": "seat_1", "feature_id": "seats"}
     organisation.ask("/v1/entities.create", seat)
     organisation.ask("/v1/balances.track", {"customer_id": "cus_1", "feature_id": "messages", "value": 3})

@@ -11,7 +11,7 @@ import pytest
 from autumn_sdk import Autumn, models
 from autumn_sdk.errors import AutumnDefaultError
 
-from tests.support.server import Organisation
+from tests.support.client import Client
 
 Item = models.RequestBodyTypedDict
 ITEM: Item = {"customer_id": "cus_1", "feature_id": "messages", "value": 1}
@@ -21,13 +21,13 @@ def batch(*items: Item) -> list[Item]:
     return list(items)
 
 
-def connect(organisation: Organisation, key: str | None = None) -> Autumn:
+def connect(organisation: Client, key: str | None = None) -> Autumn:
     # Failing open, the default, would make up answers where the server has none.
     return Autumn(secret_key=key or organisation.key, server_url=organisation.url, fail_open=False)
 
 
 @pytest.fixture
-def client(organisation: Organisation) -> Iterator[Autumn]:
+def client(organisation: Client) -> Iterator[Autumn]:
     with connect(organisation) as client:
         yield client
 
@@ -40,20 +40,20 @@ def refusal(caught: pytest.ExceptionInfo[AutumnDefaultError]) -> tuple[int, obje
 # -- batch_track
 
 
-def test_a_batch_of_one_is_accepted_and_deducted(client: Autumn, organisation: Organisation) -> None:
+def test_a_batch_of_one_is_accepted_and_deducted(client: Autumn, organisation: Client) -> None:
     answer = client.batch_track(request=batch({"customer_id": "cus_1", "feature_id": "messages", "value": 7}))
     assert answer.success is True
     organisation.drain()
     assert organisation.balance("cus_1") == 993
 
 
-def test_a_value_left_out_counts_as_one(client: Autumn, organisation: Organisation) -> None:
+def test_a_value_left_out_counts_as_one(client: Autumn, organisation: Client) -> None:
     client.batch_track(request=batch({"customer_id": "cus_1", "feature_id": "messages"}))
     organisation.drain()
     assert organisation.balance("cus_1") == 999
 
 
-def test_a_batch_of_a_thousand_is_accepted_and_deducted(client: Autumn, organisation: Organisation) -> None:
+def test_a_batch_of_a_thousand_is_accepted_and_deducted(client: Autumn, organisation: Client) -> None:
     half: Item = {**ITEM, "value": 0.5}
     assert client.batch_track(request=[half] * 1000).success is True
     counts = organisation.drain()
@@ -61,7 +61,7 @@ def test_a_batch_of_a_thousand_is_accepted_and_deducted(client: Autumn, organisa
     assert organisation.balance("cus_1") == 500
 
 
-def test_a_batch_of_a_thousand_and_one_is_refused_whole(client: Autumn, organisation: Organisation) -> None:
+def test_a_batch_of_a_thousand_and_one_is_refused_whole(client: Autumn, organisation: Client) -> None:
     with pytest.raises(AutumnDefaultError) as caught:
         client.batch_track(request=[ITEM] * 1001)
     assert caught.value.status_code == 400
@@ -80,7 +80,7 @@ def test_an_empty_batch_is_refused(client: Autumn) -> None:
     )
 
 
-def test_an_unknown_feature_refuses_the_whole_batch(client: Autumn, organisation: Organisation) -> None:
+def test_an_unknown_feature_refuses_the_whole_batch(client: Autumn, organisation: Client) -> None:
     with pytest.raises(AutumnDefaultError) as caught:
         client.batch_track(request=batch(ITEM, {"customer_id": "cus_1", "feature_id": "nope"}))
     assert caught.value.status_code == 404
@@ -98,19 +98,19 @@ def test_an_unknown_event_refuses_the_whole_batch(client: Autumn) -> None:
     )
 
 
-def test_an_event_is_deducted_from_the_features_that_list_it(client: Autumn, organisation: Organisation) -> None:
+def test_an_event_is_deducted_from_the_features_that_list_it(client: Autumn, organisation: Client) -> None:
     client.batch_track(request=batch({"customer_id": "cus_1", "event_name": "message.sent", "value": 3}))
     organisation.drain()
     assert organisation.balance("cus_1") == 997
 
 
-def test_an_unknown_customer_is_accepted_and_lost(client: Autumn, organisation: Organisation) -> None:
+def test_an_unknown_customer_is_accepted_and_lost(client: Autumn, organisation: Client) -> None:
     answer = client.batch_track(request=batch({"customer_id": "cus_nobody", "feature_id": "messages"}))
     assert answer.success is True
     assert organisation.drain()["lost"] == 1
 
 
-def test_every_field_that_the_client_knows_is_taken(client: Autumn, organisation: Organisation) -> None:
+def test_every_field_that_the_client_knows_is_taken(client: Autumn, organisation: Client) -> None:
     item: Item = {
         "customer_id": "cus_1",
         "feature_id": "messages",
@@ -125,7 +125,7 @@ def test_every_field_that_the_client_knows_is_taken(client: Autumn, organisation
     assert organisation.balance("cus_1") == 997.5  # the key was used before, so the second is dropped
 
 
-def test_a_wrong_key_is_refused_with_most_of_it_hidden(organisation: Organisation) -> None:
+def test_a_wrong_key_is_refused_with_most_of_it_hidden(organisation: Client) -> None:
     with connect(organisation, key="am_sk_test_wrong_key") as client, pytest.raises(AutumnDefaultError) as caught:
         client.batch_track(request=[ITEM])
     assert caught.value.status_code == 401
@@ -134,7 +134,7 @@ def test_a_wrong_key_is_refused_with_most_of_it_hidden(organisation: Organisatio
     )
 
 
-def test_a_queue_that_is_down_is_told_even_where_the_client_fails_open(organisation: Organisation) -> None:
+def test_a_queue_that_is_down_is_told_even_where_the_client_fails_open(organisation: Client) -> None:
     with (
         Autumn(secret_key=organisation.key, server_url=organisation.url) as client,
         pytest.raises(AutumnDefaultError) as caught,
@@ -148,7 +148,7 @@ def test_a_queue_that_is_down_is_told_even_where_the_client_fails_open(organisat
     assert organisation.stats()["accepted"] == 0
 
 
-def test_ten_of_twelve_at_once_are_accepted(client: Autumn, organisation: Organisation) -> None:
+def test_ten_of_twelve_at_once_are_accepted(client: Autumn, organisation: Client) -> None:
     organisation.freeze()  # however slow the machine, they all fall into one second
 
     def send(_number: int) -> AutumnDefaultError | None:
@@ -183,14 +183,14 @@ def test_the_real_clock_limits_a_burst_too(client: Autumn) -> None:
     assert caught.value.headers["retry-after"] == "1"
 
 
-def test_a_server_that_answers_200_is_understood(organisation_200: Organisation) -> None:
+def test_a_server_that_answers_200_is_understood(organisation_200: Client) -> None:
     with connect(organisation_200) as client:
         assert client.batch_track(request=[ITEM]).success is True
     organisation_200.drain()
     assert organisation_200.balance("cus_1") == 999
 
 
-def test_the_async_client_does_the_same(organisation: Organisation) -> None:
+def test_the_async_client_does_the_same(organisation: Client) -> None:
     async def talk() -> int:
         async with connect(organisation) as client:
             answers = await asyncio.gather(*(client.batch_track_async(request=[ITEM] * 10) for _ in range(5)))
@@ -214,14 +214,14 @@ def test_track_told_not_to_wait_in_the_queue_answers_with_the_balance(client: Au
     assert (answer.balance.granted, answer.balance.usage, answer.balance.remaining) == (1000, 4, 996)
 
 
-def test_track_is_queued_by_default(client: Autumn, organisation: Organisation) -> None:
+def test_track_is_queued_by_default(client: Autumn, organisation: Client) -> None:
     answer = client.track(customer_id="cus_1", feature_id="messages", value=4)
     assert (answer.customer_id, answer.value, answer.balance) == ("cus_1", 4, None)
     organisation.drain()
     assert organisation.balance("cus_1") == 996
 
 
-def test_track_by_event_and_below_zero(client: Autumn, organisation: Organisation) -> None:
+def test_track_by_event_and_below_zero(client: Autumn, organisation: Client) -> None:
     client.track(customer_id="cus_1", event_name="message.sent", value=10, async_=False)
     client.track(customer_id="cus_1", feature_id="messages", value=-4, async_=False)
     assert organisation.balance("cus_1") == 994
@@ -244,13 +244,13 @@ def test_check_allows_what_is_left_and_no_more(client: Autumn) -> None:
     assert client.check(customer_id="cus_1", feature_id="messages", required_balance=1001).allowed is False
 
 
-def test_check_that_sends_an_event_deducts(client: Autumn, organisation: Organisation) -> None:
+def test_check_that_sends_an_event_deducts(client: Autumn, organisation: Client) -> None:
     answer = client.check(customer_id="cus_1", feature_id="messages", required_balance=3, send_event=True)
     assert answer.allowed is True
     assert organisation.balance("cus_1") == 997
 
 
-def test_a_lock_holds_and_finalizing_settles(client: Autumn, organisation: Organisation) -> None:
+def test_a_lock_holds_and_finalizing_settles(client: Autumn, organisation: Client) -> None:
     client.check(customer_id="cus_1", feature_id="messages", required_balance=10, lock=models.Lock(lock_id="lock_1"))
     assert organisation.balance("cus_1") == 990
     assert client.balances.finalize(lock_id="lock_1", action="confirm", override_value=4).success is True
@@ -321,7 +321,7 @@ def test_an_entity_is_created_found_listed_and_deleted(client: Autumn) -> None:
     assert client.entities.list(customer_id="cus_1").list == []
 
 
-def test_events_are_listed_newest_first(client: Autumn, organisation: Organisation) -> None:
+def test_events_are_listed_newest_first(client: Autumn, organisation: Client) -> None:
     for value in (1, 2, 3):
         client.track(customer_id="cus_1", feature_id="messages", value=value, properties={"n": value}, async_=False)
         organisation.advance("1s")

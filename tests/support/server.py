@@ -1,9 +1,7 @@
-"""A real server process for tests: started as a person starts it, asked over HTTP, stopped with a signal."""
+"""A server process for tests: started as a user starts it, called over HTTP, stopped with a signal."""
 
 from __future__ import annotations
 
-import http.client
-import json
 import os
 import queue
 import re
@@ -13,34 +11,16 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from typing import Any
 
 import autumn_mock
-
-#: The secret key of the shipped default world.
-DEFAULT_KEY = "am_sk_test_autumn_mock"
-#: What requests are made with unless a test says otherwise; its ``track`` answers with a balance.
-DEFAULT_VERSION = "2.3.0"
-
-#: Stands for the key that a server was given, where None stands for no key at all.
-OWN = ""
+from tests.support.client import DEFAULT_KEY, Client
 
 _READY = re.compile(r"autumn-mock ready (http://\S+)")
 
 
-class Reply(NamedTuple):
-    """An answer. The body is decoded if it is JSON, and else its text; header names are in lower case."""
-
-    status: int
-    headers: dict[str, str]
-    body: Any
-
-
-class ServerProcess:
+class ServerProcess(Client):
     """``python -m autumn_mock serve --port 0`` with further options, in an empty directory of its own.
 
     Use it in a ``with`` block. Leaving it stops the process and fails unless that went well; a process that the test
@@ -55,11 +35,10 @@ class ServerProcess:
         env: Mapping[str, str] | None = None,
         timeout: float = 30,
     ) -> None:
-        self.key = key
-        self.url = ""
+        super().__init__(key=key)
         self._options = options
         self._env = env or {}
-        self._timeout = timeout
+        self._start_timeout = timeout
         self._scratch = tempfile.TemporaryDirectory(prefix="autumn-mock-test-")
         self._log = Path(self._scratch.name, "stderr")
         self._said = ""
@@ -74,10 +53,8 @@ class ServerProcess:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None and self.process.poll() is None:
+    def __exit__(self, *error: object) -> None:
+        if error[0] is None and self.process.poll() is None:
             self.stop()
         else:
             self._tidy_up()
@@ -111,9 +88,9 @@ class ServerProcess:
 
     def _address(self) -> str:
         try:
-            line = self._lines.get(timeout=self._timeout)
+            line = self._lines.get(timeout=self._start_timeout)
         except queue.Empty:
-            raise AssertionError(f"not ready within {self._timeout} s; it said:\n{self.stderr()}") from None
+            raise AssertionError(f"not ready within {self._start_timeout} s; it said:\n{self.stderr()}") from None
         if line is None:
             code = self.process.wait()
             raise AssertionError(f"ended with code {code} before it was ready; it said:\n{self.stderr()}")
@@ -161,117 +138,22 @@ class ServerProcess:
         self.stderr()  # is kept
         self._scratch.cleanup()
 
-    # -- talking to it
+    # -- calls
 
-    def request(
-        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None, timeout: float = 60
-    ) -> Reply:
-        """Send one request on a connection of its own. Bytes go out as they are, None as no body, the rest as JSON."""
-        address = urlsplit(self.url)
-        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=timeout)
-        try:
-            connection.request(method, path, data, dict(headers or {}))
-            answer = connection.getresponse()
-            content = answer.read()
-        finally:
-            connection.close()
-        found = {name.lower(): value for name, value in answer.getheaders()}
-        if found.get("content-type", "").startswith("application/json"):
-            return Reply(answer.status, found, json.loads(content))
-        return Reply(answer.status, found, content.decode())
+    def client(self, key: str = "", *, keep_alive: bool = False, timeout: float = 60) -> Client:
+        """A client of this server with its key or another one."""
+        return Client(self.url, key or self.key, keep_alive=keep_alive, timeout=timeout)
 
-    def _headers(self, key: str | None, version: str | None) -> dict[str, str]:
-        headers = {"content-type": "application/json"}
-        if key is not None:
-            headers["authorization"] = f"Bearer {key}"
-        if version is not None:
-            headers["x-api-version"] = version
-        return headers
+    def organisation(self, world: str = "default") -> Client:
+        """A client of a new organisation that holds a shipped world."""
+        status, _, body = self.post("/_mock/organisations", {"world": world}, None)
+        assert status == 201, body
+        return self.client(body["key"])
 
-    def post(
-        self, path: str, body: Any, key: str | None = OWN, version: str | None = DEFAULT_VERSION, **headers: str
-    ) -> Reply:
-        """POST JSON with the server's key, another one, or none; further headers by name, with ``_`` for ``-``."""
-        sent = self._headers(self.key if key == OWN else key, version)
-        sent.update({name.replace("_", "-"): value for name, value in headers.items()})
-        return self.request("POST", path, body, sent)
-
-    def get(self, path: str, key: str | None = OWN, version: str | None = DEFAULT_VERSION) -> Reply:
-        """GET with the server's key, another one, or none."""
-        return self.request("GET", path, None, self._headers(self.key if key == OWN else key, version))
-
-    def ask(self, path: str, body: Any, key: str | None = OWN, version: str | None = DEFAULT_VERSION) -> Any:
-        """POST JSON that has to succeed; the body of the answer."""
-        status, _, answer = self.post(path, body, key, version)
-        assert status in (200, 202), f"{path} answered {status} {answer}"
-        return answer
-
-    def drain(self, key: str | None = None, timeout: float = 30) -> dict[str, Any]:
-        """Wait until everything queued is worked off, on the whole server or for one key; the counts then."""
-        body = self.ask("/_mock/drain", {"timeout": timeout}, key)
-        assert body["drained"], body
-        return dict(body)
+    def drain(self, key: str | None = None, timeout: float = 120) -> dict[str, Any]:
+        """Wait until everything queued is processed, on the whole server or for one key; the counts then."""
+        return super().drain(key, timeout)
 
     def stats(self, key: str | None = None) -> dict[str, Any]:
-        """Where all items went, on the whole server or for one key."""
-        status, _, body = self.get("/_mock/stats", key)
-        assert status == 200, body
-        return dict(body)
-
-    def balance(self, customer: str, feature: str, key: str | None = OWN) -> float:
-        """What a customer has left of a feature."""
-        body = self.ask("/v1/customers.get", {"customer_id": customer}, key)
-        assert feature in body["balances"], f"{customer} has no balance of {feature}: {sorted(body['balances'])}"
-        remaining: float = body["balances"][feature]["remaining"]
-        return remaining
-
-
-@dataclass(frozen=True)
-class Organisation:
-    """One organisation of a server, by its key."""
-
-    server: ServerProcess
-    key: str
-
-    @property
-    def url(self) -> str:
-        """Where its server answers."""
-        return self.server.url
-
-    def post(self, path: str, body: Any, version: str | None = DEFAULT_VERSION, **headers: str) -> Reply:
-        """POST JSON with its key."""
-        return self.server.post(path, body, self.key, version, **headers)
-
-    def ask(self, path: str, body: Any, version: str | None = DEFAULT_VERSION) -> Any:
-        """POST JSON that has to succeed; the body of the answer."""
-        return self.server.ask(path, body, self.key, version)
-
-    def drain(self) -> dict[str, Any]:
-        """Wait until everything queued for it is worked off."""
-        return self.server.drain(self.key)
-
-    def stats(self) -> dict[str, Any]:
-        """Where its items went."""
-        return self.server.stats(self.key)
-
-    def balance(self, customer: str, feature: str = "messages") -> float:
-        """What a customer has left of a feature."""
-        return self.server.balance(customer, feature, self.key)
-
-    def freeze(self) -> None:
-        """Stop its clock, and so the windows of its rate limits."""
-        self.ask("/_mock/clock", {"freeze": True})
-
-    def advance(self, length: str) -> None:
-        """Move its clock."""
-        self.ask("/_mock/clock", {"advance": length})
-
-    def furnish(self, customer: str = "cus_1", grant: float = 1000) -> None:
-        """Features ``messages`` (event ``message.sent``), ``seats`` and ``sso``, and a customer with messages."""
-        messages = {"name": "Messages", "type": "metered", "consumable": True, "event_names": ["message.sent"]}
-        self.ask("/v1/features.create", {"feature_id": "messages", **messages})
-        self.ask("/v1/features.create", {"feature_id": "seats", "name": "Seats", "type": "metered"})
-        self.ask("/v1/features.create", {"feature_id": "sso", "name": "Single Sign-On", "type": "boolean"})
-        self.ask("/v1/customers.get_or_create", {"customer_id": customer})
-        self.ask("/v1/balances.create", {"customer_id": customer, "feature_id": "messages", "included_grant": grant})
+        """The item counts of the whole server or of one key."""
+        return super().stats(key)

@@ -1,50 +1,31 @@
-"""Talking to a mock over HTTP, as the client of a test would."""
+"""Calls to a mock over HTTP, as the client of a test makes them."""
 
 from __future__ import annotations
 
-import http.client
-import json
-from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from typing import Any
 
 from autumn_mock.testing.mock import AutumnMock
+from tests.support.client import Client, Reply
 
-#: Of the default world: has 1000 messages, which are never renewed, and nothing else.
+#: Of the default world: has 1000 messages, which are never reset, and nothing else.
 CUSTOMER = "cus_456"
 FEATURE = "messages"
 GRANT = 1000
 
 
-class Reply(NamedTuple):
-    """An answer; header names are in lower case."""
-
-    status: int
-    headers: dict[str, str]
-    body: Any
+def client_of(mock: AutumnMock) -> Client:
+    """A client with the key of the mock's organisation."""
+    return Client(mock.url, mock.key)
 
 
 def post(mock: AutumnMock, call: str, body: Any, key: str | None = None, **headers: str) -> Reply:
-    """One request on a connection of its own; further headers by name, with ``_`` for ``-``."""
-    sent = {"authorization": f"Bearer {key or mock.key}", "x-api-version": "2.3.0"}
-    sent |= {name.replace("_", "-"): value for name, value in headers.items()}
-    address = urlsplit(mock.url)
-    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=30)
-    try:
-        connection.request("POST", f"/v1/{call}", json.dumps(body), {"content-type": "application/json", **sent})
-        answer = connection.getresponse()
-        content = answer.read()
-    finally:
-        connection.close()
-    found = {name.lower(): value for name, value in answer.getheaders()}
-    is_json = found.get("content-type", "").startswith("application/json")
-    return Reply(answer.status, found, json.loads(content) if is_json else content.decode())
+    """POST to a call by its name, with the mock's key or another one; further headers by name, with ``_`` for ``-``."""
+    return client_of(mock).post(f"/v1/{call}", body, key or mock.key, **headers)
 
 
 def ask(mock: AutumnMock, call: str, body: Any) -> Any:
-    """A request that has to succeed; the body of the answer."""
-    reply = post(mock, call, body)
-    assert reply.status in (200, 202), reply
-    return reply.body
+    """POST to a call and require success; the body of the response."""
+    return client_of(mock).ask(f"/v1/{call}", body)
 
 
 def use(value: float = 1, customer: str = CUSTOMER, feature: str = FEATURE, **more: Any) -> dict[str, Any]:
@@ -53,7 +34,7 @@ def use(value: float = 1, customer: str = CUSTOMER, feature: str = FEATURE, **mo
 
 
 def send(mock: AutumnMock, *items: dict[str, Any]) -> int:
-    """Send a batch, of one use unless items are given; the status of the answer."""
+    """Send a batch, of one use unless items are given; the status of the response."""
     return post(mock, "balances.batch_track", list(items) or [use()]).status
 
 
