@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from tests.support import node as node_packages
 from tests.support.client import Client
 from tests.support.effort import examples
 from tests.support.server import ServerProcess
@@ -21,6 +22,12 @@ def server() -> Iterator[ServerProcess]:
     """One server with its default options. Tests that share it use an ``organisation`` of their own."""
     with ServerProcess() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def node() -> node_packages.Node:
+    """Node with the packages of ``fixtures/node``."""
+    return node_packages.installed()
 
 
 @pytest.fixture

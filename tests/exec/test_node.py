@@ -1,7 +1,4 @@
-"""Suites in JavaScript under ``autumn-mock exec``: Node's own runner and Vitest, both driving the published client.
-
-The packages are installed and left out as those of ``tests/sdk`` are (see ``test_js_sdk``).
-"""
+"""Suites in JavaScript under ``autumn-mock exec``: Node's own runner and Vitest, both driving the published client."""
 
 from __future__ import annotations
 
@@ -15,8 +12,7 @@ import pytest
 
 from autumn_mock.journal.finding_kinds import FINDING_KINDS
 from tests.exec.running import Done, execute
-from tests.sdk.test_js_sdk import MANIFEST, Node, installed
-from tests.sdk.test_js_sdk import SOURCES as OTHER_SOURCES
+from tests.support.node import Node
 
 SOURCES = Path(__file__).with_name("node")
 #: One that strikes the first batch: the client waits a second and sends it again.
@@ -38,12 +34,6 @@ class Suite(NamedTuple):
         return execute(*options, "--", *words, cwd=self.directory, env={"METERING_BUG": bug, "NO_COLOR": "1"})
 
 
-@pytest.fixture(scope="session")
-def node(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Node:
-    """Node, and the packages of the lock file."""
-    return installed(SOURCES, request, tmp_path_factory)
-
-
 @pytest.fixture(params=["node", "vitest"])
 def suite(request: pytest.FixtureRequest, node: Node, tmp_path: Path) -> Suite:
     """The suite of a runner."""
@@ -57,8 +47,8 @@ def suite(request: pytest.FixtureRequest, node: Node, tmp_path: Path) -> Suite:
 
 def project(directory: Path, node: Node) -> Path:
     """A copy of the client and its suites, with the installed packages."""
-    shutil.copytree(SOURCES, directory, ignore=shutil.ignore_patterns(*MANIFEST))
-    (directory / "node_modules").symlink_to(node.packages / "node_modules", target_is_directory=True)
+    shutil.copytree(SOURCES, directory)
+    node.link_packages(directory)
     return directory
 
 
@@ -102,16 +92,3 @@ def test_a_suite_that_passes_while_its_client_retries_after_a_202(suite: Suite, 
     assert [name for name, message in found.items() if message is not None] == ["resent_after_accepted"]
     assert set(FINDING_KINDS) < set(found)
     assert len(found) == 1 + len(FINDING_KINDS)
-
-
-def test_the_lock_file_names_no_place_to_download_from() -> None:
-    """And its client is the one that the tests of the SDK drive."""
-    text = (SOURCES / "package-lock.json").read_text("utf-8")
-    assert "http" not in text
-    packages = json.loads(text)["packages"]
-    pinned = {path: entry for path, entry in packages.items() if path}
-    assert all("integrity" in entry and "resolved" not in entry for entry in pinned.values())
-    wanted = json.loads((SOURCES / "package.json").read_text("utf-8"))["dependencies"]
-    assert {name: pinned[f"node_modules/{name}"]["version"] for name in wanted} == wanted
-    theirs = json.loads((OTHER_SOURCES / "package.json").read_text("utf-8"))["dependencies"]
-    assert wanted["autumn-js"] == theirs["autumn-js"]

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import stat
 import sys
 from pathlib import Path
@@ -16,10 +15,8 @@ import pytest
 import yaml
 
 from tests.exec.running import SOURCE, Done, environment, run
-from tests.exec.test_node import cases, node, project
-from tests.sdk.test_js_sdk import Node, absent
-
-__all__ = ["node"]
+from tests.exec.test_node import cases, project
+from tests.support.node import Node
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 INSTALL = "pip install autumn-mock"
@@ -65,8 +62,6 @@ def package(node: Node, tmp_path: Path) -> Path:
 @pytest.fixture
 def path(tmp_path: Path) -> str:
     """A PATH on which ``autumn-mock`` is found, as it is where it was installed."""
-    if shutil.which("npm") is None:
-        absent("there is no npm on the PATH")
     directory = tmp_path / "bin"
     directory.mkdir()
     program = directory / "autumn-mock"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.client import Client
+from tests.support.node import CLIENTS
 from tests.support.server import ServerProcess
 
 pytest.register_assert_rewrite("tests.sdk.methods")
@@ -17,6 +18,12 @@ def server_200() -> Iterator[ServerProcess]:
     """A server that answers an accepted batch with 200."""
     with ServerProcess("--batch-status", "200") as running:
         yield running
+
+
+@pytest.fixture(params=CLIENTS)
+def package(request: pytest.FixtureRequest) -> str:
+    """The name of the JavaScript package under test."""
+    return str(request.param)
 
 
 @pytest.fixture

@@ -1,26 +1,21 @@
-"""The published command line ``atmn``, which keeps a catalogue in a file, against a real server.
-
-It is installed and left out as the JavaScript client is (see ``test_js_sdk``).
-"""
+"""The published command line ``atmn``, which keeps a catalogue in a file, against a real server."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from tests.sdk.test_js_sdk import SCRIPT_TIMEOUT, Node, installed
 from tests.support.client import Client
+from tests.support.node import SCRIPT_TIMEOUT, Node
 from tests.support.server import ServerProcess
 
-SOURCES = Path(__file__).with_name("atmn")
-CONFIG = (SOURCES / "autumn.config.ts").read_text("utf-8")
-KEY = "am_sk_test_empty"
+CONFIG = Path(__file__).with_name("autumn.config.ts").read_text("utf-8")
 IN_SYNC = "Already in sync"
 
 
@@ -34,14 +29,14 @@ class Done(NamedTuple):
 class Project:
     """A directory with a configuration file, of somebody who has never used ``atmn`` before."""
 
-    def __init__(self, directory: Path, node: Node, url: str) -> None:
+    def __init__(self, directory: Path, node: Node, organisation: Client) -> None:
         self._node = node
-        self._url = url
+        self._organisation = organisation
         self._directory = directory / "project"
         self._home = directory / "home"
         self._directory.mkdir()
         self._home.mkdir()
-        (self._directory / "node_modules").symlink_to(node.packages / "node_modules", target_is_directory=True)
+        node.link_packages(self._directory)
         self.config = CONFIG
 
     @property
@@ -77,8 +72,8 @@ class Project:
                 **os.environ,
                 "HOME": str(self._home),
                 "USERPROFILE": str(self._home),
-                "ATMN_BACKEND_URL": self._url,
-                "AUTUMN_SECRET_KEY": KEY,
+                "ATMN_BACKEND_URL": self._organisation.url,
+                "AUTUMN_SECRET_KEY": self._organisation.key,
                 "NO_COLOR": "1",
             },
             stdin=subprocess.DEVNULL,
@@ -97,23 +92,16 @@ class Project:
         return said
 
 
-@pytest.fixture(scope="session")
-def atmn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Node:
-    """Node, with ``atmn`` installed."""
-    return installed(SOURCES, request, tmp_path_factory)
-
-
 @pytest.fixture
-def empty(atmn: Node) -> Iterator[Client]:  # noqa: ARG001  # without it no server has to start
+def empty(server: ServerProcess) -> Client:
     """An organisation with nothing in it."""
-    with ServerProcess("--world", "empty", key=KEY) as server:
-        yield server.client(KEY)
+    return server.organisation("empty")
 
 
 @pytest.fixture
-def project(atmn: Node, empty: Client, tmp_path: Path) -> Project:
+def project(node: Node, empty: Client, tmp_path: Path) -> Project:
     """A project whose configuration was not pushed yet."""
-    return Project(tmp_path, atmn, empty.url)
+    return Project(tmp_path, node, empty)
 
 
 def features(organisation: Client) -> list[str]:
@@ -246,7 +234,7 @@ def test_the_lists_show_what_is_there(project: Project, empty: Client) -> None:
     attach(empty, "cus_1", "free")
     empty.ask("/v1/balances.track", {"customer_id": "cus_1", "feature_id": "messages", "value": 3})
     empty.drain()
-    assert "Slug: empty" in project.done("env")
+    assert re.search(r"Slug: \S", project.done("env"))
     assert "credit_system" in project.done("features")
     assert "credits: 50" in project.done("plans", "--id", "pro")
     assert "cus_1" in project.done("customers")

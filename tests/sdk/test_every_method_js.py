@@ -8,18 +8,15 @@ import pytest
 
 from tests.sdk.calls import Caller, SdkClient
 from tests.sdk.methods import EveryMethod
-from tests.sdk.test_js_sdk import CLIENTS, SOURCES, Node, node
+from tests.sdk.test_js_sdk import SCRIPTS
 from tests.support.client import Client
-
-__all__ = ["node"]
+from tests.support.node import CLIENTS, Node
 
 
 @pytest.fixture(scope="session", params=CLIENTS)
 def caller(request: pytest.FixtureRequest, node: Node) -> Iterator[Caller]:
     """A process with one of the releases."""
-    script = (SOURCES / "caller.mjs").read_text("utf-8")
-    command = [node.executable, "--input-type=module", "--eval", script, str(request.param)]
-    with Caller(command, cwd=node.packages) as caller:
+    with Caller(node.command(SCRIPTS / "caller.mjs", str(request.param)), cwd=node.packages) as caller:
         yield caller
 
 

@@ -9,21 +9,20 @@ from typing import Any
 import pytest
 
 from tests.sdk.test_faults_python import HANG, arm, deliveries, is_charged_for_each_delivery, look
-from tests.sdk.test_js_sdk import Node, client, node
+from tests.sdk.test_js_sdk import SCRIPTS
 from tests.support.client import Client
-
-__all__ = ["client", "node"]
+from tests.support.node import Node
 
 Batch = Callable[..., Any]
 
 
 @pytest.fixture
-def batch(node: Node, client: str, organisation: Client) -> Batch:
+def batch(node: Node, package: str, organisation: Client) -> Batch:
     """Sends a batch with further options for the client and its retries; what came of it."""
 
     def send(**options: Any) -> Any:
-        arguments = (client, json.dumps({"maxInterval": 50, "maxElapsedTime": 30_000, **options}))
-        return node.run("faults.mjs", organisation.url, organisation.key, *arguments)
+        arguments = (package, json.dumps({"maxInterval": 50, "maxElapsedTime": 30_000, **options}))
+        return node.run(SCRIPTS / "faults.mjs", organisation.url, organisation.key, *arguments)
 
     return send
 
@@ -47,7 +46,7 @@ def test_a_reply_that_never_comes_is_charged_for_each_retry(batch: Batch, organi
     is_charged_for_each_delivery(organisation)
 
 
-@pytest.mark.parametrize("client", ["autumn-js"])  # the time-out of the old one never ends anything
+@pytest.mark.parametrize("package", ["autumn-js"])  # the time-out of the old one never ends anything
 @pytest.mark.parametrize("fail_open", [True, False])
 def test_the_time_out_of_the_client_is_one_for_all_tries(batch: Batch, organisation: Client, fail_open: bool) -> None:
     """So there is one delivery, which counts. Failing open, the time-out has a status of its own, not 503."""

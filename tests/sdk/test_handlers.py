@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.sdk.test_js_sdk import CLIENTS, SOURCES, Node, node
+from tests.sdk.test_js_sdk import SCRIPTS
 from tests.support.client import Client
-
-__all__ = ["node"]
+from tests.support.node import Node
 
 
 class Browser:
@@ -36,12 +35,11 @@ class Browser:
         return answer
 
 
-@pytest.fixture(params=CLIENTS)
-def browser(request: pytest.FixtureRequest, node: Node, organisation: Client) -> Iterator[Browser]:
+@pytest.fixture
+def browser(package: str, node: Node, organisation: Client) -> Iterator[Browser]:
     """An application with the handler of one of the releases."""
-    script = (SOURCES / "handler.mjs").read_text("utf-8")
     with subprocess.Popen(
-        [node.executable, "--input-type=module", "--eval", script, str(request.param)],
+        node.command(SCRIPTS / "handler.mjs", package),
         cwd=node.packages,
         env={**os.environ, "AUTUMN_URL": organisation.url, "AUTUMN_KEY": organisation.key},
         stdin=subprocess.PIPE,

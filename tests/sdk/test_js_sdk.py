@@ -1,133 +1,27 @@
-"""The official JavaScript client, its newest release and the oldest with batchTrack, against a real server.
-
-The packages are installed from the lock file once, beside pytest's other cached things. Without Node and npm these
-tests are skipped, unless ``AUTUMN_MOCK_REQUIRE_NODE=1`` says that this is a failure.
-"""
+"""The official JavaScript client, its newest release and the oldest with batchTrack, against a server."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import shutil
-import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 
 from tests.support.client import DEFAULT_KEY, Client
+from tests.support.node import Node
 from tests.support.server import ServerProcess
 
-SOURCES = Path(__file__).with_name("js")
-MANIFEST = ("package.json", "package-lock.json")
-#: The newest, which asks for version 2.4.0, and the oldest with batchTrack, which asks for 2.3.0.
-CLIENTS = ("autumn-js", "autumn-js-1.2")
-#: Seconds for npm, and for a script.
-INSTALL_TIMEOUT = 300
-SCRIPT_TIMEOUT = 60
-OLDEST_NODE = 18
+SCRIPTS = Path(__file__).with_name("js")
 
 Case = Callable[[str, Client], Any]
 
 
-def absent(what: str) -> NoReturn:
-    if os.environ.get("AUTUMN_MOCK_REQUIRE_NODE") == "1":
-        pytest.fail(f"AUTUMN_MOCK_REQUIRE_NODE=1, but {what}")
-    pytest.skip(f"the JavaScript client is not tested: {what}")
-
-
-@dataclass(frozen=True)
-class Node:
-    """Node, and a directory whose node_modules holds what the lock file says."""
-
-    executable: str
-    packages: Path
-
-    def run(self, script: str, url: str, key: str, *arguments: str) -> Any:
-        """What a script prints, decoded. It is given on standard input: so its imports are found in the packages."""
-        done = subprocess.run(
-            [self.executable, "--input-type=module", "-", *arguments],
-            input=(SOURCES / script).read_text("utf-8"),
-            cwd=self.packages,
-            env={**os.environ, "AUTUMN_URL": url, "AUTUMN_KEY": key},
-            capture_output=True,
-            encoding="utf-8",
-            timeout=SCRIPT_TIMEOUT,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-
-@pytest.fixture(scope="session")
-def node(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Node:
-    """Node, with the packages installed when they are not there yet or the lock file is a new one."""
-    return installed(SOURCES, request, tmp_path_factory)
-
-
-def installed(sources: Path, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Node:
-    """Node, and what the lock file among the sources names, installed once for each state of that file."""
-    executable = find_node()
-    digest = hashlib.sha256(b"".join((sources / name).read_bytes() for name in MANIFEST)).hexdigest()[:16]
-    cache = getattr(request.config, "cache", None)
-    parent: Path = cache.mkdir("autumn-js") if cache is not None else tmp_path_factory.getbasetemp()
-    packages = parent / digest
-    if not packages.exists():
-        staged = parent / f"{digest}-{os.getpid()}"
-        install(sources, staged)
-        try:
-            staged.rename(packages)
-        except OSError:  # another worker was faster
-            shutil.rmtree(staged)
-            assert packages.exists()
-    return Node(executable, packages)
-
-
-def find_node() -> str:
-    found = shutil.which("node")
-    if found is None:
-        absent("there is no node on the PATH")
-    version = subprocess.run([found, "--version"], capture_output=True, text=True, timeout=SCRIPT_TIMEOUT, check=False)
-    major = version.stdout.lstrip("v").split(".")[0]
-    if not major.isdigit() or int(major) < OLDEST_NODE:
-        absent(f"node --version says {version.stdout.strip() or version.stderr.strip()}, {OLDEST_NODE} is needed")
-    return found
-
-
-def install(sources: Path, directory: Path) -> None:
-    npm = shutil.which("npm")
-    if npm is None:
-        absent("there is no npm on the PATH")
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir()
-    for name in MANIFEST:
-        shutil.copy(sources / name, directory)
-    command = [npm, "ci", "--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts"]
-    try:
-        done = subprocess.run(
-            command, cwd=directory, capture_output=True, text=True, timeout=INSTALL_TIMEOUT, check=False
-        )
-        failure = "" if done.returncode == 0 else done.stderr.strip()
-    except subprocess.TimeoutExpired:
-        failure = f"not done within {INSTALL_TIMEOUT} s"
-    if failure:
-        shutil.rmtree(directory)
-        absent(f"npm ci failed: {failure}")
-
-
 @pytest.fixture
-def case(node: Node, client: str) -> Case:
+def case(node: Node, package: str) -> Case:
     """Runs a case of client.mjs against an organisation."""
-    return lambda name, organisation: node.run("client.mjs", organisation.url, organisation.key, client, name)
-
-
-@pytest.fixture(params=CLIENTS)
-def client(request: pytest.FixtureRequest) -> str:
-    """The name of the package under test."""
-    return str(request.param)
+    script = SCRIPTS / "client.mjs"
+    return lambda name, organisation: node.run(script, organisation.url, organisation.key, package, name)
 
 
 def refusal(status: int, body: str, content_type: str = "application/json") -> dict[str, Any]:
@@ -175,12 +69,12 @@ def test_an_event_is_deducted_from_the_features_that_list_it(case: Case, organis
     assert organisation.balance("cus_1") == 997
 
 
-def test_properties_keep_their_names(case: Case, client: str, organisation: Client) -> None:
+def test_properties_keep_their_names(case: Case, package: str, organisation: Client) -> None:
     assert case("batch_with_properties", organisation) == {"answer": {"success": True}}
     organisation.drain()
     (event,) = organisation.ask("/v1/events.list", {"customer_id": "cus_1"})["list"]
     assert event["properties"] == {"camelCase": 1, "nested": {"list": [1, None]}}
-    assert (event["timestamp"] == 1_700_000_000_000) == (client == "autumn-js")  # the old one does not know the field
+    assert (event["timestamp"] == 1_700_000_000_000) == (package == "autumn-js")  # the old one does not know the field
 
 
 def test_an_unknown_feature_refuses_the_whole_batch(case: Case, organisation: Client) -> None:
@@ -331,18 +225,8 @@ def test_the_example_of_the_documentation_works_as_pasted(
     node: Node, server: ServerProcess, record_property: Callable[[str, object], None]
 ) -> None:
     """The balance of cus_123 falls by what was tracked, soon after the answer."""
-    seen = node.run("documentation.mjs", server.url, DEFAULT_KEY)
+    seen = node.run(SCRIPTS / "documentation.mjs", server.url, DEFAULT_KEY)
     assert seen["after"] == seen["before"] - 2
     record_property("milliseconds_from_answer_to_balance", seen["milliseconds"])
     print(f"the balance showed the batch {seen['milliseconds']:.1f} ms after its answer")
     assert seen["milliseconds"] < 5000  # it is expected within 100, but no test fails because a machine is busy
-
-
-def test_the_lock_file_names_no_place_to_download_from() -> None:
-    """Npm asks wherever it is set up to ask, and checks what comes by its hash."""
-    lock = json.loads((SOURCES / "package-lock.json").read_text("utf-8"))
-    pinned = {path: entry for path, entry in lock["packages"].items() if path}
-    assert pinned
-    assert all("integrity" in entry and "resolved" not in entry for entry in pinned.values())
-    assert pinned["node_modules/autumn-js"]["version"] == "1.3.13"
-    assert pinned["node_modules/autumn-js-1.2"]["version"] == "1.2.28"

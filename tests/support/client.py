@@ -36,7 +36,7 @@ class Reply(NamedTuple):
     body: Any
 
 
-class NoReply(Exception):
+class NoReply(ConnectionError):
     """No whole response was received: the request may have been processed, or not."""
 
 

@@ -23,6 +23,7 @@ from autumn_mock import Emulator
 from autumn_mock.settings import Settings
 from autumn_mock.testing.mock import AutumnMock
 from autumn_mock.worlds import WorldError
+from tests.support.client import NoReply
 from tests.testing.asking import CUSTOMER, FEATURE, GRANT, send, track, use
 
 SOURCE = Path(package.__file__).parents[1]
@@ -129,7 +130,7 @@ def test_a_client_that_still_waits_does_not_hold_up_the_end() -> None:
 def test_nothing_answers_after_the_block() -> None:
     with Emulator() as mock:
         pass
-    with pytest.raises(ConnectionRefusedError):
+    with pytest.raises(NoReply, match="refused"):
         send(mock)
 
 
