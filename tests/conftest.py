@@ -1,8 +1,9 @@
-"""What all tests share."""
+"""What all tests share: marks by folder, the server, an organisation of its own, Node."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -12,9 +13,46 @@ from tests.support.client import Client
 from tests.support.effort import examples
 from tests.support.server import ServerProcess
 
+_TESTS = Path(__file__).parent
+#: Folders and modules that start many processes, wait for real time, or search for long.
+_SLOW = (
+    "benchmarks",
+    "chaos",
+    "examples",
+    "exec",
+    "faults/test_pairs.py",
+    "fidelity",
+    "fuzz",
+    "scenarios/test_commands.py",
+    "scenarios/test_shipped.py",
+    "sdk",
+    "store/test_processes.py",
+    "testing/test_embedding.py",
+    "testing/test_many.py",
+    "testing/test_plugin.py",
+    "web/test_fuzz.py",
+    "web/test_openapi.py",
+)
+#: Marks that a test has when it uses the fixture of that name.
+_BY_FIXTURE = ("browser", "node")
+
 # A law has no time limit: a busy machine does not break it.
 settings.register_profile("suite", deadline=None, max_examples=examples(100))
 settings.load_profile("suite")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by their folder and their fixtures."""
+    missing = [name for name in _SLOW if not (_TESTS / name).exists()]
+    assert not missing, f"tests/conftest.py marks what does not exist: {', '.join(missing)}"
+    for item in items:
+        name = item.path.relative_to(_TESTS).as_posix()
+        if any(name == each or name.startswith(f"{each}/") for each in _SLOW):
+            item.add_marker("slow")
+        if name.startswith("chaos/"):
+            item.add_marker("chaos")
+        for mark in set(_BY_FIXTURE) & set(getattr(item, "fixturenames", ())):
+            item.add_marker(mark)
 
 
 @pytest.fixture(scope="session")
