@@ -63,14 +63,13 @@ class Engine:
             self.first_faults = tuple(parse_rule(text).seeded(self.settings.seed) for text in self.settings.fault)
             self._boards = FaultBoards(self.clock, self._startup_rules_of, self.queue.wake)
             self.deliveries = MessageJournal()
-            #: All names of a call by its canonical one; whoever serves the calls fills it.
-            self.aliases: Mapping[str, Collection[str]] = {}
+            self._call_names: Mapping[str, Collection[str]] = {}
             self._workers = Workers(
                 self.queue,
                 self.settings.workers,
                 self.board_for,
                 self.deliveries,
-                lambda call: self.aliases.get(call, (call,)),
+                self._names_of,
             )
             self.state.on_clock_move(self.queue.wake)
             self._is_stopped = False
@@ -275,9 +274,18 @@ class Engine:
 
     # -- starting over
 
-    def on_reset(self, name: str, forget: Forget) -> None:
-        """Have something forgotten at every reset; the report calls it ``name``."""
-        self._lifecycle.traces[name] = forget
+    def attach_application(self, call_names: Mapping[str, Collection[str]], forget_limits: Forget) -> None:
+        """Register what an HTTP application adds to the engine. Called once, by ``create_app``.
+
+        ``call_names`` are all names of each call by its canonical one: fault rules of workers match their ``route``
+        with them. ``forget_limits`` clears the rate limits of one environment, or (None) all, at every reset, and
+        returns how many there were.
+        """
+        self._call_names = call_names
+        self._lifecycle.traces["rate_limits"] = forget_limits
+
+    def _names_of(self, call: str) -> Collection[str]:
+        return self._call_names.get(call, (call,))
 
     def reset(self, environment: Environment | None = None) -> dict[str, int]:
         """Back to the world: state, queue, faults, limits, clock and journals; says what was cleared.

@@ -1,53 +1,73 @@
-"""HTTP: the Flask application around an emulator."""
+"""HTTP: the Flask application around an engine."""
 
 from __future__ import annotations
 
-from flask import Flask
+from collections.abc import Callable
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Rule
 
 from autumn_mock.engine import Engine
 from autumn_mock.faults.grammar import require_route
-from autumn_mock.web.control import control
-from autumn_mock.web.parking import AbortMiddleware, RequestParking
-from autumn_mock.web.pipeline import Pipeline, view_of
+from autumn_mock.operations.errors import ApiError
+from autumn_mock.web import control
+from autumn_mock.web.authentication import no_session
+from autumn_mock.web.dispatch import Dispatcher, unserved_note
+from autumn_mock.web.endpoint import Endpoint
+from autumn_mock.web.parking import RequestParking
 from autumn_mock.web.rate_limits import RateLimits
-from autumn_mock.web.replies import text_reply
-from autumn_mock.web.resources import ENDPOINTS, ROUTES, call_names, flask_name
-from autumn_mock.web.routes import Route
+from autumn_mock.web.replies import error_reply, reply_to, text_reply
+from autumn_mock.web.resources import ENDPOINTS, ROUTES, call_names
+from autumn_mock.web.waitress_adapter import AbortMiddleware
 
 
 def create_app(emulator: Engine, parking: RequestParking | None = None) -> Flask:
-    """The WSGI application that speaks for an emulator. Starting and stopping the emulator is the caller's.
+    """The WSGI application of an engine. Starting and stopping the engine is the caller's.
 
-    ``parking`` is what requests wait with that a fault holds up; a server gives its own. Raises
-    :class:`~autumn_mock.faults.grammar.RuleError` when a rule of the settings or the world is for a call that does not
-    exist.
+    ``parking`` is how fault rules delay requests; a server passes its own. Raises
+    :class:`~autumn_mock.faults.grammar.RuleError` when a rule of the settings or the world names an unknown call, and
+    :class:`~autumn_mock.web.guard.ExposedWithoutToken`.
     """
     for rule in emulator.startup_rules():
         require_route(rule, call_names())
     app = Flask("autumn_mock", static_folder=None)
-    app.url_rule_class = Route
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     app.url_map.redirect_defaults = False
     app.url_map.merge_slashes = False
-    emulator.aliases = {each.name: each.names for each in ENDPOINTS}
-    limits = RateLimits(app, emulator.state.clock_of, emulator.settings.rate_limit)
-    Pipeline(app, emulator, limits, parking or RequestParking())
+    limits = RateLimits(app, emulator.settings.rate_limit)
+    emulator.attach_application({each.name: each.names for each in ENDPOINTS}, limits.forget)
+    _serve_api(app, Dispatcher(emulator, limits, parking or RequestParking()))
+    control.serve(app, emulator)
+    app.add_url_rule("/", "greeting", lambda: text_reply("Hello from Autumn (test 1) 🍂🍂🍂"))
+    app.register_error_handler(HTTPException, _not_served)
+    app.register_error_handler(Exception, lambda error: reply_to(error, request))
     app.wsgi_app = AbortMiddleware(app.wsgi_app)  # type: ignore[method-assign]  # how Flask is given middleware
+    return app
+
+
+def _serve_api(app: Flask, dispatcher: Dispatcher) -> None:
+    """Route every request under ``/v1`` to :meth:`Dispatcher.dispatch`, those of unserved routes with no endpoint."""
+
+    def view_of(endpoint: Endpoint | None) -> Callable[..., Response]:
+        return lambda **path: dispatcher.dispatch(endpoint, path)
+
     for route, endpoint in ROUTES.items():
         method, path = route.split(" ")
-        app.add_url_rule(
-            path,
-            endpoint=flask_name(route),
-            view_func=view_of(endpoint),
-            methods=[method],
-            strict_slashes=True,
-            provide_automatic_options=False,
-        )
-    app.register_blueprint(control(emulator))
-    app.add_url_rule("/", "greeting", lambda: text_reply("Hello from Autumn (test 1) 🍂🍂🍂"))
+        # Flask takes what is before a dot for the name of a blueprint.
+        name = route.replace(".", "_")
+        app.url_map.add(Rule(path, endpoint=name, methods=[method], strict_slashes=True))
+        app.view_functions[name] = view_of(endpoint)
+    for path in ("/v1/", "/v1/<path:_>"):
+        app.url_map.add(Rule(path, endpoint="unserved"))
+    app.view_functions["unserved"] = lambda **_: dispatcher.dispatch(None, {})
 
-    def forget_limits(name: tuple[str, str] | None) -> int:
-        return limits.storage.reset() if name is None else limits.storage.clear_of(*name)
 
-    emulator.on_reset("rate_limits", forget_limits)
-    return app
+def _not_served(error: HTTPException) -> Response:
+    """Routes outside ``/v1`` that are not served belong to the dashboard, which needs a session."""
+    if error.code not in (404, 405):
+        return reply_to(error, request)
+    if request.path.startswith("/_mock"):
+        return error_reply(ApiError(404, f"There is no {request.method} {request.path} here", "not_found"), "sandbox")
+    unserved_note(request)
+    return error_reply(no_session(), "sandbox")

@@ -1,56 +1,156 @@
-"""What is known of one request under /v1 while it passes through the pipeline."""
+"""The state of one request under ``/v1``, and what its handler returns."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
-from flask import Request as HttpRequest
-from flask import g, request
+from flask import Request
 from msgspec import Struct
 
-from autumn_mock.clock import stopwatch
 from autumn_mock.domain.organisation import ApiKey
+from autumn_mock.domain.version import Version
+from autumn_mock.faults.armed import ArmedRule
+from autumn_mock.operations.call import Call
 from autumn_mock.store.environment import Environment
+from autumn_mock.wire.body import json_body
+from autumn_mock.wire.old_plans import EXPANDED
 
 if TYPE_CHECKING:
+    from autumn_mock.engine import Engine
+    from autumn_mock.web.endpoint import Endpoint
     from autumn_mock.web.rate_limits import LimitResult
-    from autumn_mock.web.request import Request
     from autumn_mock.web.request_faults import RequestFaults
 
 
 class RequestContext(Struct):
-    """Filled from the first hook to the last. What is None was not reached."""
+    """One request, from its receipt to its journal entry.
 
-    #: Flask's request itself: reading through its proxy costs more than what is read.
-    http: HttpRequest
-    #: When it came, in seconds of :data:`~autumn_mock.clock.stopwatch`.
+    :mod:`autumn_mock.web.dispatch` runs the steps that set the fields, in the order of the comments below. A field has
+    its default until its step has run.
+    """
+
+    # Received
+    engine: Engine
+    http: Request
+    #: None for a route that is not served.
+    endpoint: Endpoint | None
+    #: Values of the path's parameters.
+    path: dict[str, str]
+    raw: bytes
+    #: Seconds of :data:`~autumn_mock.clock.stopwatch`.
     started: float
+
+    # Authenticated
     key: ApiKey | None = None
     environment: Environment | None = None
-    incoming: Request | None = None
-    strikes: RequestFaults | None = None
-    verdict: LimitResult | None = None
-    #: The idempotency key of the request's header.
-    claimed: str | None = None
-    #: The organisation whose gate it passed.
-    inside: str | None = None
-    #: What is worth telling a person: see :class:`~autumn_mock.journal.requests.RequestEntry`.
+    request_id: str = ""
+    #: The organisation's time (ms); read again when the request enters the barrier.
+    now: int = 0
+    #: Query parameters: lists and booleans as the real server reads them, and after validation what the schema returns.
+    query: dict[str, Any] = {}
+    #: Fault rules of this request's own header.
+    once: Sequence[ArmedRule] = ()
+    faults: RequestFaults | None = None
+
+    # Version negotiated
+    _call: Call | None = None
+
+    # Rate limit applied
+    limit: LimitResult | None = None
+
+    # Idempotency-Key claimed
+    idempotency_key: str | None = None
+
+    # Barrier entered
+    #: The organisation whose barrier the request has to leave.
+    barrier_of: str | None = None
+
+    # Validated
+    #: What to show in full; the body's ``expand`` wins over the query's.
+    expand: Sequence[str] = ()
+    #: The body after validation.
+    params: Any = None
+
+    # Handled
+    #: Items offered to the queue, and how many of them it refused; None for calls that do not queue.
+    items: int | None = None
+    refused: int | None = None
+    #: An explanation for the journal: see :class:`~autumn_mock.journal.requests.RequestEntry`.
     note: str | None = None
+
+    _json: Any = None
+    _is_parsed: bool = False
+
+    @property
+    def call(self) -> Call:
+        """The call that operations take. Available after version negotiation."""
+        assert self._call is not None
+        return self._call
+
+    @call.setter
+    def call(self, call: Call) -> None:
+        self._call = call
 
     @property
     def env(self) -> str:
-        """The environment that errors name."""
+        """The environment that error replies name: the key's, or ``sandbox`` before authentication."""
         return self.key.env if self.key is not None else "sandbox"
 
+    @property
+    def json(self) -> Any:
+        """The body as JSON, parsed on first use; ``{}`` for a body that is not JSON."""
+        if not self._is_parsed:
+            self._json = json_body(self.raw)
+            self._is_parsed = True
+        return self._json
 
-def begin_request() -> RequestContext:
-    """The passage of the request that Flask has just begun to serve."""
-    http: HttpRequest = request._get_current_object()  # type: ignore[attr-defined]  # Werkzeug's proxies have it
-    passage = g.passage = RequestContext(http, stopwatch())
-    return passage
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The body's fields; none when it is not an object."""
+        return self.json if isinstance(self.json, dict) else {}
+
+    @property
+    def customer_id(self) -> str | None:
+        """The customer that rate limits count by: from the path, the body or the query (contract 10)."""
+        for source in (self.path, self.fields, self.query):
+            found = source.get("customer_id")
+            if found:
+                return found if isinstance(found, str) else None
+        return None
+
+    @property
+    def expanded(self) -> list[str]:
+        """What to show in full of a customer or an entity. Versions below 2.0 are derived from the fullest body."""
+        return [*self.expand, *(EXPANDED if self.call.version < Version.V2_0 else ())]
 
 
-def current() -> RequestContext:
-    """The passage of the request that this thread serves."""
-    passage: RequestContext | None = g.get("passage")
-    return passage if passage is not None else begin_request()  # a request that is not for the API
+class Answer(Struct, frozen=True):
+    """A body in the newest shape, to be shown as ``kind`` in the version of the call."""
+
+    body: dict[str, Any]
+    status: int = 200
+    kind: str = ""
+
+
+Handler = Callable[[RequestContext], Answer]
+
+SUCCESS = Answer({"success": True})
+
+
+def read_query(raw: bytes) -> dict[str, Any]:
+    """Query parameters as the real server reads them (contract 1.1 step 12): comma-separated values and repeated names
+    make a list, ``true`` and ``false`` are booleans."""
+    if not raw:
+        return {}
+    found: dict[str, Any] = {}
+    for name, text in parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True, errors="replace"):
+        values: list[Any] = [{"true": True, "false": False}.get(part, part) for part in text.split(",")]
+        name = name.removesuffix("[]")
+        if name in found:
+            known = found[name]
+            found[name] = [*known, *values] if isinstance(known, list) else [known, *values]
+        else:
+            found[name] = values if len(values) > 1 else values[0]
+    return found

@@ -8,19 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from msgspec import Struct
 
 from autumn_mock.domain.version import Version
-from autumn_mock.operations.errors import ApiError
+from autumn_mock.web.context import Handler
 from autumn_mock.web.rate_limits import GROUPS, GroupName, LimitGroup
-from autumn_mock.web.request import Answer, Handler, Request
 from autumn_mock.wire.responses.shapes import SUCCESS
-from autumn_mock.wire.schema import Schema, parse
-
-#: Scopes that include every other one.
-_META_SCOPES = {"admin", "owner", "superuser"}
+from autumn_mock.wire.schema import Schema
 
 
 class VersionedSchema(Struct, frozen=True):
@@ -107,39 +102,3 @@ def _name(route: str) -> str:
     method, path = route.split(" ")
     words = re.sub(r"[^A-Za-z0-9.]+", "_", path.removeprefix("/v1/")).strip("_")
     return words if method == "POST" and "<" not in path else f"{method.lower()}_{words}"
-
-
-def answer_to(endpoint: Endpoint, request: Request) -> Answer:
-    """Check the scope, the query and the body of a request, then call the handler.
-
-    Raises :class:`ApiError` (403) and :class:`~autumn_mock.wire.schema.ValidationFailed`.
-    """
-    _require_scope(endpoint, request)
-    now = request.call.now
-    if endpoint.query is not None:
-        request.query = parse(endpoint.query, request.query, now_ms=now)
-    request.expand = _expand(request)
-    schema = None if endpoint.reads_raw else endpoint.request_at(request.call.version)
-    if schema is not None:
-        request.params = parse(schema, request.json, now_ms=now)
-    return endpoint.handler(request)
-
-
-def _require_scope(endpoint: Endpoint, request: Request) -> None:
-    held = set(request.key.scopes)
-    if not held or held & _META_SCOPES:
-        return
-    for scope in endpoint.scopes:
-        implied = scope.removesuffix(":read") + ":write" if scope.endswith(":read") else scope
-        if scope in held or implied in held:
-            return
-    raise ApiError(403, f"Insufficient scopes. Missing: {endpoint.scopes[0]}", "insufficient_scopes")
-
-
-def _expand(request: Request) -> list[str]:
-    # A list has no fields, and a batch is too large to parse only for this.
-    fields: dict[str, Any] = {} if request.raw[:64].lstrip()[:1] == b"[" else request.fields
-    asked = fields.get("expand", request.query.get("expand"))
-    if isinstance(asked, str):
-        asked = asked.split(",")
-    return [each for each in asked if isinstance(each, str)] if isinstance(asked, list) else []

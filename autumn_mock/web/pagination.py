@@ -7,8 +7,8 @@ from typing import Any, Protocol, TypeVar
 
 from autumn_mock.domain.version import Version
 from autumn_mock.operations.errors import invalid_request
+from autumn_mock.web.context import Answer
 from autumn_mock.web.endpoint import VersionedSchema
-from autumn_mock.web.request import Answer
 from autumn_mock.wire.cursor import decode_cursor, encode_cursor
 from autumn_mock.wire.schema import Schema
 

@@ -1,6 +1,8 @@
-"""Rate limits: groups of routes, each with a fixed window that the first request opens.
+"""Rate limits (contract 10): groups of endpoints, each with a fixed window that the first request opens.
 
-Counted by Flask-Limiter, on the organisation's own clock, so that time travel reaches them too.
+Flask-Limiter counts the requests. It is asked by a decorated function, from within the dispatch of a request, because a
+limit depends on the version and the fault rules of the request and is applied after authentication. Windows are
+measured on the organisation's own clock, so that moving that clock ends them.
 """
 
 from __future__ import annotations
@@ -8,19 +10,22 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
-from typing import Literal
+from contextlib import suppress
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Literal
 
 from flask import Flask
-from flask_limiter import Limiter
-from limits import RateLimitItem, parse
+from flask_limiter import Limiter, RateLimitExceeded
+from limits import parse
 from limits.storage import Storage
 from msgspec import Struct
 
-from autumn_mock.clock import Clock
 from autumn_mock.domain.version import Version
+from autumn_mock.store.environment import Environment
+from autumn_mock.web.context import RequestContext
 
-_SCHEME = "autumn-mock-clock"
-
+if TYPE_CHECKING:
+    from autumn_mock.web.request_faults import RequestFaults
 
 #: Groups that an endpoint may name.
 GroupName = Literal[
@@ -32,7 +37,8 @@ class LimitGroup(Struct, frozen=True):
     """Endpoints that share a limit. ``per_customer``: each customer has a counter of its own."""
 
     name: str
-    limit: RateLimitItem
+    #: In Flask-Limiter's notation.
+    limit: str
     per_customer: bool = False
     #: The group that applies to versions below 2.3 instead.
     before_2_3: LimitGroup | None = None
@@ -43,40 +49,27 @@ class LimitGroup(Struct, frozen=True):
 
 
 GROUPS: dict[GroupName, LimitGroup] = {
-    "batch_track": LimitGroup("batch_track", parse("10/1 second")),
-    "track": LimitGroup("track", parse("10000/1 second"), per_customer=True),
-    "check": LimitGroup("check", parse("10000/1 second"), per_customer=True),
-    "customer_entities_get": LimitGroup("customer_entities_get", parse("50/1 second"), per_customer=True),
-    "events": LimitGroup("events", parse("5/1 second"), per_customer=True),
+    "batch_track": LimitGroup("batch_track", "10/1 second"),
+    "track": LimitGroup("track", "10000/1 second", per_customer=True),
+    "check": LimitGroup("check", "10000/1 second", per_customer=True),
+    "customer_entities_get": LimitGroup("customer_entities_get", "50/1 second", per_customer=True),
+    "events": LimitGroup("events", "5/1 second", per_customer=True),
     "list_customers": LimitGroup(
-        "list_customers",
-        parse("50/1 second"),
-        before_2_3=LimitGroup("list_customers_old", parse("5/1 second")),
+        "list_customers", "50/1 second", before_2_3=LimitGroup("list_customers_old", "5/1 second")
     ),
-    "attach": LimitGroup("attach", parse("30/60 second"), per_customer=True),
-    "logs": LimitGroup("logs", parse("10/1 second")),
-    #: Everything else, and what is not served.
-    "general": LimitGroup("general", parse("25/1 second")),
+    "attach": LimitGroup("attach", "30/60 second", per_customer=True),
+    "logs": LimitGroup("logs", "10/1 second"),
+    #: Everything else, and routes that are not served.
+    "general": LimitGroup("general", "25/1 second"),
 }
 
 
-class LimitKey(Struct, frozen=True):
-    """Who asks for what: whose counter a request is for."""
-
-    #: Organisation and environment.
-    environment: tuple[str, str]
-    group: LimitGroup
-    customer: str | None
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """What the counter is known by."""
-        org, env = self.environment
-        return (org, env, self.group.name, *([self.customer or "undefined"] if self.group.per_customer else []))
+class TooManyRequests(Exception):
+    """The request exceeds its rate limit."""
 
 
 class LimitResult(Struct, frozen=True):
-    """What a limit says of one request. ``reset`` is in whole seconds, None when the window is over."""
+    """The state of a limit after a request: ``window`` and ``reset`` in seconds, ``reset`` None when it is over."""
 
     allowed: bool
     limit: int
@@ -84,120 +77,168 @@ class LimitResult(Struct, frozen=True):
     remaining: int
     reset: int | None
 
-    def headers(self) -> dict[str, str]:
-        """The headers that tell a client about it."""
-        headers = {
-            "ratelimit-limit": str(self.limit),
-            "ratelimit-policy": f"{self.limit};w={self.window}",
-            "ratelimit-remaining": str(self.remaining),
-        }
+    def headers(self) -> list[tuple[str, str]]:
+        """The headers that report the limit to the client (contract 10)."""
+        headers = [
+            ("ratelimit-limit", str(self.limit)),
+            ("ratelimit-policy", f"{self.limit};w={self.window}"),
+            ("ratelimit-remaining", str(self.remaining)),
+        ]
         if self.reset:
-            headers["ratelimit-reset"] = str(self.reset)
+            headers.append(("ratelimit-reset", str(self.reset)))
         if not self.allowed:
-            headers["retry-after"] = str(self.reset or self.window)
+            headers.append(("retry-after", str(self.reset or self.window)))
         return headers
 
 
+class _Hit(Struct, frozen=True):
+    """What Flask-Limiter is asked about."""
+
+    environment: Environment
+    group: str
+    #: In Flask-Limiter's notation.
+    limit: str
+    #: The counter within the group.
+    key: str
+
+
+#: The hit that this thread has Flask-Limiter count.
+_CURRENT: ContextVar[_Hit | None] = ContextVar("autumn_mock.rate_limit", default=None)
+
+
+def _current() -> _Hit:
+    hit = _CURRENT.get()
+    assert hit is not None  # only set while RateLimits counts
+    return hit
+
+
 class ClockStorage(Storage):
-    """Counters in memory whose windows pass on the clock of the organisation that a key names."""
+    """Counters in memory, by environment. Windows end on the clock of the environment of the current hit."""
 
-    STORAGE_SCHEME = [_SCHEME]
+    STORAGE_SCHEME = ["autumn-mock-clock"]
 
-    def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **options: object) -> None:
-        super().__init__(uri, wrap_exceptions=wrap_exceptions)
-        clock_of = options["clock_of"]
-        assert callable(clock_of)
-        self._clock_of: Callable[[str], Clock] = clock_of
+    def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **options: str) -> None:
+        super().__init__(uri, wrap_exceptions=wrap_exceptions, **options)
         self._lock = threading.Lock()
-        #: Key to (hits, end of the window in ms).
-        self._windows: dict[str, tuple[int, int]] = {}
+        #: Environment to key to (hits, end of the window in ms).
+        self._windows: dict[tuple[str, str], dict[str, tuple[int, int]]] = {}
 
     @property
     def base_exceptions(self) -> type[Exception]:
         return ValueError
 
-    def _now(self, key: str) -> int:
-        return self._clock_of(key.split("/")[1]).now()
+    def _window(self, key: str) -> tuple[int, int]:
+        return self._windows.get(_current().environment.name, {}).get(key, (0, 0))
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        now = self._now(key)
+        environment = _current().environment
+        now = environment.clock.now()
         with self._lock:
-            hits, ends_at = self._windows.get(key, (0, 0))
+            windows = self._windows.setdefault(environment.name, {})
+            hits, ends_at = windows.get(key, (0, 0))
             if now >= ends_at or now < ends_at - expiry * 1000:  # over, or the clock was set back
                 hits, ends_at = 0, now + int(expiry * 1000)
-            self._windows[key] = (hits + amount, ends_at)
+            windows[key] = (hits + amount, ends_at)
             return hits + amount
 
     def get(self, key: str) -> int:
-        hits, ends_at = self._windows.get(key, (0, 0))
-        return hits if self._now(key) < ends_at else 0
+        hits, ends_at = self._window(key)
+        return hits if _current().environment.clock.now() < ends_at else 0
 
     def get_expiry(self, key: str) -> float:
-        return self._windows.get(key, (0, 0))[1] / 1000
+        return self._window(key)[1] / 1000
 
     def check(self) -> bool:
         return True
 
-    def reset(self) -> int:
-        with self._lock:
-            count = len(self._windows)
-            self._windows.clear()
-            return count
-
     def clear(self, key: str) -> None:
         with self._lock:
-            self._windows.pop(key, None)
+            self._windows.get(_current().environment.name, {}).pop(key, None)
 
-    def clear_of(self, org: str, env: str | None = None) -> int:
-        """Forget the windows of an organisation, or of one environment of it."""
+    def reset(self) -> int:
+        return self.forget(None)
+
+    def forget(self, name: tuple[str, str] | None) -> int:
+        """Forget the windows of one environment, or (None) all. Returns how many there were."""
         with self._lock:
-            gone = [key for key in self._windows if key.split("/")[1] == org and env in (None, key.split("/")[2])]
-            for key in gone:
-                del self._windows[key]
-            return len(gone)
+            removed = list(self._windows) if name is None else [name] if name in self._windows else []
+            return sum(len(self._windows.pop(each)) for each in removed)
 
 
 class RateLimits:
-    """Asks Flask-Limiter about each request."""
+    """Applies the rate limits of an application.
 
-    def __init__(self, app: Flask, clock_of: Callable[[str], Clock], batch_limit: str) -> None:
-        self.enabled = batch_limit != "off"
-        self._batch_limit = parse(batch_limit) if self.enabled else None
-        self._clock_of = clock_of
-        limiter = Limiter(
-            lambda: "",
-            storage_uri=f"{_SCHEME}://",
-            storage_options={"clock_of": clock_of},  # type: ignore[dict-item]  # our own storage takes a callable
+    ``batch_limit`` is the limit of ``batch_track`` in Flask-Limiter's notation; ``off`` disables all limits.
+    """
+
+    def __init__(self, app: Flask, batch_limit: str) -> None:
+        self._is_enabled = batch_limit != "off"
+        self._batch_limit = batch_limit if self._is_enabled else GROUPS["batch_track"].limit
+        self._limiter = Limiter(
+            lambda: _current().key,
+            app=app,
+            storage_uri=f"{ClockStorage.STORAGE_SCHEME[0]}://",
             strategy="fixed-window",
+            # Outside a hit a request has no identity, and the limiter's own hooks have nothing to do.
+            request_identifier=lambda: hit.group if (hit := _CURRENT.get()) is not None else "",
         )
-        # One that stands there already gets no hooks. They look for the decorators of the view, of its blueprint and of
-        # the application, and there are none: which limit holds depends on the version, and on rules.
-        app.extensions.setdefault("limiter", set()).add(limiter)
-        limiter.init_app(app)
-        self._limiter = limiter.limiter
-        storage = limiter.storage
+
+        @self._limiter.limit(lambda: _current().limit)
+        def hit() -> None:
+            """Count the current hit. Raises :class:`RateLimitExceeded`."""
+
+        self._hit: Callable[[], None] = hit
+
+    def forget(self, name: tuple[str, str] | None) -> int:
+        """Forget the windows of one environment, or (None) all. Returns how many there were."""
+        storage = self._limiter.storage
         assert isinstance(storage, ClockStorage)
-        self.storage = storage
+        return storage.forget(name)
 
-    def hit(self, asked: LimitKey, instead: str | None = None) -> LimitResult:
-        """Count a request and say whether it may pass; ``instead``: another limit than its group's."""
-        limit = parse(instead) if instead is not None else self._limit_of(asked.group)
-        allowed = self._limiter.hit(limit, *asked.names)
-        ends_at, remaining = self._limiter.get_window_stats(limit, *asked.names)
-        left = ends_at - self._clock_of(asked.environment[0]).now() / 1000
-        return LimitResult(
-            allowed=allowed,
-            limit=limit.amount,
-            window=limit.get_expiry(),
-            remaining=int(remaining),
-            reset=math.ceil(left) if left > 0 else None,
-        )
+    def apply(self, request: RequestContext, faults: RequestFaults) -> None:
+        """Count a request and set its ``limit``. Fault rules may replace or exhaust the limit.
 
-    def exhausted(self, asked: LimitKey) -> LimitResult:
-        """What a request is told when its limit is used up, and its window has just begun."""
-        limit = self._limit_of(asked.group)
-        window = limit.get_expiry()
-        return LimitResult(allowed=False, limit=limit.amount, window=window, remaining=0, reset=window)
+        Raises :class:`TooManyRequests`.
+        """
+        environment, endpoint = request.call.environment, request.endpoint
+        group = (endpoint.limit if endpoint is not None else GROUPS["general"]).at(request.call.version)
+        is_batch = group.name == "batch_track"
+        armed = faults.limit(is_batch=is_batch)
+        limit = self._batch_limit if is_batch else group.limit
+        if faults.exhausts_limit():
+            request.limit = _exhausted(limit)
+        elif armed is not None or self._is_enabled:
+            customer = (request.customer_id or "undefined",) if group.per_customer else ()
+            key = "/".join((*environment.name, *customer))
+            hit = _Hit(environment, group.name, armed.rule.argument if armed is not None else limit, key)
+            request.limit = self._count(hit)
+            if armed is not None and not request.limit.allowed:
+                faults.over_limit(armed)
+        if request.limit is not None and not request.limit.allowed:
+            raise TooManyRequests
 
-    def _limit_of(self, group: LimitGroup) -> RateLimitItem:
-        return self._batch_limit if group.name == "batch_track" and self._batch_limit else group.limit
+    def _count(self, hit: _Hit) -> LimitResult:
+        token = _CURRENT.set(hit)
+        try:
+            with suppress(RateLimitExceeded):
+                self._hit()
+            limit = self._limiter.current_limit
+            assert limit is not None
+            ends_at, remaining = limit.window
+            left = ends_at - hit.environment.clock.now() / 1000
+            return LimitResult(
+                allowed=not limit.breached,
+                limit=limit.limit.amount,
+                window=limit.limit.get_expiry(),
+                remaining=int(remaining),
+                reset=math.ceil(left) if left > 0 else None,
+            )
+        finally:
+            _CURRENT.reset(token)
+
+
+def _exhausted(limit: str) -> LimitResult:
+    """A limit that is used up and whose window has just begun."""
+    item = parse(limit)
+    window = item.get_expiry()
+    return LimitResult(allowed=False, limit=item.amount, window=window, remaining=0, reset=window)

@@ -1,23 +1,24 @@
-"""Replies as bytes: JSON, errors, and the headers that every reply has."""
+"""Replies as bytes: JSON, plain text, and what an exception becomes."""
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import msgspec
-from flask import Response
+from flask import Request, Response
+from werkzeug.exceptions import HTTPException
 
-from autumn_mock.operations.errors import ApiError
+from autumn_mock.domain.organisation import ApiKey
+from autumn_mock.operations.errors import ApiError, database_unavailable, invalid_request
+from autumn_mock.store.errors import NoSuchOrganisation
+from autumn_mock.web.authentication import revoked, unknown_key
+from autumn_mock.web.rate_limits import TooManyRequests
+from autumn_mock.wire.schema import ValidationFailed
 
 _ENCODER = msgspec.json.Encoder()
+_log = logging.getLogger("autumn_mock.web")
 
-#: On every reply under /v1.
-COMMON_HEADERS = {
-    "access-control-allow-credentials": "true",
-    "access-control-expose-headers": "Content-Length",
-    "vary": "Origin",
-    "x-region": "us-east-2",
-}
 TOO_MANY_REQUESTS = "Too many requests, please try again later."
 
 
@@ -26,14 +27,40 @@ def json_reply(body: Any, status: int = 200) -> Response:
     return Response(_ENCODER.encode(body), status, content_type="application/json")
 
 
+def text_reply(text: str, status: int = 200) -> Response:
+    """A plain text reply."""
+    return Response(text, status, content_type="text/plain; charset=UTF-8")
+
+
 def error_reply(error: ApiError, env: str) -> Response:
-    """An error in Autumn's envelope."""
+    """An error in Autumn's envelope (contract 11)."""
     reply = json_reply({"message": error.message, "code": error.code, "env": env}, error.status)
     if error.retry_after is not None:
         reply.headers["Retry-After"] = str(error.retry_after)
     return reply
 
 
-def text_reply(text: str, status: int = 200) -> Response:
-    """A plain text reply."""
-    return Response(text, status, content_type="text/plain; charset=UTF-8")
+def reply_to(error: Exception, http: Request, key: ApiKey | None = None) -> Response:
+    """The reply for an exception that ended a request; every exception becomes one here.
+
+    ``key`` is the API key of the request, if it was authenticated: the reply names its environment.
+    """
+    if isinstance(error, TooManyRequests):
+        return text_reply(TOO_MANY_REQUESTS, 429)
+    return error_reply(_api_error(error, http, key), key.env if key is not None else "sandbox")
+
+
+def _api_error(error: Exception, http: Request, key: ApiKey | None) -> ApiError:
+    if isinstance(error, ApiError):
+        return error
+    if isinstance(error, ValidationFailed):
+        return ApiError(400, error.message, "invalid_inputs")
+    if isinstance(error, NoSuchOrganisation):  # the organisation was removed while the request was in progress
+        return revoked(key) if key is not None else unknown_key()
+    if isinstance(error, OSError):  # the change was rolled back: the client may retry
+        _log.error("%s %s: the database could not be written: %s", http.method, http.path, error)
+        return database_unavailable()
+    if isinstance(error, HTTPException) and error.code == 413:
+        return invalid_request("The body is larger than this server takes.", status=413)
+    _log.error("%s %s failed", http.method, http.path, exc_info=error)
+    return ApiError(500, "Unknown error", "internal_error")

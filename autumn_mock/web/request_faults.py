@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import email.utils
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from http import HTTPStatus
 from typing import Any
 
-from flask import Response, request
+from flask import Response
 
 from autumn_mock.durations import parse_duration
 from autumn_mock.faults.armed import ArmedRule
@@ -15,9 +15,10 @@ from autumn_mock.faults.board import FaultBoard
 from autumn_mock.journal.requests import ReplyStatus
 from autumn_mock.operations.errors import ApiError, queue_unavailable
 from autumn_mock.store.environment import Environment
-from autumn_mock.web.parking import RequestParking, client_is_gone, cut
+from autumn_mock.web.context import RequestContext
+from autumn_mock.web.parking import RequestParking
 from autumn_mock.web.replies import TOO_MANY_REQUESTS, error_reply, text_reply
-from autumn_mock.web.request import Request
+from autumn_mock.web.waitress_adapter import abort_connection, flush, is_client_disconnected
 
 #: Rules after which no reply comes.
 _SILENT = ("reply:hang", "reply:reset")
@@ -28,12 +29,11 @@ _ALTERING = ("reply:status", "reply:malformed", "reply:empty", "reply:content-ty
 class RequestSubject:
     """A request, as rules are held against it. Its body is looked into only when a rule asks."""
 
-    def __init__(self, incoming: Request) -> None:
-        organisation = incoming.call.environment.organisation
+    def __init__(self, incoming: RequestContext, environment: Environment) -> None:
+        organisation = environment.organisation
         self.orgs: Collection[str] = (organisation.id, organisation.slug)
         endpoint = incoming.endpoint
         self.calls: Collection[str] = endpoint.names if endpoint is not None else ()
-        self.environment = incoming.call.environment
         self._incoming = incoming
 
     @property
@@ -48,10 +48,9 @@ class RequestSubject:
 
     def _named(self, name: str) -> set[str]:
         incoming = self._incoming
-        path = request.view_args or {}
         bodies = incoming.json if isinstance(incoming.json, list) else [incoming.json]
         found = [
-            path.get(name),
+            incoming.path.get(name),
             incoming.query.get(name),
             *(each.get(name) for each in bodies if isinstance(each, dict)),
         ]
@@ -62,13 +61,14 @@ class RequestFaults:
     """Asks the rules at each place of a request's way. ``fired`` says which struck."""
 
     def __init__(
-        self, board: FaultBoard, subject: RequestSubject, once: Sequence[ArmedRule], parking: RequestParking
+        self, board: FaultBoard, request: RequestContext, environment: Environment, parking: RequestParking
     ) -> None:
         self._board = board
-        self._subject = subject
+        self._environ = request.http.environ
+        self._subject = RequestSubject(request, environment)
+        self._environment = environment
+        self._once = request.once
         self._parking = parking
-        #: Rules for this request alone, which those that queue items are to know, too.
-        self.once = once
         self._fired: list[str] = []
         self._replies: list[ArmedRule] = []
         #: What becomes of the reply.
@@ -84,25 +84,23 @@ class RequestFaults:
         return tuple(self._fired)
 
     def _strike(self, site: Any) -> list[ArmedRule]:
-        struck = self._board.strike(site, self._subject, self.once)
+        struck = self._board.strike(site, self._subject, self._once)
         self._fired += [armed.rule.text for armed in struck]
         return struck
 
     # -- on the way in
 
-    @property
-    def key_is_revoked(self) -> bool:
+    def revokes_key(self) -> bool:
         """Whether the key counts as unknown."""
         return bool(self._strike("auth"))
 
-    @property
-    def limit_is_exhausted(self) -> bool:
+    def exhausts_limit(self) -> bool:
         """Whether every limit counts as used up."""
         return bool(self._strike("limit"))
 
     def limit(self, is_batch: bool) -> ArmedRule | None:
         """The rule that sets another limit for this request, if one does: without ``route=`` it is about batches."""
-        armed = self._board.setting("limit", self._subject, self.once)
+        armed = self._board.setting("limit", self._subject, self._once)
         return armed if armed is not None and (is_batch or "route" in armed.options) else None
 
     def over_limit(self, armed: ArmedRule) -> None:
@@ -120,7 +118,7 @@ class RequestFaults:
             self.reached_service = False
             if armed.kind.name == "reply:status":
                 self.fate = "altered"
-                return _with_status(armed, None, self._subject.environment)
+                return _with_status(armed, None, self._environment)
             self.fate = "lost"
             return Response("", 503)  # never sent
         return None
@@ -145,7 +143,7 @@ class RequestFaults:
     def _altered(self, armed: ArmedRule, reply: Response) -> Response:
         name = armed.kind.name
         if name == "reply:status":
-            return _with_status(armed, reply, self._subject.environment)
+            return _with_status(armed, reply, self._environment)
         if name == "reply:malformed":
             reply.set_data(b'{"success": tru, "message": "the rest of th')
         elif name == "reply:empty":
@@ -169,16 +167,16 @@ class RequestFaults:
 
     def finish(self) -> bool:
         """Wait, hang up or reset as the rules say, after the request was recorded; False when the client has gone."""
-        environ = request.environ
+        environ = self._environ
         for armed in self._acting():
             if armed.kind.name == "reply:delay" and armed.rule.phase == "after":
                 self._wait(armed, self._seconds(armed))
             elif armed.kind.name == "reply:hang":
                 self._wait(armed, None)
-                cut(environ, reset=False)
+                abort_connection(environ, reset=False)
             elif armed.kind.name == "reply:reset":
-                cut(environ, reset=True)
-        return not client_is_gone(environ)
+                abort_connection(environ, reset=True)
+        return not is_client_disconnected(environ)
 
     # -- details
 
@@ -194,8 +192,8 @@ class RequestFaults:
         return struck[: ending + 1]
 
     def _wait(self, armed: ArmedRule, seconds: float | None) -> None:
-        environ = request.environ
-        self._parking.wait(seconds, lambda: armed.is_over or client_is_gone(environ))
+        environ = self._environ
+        self._parking.wait(seconds, lambda: armed.is_over or is_client_disconnected(environ))
 
     def _seconds(self, armed: ArmedRule) -> float:
         shortest, longest = armed.rule.argument
@@ -209,7 +207,7 @@ class RequestFaults:
         if dribble is None:
             reply.response = iter([content[:length]])
         else:
-            reply.response = self._dribble(dribble, content[:length], request.environ)
+            reply.response = self._dribble(dribble, content[:length], self._environ)
         reply.headers["Content-Length"] = str(len(content))
 
     def _dribble(self, armed: ArmedRule, content: bytes, environ: Any) -> Iterator[bytes]:
@@ -218,8 +216,9 @@ class RequestFaults:
         try:
             with self._parking.spare_thread():
                 for place in range(len(content)):
-                    self._parking.wait(pause, lambda: armed.is_over or client_is_gone(environ))
+                    self._parking.wait(pause, lambda: armed.is_over or is_client_disconnected(environ))
                     yield content[place : place + 1]
+                    flush(environ)
                     left -= 1
         finally:
             if left:  # the client has gone

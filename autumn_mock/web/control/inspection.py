@@ -1,120 +1,151 @@
-"""Control calls that show what happened: the journal, the findings, the audit."""
+"""Control calls that show what happened: tables, the journal, findings and the audit."""
 
 from __future__ import annotations
 
-from contextlib import suppress
 from itertools import islice
 from typing import Any
 
 import msgspec
-from flask import Blueprint, Response, request
+from flask import Response
+from flask import request as http
 
 from autumn_mock.domain.version import Version
-from autumn_mock.engine import Engine
 from autumn_mock.journal.audit import accepted_by, audit, report
 from autumn_mock.journal.findings import FINDING_KINDS
 from autumn_mock.journal.item_status import item_statuses
 from autumn_mock.journal.requests import RequestEntry
 from autumn_mock.operations import customers
 from autumn_mock.operations.call import Call
-from autumn_mock.operations.errors import ApiError, customer_not_found
+from autumn_mock.operations.errors import ApiError, customer_not_found, invalid_request
 from autumn_mock.store.changes import ENCODER
-from autumn_mock.web.control.context import environment_of, environments_of, name_of, whole_number
+from autumn_mock.store.environment import Environment
+from autumn_mock.web.control.context import ControlHandler, ControlRequest
 from autumn_mock.web.openapi import document
 from autumn_mock.web.replies import json_reply
 from autumn_mock.wire.responses.customer import customer_body
 from autumn_mock.wire.responses.usage import event_body
 
 
-def serve_views(blueprint: Blueprint, engine: Engine) -> None:
-    """Add the routes."""
+def show_openapi(_request: ControlRequest) -> Response:
+    """The OpenAPI document of the calls under ``/v1``."""
+    return json_reply(document(http.host_url.rstrip("/")))
 
-    @blueprint.get("/openapi.json")
-    def openapi() -> Response:
-        return json_reply(document(request.host_url.rstrip("/")))
 
-    @blueprint.get("/failures")
-    def failures() -> Response:
-        return _table("failures")
+def show_failures(request: ControlRequest) -> Response:
+    """The batches of which items could not be queued."""
+    return _table(request, "failures")
 
-    @blueprint.get("/lost")
-    def lost() -> Response:
-        return _table("lost")
 
-    def _table(table: str) -> Response:
-        environment = environment_of(engine)
-        environments = [environment] if environment is not None else engine.state.environments()
-        rows = []
-        for each in environments:
-            org, env = each.name
-            rows += [{"org": org, "env": env, **_plain(record)} for record in each.tables[table].snapshot()]
-        return json_reply({"list": rows})
+def show_lost(request: ControlRequest) -> Response:
+    """The items that were accepted and could not be deducted."""
+    return _table(request, "lost")
 
-    # Balances and events stand here, too, so that looking at them neither meets faults and limits nor leaves a trace.
 
-    @blueprint.get("/balances/<path:customer_id>")
-    def balances(customer_id: str) -> Response:
-        for each in environments_of(engine):
-            call = Call(each, Version.V2_3, each.clock.now())
-            with suppress(ApiError):
-                body = customer_body(customers.get(call, customer_id), call.env)
-                return json_reply({"customer_id": customer_id, "balances": body["balances"]})
+def _table(request: ControlRequest, table: str) -> Response:
+    environment = request.environment()
+    environments = [environment] if environment is not None else request.engine.state.environments()
+    records = [(each, record) for each in environments for record in each.tables[table].snapshot()]
+    return json_reply({"list": [_of(each, msgspec.json.decode(ENCODER.encode(record))) for each, record in records]})
+
+
+def _of(environment: Environment, row: dict[str, Any]) -> dict[str, Any]:
+    """A row with the environment that it belongs to."""
+    org, env = environment.name
+    return {"org": org, "env": env, **row}
+
+
+# Balances and events are here, too: reading them meets no fault and no limit, and is not journalled.
+
+
+def show_balances(request: ControlRequest) -> Response:
+    """The balances of a customer, with the environment that has it.
+
+    400 when the request has no key and several environments have such a customer.
+    """
+    customer_id = request.path["customer_id"]
+    found = [each for each in request.environments() if each.customers.of(customer_id)]
+    if not found:
         raise customer_not_found(customer_id)
+    if len(found) > 1:
+        names = ", ".join(sorted(":".join(each.name) for each in found))
+        raise invalid_request(
+            f"Customer {customer_id} exists in {len(found)} environments ({names}): "
+            "give the secret key of one of them in Authorization"
+        )
+    [environment] = found
+    call = Call(environment, Version.V2_3, environment.clock.now())
+    body = customer_body(customers.get(call, customer_id), call.env)
+    return json_reply(_of(environment, {"customer_id": customer_id, "balances": body["balances"]}))
 
-    @blueprint.get("/events")
-    def events() -> Response:
-        rows = []
-        for each in environments_of(engine):
+
+def show_events(request: ControlRequest) -> Response:
+    """The last ``limit`` events, of one customer or of all, oldest first."""
+    rows = []
+    for each in request.environments():
+        owners = {customer.internal_id: customer.id for customer in each.customers}
+        wanted = request.query("customer_id")
+        with each.lock:
+            newest = reversed(each.events.snapshot())
+            found = (event for event in newest if wanted in (None, owners.get(event.customer)))
+            page = list(islice(found, request.whole_number("limit", 100)))
+        rows += [_of(each, event_body(event, owners.get(event.customer))) for event in reversed(page)]
+    return json_reply({"list": rows})
+
+
+def show_requests(request: ControlRequest) -> Response:
+    """The journal, from the entry after number ``after`` on."""
+    after = request.whole_number("after", 0)
+    entries = [entry for entry in request.engine.journal.entries(request.name()) if entry.id > after]
+    return json_reply({"list": [entry.summary() for entry in entries]})
+
+
+def show_request(request: ControlRequest) -> Response:
+    """One entry of the journal, with the status of each of its items."""
+    number = request.path["number"]
+    entry = next((each for each in request.engine.journal.entries(request.name()) if each.id == number), None)
+    if entry is None:
+        raise ApiError(404, f"There is no request {number} in the journal", "not_found")
+    return json_reply({**entry.summary(), "items_fate": _item_statuses(request, entry)})
+
+
+def _item_statuses(request: ControlRequest, entry: RequestEntry) -> Any:
+    environment = next((each for each in request.environments() if each.name == (entry.org, entry.env)), None)
+    if environment is None:  # the request was not authenticated
+        return []
+    return msgspec.to_builtins(item_statuses(entry, environment, request.engine.deliveries))
+
+
+def show_webhooks(request: ControlRequest) -> Response:
+    """The webhooks that were sent, and what their receivers replied."""
+    return json_reply({"list": request.engine.webhooks.journal.entries(*(request.name() or ()))})
+
+
+def show_findings(request: ControlRequest) -> Response:
+    """What clients did against the contract, as far back as the journal reaches."""
+    found = []
+    for each in request.environments():
+        for finding in request.engine.findings(each):
             org, env = each.name
-            owners = {customer.internal_id: customer.id for customer in each.customers}
-            wanted = request.args.get("customer_id")
-            with each.lock:
-                newest = reversed(each.events.snapshot())
-                found = (event for event in newest if wanted in (None, owners.get(event.customer)))
-                page = list(islice(found, whole_number("limit", 100)))
-            for event in reversed(page):
-                rows.append({"org": org, "env": env, **event_body(event, owners.get(event.customer))})
-        return json_reply({"list": rows})
-
-    @blueprint.get("/requests")
-    def requests() -> Response:
-        after = whole_number("after", 0)
-        entries = [entry for entry in engine.journal.entries(name_of(engine)) if entry.id > after]
-        return json_reply({"list": [entry.summary() for entry in entries]})
-
-    @blueprint.get("/requests/<int:number>")
-    def one_request(number: int) -> Response:
-        entry = next((each for each in engine.journal.entries(name_of(engine)) if each.id == number), None)
-        if entry is None:
-            raise ApiError(404, f"There is no request {number} in the journal", "not_found")
-        return json_reply({**entry.summary(), "items_fate": _fates(entry)})
-
-    def _fates(entry: RequestEntry) -> Any:
-        environment = next((each for each in environments_of(engine) if each.name == (entry.org, entry.env)), None)
-        if environment is None:  # it did not get past authentication
-            return []
-        return msgspec.to_builtins(item_statuses(entry, environment, engine.deliveries))
-
-    @blueprint.get("/webhooks")
-    def webhooks() -> Response:
-        environment = environment_of(engine)
-        return json_reply({"list": engine.webhooks.journal.entries(*(environment.name if environment else ()))})
-
-    @blueprint.get("/findings")
-    def findings() -> Response:
-        found = []
-        for each in environments_of(engine):
-            org, env = each.name
-            for finding in engine.findings(each):
-                shown = msgspec.to_builtins(finding)
-                found.append({**shown, "title": FINDING_KINDS[finding.code].title, "org": org, "env": env})
-        return json_reply({"list": found})
-
-    @blueprint.get("/audit")
-    def audits() -> Response:
-        audited = [audit(each, accepted_by(engine.journal.entries(each.name))) for each in environments_of(engine)]
-        return json_reply(report(audited))
+            title = FINDING_KINDS[finding.code].title
+            found.append({**msgspec.to_builtins(finding), "title": title, "org": org, "env": env})
+    return json_reply({"list": found})
 
 
-def _plain(record: Any) -> Any:
-    return msgspec.json.decode(ENCODER.encode(record))
+def show_audit(request: ControlRequest) -> Response:
+    """Whether every accepted item was deducted or lost, exactly once."""
+    journal = request.engine.journal
+    return json_reply(report([audit(each, accepted_by(journal.entries(each.name))) for each in request.environments()]))
+
+
+ROUTES: dict[str, ControlHandler] = {
+    "GET /openapi.json": show_openapi,
+    "GET /failures": show_failures,
+    "GET /lost": show_lost,
+    "GET /balances/<path:customer_id>": show_balances,
+    "GET /events": show_events,
+    "GET /requests": show_requests,
+    "GET /requests/<int:number>": show_request,
+    "GET /webhooks": show_webhooks,
+    "GET /findings": show_findings,
+    "GET /audit": show_audit,
+}

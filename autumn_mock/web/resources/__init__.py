@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from flask import Request
-
 from autumn_mock.web.endpoint import Endpoint
 from autumn_mock.web.resources import (
     balances,
@@ -29,19 +27,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
 
 #: Every ``METHOD /path`` that is served, and what serves it.
 ROUTES: dict[str, Endpoint] = {route: each for each in ENDPOINTS for route in each.routes}
-
-
-def flask_name(route: str) -> str:
-    """What Flask knows a route by; it would take what is before a dot for the name of a blueprint."""
-    return route.replace(".", "_")
-
-
-_BY_FLASK_NAME = {flask_name(route): each for route, each in ROUTES.items()}
-
-
-def endpoint_of(http: Request) -> Endpoint | None:
-    """What serves a request; None when nothing under /v1 does."""
-    return _BY_FLASK_NAME.get(http.endpoint or "")
 
 
 def call_names() -> list[str]:

@@ -9,9 +9,9 @@ from autumn_mock.domain.customer import Entity
 from autumn_mock.domain.version import Version
 from autumn_mock.ledger.account import Account
 from autumn_mock.operations import customers
+from autumn_mock.web.context import SUCCESS, Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
 from autumn_mock.web.pagination import cursor_page, offset_page, paged
-from autumn_mock.web.request import SUCCESS, Answer, Request
 from autumn_mock.wire.changes import to_version
 from autumn_mock.wire.requests import (
     ENTITIES_CREATE,
@@ -28,17 +28,17 @@ from autumn_mock.wire.responses.customer import entity_body
 Found = tuple[Account, Entity]
 
 
-def _body(request: Request, found: Found, *, created: bool = False) -> dict[str, Any]:
+def _body(request: RequestContext, found: Found, *, created: bool = False) -> dict[str, Any]:
     return entity_body(*found, request.call.env, request.expanded, created=created)
 
 
-def _row(request: Request) -> Callable[[Found], dict[str, Any]]:
+def _row(request: RequestContext) -> Callable[[Found], dict[str, Any]]:
     """How a list shows an entity."""
     return lambda found: to_version("entity", _body(request, found), request.call.version)
 
 
 @endpoint("POST /v1/entities.create", scopes="customers:write", request=ENTITIES_CREATE, answers=shapes.ENTITY)
-def create(request: Request) -> Answer:
+def create(request: RequestContext) -> Answer:
     return Answer(_body(request, customers.create_entity(request.call, request.params), created=True), kind="entity")
 
 
@@ -49,7 +49,7 @@ def create(request: Request) -> Answer:
     answers=shapes.ENTITY,
     limit="customer_entities_get",
 )
-def get(request: Request) -> Answer:
+def get(request: RequestContext) -> Answer:
     params = request.params
     found = customers.get_entity_account(request.call, params["entity_id"], params.get("customer_id"))
     return Answer(_body(request, found), kind="entity")
@@ -61,7 +61,7 @@ def get(request: Request) -> Answer:
     answers=shapes.ENTITY,
     limit="check",
 )
-def get_by_path(request: Request) -> Answer:
+def get_by_path(request: RequestContext) -> Answer:
     path = request.path
     found = customers.get_entity_account(request.call, path["entity_id"], path["customer_id"])
     return Answer(_body(request, found), kind="entity")
@@ -74,7 +74,7 @@ def get_by_path(request: Request) -> Answer:
     answers=shapes.page(shapes.ENTITY),
     limit="list_customers",
 )
-def list_(request: Request) -> Answer:
+def list_(request: RequestContext) -> Answer:
     call, params = request.call, request.params
     if call.version >= Version.V2_3:
         return cursor_page(params, lambda before: customers.list_entities(call, params, before=before), _row(request))
@@ -82,11 +82,11 @@ def list_(request: Request) -> Answer:
 
 
 @endpoint("POST /v1/entities.update", scopes="customers:write", request=ENTITIES_UPDATE, answers=shapes.ENTITY)
-def update(request: Request) -> Answer:
+def update(request: RequestContext) -> Answer:
     return Answer(_body(request, customers.update_entity(request.call, request.params)), kind="entity")
 
 
 @endpoint("POST /v1/entities.delete", scopes="customers:write", request=ENTITIES_DELETE)
-def delete(request: Request) -> Answer:
+def delete(request: RequestContext) -> Answer:
     customers.delete_entity(request.call, request.params["entity_id"], request.params.get("customer_id"))
     return SUCCESS

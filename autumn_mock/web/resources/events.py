@@ -8,9 +8,9 @@ from autumn_mock.domain.version import Version
 from autumn_mock.operations import events
 from autumn_mock.operations.aggregate import aggregate
 from autumn_mock.operations.events import Page
+from autumn_mock.web.context import Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
 from autumn_mock.web.pagination import paged
-from autumn_mock.web.request import Answer, Request
 from autumn_mock.wire.cursor import decode_cursor, encode_cursor
 from autumn_mock.wire.requests import EVENTS_AGGREGATE, EVENTS_LIST, EVENTS_LIST_OFFSET
 from autumn_mock.wire.responses import shapes
@@ -26,7 +26,7 @@ from autumn_mock.wire.responses.usage import event_body
     answers=shapes.page(shapes.EVENT),
     limit="events",
 )
-def list_(request: Request) -> Answer:
+def list_(request: RequestContext) -> Answer:
     call, params = request.call, request.params
     if call.version >= Version.V2_3:
         cursor = params.get("start_cursor")
@@ -49,7 +49,7 @@ def list_(request: Request) -> Answer:
     )
 
 
-def _bodies(request: Request, page: Page) -> list[dict[str, Any]]:
+def _bodies(request: RequestContext, page: Page) -> list[dict[str, Any]]:
     customers = request.call.environment.customers
     bodies = []
     for event in page.rows:
@@ -67,6 +67,6 @@ def _bodies(request: Request, page: Page) -> list[dict[str, Any]]:
     answers=shapes.AGGREGATE,
     limit="events",
 )
-def aggregate_(request: Request) -> Answer:
+def aggregate_(request: RequestContext) -> Answer:
     result = aggregate(request.call, request.params)
     return Answer(aggregate_body(result), kind="events_aggregate")

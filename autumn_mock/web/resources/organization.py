@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from autumn_mock.operations import catalog, catalog_update
+from autumn_mock.web.context import Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
-from autumn_mock.web.request import Answer, Request
 from autumn_mock.wire.requests.catalog import CATALOG
 from autumn_mock.wire.responses.catalog import CHANGES, UPDATED, changes_body, updated_body
 from autumn_mock.wire.responses.feature import feature_body
@@ -22,27 +22,27 @@ from autumn_mock.wire.responses.plan import plan_body
 
 
 @endpoint("GET /v1/organization", scopes="organisation:read", answers=ORGANISATION)
-def get(request: Request) -> Answer:
+def get(request: RequestContext) -> Answer:
     return Answer(organisation_body(request.call.environment.organisation, request.engine.state.keys.snapshot()))
 
 
 @endpoint("GET /v1/organization/me", scopes="organisation:read", answers=IDENTITY)
-def me(request: Request) -> Answer:
+def me(request: RequestContext) -> Answer:
     return Answer(identity_body(request.call.environment.organisation, request.call.env))
 
 
 @endpoint("GET /v1/organization/flags", scopes="organisation:read", answers=FLAGS_SHAPE)
-def flags(_request: Request) -> Answer:
+def flags(_request: RequestContext) -> Answer:
     return Answer(FLAGS)
 
 
 @endpoint("POST /v1/catalog.preview_update", scopes="plans:read", request=CATALOG, answers=CHANGES)
-def preview_update(request: Request) -> Answer:
+def preview_update(request: RequestContext) -> Answer:
     return Answer(changes_body(catalog.preview(request.call, request.params), request.call.env))
 
 
 @endpoint("POST /v1/catalog.update", scopes="plans:write", request=CATALOG, answers=UPDATED)
-def update(request: Request) -> Answer:
+def update(request: RequestContext) -> Answer:
     call = request.call
     plans, features = catalog_update.update(call, request.params)
     known = call.environment.features.by_key
@@ -52,10 +52,10 @@ def update(request: Request) -> Answer:
 
 
 @endpoint("POST /v1/rewards.list", scopes="rewards:read", answers=REWARDS)
-def list_rewards(_request: Request) -> Answer:
+def list_rewards(_request: RequestContext) -> Answer:
     return Answer({"coupons": [], "feature_grants": []})
 
 
 @endpoint("POST /v1/referral_programs.list", scopes="rewards:read", answers=REFERRAL_PROGRAMS)
-def list_referral_programs(_request: Request) -> Answer:
+def list_referral_programs(_request: RequestContext) -> Answer:
     return Answer({"list": []})

@@ -9,8 +9,8 @@ from autumn_mock.domain.version import Version
 from autumn_mock.operations import catalog, plan_update, plans
 from autumn_mock.operations.billing import eligibility
 from autumn_mock.operations.subjects import get_customer
+from autumn_mock.web.context import SUCCESS, Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
-from autumn_mock.web.request import SUCCESS, Answer, Request
 from autumn_mock.wire.changes import to_version
 from autumn_mock.wire.requests import PLANS_CREATE, PLANS_DELETE, PLANS_GET, PLANS_LIST, PLANS_UPDATE
 from autumn_mock.wire.requests.catalog import PLAN_PATCH, PLANS_PREVIEW, PRODUCT_DELETE
@@ -26,13 +26,13 @@ from autumn_mock.wire.responses.catalog import (
 from autumn_mock.wire.responses.plan import eligibility_body, plan_body
 
 
-def _body(request: Request, plan: Plan, *, expand_features: bool = False) -> dict[str, Any]:
+def _body(request: RequestContext, plan: Plan, *, expand_features: bool = False) -> dict[str, Any]:
     call = request.call
     return plan_body(plan, call.environment.features.by_key, call.env, expand_features=expand_features)
 
 
 @endpoint("POST /v1/plans.create", "POST /v1/plans", scopes="plans:write", request=PLANS_CREATE, answers=shapes.PLAN)
-def create(request: Request) -> Answer:
+def create(request: RequestContext) -> Answer:
     return Answer(_body(request, plans.create(request.call, request.params)))
 
 
@@ -47,7 +47,7 @@ def create(request: Request) -> Answer:
     answers=shapes.listing(shapes.PLAN),
     public=("GET /v1/products",),
 )
-def list_(request: Request) -> Answer:
+def list_(request: RequestContext) -> Answer:
     call, params = request.call, {**request.query, **request.params}
     archived = bool(params.get("include_archived"))
     if params.get("all_versions"):  # in the order they were made
@@ -66,52 +66,52 @@ def list_(request: Request) -> Answer:
 
 
 @endpoint("POST /v1/plans.get", scopes="plans:read", request=PLANS_GET, answers=shapes.PLAN)
-def get(request: Request) -> Answer:
+def get(request: RequestContext) -> Answer:
     return Answer(_body(request, plans.get(request.call, request.params["plan_id"], request.params.get("version"))))
 
 
 @endpoint("GET /v1/plans/<plan_id>", "GET /v1/products/<plan_id>", scopes="plans:read", answers=shapes.PLAN)
-def get_by_path(request: Request) -> Answer:
+def get_by_path(request: RequestContext) -> Answer:
     plan = plans.get(request.call, request.path["plan_id"])
     return Answer(_body(request, plan, expand_features=request.call.version < Version.V2_0), kind="plan")
 
 
 @endpoint("POST /v1/plans.has_customers", scopes="plans:read", request=PLANS_PREVIEW, answers=HAS_CUSTOMERS)
-def has_customers(request: Request) -> Answer:
+def has_customers(request: RequestContext) -> Answer:
     return Answer(has_customers_body(catalog.preview_plan(request.call, request.params)))
 
 
 @endpoint("POST /v1/plans.preview_update", scopes="plans:read", request=PLANS_PREVIEW, answers=PLAN_CHANGE)
-def preview_update(request: Request) -> Answer:
+def preview_update(request: RequestContext) -> Answer:
     call = request.call
     change = catalog.preview_plan(call, request.params)
     return Answer(plan_change_body(change, call.environment.features.by_key, call.env))
 
 
 @endpoint("POST /v1/plans.update", scopes="plans:write", request=PLANS_UPDATE, answers=shapes.PLAN)
-def update(request: Request) -> Answer:
+def update(request: RequestContext) -> Answer:
     return Answer(_body(request, plan_update.update(request.call, request.params)))
 
 
 @endpoint("POST /v1/products/<plan_id>", scopes="plans:write", request=PLAN_PATCH, answers=shapes.PLAN)
-def update_by_path(request: Request) -> Answer:
+def update_by_path(request: RequestContext) -> Answer:
     params = {**request.params, "plan_id": request.path["plan_id"]}
     return Answer(_body(request, plan_update.update(request.call, params)))
 
 
 @endpoint("GET /v1/products/<plan_id>/deletion_info", scopes="plans:read", answers=USE)
-def deletion_info(request: Request) -> Answer:
+def deletion_info(request: RequestContext) -> Answer:
     return Answer(use_body(catalog.use_of(request.call, request.path["plan_id"])))
 
 
 @endpoint("POST /v1/plans.delete", scopes="plans:write", request=PLANS_DELETE)
-def delete(request: Request) -> Answer:
+def delete(request: RequestContext) -> Answer:
     all_versions = bool(request.params.get("all_versions"))
     plans.delete(request.call, request.params["plan_id"], all_versions=all_versions)
     return SUCCESS
 
 
 @endpoint("DELETE /v1/products/<plan_id>", scopes="plans:write", query=PRODUCT_DELETE)
-def delete_by_path(request: Request) -> Answer:
+def delete_by_path(request: RequestContext) -> Answer:
     plans.delete(request.call, request.path["plan_id"], all_versions=bool(request.query.get("all_versions")))
     return SUCCESS

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from autumn_mock.operations.errors import invalid_request
+from autumn_mock.web.context import Answer, RequestContext
 from autumn_mock.web.endpoint import Endpoint, endpoint
 from autumn_mock.web.rate_limits import GroupName
-from autumn_mock.web.request import Answer, Request
 from autumn_mock.wire.responses.shapes import ERROR
 
 _NO_PAYMENTS = "this emulator takes no payments"
@@ -75,7 +75,7 @@ _LIMITS: dict[str, GroupName] = {
 
 def _refusing(call: str) -> Endpoint:
     @endpoint(f"POST /v1/{call}", scopes="customers:write", limit=_LIMITS.get(call, "general"), answers={400: ERROR})
-    def refuse(_request: Request) -> Answer:
+    def refuse(_request: RequestContext) -> Answer:
         raise invalid_request(MESSAGES[call])
 
     return refuse

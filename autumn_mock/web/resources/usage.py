@@ -12,8 +12,8 @@ from autumn_mock.ingest.accept import EnqueueContext, accept_batch, accept_track
 from autumn_mock.operations import check, finalize, track
 from autumn_mock.operations.tokens import token_item, token_items
 from autumn_mock.operations.upgrade_options import offer
+from autumn_mock.web.context import SUCCESS, Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
-from autumn_mock.web.request import SUCCESS, Answer, Request
 from autumn_mock.wire.batch import read_batch, read_track
 from autumn_mock.wire.requests import (
     BATCH_TRACK,
@@ -30,7 +30,7 @@ from autumn_mock.wire.responses.preview import offer_body
 from autumn_mock.wire.responses.usage import check_body, plan_check_body, queued_body, track_body
 
 
-def _intake(request: Request) -> EnqueueContext:
+def _intake(request: RequestContext) -> EnqueueContext:
     engine = request.engine
     board, endpoint = engine.board_for(request.call.environment), request.endpoint
     assert endpoint is not None
@@ -46,11 +46,11 @@ def _intake(request: Request) -> EnqueueContext:
     limit="batch_track",
     journals_body=True,
 )
-def batch_track(request: Request) -> Answer:
+def batch_track(request: RequestContext) -> Answer:
     return _batch(request, read_batch(request.raw, request.call.now))
 
 
-def _batch(request: Request, items: list[TrackItem]) -> Answer:
+def _batch(request: RequestContext, items: list[TrackItem]) -> Answer:
     """Queue checked items."""
     request.items = request.refused = len(items)
     refused = accept_batch(request.call, _intake(request), items, len(request.raw))
@@ -70,11 +70,11 @@ def _batch(request: Request, items: list[TrackItem]) -> Answer:
     limit="track",
     journals_body=True,
 )
-def track_(request: Request) -> Answer:
+def track_(request: RequestContext) -> Answer:
     return _track(request, read_track(_with_value(request), request.call.now))
 
 
-def _track(request: Request, item: TrackItem) -> Answer:
+def _track(request: RequestContext, item: TrackItem) -> Answer:
     """Record a usage now, or queue it when the client or its version wants that."""
     call = request.call
     later = call.version.tracks_async if item.async_ is None else item.async_
@@ -86,7 +86,7 @@ def _track(request: Request, item: TrackItem) -> Answer:
     return Answer(queued_body(item), 202, kind="track")
 
 
-def _with_value(request: Request) -> Any:
+def _with_value(request: RequestContext) -> Any:
     """The body; below 2.0 a value may stand among the properties."""
     fields = request.fields
     properties = fields.get("properties")
@@ -106,7 +106,7 @@ def _with_value(request: Request) -> Any:
     limit="track",
     journals_body=True,
 )
-def track_tokens(request: Request) -> Answer:
+def track_tokens(request: RequestContext) -> Answer:
     return _track(request, token_item(request.call, request.params, request.call.now))
 
 
@@ -118,7 +118,7 @@ def track_tokens(request: Request) -> Answer:
     limit="batch_track",
     journals_body=True,
 )
-def batch_track_tokens(request: Request) -> Answer:
+def batch_track_tokens(request: RequestContext) -> Answer:
     return _batch(request, token_items(request.call, request.params))
 
 
@@ -134,7 +134,7 @@ def batch_track_tokens(request: Request) -> Answer:
     public=("POST /v1/check", "POST /v1/entitled"),
     journals_body=True,
 )
-def check_(request: Request) -> Answer:
+def check_(request: RequestContext) -> Answer:
     params = request.params
     if params.get("product_id"):
         return Answer(plan_check_body(check.check_plan(request.call, params)))
@@ -167,13 +167,13 @@ def check_(request: Request) -> Answer:
     return Answer(body, kind="check")
 
 
-def _check_behaviour(request: Request) -> str:
+def _check_behaviour(request: RequestContext) -> str:
     """What a check that takes something does with what does not fit: a lock may say, since 2.4."""
     lock = request.params.get("lock") or {}
     return lock.get("overage_behavior", "reject") if request.call.version >= Version.V2_4 else "reject"
 
 
 @endpoint("POST /v1/balances.finalize", scopes="balances:write", request=FINALIZE, limit="track", journals_body=True)
-def finalize_(request: Request) -> Answer:
+def finalize_(request: RequestContext) -> Answer:
     finalize.finalize(request.call, request.params)
     return SUCCESS

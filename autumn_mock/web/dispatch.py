@@ -1,0 +1,314 @@
+"""Dispatch: a request under ``/v1`` is one call of :meth:`Dispatcher.dispatch`, which runs the steps of the real server
+in its order (contract 1.1)."""
+
+from __future__ import annotations
+
+import difflib
+import email.utils
+import logging
+
+import flask
+import msgspec
+from flask import Response
+
+from autumn_mock.clock import stopwatch
+from autumn_mock.domain.version import default_version, parse_version
+from autumn_mock.engine import Engine
+from autumn_mock.faults.grammar import Rule, RuleError, parse_rules, require_route
+from autumn_mock.ids import new_id
+from autumn_mock.journal.requests import RequestEntry
+from autumn_mock.operations.call import Call
+from autumn_mock.operations.errors import ApiError, invalid_request
+from autumn_mock.operations.idempotency import abort, begin, commit
+from autumn_mock.web.authentication import authenticate, no_session, revoked
+from autumn_mock.web.context import RequestContext, read_query
+from autumn_mock.web.endpoint import Endpoint
+from autumn_mock.web.parking import RequestParking
+from autumn_mock.web.rate_limits import RateLimits
+from autumn_mock.web.replies import json_reply, reply_to, text_reply
+from autumn_mock.web.request_faults import RequestFaults
+from autumn_mock.web.resources import ROUTES, call_names
+from autumn_mock.web.waitress_adapter import is_client_disconnected
+from autumn_mock.wire.changes import to_version
+from autumn_mock.wire.schema import parse
+
+#: On every reply (contract 1.4).
+_COMMON_HEADERS = [
+    ("access-control-allow-credentials", "true"),
+    ("access-control-expose-headers", "Content-Length"),
+    ("vary", "Origin"),
+    ("x-region", "us-east-2"),
+]
+_PREFLIGHT_HEADERS = [
+    ("access-control-allow-methods", "POST,GET,PUT,DELETE,PATCH,OPTIONS"),
+    ("access-control-allow-headers", "Authorization,Content-Type,x-api-version,idempotency-key,x-request-id"),
+    ("access-control-max-age", "600"),
+]
+#: Scopes that include every other one.
+_META_SCOPES = {"admin", "owner", "superuser"}
+#: The journal does not keep larger bodies, in bytes.
+MAX_BODY_KEPT = 1 << 20
+
+_log = logging.getLogger("autumn_mock.web")
+
+
+class Dispatcher:
+    """Serves requests with an engine. ``parking`` is how fault rules delay requests."""
+
+    def __init__(self, engine: Engine, limits: RateLimits, parking: RequestParking) -> None:
+        self._engine = engine
+        self._limits = limits
+        self._parking = parking
+
+    def dispatch(self, endpoint: Endpoint | None, path: dict[str, str]) -> Response:
+        """Serve the request that Flask has routed to an endpoint; None: its route is not served."""
+        http: flask.Request = flask.request._get_current_object()  # type: ignore[attr-defined]  # the proxy is slow
+        request = RequestContext(self._engine, http, endpoint, path, http.get_data(cache=False), stopwatch())
+        reply: Response | None
+        try:
+            try:
+                if http.method == "OPTIONS":
+                    reply = _preflight(http)
+                else:
+                    faults = self._authenticate(request)
+                    _negotiate_version(request)
+                    self._limits.apply(request, faults)
+                    _claim_idempotency_key(request)
+                    reply = faults.before()
+                    if reply is None:
+                        self._enter_barrier(request)
+                        served = _require_served(request)
+                        _require_scope(request, served)
+                        _validate(request, served)
+                        reply = _handle(request, served)
+            except Exception as error:
+                reply = reply_to(error, http, request.key)
+            reply = _end_idempotency_key(request, reply)
+            _add_headers(request, reply)
+            reply, entry = self._journal(request, reply)
+        except Exception as error:  # in what follows the handler
+            reply = reply_to(error, http, request.key)
+            _add_headers(request, reply)
+            return reply
+        finally:
+            if request.barrier_of is not None:
+                self._engine.gate.leave(request.barrier_of)
+        self._finish_reply_faults(request, entry)
+        return reply
+
+    def _authenticate(self, request: RequestContext) -> RequestFaults:
+        """Identify the key and its environment, and find the fault rules that concern the request."""
+        engine, http = self._engine, request.http
+        key = request.key = authenticate(request)
+        environment = request.environment = engine.state.environment(key.org_id, key.env)
+        request.request_id = new_id("req")
+        request.now = environment.clock.now()
+        request.query = read_query(http.query_string)
+        board = engine.board_for(environment)
+        request.once = board.once(_header_rules(http.headers.get("x-autumn-mock-fault")))
+        faults = request.faults = RequestFaults(board, request, environment, self._parking)
+        if faults.revokes_key():
+            raise revoked(key)
+        return faults
+
+    def _enter_barrier(self, request: RequestContext) -> None:
+        """Enter the barrier: until the request is journalled, the data of its organisation is not replaced."""
+        call = request.call
+        environment = call.environment
+        org_id = environment.name[0]
+        self._engine.gate.enter(org_id)
+        request.barrier_of = org_id
+        if environment.is_gone:
+            assert request.key is not None  # authenticated
+            raise revoked(request.key)
+        now = environment.clock.now()
+        if now != call.now:  # a reset may have moved the clock meanwhile
+            request.now = now
+            request.call = msgspec.structs.replace(call, now=now)
+
+    def _journal(self, request: RequestContext, reply: Response) -> tuple[Response, RequestEntry]:
+        """Apply the reply faults that change the reply, and record the request, before faults delay the reply."""
+        journal, faults = self._engine.journal, request.faults
+        service_status = reply.status_code if faults is None or faults.reached_service else None
+        if faults is not None:
+            reply = faults.alter(reply)
+        entry = self._entry(journal.next_id(), request, reply, service_status)
+        if faults is not None:
+            faults.on_loss = lambda: journal.amend(entry, reply="lost")
+        is_sent_now = faults is None or not faults.waits
+        if is_sent_now and entry.reply == "sent" and is_client_disconnected(request.http.environ):
+            entry = msgspec.structs.replace(entry, reply="not_awaited")
+        journal.add(entry)
+        return reply, entry
+
+    def _entry(self, number: int, request: RequestContext, reply: Response, service_status: int | None) -> RequestEntry:
+        http, faults, environment, endpoint = request.http, request.faults, request.environment, request.endpoint
+        org, env = environment.name if environment is not None else ("", "")
+        now = (environment.clock if environment is not None else self._engine.clock).now()
+        replied = stopwatch()
+        refusals = _refusals(request) if request.refused else {}
+        keeps_body = faults is not None and endpoint is not None and endpoint.journals_body
+        return RequestEntry(
+            id=number,
+            request_id=request.request_id,
+            at=request.now if faults is not None else now,
+            received=request.started,
+            replied=replied,
+            method=http.method,
+            path=http.path,
+            call=endpoint.name if endpoint is not None else "",
+            status=None if faults is not None and faults.is_silent else reply.status_code,
+            service_status=service_status,
+            duration_ms=round((replied - request.started) * 1000, 3),
+            org=org,
+            env=env,
+            api_version=http.headers.get("x-api-version"),
+            size=len(request.raw),
+            items=request.items,
+            refused=request.refused,
+            refusals=refusals,
+            faults=(*(faults.fired if faults is not None else ()), *dict.fromkeys(refusals.values())),
+            reply=faults.fate if faults is not None else "sent",
+            retry_after=_retry_after(reply, now),
+            note=request.note,
+            body=request.raw if keeps_body and len(request.raw) <= MAX_BODY_KEPT else None,
+        )
+
+    def _finish_reply_faults(self, request: RequestContext, entry: RequestEntry) -> None:
+        """Delay, hang or reset the reply as the fault rules say."""
+        faults = request.faults
+        if faults is not None and faults.waits and not faults.finish() and entry.reply != "lost":
+            self._engine.journal.amend(entry, reply="lost")
+
+
+def _preflight(http: flask.Request) -> Response:
+    reply = text_reply("", 204)
+    if http.headers.get("Origin"):
+        reply.headers.extend(_PREFLIGHT_HEADERS)
+    return reply
+
+
+def _header_rules(header: str | None) -> list[Rule]:
+    """The rules of the fault header. An invalid rule is an error, so that no test relies on it."""
+    if not header:
+        return []
+    try:
+        rules = parse_rules(header)
+        for rule in rules:
+            require_route(rule, call_names())
+        return rules
+    except RuleError as error:
+        raise invalid_request(f"x-autumn-mock-fault: {error}") from None
+
+
+def _negotiate_version(request: RequestContext) -> None:
+    """Choose the version that ``x-api-version`` names, or the organisation's default (contract 2)."""
+    environment, key, header = request.environment, request.key, request.http.headers.get("x-api-version")
+    assert environment is not None and key is not None  # noqa: PT018  # authenticated
+    if header is None or not header.strip():
+        version = default_version(environment.organisation.created_at)
+    else:
+        named = parse_version(header.strip())
+        if named is None:
+            raise ApiError(400, f'"{header}" is not a valid API version', "invalid_api_version")
+        version = named
+    request.call = Call(environment, version, request.now, request.request_id, key.publishable)
+
+
+def _claim_idempotency_key(request: RequestContext) -> None:
+    key = request.http.headers.get("Idempotency-Key")
+    if key:
+        begin(request.call, key)
+        request.idempotency_key = key
+
+
+def _end_idempotency_key(request: RequestContext, reply: Response) -> Response:
+    """Commit the key, unless the request failed other than by a conflict. Returns the reply, or the commit's error."""
+    key, faults = request.idempotency_key, request.faults
+    if key is None or faults is None:
+        return reply
+    if not faults.reached_service or (reply.status_code >= 400 and reply.status_code != 409):
+        abort(request.call, key)
+        return reply
+    try:
+        commit(request.call, key)
+    except OSError as error:
+        return reply_to(error, request.http, request.key)
+    return reply
+
+
+def _require_served(request: RequestContext) -> Endpoint:
+    """The endpoint. Other routes, and other methods, belong to the dashboard, which needs a session (contract 1.5)."""
+    if request.endpoint is not None:
+        return request.endpoint
+    request.note = unserved_note(request.http)
+    raise no_session()
+
+
+def unserved_note(http: flask.Request) -> str:
+    """Log that a route is not served, with the most similar one. Returns the message."""
+    asked = f"{http.method} {http.path}"
+    near = difflib.get_close_matches(asked, ROUTES, n=1, cutoff=0.4)
+    note = f"{asked} does not exist here" + (f"; the nearest route is {near[0]}" if near else "")
+    _log.warning("%s", note)
+    return note
+
+
+def _require_scope(request: RequestContext, endpoint: Endpoint) -> None:
+    """Any one scope of the endpoint is enough; a write scope includes the read scope (contract 1.3)."""
+    held = set(request.key.scopes) if request.key is not None else set()
+    if not held or held & _META_SCOPES:
+        return
+    for scope in endpoint.scopes:
+        implied = scope.removesuffix(":read") + ":write" if scope.endswith(":read") else scope
+        if scope in held or implied in held:
+            return
+    raise ApiError(403, f"Insufficient scopes. Missing: {endpoint.scopes[0]}", "insufficient_scopes")
+
+
+def _validate(request: RequestContext, endpoint: Endpoint) -> None:
+    """Validate the query, then the body (contract 3)."""
+    call = request.call
+    if endpoint.query is not None:
+        request.query = parse(endpoint.query, request.query, now_ms=call.now)
+    request.expand = _expand(request)
+    schema = None if endpoint.reads_raw else endpoint.request_at(call.version)
+    if schema is not None:
+        request.params = parse(schema, request.json, now_ms=call.now)
+
+
+def _expand(request: RequestContext) -> list[str]:
+    # A list has no fields, and a batch is too large to parse only for this.
+    fields = {} if request.raw[:64].lstrip()[:1] == b"[" else request.fields
+    asked = fields.get("expand", request.query.get("expand"))
+    if isinstance(asked, str):
+        asked = asked.split(",")
+    return [each for each in asked if isinstance(each, str)] if isinstance(asked, list) else []
+
+
+def _handle(request: RequestContext, endpoint: Endpoint) -> Response:
+    answer = endpoint.handler(request)
+    return json_reply(to_version(answer.kind, answer.body, request.call.version), answer.status)
+
+
+def _add_headers(request: RequestContext, reply: Response) -> None:
+    reply.headers.extend(_COMMON_HEADERS)
+    if request.limit is not None:
+        reply.headers.extend(request.limit.headers())
+
+
+def _refusals(request: RequestContext) -> dict[int, str]:
+    """Index to reason of the items that could not be queued."""
+    failure = request.call.environment.failures.get(request.request_id)
+    return {each["index"]: each["reason"] for each in failure.items} if failure is not None else {}
+
+
+def _retry_after(reply: Response, now: int) -> float | None:
+    """The seconds that a reply asks the client to wait; a date counts from ``now`` (ms)."""
+    value = reply.headers.get("Retry-After")
+    if value is None:
+        return None
+    if value.isdigit():
+        return float(value)
+    moment = email.utils.parsedate_to_datetime(value)
+    return max(moment.timestamp() - now / 1000, 0)
