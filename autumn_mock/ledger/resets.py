@@ -14,6 +14,7 @@ Example: 100 a month, rollover at most 50 for a month. 30 used by the reset: the
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import ROUND_FLOOR, Decimal
 
 from msgspec.structs import replace
@@ -21,18 +22,20 @@ from msgspec.structs import replace
 from autumn_mock.domain.amount import ZERO
 from autumn_mock.domain.balance import Balance, EntityShare, Rollover
 from autumn_mock.domain.plan import RolloverConfig
-from autumn_mock.ids import new_id
 from autumn_mock.ledger.account import Account
 from autumn_mock.ledger.intervals import add_months, next_boundary
 
+NewId = Callable[[str], str]
 
-def refresh(account: Account) -> None:
-    """Renew every overdue row of an account and forget expired rollovers."""
+
+def refresh(account: Account, new_id: NewId) -> None:
+    """Renew every overdue row of an account and remove expired rollovers; ``new_id`` makes the id of a new rollover
+    from its prefix."""
     now = account.now
     for row in list(account.rows.values()):
         fresh = row
         if fresh.next_reset_at is not None and fresh.next_reset_at < now and fresh.reset is not None:
-            fresh = _renewed(fresh, now, keep_debt=account.config.persist_free_overage)
+            fresh = _renewed(fresh, now, new_id, keep_debt=account.config.persist_free_overage)
         if any(each.expires_at is not None and each.expires_at <= now for each in fresh.rollovers):
             live = tuple(each for each in fresh.rollovers if each.expires_at is None or each.expires_at > now)
             fresh = replace(fresh, rollovers=live)
@@ -40,12 +43,12 @@ def refresh(account: Account) -> None:
             account.put(fresh)
 
 
-def _renewed(row: Balance, now: int, *, keep_debt: bool) -> Balance:
+def _renewed(row: Balance, now: int, new_id: NewId, *, keep_debt: bool) -> Balance:
     assert row.reset is not None
     assert row.next_reset_at is not None
     rollovers = row.rollovers
     if row.rollover is not None:
-        rollovers = _rolled_over(row, row.rollover)
+        rollovers = _rolled_over(row, row.rollover, new_id)
 
     def start(old: Decimal) -> Decimal:
         return row.grant + min(old, ZERO) if keep_debt else row.grant
@@ -60,7 +63,7 @@ def _renewed(row: Balance, now: int, *, keep_debt: bool) -> Balance:
     )
 
 
-def _rolled_over(row: Balance, config: RolloverConfig) -> tuple[Rollover, ...]:
+def _rolled_over(row: Balance, config: RolloverConfig, new_id: NewId) -> tuple[Rollover, ...]:
     """The row's rollovers with what is left of the ending period, cut to the maximum."""
     leftover = max(row.balance, ZERO)
     shares = {name: (max(share.balance, ZERO), ZERO) for name, share in row.shares.items()}

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from autumn_mock.domain.amount import ZERO
 from autumn_mock.domain.customer import Customer
 from autumn_mock.domain.lock import Lock
+from autumn_mock.ids import new_id
 from autumn_mock.ledger.account import Account
 from autumn_mock.ledger.deduction import summarise
 from autumn_mock.ledger.locks import held_value, settle
@@ -44,7 +45,7 @@ def release_expired_locks(call: Call, transaction: Transaction, account: Account
     for lock in sorted(locks, key=lambda each: each.releases_at or 0):
         if lock.releases_at is not None and lock.releases_at <= call.now:
             account.now = lock.releases_at  # a reset that was due before it comes before it
-            refresh(account)
+            refresh(account, new_id)
             finish_lock(call, transaction, account, lock, ZERO, None)
             account.now = call.now
             account.spending_order.clear()  # what was in order then may have expired since

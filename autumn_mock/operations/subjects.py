@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autumn_mock.domain.customer import Customer, Entity
+from autumn_mock.ids import new_id
 from autumn_mock.ledger.account import Account
 from autumn_mock.ledger.resets import refresh
 from autumn_mock.operations.call import Call
@@ -62,7 +63,7 @@ def open_account(call: Call, transaction: Transaction, customer: Customer) -> Ac
         hides_drained=call.version.hides_drained,
     )
     release_expired_locks(call, transaction, account)
-    refresh(account)
+    refresh(account, new_id)
     if account.changed:
         store(transaction, account)
     return account

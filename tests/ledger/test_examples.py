@@ -13,6 +13,7 @@ from autumn_mock.domain.balance import Balance
 from autumn_mock.domain.controls import BillingControls, OverageAllowed
 from autumn_mock.domain.organisation import OrganisationConfig
 from autumn_mock.domain.plan import RolloverConfig
+from autumn_mock.ids import new_id
 from autumn_mock.ledger.account import Account
 from autumn_mock.ledger.deduction import Behaviour, InsufficientBalance, summarise
 from autumn_mock.ledger.intervals import DAY, HOUR
@@ -344,7 +345,7 @@ FOREVER = RolloverConfig(max=Decimal(500), expiry_duration_type="forever")
 
 def reset(target: Account, days: int = 40) -> Account:
     later = copy(target, now=target.now + days * DAY)
-    refresh(later)
+    refresh(later, new_id)
     return later
 
 

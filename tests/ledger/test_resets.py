@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from autumn_mock.domain.amount import ZERO
 from autumn_mock.domain.organisation import OrganisationConfig
 from autumn_mock.domain.plan import Interval, Reset, RolloverConfig
+from autumn_mock.ids import new_id
 from autumn_mock.ledger.intervals import (
     DAY,
     HOUR,
@@ -167,9 +168,9 @@ def test_windows_without_an_anchor_follow_the_utc_calendar() -> None:
 def test_a_second_refresh_at_one_instant_does_nothing(case: Case, days: int, keep_debt: bool) -> None:
     later = copy(case.account, now=NOW + days * DAY)
     later.config = OrganisationConfig(persist_free_overage=keep_debt)
-    refresh(later)
+    refresh(later, new_id)
     again = copy(later)
-    refresh(again)
+    refresh(again, new_id)
     assert not again.changed
     assert again.rows == later.rows
 
@@ -178,7 +179,7 @@ def test_a_second_refresh_at_one_instant_does_nothing(case: Case, days: int, kee
 @given(cases(), st.integers(0, 90))
 def test_after_a_refresh_every_reset_is_ahead(case: Case, days: int) -> None:
     later = copy(case.account, now=NOW + days * DAY)
-    refresh(later)
+    refresh(later, new_id)
     for row in later.rows.values():
         old = case.account.rows[row.id]
         if old.next_reset_at is not None and old.next_reset_at < later.now:
@@ -207,7 +208,7 @@ def test_rollovers_never_hold_more_than_their_maximum(
     for value in used:
         take(made, value)
         later = copy(made, now=made.now + 31 * DAY)
-        refresh(later)
+        refresh(later, new_id)
         row = later.rows["row"]
         limit = maximum(row, config)
         kept = sum((each.balance for each in row.rollovers), ZERO)
@@ -220,7 +221,7 @@ def test_rollovers_never_hold_more_than_their_maximum(
 
 def test_a_reset_forgets_usage_debt_and_edits() -> None:
     made = account(balance(10, left=-5, adjustment=20, next_reset_at=NOW - 1))
-    refresh(made)
+    refresh(made, new_id)
     view = balance_view(made, made.features["messages"], None)
     assert view is not None
     assert [view.granted, view.remaining, view.usage] == [10, 10, 0]
@@ -229,7 +230,7 @@ def test_a_reset_forgets_usage_debt_and_edits() -> None:
 def test_an_organisation_can_keep_debts() -> None:
     config = OrganisationConfig(persist_free_overage=True)
     made = account(balance(10, left=-4, next_reset_at=NOW - 1), config=config)
-    refresh(made)
+    refresh(made, new_id)
     assert left_in(made) == 6
 
 
@@ -237,13 +238,13 @@ def test_only_overdue_rows_are_renewed() -> None:
     rows = [balance(9, row_id=each, interval=each, left=1, next_reset_at=NOW + DAY) for each in INTERVALS]
     made = account(*rows, balance(7, row_id="once", interval="one_off", left=1))
     made.rows["day"] = replace(made.rows["day"], next_reset_at=NOW - 1)
-    refresh(made)
+    refresh(made, new_id)
     assert {row.id for row in made.rows.values() if row.balance != 1} == {"day"}
 
 
 def test_a_row_is_not_yet_overdue_at_the_instant_of_its_reset() -> None:
     made = account(balance(9, left=1, next_reset_at=NOW))
-    refresh(made)
+    refresh(made, new_id)
     assert left_in(made) == 1
 
 
@@ -252,7 +253,7 @@ def test_a_drained_loose_row_comes_back_full_at_its_reset() -> None:
     take(made, 5)
     assert balance_view(made, made.features["messages"], None) is None
     later = copy(made, now=NOW + DAY)
-    refresh(later)
+    refresh(later, new_id)
     assert left_in(later) == 5
 
 
@@ -261,7 +262,7 @@ def test_shares_are_renewed_together_an_overdrawn_one_too() -> None:
         balance(8, entity_feature_id="seats", shares={"e1": -3, "e2": 2}, next_reset_at=NOW - 1),
         entities=[entity("e1"), entity("e2")],
     )
-    refresh(made)
+    refresh(made, new_id)
     assert [left_in(made, share=name) for name in ("e1", "e2")] == [8, 8]
 
 
@@ -269,17 +270,17 @@ def test_a_rollover_expires_counted_from_the_old_reset_not_from_now() -> None:
     monthly = RolloverConfig(expiry_duration_type="month", expiry_duration_length=1)
     made = account(balance(100, rollover=monthly, next_reset_at=at(2027, 2, 1)))
     soon = copy(made, now=at(2027, 2, 2))
-    refresh(soon)
+    refresh(soon, new_id)
     assert [each.expires_at for each in soon.rows["row"].rollovers] == [at(2027, 3, 1)]
     late = copy(made, now=at(2027, 5, 2))
-    refresh(late)
+    refresh(late, new_id)
     assert late.rows["row"].rollovers == ()
 
 
 def test_many_missed_periods_make_one_rollover() -> None:
     made = account(balance(100, rollover=RolloverConfig(expiry_duration_type="forever"), next_reset_at=NOW + DAY))
     later = copy(made, now=NOW + 300 * DAY)
-    refresh(later)
+    refresh(later, new_id)
     assert [each.balance for each in later.rows["row"].rollovers] == [100]
 
 
@@ -288,7 +289,7 @@ def test_nothing_left_makes_no_rollover() -> None:
         made = account(
             balance(9, left=left, rollover=RolloverConfig(expiry_duration_type="forever"), next_reset_at=NOW - 1)
         )
-        refresh(made)
+        refresh(made, new_id)
         assert made.rows["row"].rollovers == ()
 
 

@@ -1,0 +1,93 @@
+"""The direction of imports: a package imports only from those below it, and nothing from those above."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import autumn_mock
+
+PACKAGE = Path(autumn_mock.__file__).parent
+#: Packages and modules of ``autumn_mock/``, from the lowest to the highest. Those of one line do not import each other.
+LAYERS = (
+    ("domain", "clock", "durations", "gc_pause", "fixtures_dir"),
+    ("ids", "ledger"),
+    ("store",),
+    ("faults", "operations", "webhooks"),
+    ("settings", "wire"),
+    ("journal",),
+    ("ingest", "worlds"),
+    ("barrier",),
+    ("lifecycle", "maintenance"),
+    ("engine",),
+    ("web", "scenarios"),
+    ("testing",),
+    ("cli",),
+    ("__main__",),
+)
+#: The root of the package: its version, and names that are loaded when they are used.
+ROOT = "__init__"
+LEVELS = {name: level for level, names in enumerate(LAYERS) for name in names}
+
+#: What the ledger must not know: the web, files, threads, the time of day. Calendar arithmetic may use ``datetime``.
+NOT_FOR_THE_LEDGER = {"flask", "tinydb", "threading", "time", "queue", "os", "pathlib", "random", "secrets"}
+
+
+def unit_of(path: Path) -> str:
+    """The package or module directly below ``autumn_mock/`` that a file belongs to."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> Iterator[tuple[int, str]]:
+    """(line, dotted name) of everything that a file imports, wherever in the file."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: a relative import"
+            assert node.module is not None
+            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def own_imports(path: Path) -> Iterator[tuple[int, str]]:
+    """(line, unit) of what a file imports from other parts of ``autumn_mock``."""
+    for line, name in imports(path):
+        first, _, rest = name.partition(".")
+        unit = rest.partition(".")[0]
+        if first == "autumn_mock" and unit in LEVELS and unit != unit_of(path):
+            yield line, unit
+
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def test_layers_name_every_package_and_module() -> None:
+    assert {unit_of(path) for path in FILES} - {ROOT} == set(LEVELS)
+
+
+def test_imports_point_to_lower_layers() -> None:
+    wrong = [
+        f"{path.relative_to(PACKAGE.parent)}:{line}: {unit_of(path)} imports {unit}, which is not below it"
+        for path in FILES
+        if unit_of(path) != ROOT
+        for line, unit in own_imports(path)
+        if LEVELS[unit] >= LEVELS[unit_of(path)]
+    ]
+    assert wrong == [], "\n".join(wrong)
+
+
+def test_domain_imports_no_other_part() -> None:
+    assert [f"{path}:{line}" for path in FILES if unit_of(path) == "domain" for line, _ in own_imports(path)] == []
+
+
+def test_ledger_imports_no_input_output_threads_or_time() -> None:
+    wrong = [
+        f"{path.relative_to(PACKAGE.parent)}:{line}: {name}"
+        for path in FILES
+        if unit_of(path) == "ledger"
+        for line, name in imports(path)
+        if name.partition(".")[0] in NOT_FOR_THE_LEDGER
+    ]
+    assert wrong == []
+    assert {unit for path in FILES if unit_of(path) == "ledger" for _, unit in own_imports(path)} == {"domain"}
