@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
 
 from msgspec import Struct
 
@@ -25,6 +24,7 @@ from autumn_mock.operations.time_ranges import TimeRange, bins, time_range_of, z
 from autumn_mock.store.environment import Environment
 from autumn_mock.store.tallies import HOUR, Tally, sum_exactly
 from autumn_mock.store.timeline import LAST_ID
+from autumn_mock.wire.requests.events import EventsAggregate
 
 #: The group of all that is beyond ``max_groups``.
 RESERVED = "AUTUMN_RESERVED"
@@ -60,27 +60,27 @@ class AggregateResult(Struct):
     deductions: list[DeductedBin] | None = None
 
 
-def aggregate(call: Call, params: Mapping[str, Any]) -> AggregateResult:
+def aggregate(call: Call, params: EventsAggregate) -> AggregateResult:
     """The answer to the parsed parameters of ``events.aggregate``; 404 for an unknown customer."""
-    customer_id, group_by = params.get("customer_id"), params.get("group_by")
-    wants_deductions = params.get("aggregate_on") == "deducted"
+    customer_id, group_by = params.customer_id, params.group_by
+    wants_deductions = params.aggregate_on == "deducted"
     if wants_deductions and customer_id is None:
         raise invalid_request("customer_id is required when aggregate_on is set")
     _require_paths(params)
-    zone = zone_of(params.get("timezone"))
+    zone = zone_of(params.timezone)
     customer = get_customer(call.environment, customer_id) if customer_id is not None else None
-    names = as_list(params["feature_id"])
+    names = as_list(params.feature_id)
     asked = time_range_of(call, params, customer, names, default="1bc")
     start = max(int(asked.start or 0), 0)
     start -= start % HOUR
     end = min(int(asked.end or 0), call.now)
-    size = params.get("bin_size") or "day"
+    size = params.bin_size
     question = Question(
         names,
         Grid(size, str(zone), bins(start, end, size, zone)),
         group_by,
-        params.get("max_groups") or _MAX_GROUPS,
-        params.get("measure") == "count",
+        params.max_groups or _MAX_GROUPS,
+        params.measure == "count",
     )
     wanted = filter_of(params, customer.internal_id if customer is not None else None)
     result = answer(_count(call, question, wanted, start, end), question) if question.grid.bins else AggregateResult()
@@ -193,10 +193,10 @@ def _group_order(group: str) -> tuple[bool, str, str]:
     return (group == RESERVED, group.casefold(), group)
 
 
-def _require_paths(params: Mapping[str, Any]) -> None:
+def _require_paths(params: EventsAggregate) -> None:
     """400 for what cannot be the path of a property."""
-    paths = list(params.get("filter_by") or {})
-    group_by = params.get("group_by") or ""
+    paths = list(params.filter_by or {})
+    group_by = params.group_by or ""
     if group_by.startswith("properties."):
         paths.append(group_by.removeprefix("properties."))
     if not all(map(_PATH.fullmatch, paths)):

@@ -5,11 +5,10 @@ Previews tell it, :mod:`autumn_mock.operations.billing` does it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from autumn_mock.domain.amount import ZERO, amount
@@ -20,6 +19,7 @@ from autumn_mock.operations import plans
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError, invalid_request
 from autumn_mock.operations.grants import prepaid_of
+from autumn_mock.wire.requests.billing import BillingAttach, BillingParams, BillingUpdate
 
 
 class Attachment(Struct, frozen=True):
@@ -33,12 +33,11 @@ class Attachment(Struct, frozen=True):
     is_deferred: bool
 
 
-def decide(call: Call, customer: Customer, scope: str | None, params: Mapping[str, Any]) -> Attachment:
+def decide(call: Call, customer: Customer, scope: str | None, params: BillingAttach) -> Attachment:
     """What attaching a plan to a customer (or an entity, by its id) comes to; nothing is changed."""
-    plan = _customized(call, plans.get(call, params["plan_id"], params.get("version")), params)
+    plan = _customized(call, plans.get(call, params.plan_id, params.version), params)
     _require_no_payment(plan, params)
-    starts_at = params.get("starts_at")
-    if starts_at is not None and starts_at > call.now and plan.price is None:
+    if params.starts_at is not None and params.starts_at > call.now and plan.price is None:
         raise invalid_request("Future starts_at is only supported for paid recurring plans.")
     prepaid = prepaid_of(plan, _quantities(params))
     current = None if plan.add_on or plan.is_one_off else current_plan(call, customer, plan, scope)
@@ -49,33 +48,34 @@ def decide(call: Call, customer: Customer, scope: str | None, params: Mapping[st
             "is the same as the product being attached",
             "plan_already_attached",
         )
-    return Attachment(plan, prepaid, current, current is not None and is_deferred(plan, current.plan, params))
+    deferred = current is not None and is_deferred(plan, current.plan, params.plan_schedule)
+    return Attachment(plan, prepaid, current, deferred)
 
 
-def _customized(call: Call, plan: Plan, params: Mapping[str, Any]) -> Plan:
+def _customized(call: Call, plan: Plan, params: BillingParams) -> Plan:
     """The plan with the items and price that this customer alone gets."""
-    custom = params.get("customize") or {}
+    custom = params.customize
     changes: dict[str, Any] = {}
-    if custom.get("items") is not None:
-        changes["items"] = tuple(plans.to_item(call, item) for item in custom["items"])
-    if "price" in custom:
-        changes["price"] = plans.to_base_price(custom["price"])
-    if "free_trial" in params:
-        changes["free_trial"] = plans.to_trial(params["free_trial"])
+    if custom is not None and custom.items is not None:
+        changes["items"] = tuple(plans.to_item(call, item) for item in custom.items)
+    if custom is not None and custom.price is not UNSET:
+        changes["price"] = plans.to_base_price(custom.price)
+    if params.free_trial is not UNSET:
+        changes["free_trial"] = plans.to_trial(params.free_trial)
     return replace(plan, **changes) if changes else plan
 
 
-def _require_no_payment(plan: Plan, params: Mapping[str, Any]) -> None:
-    if not plan.is_free and not params.get("no_billing_changes"):
+def _require_no_payment(plan: Plan, params: BillingParams) -> None:
+    if not plan.is_free and not params.no_billing_changes:
         raise invalid_request(
             f"Plan '{plan.id}' has a price, and autumn-mock takes no payments (the real service would ask Stripe). "
             "Pass no_billing_changes: true to attach it without billing, or use a free plan."
         )
 
 
-def _quantities(params: Mapping[str, Any]) -> dict[str, Decimal]:
-    given = params.get("feature_quantities") or params.get("options") or ()
-    return {each["feature_id"]: amount(each["quantity"]) for each in given if each.get("quantity") is not None}
+def _quantities(params: BillingParams) -> dict[str, Decimal]:
+    sent = params.feature_quantities or ()
+    return {each.feature_id: amount(each.quantity) for each in sent if each.quantity is not None}
 
 
 def attached_plans(call: Call, customer: Customer, scope: str | None) -> list[CustomerPlan]:
@@ -107,11 +107,10 @@ def monthly_price(plan: Plan) -> Decimal:
     return plan.price.amount / (months * plan.price.interval_count)
 
 
-def is_deferred(plan: Plan, current: Plan, params: Mapping[str, Any]) -> bool:
-    """Whether a switch waits for the end of the period: a downgrade, or one that asks for it."""
-    schedule = params.get("plan_schedule")
+def is_deferred(plan: Plan, current: Plan, schedule: str | None = None) -> bool:
+    """Whether a switch waits for the end of the period: a downgrade, or a ``schedule`` of ``end_of_cycle``."""
     if schedule is not None:
-        return bool(schedule == "end_of_cycle")
+        return schedule == "end_of_cycle"
     if plan.is_free:
         return not current.is_free
     return monthly_price(plan) < monthly_price(current)
@@ -122,15 +121,14 @@ def next_turn(call: Call) -> int:
     return add_months(call.now, 1)
 
 
-def find_attached(call: Call, customer: Customer, scope: str | None, params: Mapping[str, Any]) -> CustomerPlan:
+def find_attached(call: Call, customer: Customer, scope: str | None, params: BillingUpdate) -> CustomerPlan:
     """The plan that an update is about; 404 when the customer is not on it."""
-    plan_id, subscription_id = params.get("plan_id"), params.get("subscription_id")
     for each in attached_plans(call, customer, scope):
-        if each.status == "active" and (each.plan_id == plan_id or each.id == subscription_id):
+        if each.status == "active" and (each.plan_id == params.plan_id or each.id == params.subscription_id):
             return each
     raise ApiError(
         404,
-        f"No active subscription found for plan '{plan_id}' on customer '{params['customer_id']}'",
+        f"No active subscription found for plan '{params.plan_id}' on customer '{params.customer_id}'",
         "cus_product_not_found",
     )
 
@@ -150,11 +148,11 @@ def fallbacks(call: Call, current: CustomerPlan) -> list[Plan]:
     return [plan for plan in every if not plan.add_on and plan.group == current.plan.group]
 
 
-def revised(call: Call, current: CustomerPlan, params: Mapping[str, Any]) -> CustomerPlan:
+def revised(call: Call, current: CustomerPlan, params: BillingUpdate) -> CustomerPlan:
     """An attached plan with other items, quantities or another version; nothing is changed."""
     plan = current.plan
-    if params.get("version") is not None:
-        plan = plans.get(call, plan.id, params["version"])
+    if params.version is not None:
+        plan = plans.get(call, plan.id, params.version)
     plan = _customized(call, plan, params)
     quantities = _quantities(params)
     prepaid = {**current.prepaid, **prepaid_of(plan, quantities)} if quantities else current.prepaid

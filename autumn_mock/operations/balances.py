@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from msgspec.structs import replace
 
 from autumn_mock.domain.amount import ZERO, amount
 from autumn_mock.domain.balance import Balance
-from autumn_mock.domain.customer import Entity
+from autumn_mock.domain.customer import Customer, Entity
 from autumn_mock.domain.feature import Feature
-from autumn_mock.domain.plan import Reset
+from autumn_mock.domain.plan import Interval, Reset, RolloverConfig
 from autumn_mock.ids import new_id
 from autumn_mock.ledger.account import Account, ceiling, raw_balances, share_ids
 from autumn_mock.ledger.deduction import deduct
@@ -25,22 +23,31 @@ from autumn_mock.operations.errors import ApiError, invalid_inputs_inside, inval
 from autumn_mock.operations.limit_webhooks import queue_webhooks, snapshot_for_webhooks
 from autumn_mock.operations.plans import to_reset, to_rollover
 from autumn_mock.operations.subjects import find_entity, get_customer, get_entity, open_account, store
+from autumn_mock.store.environment import Environment
+from autumn_mock.wire.requests.balances import (
+    BalancesCreate,
+    BalancesDelete,
+    BalancesUpdate,
+    FeatureOfACustomer,
+    SetUsage,
+)
+from autumn_mock.wire.requests.common import CustomerData
 
 
-def create(call: Call, params: Mapping[str, Any]) -> None:
+def create(call: Call, params: BalancesCreate) -> None:
     """A loose balance: a grant that no plan gives."""
     environment = call.environment
     with call.write() as transaction:
-        feature = call.feature(params["feature_id"])
-        customer = get_customer(environment, params["customer_id"])
-        entity = get_entity(environment, customer, params["entity_id"]) if params.get("entity_id") else None
+        feature = call.feature(params.feature_id)
+        customer = get_customer(environment, params.customer_id)
+        entity = _entity(environment, customer, params.entity_id)
         _check_kind(feature, params)
         if entity is not None and entity.feature_id == feature.id:
             raise invalid_request("Cannot give an entity a balance of its own feature type")
         reset = _reset(feature, params)
         _check_times(call, params, reset)
         held = environment.balances.of(customer.internal_id).values()
-        external_id = params.get("balance_id")
+        external_id = params.balance_id
         if external_id and any(row.external_id == external_id for row in held):
             raise invalid_request(f"balance_id '{external_id}' is already in use for this customer", status=409)
         if feature.is_boolean and any(row.feature_id == feature.id for row in held):
@@ -48,14 +55,14 @@ def create(call: Call, params: Mapping[str, Any]) -> None:
                 f"A boolean entitlement {feature.id} already exists for customer {customer.internal_id}",
                 status=409,
             )
-        rollover = to_rollover(params.get("rollover"))
+        rollover = _rollover(params)
         if rollover is not None and (reset is None or reset.interval == "one_off"):
             if feature.is_allocated:
                 raise invalid_request("Rollover is not supported for continuous use features")
             raise invalid_request("Rollover cannot be provided for one-time balances")
         grant = amount(_granted(params) or 0)
-        next_reset_at = params.get("next_reset_at")
-        if next_reset_at is None and params.get("expires_at") is None and not params.get("unlimited"):
+        next_reset_at = params.next_reset_at
+        if next_reset_at is None and params.expires_at is None and not params.unlimited:
             next_reset_at = first_reset(reset, call.now, call.now)
         transaction.put(
             Balance(
@@ -67,42 +74,47 @@ def create(call: Call, params: Mapping[str, Any]) -> None:
                 created_at=call.now,
                 balance=grant,
                 included=grant,
-                unlimited=bool(params.get("unlimited")),
+                unlimited=bool(params.unlimited),
                 reset=reset,
                 next_reset_at=int(next_reset_at) if next_reset_at is not None else None,
-                expires_at=int(params["expires_at"]) if params.get("expires_at") is not None else None,
+                expires_at=int(params.expires_at) if params.expires_at is not None else None,
                 rollover=rollover,
             )
         )
 
 
-def _granted(params: Mapping[str, Any]) -> int | float | None:
-    granted = params.get("included_grant")
-    return params.get("granted_balance") if granted is None else granted
+def _entity(environment: Environment, customer: Customer, entity_id: str | None) -> Entity | None:
+    return get_entity(environment, customer, entity_id) if entity_id else None
 
 
-def _check_kind(feature: Feature, params: Mapping[str, Any]) -> None:
-    """A boolean balance is only on; another has a grant or no limit, and without limit no reset."""
-    granted, unlimited, reset = _granted(params) is not None, bool(params.get("unlimited")), params.get("reset")
+def _granted(params: BalancesCreate) -> float | None:
+    return params.granted_balance if params.included_grant is None else params.included_grant
+
+
+def _check_kind(feature: Feature, params: BalancesCreate) -> None:
+    """A boolean balance has neither amount nor reset; another has a grant, or is unlimited and then has no reset."""
+    granted, unlimited, is_reset = _granted(params) is not None, bool(params.unlimited), params.reset is not None
     if feature.is_boolean:
-        wrong = granted or unlimited or reset
+        wrong = granted or unlimited or is_reset
     else:
-        wrong = granted == unlimited or (unlimited and reset)
+        wrong = granted == unlimited or (unlimited and is_reset)
     if wrong:
         raise invalid_inputs_inside()
 
 
-def _reset(feature: Feature, params: Mapping[str, Any]) -> Reset | None:
+def _reset(feature: Feature, params: BalancesCreate) -> Reset | None:
     if feature.is_boolean or feature.is_allocated:
         return None
-    given = params.get("reset")
-    if not given:
-        return Reset(interval="one_off")
-    return to_reset(given)
+    return Reset(interval="one_off") if params.reset is None else to_reset(params.reset)
 
 
-def _check_times(call: Call, params: Mapping[str, Any], reset: Reset | None) -> None:
-    next_reset_at, expires_at = params.get("next_reset_at"), params.get("expires_at")
+def _rollover(params: BalancesCreate) -> RolloverConfig | None:
+    sent = params.rollover
+    return None if sent is None else to_rollover(sent.max, sent.max_percentage, sent.duration, sent.length)
+
+
+def _check_times(call: Call, params: BalancesCreate, reset: Reset | None) -> None:
+    next_reset_at, expires_at = params.next_reset_at, params.expires_at
     if next_reset_at is None:
         return
     if reset is None or reset.interval == "one_off":
@@ -113,72 +125,73 @@ def _check_times(call: Call, params: Mapping[str, Any], reset: Reset | None) -> 
         raise invalid_request(f"next_reset_at ({_iso(next_reset_at)}) must be before expires_at ({_iso(expires_at)})")
 
 
-def _iso(instant: int) -> str:
+def _iso(instant: float) -> str:
     moment: datetime = to_datetime(int(instant))
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def update(call: Call, params: Mapping[str, Any]) -> None:
-    """Set or move a balance. An edit that finds no balance, or changes nothing, answers like one that does."""
+def update(call: Call, params: BalancesUpdate) -> None:
+    """Set or move a balance. An edit that finds no balance, or changes nothing, answers like any other."""
     environment = call.environment
     with call.write() as transaction:
-        feature = call.feature(params["feature_id"])
-        customer = get_customer(environment, params["customer_id"])
-        entity = get_entity(environment, customer, params["entity_id"]) if params.get("entity_id") else None
-        expires_at = params.get("expires_at")
+        feature = call.feature(params.feature_id)
+        customer = get_customer(environment, params.customer_id)
+        entity = _entity(environment, customer, params.entity_id)
+        expires_at = params.expires_at
         if expires_at is not None and expires_at <= call.now:
             raise invalid_request("expires_at must be in the future")
         account = open_account(call, transaction, customer)
-        rows = _selected(account, feature, entity, params)
-        remaining = params.get("remaining", params.get("current_balance"))
-        if params.get("included_grant") is not None:
+        rows = _selected(account, feature, entity, params.balance_id, params.customer_entitlement_id, params.interval)
+        remaining = params.current_balance if params.remaining is None else params.remaining
+        if params.included_grant is not None:
             if not rows:
                 raise _none_to_update(feature, params)
-            _set_grant(account, rows[0], amount(params["included_grant"]))
+            _set_grant(account, rows[0], amount(params.included_grant))
             rows = [account.rows[row.id] for row in rows]
         before = snapshot_for_webhooks(transaction, account)
         if rows and remaining is not None:
             target = amount(remaining)
             _move(account, feature, entity, rows, _raw(rows, entity) - target)
-        elif rows and params.get("usage") is not None:
+        elif rows and params.usage is not None:
             granted = _granted_by(rows, entity)
-            _move(account, feature, entity, rows, _raw(rows, entity) - (granted - amount(params["usage"])))
-        elif rows and params.get("add_to_balance") is not None:
-            _add(account, rows[0], amount(params["add_to_balance"]), entity)
+            _move(account, feature, entity, rows, _raw(rows, entity) - (granted - amount(params.usage)))
+        elif rows and params.add_to_balance is not None:
+            _add(account, rows[0], amount(params.add_to_balance), entity)
         queue_webhooks(transaction, before, account, entity)
-        if params.get("next_reset_at") is not None or expires_at is not None:
+        if params.next_reset_at is not None or expires_at is not None:
             if not rows:
                 raise invalid_request(
-                    f"No balances found for feature {feature.id}, customer {params['customer_id']}", status=404
+                    f"No balances found for feature {feature.id}, customer {params.customer_id}", status=404
                 )
             row = account.rows[rows[0].id]
-            if params.get("next_reset_at") is not None:
-                row = replace(row, next_reset_at=int(params["next_reset_at"]))
+            if params.next_reset_at is not None:
+                row = replace(row, next_reset_at=int(params.next_reset_at))
             if expires_at is not None:
                 row = replace(row, expires_at=int(expires_at))
             account.put(row)
         store(transaction, account)
 
 
-def _none_to_update(feature: Feature, params: Mapping[str, Any]) -> ApiError:
-    return invalid_request(
-        f"No balances to update for feature {feature.id}, customer {params['customer_id']}", status=404
-    )
+def _none_to_update(feature: Feature, params: BalancesUpdate) -> ApiError:
+    return invalid_request(f"No balances to update for feature {feature.id}, customer {params.customer_id}", status=404)
 
 
 def _selected(
-    account: Account, feature: Feature | None, entity: Entity | None, params: Mapping[str, Any]
+    account: Account,
+    feature: Feature | None,
+    entity: Entity | None,
+    balance_id: str | None = None,
+    row_id: str | None = None,
+    interval: Interval | None = None,
 ) -> list[Balance]:
     """The rows that a call's selectors name, in the order they are spent."""
-    balance_id = params.get("balance_id")
-    row_id = params.get("customer_entitlement_id")
     rows = [
         row
         for row in account.visible(entity)
         if (feature is None or row.feature_id == feature.id)
         and (balance_id is None or balance_id in (row.external_id, row.id))
         and (row_id is None or row.id == row_id)
-        and (params.get("interval") is None or (row.reset is not None and row.reset.interval == params["interval"]))
+        and (interval is None or (row.reset is not None and row.reset.interval == interval))
     ]
     return for_spending(account, rows, entity)
 
@@ -212,33 +225,33 @@ def _set_grant(account: Account, row: Balance, target: Decimal) -> None:
         account.put(replace(row, adjustment=target - row.included))
 
 
-def delete(call: Call, params: Mapping[str, Any]) -> None:
-    """Take balances away: all that the selectors name, plan-given ones too unless they are paid for."""
+def delete(call: Call, params: BalancesDelete) -> None:
+    """Delete the balances that the selectors name, those of plans too unless they are paid for."""
     environment = call.environment
-    feature_id = params.get("feature_id")
-    if params.get("recalculate_balances") and not feature_id:
+    feature_id = params.feature_id
+    if params.recalculate_balances and not feature_id:
         raise invalid_request("feature_id is required when recalculate_balances is true")
     with call.write() as transaction:
-        customer = get_customer(environment, params["customer_id"])
-        entity = find_entity(environment, customer, params["entity_id"]) if params.get("entity_id") else None
+        customer = get_customer(environment, params.customer_id)
+        entity = find_entity(environment, customer, params.entity_id) if params.entity_id else None
         account = open_account(call, transaction, customer)
-        selected = _selected(account, None, entity, params)
+        selected = _selected(account, None, entity, params.balance_id, params.customer_entitlement_id, params.interval)
         rows = [row for row in selected if feature_id is None or row.feature_id == feature_id]
         if not rows:
-            raise _no_balance(feature_id, params["customer_id"])
+            raise _no_balance(feature_id, params.customer_id)
         for row in rows:
             if row.price is not None:
                 raise invalid_request(
-                    f"Cannot delete paid balance for feature {row.feature_id} and customer {params['customer_id']}",
+                    f"Cannot delete paid balance for feature {row.feature_id} and customer {params.customer_id}",
                     status=409,
                 )
-        if not any(params.get(name) for name in ("balance_id", "interval")):
+        if not params.balance_id and not params.interval:
             rows += _hidden(account, feature_id, entity)
         for row in rows:
             transaction.delete(row)
             del account.rows[row.id]
-        if params.get("recalculate_balances") and feature_id is not None and feature_id in account.features:
-            _level(account, _selected(account, account.features[feature_id], entity, {}))
+        if params.recalculate_balances and feature_id is not None and feature_id in account.features:
+            _level(account, _selected(account, account.features[feature_id], entity))
             store(transaction, account)
 
 
@@ -259,37 +272,37 @@ def _no_balance(feature_id: str | None, customer_id: str) -> ApiError:
     )
 
 
-def set_usage(call: Call, params: Mapping[str, Any]) -> None:
-    """``/v1/usage``: set how much of a feature was used; makes the customer when there is none."""
+def set_usage(call: Call, params: SetUsage) -> None:
+    """``/v1/usage``: set how much of a feature was used; creates the customer when there is none."""
     environment = call.environment
     with call.write() as transaction:
-        feature = call.feature(params["feature_id"])
-        customer = get_or_create_customer(call, transaction, params["customer_id"], params.get("customer_data") or {})
-        entity = get_entity(environment, customer, params["entity_id"]) if params.get("entity_id") else None
+        feature = call.feature(params.feature_id)
+        customer = get_or_create_customer(call, transaction, params.customer_id, params.customer_data or CustomerData())
+        entity = _entity(environment, customer, params.entity_id)
         account = open_account(call, transaction, customer)
-        rows = _selected(account, feature, entity, {})
+        rows = _selected(account, feature, entity)
         if rows:
             granted = _granted_by(rows, entity)
             before = snapshot_for_webhooks(transaction, account)
-            _move(account, feature, entity, rows, _raw(rows, entity) - (granted - amount(params["value"])))
+            _move(account, feature, entity, rows, _raw(rows, entity) - (granted - amount(params.value)))
             queue_webhooks(transaction, before, account, entity)
             store(transaction, account)
 
 
-def recalculated(call: Call, params: Mapping[str, Any], *, keep: bool) -> list[tuple[Balance, Balance]]:
+def recalculated(call: Call, params: FeatureOfACustomer, *, keep: bool) -> list[tuple[Balance, Balance]]:
     """Level overdrawn rows of a feature with the others; returns each row before and after.
 
     ``keep`` False only previews.
     """
     environment = call.environment
     with call.write() as transaction:
-        customer = get_customer(environment, params["customer_id"])
-        feature = call.feature(params["feature_id"])
-        entity = get_entity(environment, customer, params["entity_id"]) if params.get("entity_id") else None
+        customer = get_customer(environment, params.customer_id)
+        feature = call.feature(params.feature_id)
+        entity = _entity(environment, customer, params.entity_id)
         account = open_account(call, transaction, customer)
-        rows = in_order(account, _selected(account, feature, entity, {}), entity)
+        rows = in_order(account, _selected(account, feature, entity), entity)
         if not rows:
-            raise _no_balance(feature.id, params["customer_id"])
+            raise _no_balance(feature.id, params.customer_id)
         _level(account, rows)
         pairs = [(row, account.rows[row.id]) for row in rows]
         if keep:

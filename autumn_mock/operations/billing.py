@@ -6,9 +6,8 @@ scheduled for a month later, when the current one ends. Add-ons and one-off purc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -35,13 +34,14 @@ from autumn_mock.operations.customers import begin, get_or_create_entity
 from autumn_mock.operations.grants import grant, rows_of, withdraw
 from autumn_mock.operations.subjects import get_customer, get_entity, open_account
 from autumn_mock.store.environment import Transaction
+from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate, CarryOver
 
 
-def attach(call: Call, params: Mapping[str, Any]) -> None:
+def attach(call: Call, params: BillingAttach) -> None:
     """Put a customer (or an entity) on a plan."""
     environment = call.environment
     with call.write() as transaction:
-        customer = get_customer(environment, params["customer_id"])
+        customer = get_customer(environment, params.customer_id)
         entity = _entity(call, transaction, customer, params)
         open_account(call, transaction, customer)
         scope = entity.id if entity is not None else None
@@ -57,13 +57,12 @@ def attach(call: Call, params: Mapping[str, Any]) -> None:
             _switch(call, transaction, customer, current, plan, prepaid, params)
 
 
-def _entity(call: Call, transaction: Transaction, customer: Customer, params: Mapping[str, Any]) -> Entity | None:
-    entity_id = params.get("entity_id")
-    if not entity_id:
+def _entity(call: Call, transaction: Transaction, customer: Customer, params: BillingAttach) -> Entity | None:
+    if not params.entity_id:
         return None
-    if params.get("entity_data"):
-        return get_or_create_entity(call, transaction, customer, entity_id, params["entity_data"])
-    return get_entity(call.environment, customer, entity_id)
+    if params.entity_data is not None:
+        return get_or_create_entity(call, transaction, customer, params.entity_id, params.entity_data)
+    return get_entity(call.environment, customer, params.entity_id)
 
 
 def _drop_scheduled(call: Call, transaction: Transaction, customer: Customer, plan: Plan, scope: str | None) -> None:
@@ -97,13 +96,13 @@ def _switch(
     current: CustomerPlan,
     plan: Plan,
     prepaid: dict[str, Decimal],
-    params: Mapping[str, Any],
+    params: BillingAttach,
 ) -> None:
     """Replace a plan now. Rollovers go along; usage, or what is left, if the caller asks for it."""
     old_rows = withdraw(call, transaction, current)
     attached = begin(call, transaction, customer, plan, entity_id=current.entity_id, prepaid=prepaid)
-    usages = {row.id for row in _carried(params.get("carry_over_usages"), old_rows)}
-    carried = _carried(params.get("carry_over_balances"), old_rows)
+    usages = {row.id for row in _carried(params.carry_over_usages, old_rows)}
+    carried = _carried(params.carry_over_balances, old_rows)
     for row in rows_of(call, attached):
         old = _counterpart(row, old_rows)
         if old is None:
@@ -125,11 +124,11 @@ def _counterpart(row: Balance, old_rows: list[Balance]) -> Balance | None:
     return found
 
 
-def _carried(setting: Mapping[str, Any] | None, rows: list[Balance]) -> list[Balance]:
-    """The rows that a carry-over setting is about."""
-    if not setting or not setting.get("enabled"):
+def _carried(setting: CarryOver | None, rows: list[Balance]) -> list[Balance]:
+    """The rows that a carry-over setting applies to."""
+    if setting is None or not setting.enabled:
         return []
-    wanted = setting.get("feature_ids")
+    wanted = setting.feature_ids
     return [row for row in rows if not wanted or row.feature_id in wanted]
 
 
@@ -171,7 +170,7 @@ def eligibility(call: Call, customer: Customer, scope: str | None, plan: Plan) -
         current = current_plan(call, customer, plan, scope)
         if attached is not None:
             action = "none"
-        elif current is not None and is_deferred(plan, current.plan, {}):
+        elif current is not None and is_deferred(plan, current.plan):
             action = "downgrade"
         elif current is not None and not plan.is_free:
             action = "upgrade"
@@ -179,15 +178,15 @@ def eligibility(call: Call, customer: Customer, scope: str | None, plan: Plan) -
     return Eligibility(action, attached, trial)
 
 
-def update(call: Call, params: Mapping[str, Any]) -> None:
+def update(call: Call, params: BillingUpdate) -> None:
     """Change a plan that a customer is on: quantities, items, version; or cancel it, or take that back."""
     environment = call.environment
     with call.write() as transaction:
-        customer = get_customer(environment, params["customer_id"])
+        customer = get_customer(environment, params.customer_id)
         open_account(call, transaction, customer)
-        scope = params.get("entity_id") or None
+        scope = params.entity_id or None
         current = find_attached(call, customer, scope, params)
-        action = params.get("cancel_action")
+        action = params.cancel_action
         if action == "cancel_immediately":
             _cancel_now(call, transaction, customer, current)
         elif action == "cancel_end_of_cycle":
@@ -209,7 +208,7 @@ def _cancel_now(call: Call, transaction: Transaction, customer: Customer, curren
         begin(call, transaction, customer, plan)
 
 
-def _revise(call: Call, transaction: Transaction, current: CustomerPlan, params: Mapping[str, Any]) -> None:
+def _revise(call: Call, transaction: Transaction, current: CustomerPlan, params: BillingUpdate) -> None:
     """Give a customer other items, quantities or another version; usage is kept."""
     new = revised(call, current, params)
     old_rows = rows_of(call, current)

@@ -6,7 +6,7 @@ Features and plans are stated as they are to be. What is there and not stated go
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Literal
 
 from msgspec import Struct
 
@@ -19,8 +19,7 @@ from autumn_mock.operations.feature_diff import FeatureChange, proposed_features
 from autumn_mock.operations.plan_diff import Conflict, PlanDiff, carry_over, conflicts, diff
 from autumn_mock.operations.plan_update import makes_version, propose
 from autumn_mock.store.environment import Environment
-
-Params = Mapping[str, Any]
+from autumn_mock.wire.requests.plans import Catalog, PlansPreview
 
 
 class OtherVersion(Struct, frozen=True):
@@ -109,26 +108,26 @@ def use_of(call: Call, plan_id: str) -> Use:
     return Use(plan.version, _on_any(crowd, plan_id), _on_version(crowd, plan), name)
 
 
-def preview_plan(call: Call, params: Params) -> PlanChange:
+def preview_plan(call: Call, params: PlansPreview) -> PlanChange:
     """What ``plans.update`` with the same parameters would change; 404 when there is no such plan."""
     with call.environment.lock:
-        current = plans_.get(call, params["plan_id"], params.get("version"))
+        current = plans_.get(call, params.plan_id, params.version)
         return _plan_change(call, current, params, customers_by_version(call.environment))
 
 
-def preview(call: Call, params: Params) -> Changes:
+def preview(call: Call, params: Catalog) -> Changes:
     """What ``catalog.update`` with the same parameters would change."""
-    for name in ("rewards", "referral_programs"):
-        if params.get(name):
+    for name, sent in (("rewards", params.rewards), ("referral_programs", params.referral_programs)):
+        if sent:
             raise invalid_request(f"autumn-mock does not emulate {name}; leave them out of the catalog")
     with call.environment.lock:
         return _preview(call, params)
 
 
-def _preview(call: Call, params: Params) -> Changes:
+def _preview(call: Call, params: Catalog) -> Changes:
     environment = call.environment
-    skipped_features, skipped_plans = set(params.get("skip_feature_ids") or ()), set(params.get("skip_plan_ids") or ())
-    stated = [each for each in params.get("features") or () if each["feature_id"] not in skipped_features]
+    skipped_features, skipped_plans = set(params.skip_feature_ids or ()), set(params.skip_plan_ids or ())
+    stated = [each for each in params.features or () if each.feature_id not in skipped_features]
     proposed = proposed_features(call, stated)
     seeing = _Proposed(environment, call.version, call.now, call.request_id, call.publishable, proposed=proposed)
     crowd = customers_by_version(environment)
@@ -136,7 +135,7 @@ def _preview(call: Call, params: Params) -> Changes:
     plans = [_stated_plan(seeing, each, crowd) for each in active(params)]
     for plan in _gone(environment, params):
         plans.append(PlanChange(plan.id, "deleted", customers=_on_any(crowd, plan.id), name=plan.name))
-    known = dict.fromkeys([*_ids(params.get("plans") or ()), *(plan.id for plan in environment.plans)])
+    known = dict.fromkeys([*_ids(params.plans or ()), *(plan.id for plan in environment.plans)])
     plans += [PlanChange(plan_id, "skipped") for plan_id in known if plan_id in skipped_plans]
 
     features = [stated_feature(environment, each) for each in stated]
@@ -145,63 +144,63 @@ def _preview(call: Call, params: Params) -> Changes:
         used = _used_after(feature.id, environment, proposed, set(removed), plans, params)
         features.append(removed_feature(feature, will_archive=used))
         removed.append(feature.id)
-    mentioned = [each["feature_id"] for each in params.get("features") or ()]
+    mentioned = [each.feature_id for each in params.features or ()]
     for feature_id in dict.fromkeys([*mentioned, *(each.id for each in environment.features)]):
         if feature_id in skipped_features:
             features.append(FeatureChange(feature_id, "skipped"))
     return Changes(tuple(plans), tuple(features), proposed)
 
 
-def _ids(plans: Iterable[Params]) -> list[str]:
-    return [name for plan in plans for name in (plan["plan_id"], plan.get("new_plan_id")) if name]
+def _ids(plans: Iterable[PlansPreview]) -> list[str]:
+    return [name for plan in plans for name in (plan.plan_id, plan.new_plan_id) if name]
 
 
-def active(params: Params) -> list[Params]:
+def active(params: Catalog) -> list[PlansPreview]:
     """The plans that are stated and not skipped."""
-    skipped = set(params.get("skip_plan_ids") or ())
-    return [each for each in params.get("plans") or () if not skipped & {each["plan_id"], each.get("new_plan_id")}]
+    skipped = set(params.skip_plan_ids or ())
+    return [each for each in params.plans or () if not skipped & {each.plan_id, each.new_plan_id}]
 
 
-def _gone(environment: Environment, params: Params) -> list[Plan]:
+def _gone(environment: Environment, params: Catalog) -> list[Plan]:
     """The plans that are there and not wanted any more, in their newest version."""
-    if params["skip_deletions"]:
+    if params.skip_deletions:
         return []
-    kept = {*_ids(params.get("plans") or ()), *(params.get("skip_plan_ids") or ())}
+    kept = {*_ids(params.plans or ()), *(params.skip_plan_ids or ())}
     return [plan for plan in plans_.in_order(plans_.latest_plans(environment)) if plan.id not in kept]
 
 
-def _unmentioned(environment: Environment, params: Params) -> list[Feature]:
+def _unmentioned(environment: Environment, params: Catalog) -> list[Feature]:
     """The features that are there and not wanted any more; credit systems first, as they hold on to others."""
-    if params["skip_deletions"]:
+    if params.skip_deletions:
         return []
-    kept = {*(each["feature_id"] for each in params.get("features") or ()), *(params.get("skip_feature_ids") or ())}
+    kept = {*(each.feature_id for each in params.features or ()), *(params.skip_feature_ids or ())}
     gone = [each for each in environment.features if not each.archived and each.id not in kept]
     return sorted(gone, key=lambda feature: not feature.is_credit_system)
 
 
-def _stated_plan(call: Call, params: Params, crowd: CustomersByVersion) -> PlanChange:
-    plan_id, version = params["plan_id"], params.get("version")
+def _stated_plan(call: Call, params: PlansPreview, crowd: CustomersByVersion) -> PlanChange:
+    plan_id, version = params.plan_id, params.version
     current = plans_.find(call.environment, plan_id, version)
     if current is None:
-        blank = Plan(id=plan_id, name=params.get("name") or plan_id, version=1, created_at=call.now)
+        blank = Plan(id=plan_id, name=params.name or plan_id, version=1, created_at=call.now)
         propose(call, blank, params)  # for what it refuses
         return PlanChange(plan_id, "created")
     return _plan_change(call, current, params, crowd)
 
 
-def _plan_change(call: Call, current: Plan, params: Params, crowd: CustomersByVersion) -> PlanChange:
+def _plan_change(call: Call, current: Plan, params: PlansPreview, crowd: CustomersByVersion) -> PlanChange:
     environment = call.environment
     change = diff(current, propose(call, current, params))
     customers = _on_version(crowd, current)
     others: tuple[OtherVersion, ...] = ()
-    if params.get("include_versions") and change.changes_offer:
+    if params.include_versions and change.changes_offer:
         siblings = [each for each in environment.plans.of(current.id).values() if each.version != current.version]
         others = tuple(
             OtherVersion(diff(other, carry_over(change, other)), _on_version(crowd, other), conflicts(change, other))
             for other in siblings
         )
     return PlanChange(
-        params["plan_id"],
+        params.plan_id,
         "updated" if change.changes_anything else "none",
         diff=change,
         customers=customers,
@@ -216,7 +215,7 @@ def _used_after(
     proposed: Mapping[str, Feature],
     removed: set[str],
     plans: Iterable[PlanChange],
-    params: Params,
+    params: Catalog,
 ) -> bool:
     """Whether anything would still need a feature, so that it can only be archived."""
     gone = {change.plan_id for change in plans if change.action == "deleted"}
@@ -227,7 +226,7 @@ def _used_after(
     }
     left = [edited.get((plan.id, plan.version), plan) for plan in environment.plans if plan.id not in gone]
     systems = [proposed.get(each.id, each) for each in environment.features if each.id not in removed]
-    wanted = any(item["feature_id"] == feature_id for plan in active(params) for item in plan.get("items") or ())
+    wanted = any(item.feature_id == feature_id for plan in active(params) for item in plan.items or ())
     return wanted or is_used(feature_id, environment, left, systems)
 
 

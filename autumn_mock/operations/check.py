@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,7 +11,8 @@ from autumn_mock.domain.amount import ONE, amount
 from autumn_mock.domain.balance import Balance
 from autumn_mock.domain.customer import Entity
 from autumn_mock.domain.feature import Feature
-from autumn_mock.domain.track import TrackItem
+from autumn_mock.domain.track import LockRequest, OverageBehavior, TrackItem
+from autumn_mock.domain.version import Version
 from autumn_mock.ledger.account import Account
 from autumn_mock.ledger.intervals import DAY
 from autumn_mock.ledger.views import BalanceView, allows, balance_view, flag_row
@@ -22,8 +21,9 @@ from autumn_mock.operations.customers import get_or_create_customer
 from autumn_mock.operations.errors import ApiError, insufficient_balance, invalid_request, plan_not_found
 from autumn_mock.operations.plans import latest_plan
 from autumn_mock.operations.subjects import open_account, store
-from autumn_mock.operations.track import subject_of, usage_views
+from autumn_mock.operations.track import customer_data_of, subject_of, usage_views
 from autumn_mock.operations.usage import use
+from autumn_mock.wire.requests.balances import Check
 
 
 class CheckResult(Struct, frozen=True):
@@ -53,12 +53,35 @@ class _Answer(Struct, frozen=True):
         return self.view is not None and bool(self.view.breakdown)
 
 
-def check(call: Call, params: Mapping[str, Any], item: TrackItem) -> CheckResult:
-    """Whether ``required_balance`` of a feature may be used; with ``send_event`` or a lock, use or hold it too.
+def usage_of(call: Call, params: Check) -> TrackItem:
+    """The usage that a check would record."""
+    required = params.required_quantity if params.required_balance is None else params.required_balance
+    behaviour: OverageBehavior = "reject"
+    lock = params.lock
+    if lock is not None and lock.overage_behavior is not None and call.version >= Version.V2_4:
+        behaviour = lock.overage_behavior
+    return TrackItem(
+        customer_id=params.customer_id,
+        feature_id=params.feature_id,
+        entity_id=params.entity_id,
+        value=1 if required is None else required,
+        properties=params.properties,
+        overage_behavior=behaviour,
+        customer_data=params.customer_data,
+        entity_data=params.entity_data,
+        skip_event=bool(params.skip_event),
+        lock=None
+        if lock is None
+        else LockRequest(
+            lock_id=lock.lock_id, enabled=lock.enabled, hashed_key=lock.hashed_key, expires_at=lock.expires_at
+        ),
+    )
 
-    ``item`` is the usage that the check would make.
-    """
-    uses = bool(params.get("send_event")) or item.lock is not None
+
+def check(call: Call, params: Check) -> CheckResult:
+    """Whether ``required_balance`` of a feature may be used; with ``send_event`` or a lock, use or hold it too."""
+    item = usage_of(call, params)
+    uses = bool(params.send_event) or item.lock is not None
     if uses and call.publishable:
         raise invalid_request("Can't use send_event: true with a publishable key. Use your secret API key instead.")
     feature = call.feature(item.feature_id or "")
@@ -143,21 +166,19 @@ class PlanCheckResult(Struct, frozen=True):
     status: str | None
 
 
-def check_plan(call: Call, params: Mapping[str, Any]) -> PlanCheckResult:
-    """Whether a customer is on a plan; makes the customer when there is none, in every version."""
-    plan_id = params["product_id"]
+def check_plan(call: Call, params: Check, plan_id: str) -> PlanCheckResult:
+    """Whether a customer is on a plan; creates the customer when there is none, in every version."""
     if latest_plan(call.environment, plan_id) is None:
         raise plan_not_found(plan_id)
     with call.write() as transaction:
-        customer = get_or_create_customer(call, transaction, params["customer_id"], params.get("customer_data") or {})
+        customer = get_or_create_customer(call, transaction, params.customer_id, customer_data_of(params.customer_data))
         account = open_account(call, transaction, customer)
-        entity_id = params.get("entity_id")
         status = next(
             (
                 plan.status
                 for plan in account.plans.values()
-                if plan.plan_id == plan_id and plan.entity_id in (None, entity_id)
+                if plan.plan_id == plan_id and plan.entity_id in (None, params.entity_id)
             ),
             None,
         )
-        return PlanCheckResult(params["customer_id"], plan_id, status)
+        return PlanCheckResult(params.customer_id, plan_id, status)

@@ -1,44 +1,57 @@
-"""Billing controls as callers send them."""
+"""Billing controls as they are sent."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
 from autumn_mock.domain.amount import amount
-from autumn_mock.domain.controls import BillingControls
+from autumn_mock.domain.controls import BillingControls, UsageLimit
 from autumn_mock.domain.customer import Entity
 from autumn_mock.ledger.account import Account
 from autumn_mock.ledger.limits import open_window, usage_limits
+from autumn_mock.wire.requests.controls import (
+    EntityControlsParams,
+    EntityControlsUpdate,
+    UsageLimitParams,
+    UsageLimitUpdate,
+    UsageUpdate,
+)
+
+ControlsParams = EntityControlsParams | EntityControlsUpdate
+
+_NONE = BillingControls()
 
 
-def to_controls(given: Mapping[str, Any] | None, old: BillingControls | None = None) -> BillingControls:
+def to_controls(sent: ControlsParams | None, old: BillingControls = _NONE) -> BillingControls:
     """Billing controls as they were sent; kinds that were not sent stay as they are.
 
-    A usage limit that says only how much of it is used stands for the limits as they are (:func:`set_usage`).
+    An entry that only sets the usage of an existing limit leaves the limits as they are (:func:`set_usage`).
     """
-    sent = dict(given or {})
-    if "usage_limits" in sent and sent["usage_limits"] is not None:
-        limits = [each for each in sent["usage_limits"] if "limit" in each]
-        if limits or not sent["usage_limits"]:
-            sent["usage_limits"] = limits
-        else:
-            del sent["usage_limits"]
-    fresh = msgspec.convert(sent, BillingControls, strict=False)
-    if old is None:
-        return fresh
-    return replace(old, **{name: getattr(fresh, name) for name in sent if hasattr(fresh, name)})
+    if sent is None:
+        return old
+    new: BillingControls = msgspec.convert(replace(sent, usage_limits=None), BillingControls, from_attributes=True)
+    limits = old.usage_limits
+    if sent.usage_limits is not None:
+        stated = [each for each in sent.usage_limits if isinstance(each, UsageLimitParams)]
+        if stated or not sent.usage_limits:
+            limits = tuple(msgspec.convert(each, UsageLimit, from_attributes=True) for each in stated)
+    return BillingControls(
+        usage_limits=limits,
+        usage_alerts=old.usage_alerts if new.usage_alerts is None else new.usage_alerts,
+        overage_allowed=old.overage_allowed if new.overage_allowed is None else new.overage_allowed,
+        spend_limits=old.spend_limits if new.spend_limits is None else new.spend_limits,
+        auto_topups=old.auto_topups if new.auto_topups is None else new.auto_topups,
+    )
 
 
-def set_usage(account: Account, given: Mapping[str, Any], entity: Entity | None = None) -> None:
+def set_usage(account: Account, sent: ControlsParams | None, entity: Entity | None = None) -> None:
     """Set the counters of the usage limits that were sent with a ``usage``; the account has the new limits."""
-    for entry in given.get("usage_limits") or ():
-        if entry.get("usage") is None:
+    for entry in (sent.usage_limits if sent is not None else None) or ():
+        if not isinstance(entry, (UsageLimitUpdate, UsageUpdate)) or entry.usage is None:
             continue
-        for scope, limit in usage_limits(account, entity, entry["feature_id"]):
-            if limit.filter == entry.get("filter") and entry.get("interval", limit.interval) == limit.interval:
+        for scope, limit in usage_limits(account, entity, entry.feature_id):
+            interval = entry.interval if isinstance(entry, UsageLimitUpdate) else limit.interval
+            if limit.filter == entry.filter and limit.interval == interval:
                 window = open_window(account, entity, scope, limit)
-                account.put_window(replace(window, counted=amount(entry["usage"])))
+                account.put_window(replace(window, counted=amount(entry.usage)))

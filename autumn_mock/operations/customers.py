@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from autumn_mock.domain.customer import Customer, CustomerPlan, Entity
@@ -19,34 +18,41 @@ from autumn_mock.operations.grants import give_share, grant, take_seat, take_sha
 from autumn_mock.operations.plans import auto_enabled_plans, latest_plan
 from autumn_mock.operations.subjects import find_customer, find_entity, get_customer, get_entity, open_account, store
 from autumn_mock.store.environment import Environment, Transaction
+from autumn_mock.wire.requests.common import CustomerData, EntityData, ListFilters
+from autumn_mock.wire.requests.customers import (
+    CustomersCreate,
+    CustomersGetOrCreate,
+    CustomersList,
+    CustomersListOffset,
+    CustomersUpdate,
+)
+from autumn_mock.wire.requests.entities import EntitiesCreate, EntitiesList, EntitiesListOffset, EntitiesUpdate
 
-#: Fields of a customer that a caller may set.
-_SETTABLE = ("name", "email", "fingerprint", "stripe_id", "send_email_receipts")
+T = TypeVar("T")
 
 
 def get_or_create_customer(
-    call: Call, transaction: Transaction, customer_id: str | None, data: Mapping[str, Any]
+    call: Call, transaction: Transaction, customer_id: str | None, data: CustomerData
 ) -> Customer:
-    """The customer with this id (or, without one, this email), made now when there is none.
+    """The customer with this id (or, without one, this email); created when there is none.
 
-    An existing one keeps what it has; a missing name or email is filled in.
+    An existing one keeps its values; a missing name or email is filled in.
     """
     environment = call.environment
-    email = data.get("email")
-    if not customer_id and not email:
+    if not customer_id and not data.email:
         raise invalid_request("Either customer ID or email is required")
-    found = find_customer(environment, customer_id) or _anonymous(environment, email, customer_id)
+    found = find_customer(environment, customer_id) or _anonymous(environment, data.email, customer_id)
     if found is None:
         return _create(call, transaction, customer_id or None, data)
-    changes: dict[str, Any] = {
-        name: data[name] for name in ("name", "email") if data.get(name) and not getattr(found, name)
-    }
-    if found.id is None and customer_id:
-        changes["id"] = customer_id
-    if changes:
-        found = replace(found, **changes)
-        transaction.put(found)
-    return found
+    filled = replace(
+        found,
+        id=customer_id if found.id is None and customer_id else found.id,
+        name=found.name or data.name or found.name,
+        email=found.email or data.email or found.email,
+    )
+    if filled != found:
+        transaction.put(filled)
+    return filled
 
 
 def _anonymous(environment: Environment, email: str | None, customer_id: str | None) -> Customer | None:
@@ -57,17 +63,21 @@ def _anonymous(environment: Environment, email: str | None, customer_id: str | N
     return next((customer for customer in candidates if customer.email == email), None)
 
 
-def _create(call: Call, transaction: Transaction, customer_id: str | None, data: Mapping[str, Any]) -> Customer:
-    wanted = data.get("auto_enable_plan_id")
+def _create(call: Call, transaction: Transaction, customer_id: str | None, data: CustomerData) -> Customer:
+    wanted = data.auto_enable_plan_id
     plans = [_auto_enable_plan(call, wanted)] if wanted else auto_enabled_plans(call.environment)
     customer = Customer(
         internal_id=new_id("cus"),
         id=customer_id,
         created_at=call.now,
-        metadata=data.get("metadata") or {},
-        config=data.get("config") or {},
-        billing_controls=to_controls(data.get("billing_controls")),
-        **{name: data[name] for name in _SETTABLE if data.get(name) is not None},
+        name=data.name,
+        email=data.email,
+        fingerprint=data.fingerprint,
+        stripe_id=data.stripe_id,
+        send_email_receipts=bool(data.send_email_receipts),
+        metadata=data.metadata or {},
+        config=data.config or {},
+        billing_controls=to_controls(data.billing_controls),
     )
     transaction.put(customer)
     for plan in plans:
@@ -100,13 +110,13 @@ def begin(call: Call, transaction: Transaction, customer: Customer, plan: Plan, 
     return attached
 
 
-def get_or_create(call: Call, params: Mapping[str, Any]) -> tuple[Account, Entity | None]:
+def get_or_create(call: Call, params: CustomersGetOrCreate | CustomersCreate) -> tuple[Account, Entity | None]:
     """``customers.get_or_create``; with ``entity_id`` and ``entity_data`` the entity too."""
     with call.write() as transaction:
-        customer = get_or_create_customer(call, transaction, params["customer_id"], params)
+        customer = get_or_create_customer(call, transaction, params.customer_id, params)
         entity = None
-        if params.get("entity_id"):
-            entity = get_or_create_entity(call, transaction, customer, params["entity_id"], params.get("entity_data"))
+        if params.entity_id:
+            entity = get_or_create_entity(call, transaction, customer, params.entity_id, params.entity_data)
         return open_account(call, transaction, customer), entity
 
 
@@ -126,7 +136,7 @@ class CustomerPage(Struct, frozen=True):
 
 
 def list_customers(
-    call: Call, params: Mapping[str, Any], *, before: tuple[int, str] | None = None, offset: int = 0
+    call: Call, params: CustomersList | CustomersListOffset, *, before: tuple[int, str] | None = None, offset: int = 0
 ) -> CustomerPage:
     """``customers.list``: those that match, after ``before`` or from ``offset`` on."""
     environment = call.environment
@@ -134,10 +144,10 @@ def list_customers(
         every = list(environment.customers)
         found = [each for each in reversed(every) if _is_wanted(call, each, params)]
         found.sort(key=lambda each: each.created_at, reverse=True)
-        if params.get("sort_order") == "asc":
+        if isinstance(params, CustomersList) and params.sort_order == "asc":
             found.reverse()
         rest = found[offset:] if before is None else _after(found, before)
-        shown = rest[: int(params["limit"])]
+        shown = rest[: params.limit]
         last = shown[-1] if len(rest) > len(shown) else None
         return CustomerPage(
             rows=[open_account(call, transaction, each) for each in shown],
@@ -154,15 +164,18 @@ def _after(found: list[Customer], before: tuple[int, str]) -> list[Customer]:
     return [each for each in found if each.created_at < before[0]]
 
 
-def _is_wanted(call: Call, customer: Customer, params: Mapping[str, Any]) -> bool:
-    search = (params.get("search") or "").lower()
+def _is_wanted(call: Call, customer: Customer, params: ListFilters) -> bool:
+    search = (params.search or "").lower()
     if search and not any(search in (text or "").lower() for text in (customer.id, customer.name, customer.email)):
         return False
-    span = params.get("created_at_range") or {}
-    if not span.get("start", 0) <= customer.created_at <= span.get("end", customer.created_at):
-        return False
-    wanted = {each["id"]: each.get("versions") for each in params.get("plans") or ()}
-    status = params.get("subscription_status")
+    span = params.created_at_range if isinstance(params, CustomersList) else None
+    if span is not None:
+        if span.start is not None and customer.created_at < span.start:
+            return False
+        if span.end is not None and customer.created_at > span.end:
+            return False
+    wanted = {each.id: each.versions or () for each in params.plans or ()}
+    status = params.subscription_status
     if not wanted and status is None:
         return True
     return any(
@@ -173,34 +186,46 @@ def _is_wanted(call: Call, customer: Customer, params: Mapping[str, Any]) -> boo
     )
 
 
-def update(call: Call, params: Mapping[str, Any]) -> Account:
+def update(call: Call, params: CustomersUpdate) -> Account:
     """``customers.update``: metadata is merged, other fields that were sent are set."""
     environment = call.environment
     with call.write() as transaction:
-        customer = get_customer(environment, params["customer_id"])
-        changes: dict[str, Any] = {name: params[name] for name in _SETTABLE if name in params}
-        if params.get("metadata") is not None:
-            merged = {**customer.metadata, **params["metadata"]}
-            changes["metadata"] = {name: value for name, value in merged.items() if value is not None}
-        if params.get("billing_controls") is not None:
-            changes["billing_controls"] = to_controls(params["billing_controls"], customer.billing_controls)
-        if params.get("config") is not None:
-            changes["config"] = {**customer.config, **params["config"]}
-        new_id_ = params.get("new_customer_id")
-        if new_id_ and new_id_ != customer.id:
-            if find_customer(environment, new_id_) is not None:
-                raise ApiError(
-                    409,
-                    f"Customer with ID {new_id_} already exists, can't change to this ID",
-                    "customer_already_exists",
-                )
-            changes["id"] = new_id_
-        customer = replace(customer, **changes)
+        customer = get_customer(environment, params.customer_id)
+        changed_id = params.new_customer_id or customer.id
+        if changed_id != customer.id and find_customer(environment, changed_id) is not None:
+            raise ApiError(
+                409,
+                f"Customer with ID {changed_id} already exists, can't change to this ID",
+                "customer_already_exists",
+            )
+        customer = replace(
+            customer,
+            id=changed_id,
+            name=_sent_or(params.name, customer.name),
+            email=_sent_or(params.email, customer.email),
+            fingerprint=_sent_or(params.fingerprint, customer.fingerprint),
+            stripe_id=_sent_or(params.stripe_id, customer.stripe_id),
+            send_email_receipts=_sent_or(params.send_email_receipts, customer.send_email_receipts),
+            metadata=_merged(customer.metadata, params.metadata),
+            config={**customer.config, **(params.config or {})},
+            billing_controls=to_controls(params.billing_controls, customer.billing_controls),
+        )
         transaction.put(customer)
         account = open_account(call, transaction, customer)
-        set_usage(account, params.get("billing_controls") or {})
+        set_usage(account, params.billing_controls)
         store(transaction, account)
         return account
+
+
+def _sent_or(sent: T | UnsetType, old: T) -> T:
+    return old if sent is UNSET else sent
+
+
+def _merged(old: dict[str, Any], sent: dict[str, Any] | None) -> dict[str, Any]:
+    """Metadata with what was sent set, and removed where that is null."""
+    if sent is None:
+        return old
+    return {name: value for name, value in {**old, **sent}.items() if value is not None}
 
 
 def delete(call: Call, customer_id: str) -> None:
@@ -226,13 +251,13 @@ def delete(call: Call, customer_id: str) -> None:
 
 
 def get_or_create_entity(
-    call: Call, transaction: Transaction, customer: Customer, entity_id: str, data: Mapping[str, Any] | None
+    call: Call, transaction: Transaction, customer: Customer, entity_id: str, data: EntityData | None
 ) -> Entity:
-    """The entity with this id, made from ``entity_data`` when there is none."""
+    """The entity with this id; created from ``entity_data`` when there is none."""
     found = find_entity(call.environment, customer, entity_id)
     if found is not None:
         return found
-    if not data or not data.get("feature_id"):
+    if data is None or not data.feature_id:
         raise ApiError(
             400,
             f"Entity with id {entity_id} not found. To automatically create this entity, please pass in 'feature_id' "
@@ -245,41 +270,41 @@ def get_or_create_entity(
 
 
 def _create_entity(
-    call: Call, transaction: Transaction, customer: Customer, entity_id: str, data: Mapping[str, Any]
+    call: Call, transaction: Transaction, customer: Customer, entity_id: str, data: EntityData | EntitiesCreate
 ) -> Entity:
-    feature = call.feature(data["feature_id"])
+    feature = call.feature(data.feature_id)
     entity = Entity(
         internal_id=new_id("ety"),
         id=entity_id,
         customer=customer.internal_id,
         feature_id=feature.id,
         created_at=call.now,
-        name=data.get("name"),
-        billing_controls=to_controls(data.get("billing_controls")),
+        name=data.name,
+        billing_controls=to_controls(data.billing_controls),
     )
     transaction.put(entity)
     give_share(call, transaction, entity)
     return entity
 
 
-def create_entity(call: Call, params: Mapping[str, Any]) -> tuple[Account, Entity]:
-    """``entities.create``; an unknown customer is made as well, even if the entity then cannot be.
+def create_entity(call: Call, params: EntitiesCreate) -> tuple[Account, Entity]:
+    """``entities.create``; an unknown customer is created as well, even if the entity is then refused.
 
     The account is as it was before the entity took its seat, which is what the answer shows.
     """
     environment = call.environment
     with call.write() as transaction:
-        customer = get_or_create_customer(call, transaction, params["customer_id"], params.get("customer_data") or {})
+        customer = get_or_create_customer(call, transaction, params.customer_id, params.customer_data or CustomerData())
     with call.write() as transaction:
-        feature = call.feature(params["feature_id"])
-        if find_entity(environment, customer, params["entity_id"]) is not None:
-            raise ApiError(409, f"Entity {params['entity_id']} already exists", "entity_already_exists")
+        feature = call.feature(params.feature_id)
+        if find_entity(environment, customer, params.entity_id) is not None:
+            raise ApiError(409, f"Entity {params.entity_id} already exists", "entity_already_exists")
         if not feature.is_boolean and feature.consumable:
             raise invalid_request(
                 f"Feature '{feature.id}' is consumable (e.g. credits, API calls). "
                 "Entities can only be created for non-consumable features (e.g. seats)."
             )
-        entity = _create_entity(call, transaction, customer, params["entity_id"], params)
+        entity = _create_entity(call, transaction, customer, params.entity_id, params)
         account = open_account(call, transaction, customer)
         take_seat(call, transaction, entity)
         return account, entity
@@ -324,16 +349,16 @@ class EntityPage(Struct, frozen=True):
 
 
 def list_entities(
-    call: Call, params: Mapping[str, Any], *, before: tuple[int, str] | None = None, offset: int = 0
+    call: Call, params: EntitiesList | EntitiesListOffset, *, before: tuple[int, str] | None = None, offset: int = 0
 ) -> EntityPage:
     """``entities.list``: of one customer, or of all. An unknown customer has none."""
     environment = call.environment
     with call.write() as transaction:
         every = list(environment.entities)
-        if params.get("customer_id") is not None:
-            customer = find_customer(environment, params["customer_id"])
+        if params.customer_id is not None:
+            customer = find_customer(environment, params.customer_id)
             every = list(environment.entities.of(customer.internal_id).values()) if customer is not None else []
-        search = (params.get("search") or "").lower()
+        search = (params.search or "").lower()
         found = [
             each
             for each in reversed(every)
@@ -344,7 +369,7 @@ def list_entities(
         if before is not None:
             places = [index for index, each in enumerate(found) if (each.created_at, each.id) == before]
             rest = found[places[0] + 1 :] if places else [each for each in found if each.created_at < before[0]]
-        shown = rest[: int(params["limit"])]
+        shown = rest[: params.limit]
         rows = []
         for entity in shown:
             owner = environment.customers.get(entity.customer)
@@ -359,18 +384,18 @@ def list_entities(
         )
 
 
-def update_entity(call: Call, params: Mapping[str, Any]) -> tuple[Account, Entity]:
-    """``entities.update``: billing controls alone can be changed."""
-    missing = _no_owner(params["entity_id"])
+def update_entity(call: Call, params: EntitiesUpdate) -> tuple[Account, Entity]:
+    """``entities.update``: only billing controls can be changed."""
+    missing = _no_owner(params.entity_id)
     with call.write() as transaction:
-        customer = owner_of_entity(call, params["entity_id"], params.get("customer_id"), missing=missing)
-        entity = get_entity(call.environment, customer, params["entity_id"])
-        if params.get("billing_controls") is not None:
-            controls = to_controls(params["billing_controls"], entity.billing_controls)
+        customer = owner_of_entity(call, params.entity_id, params.customer_id, missing=missing)
+        entity = get_entity(call.environment, customer, params.entity_id)
+        if params.billing_controls is not None:
+            controls = to_controls(params.billing_controls, entity.billing_controls)
             entity = replace(entity, billing_controls=controls)
             transaction.put(entity)
         account = open_account(call, transaction, customer)
-        set_usage(account, params.get("billing_controls") or {}, entity)
+        set_usage(account, params.billing_controls, entity)
         store(transaction, account)
         return account, entity
 

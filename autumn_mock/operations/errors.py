@@ -34,7 +34,7 @@ def event_name_not_found(event_name: str) -> ApiError:
     return ApiError(404, f"No features found for event name: {event_name}", "invalid_request")
 
 
-def plan_not_found(plan_id: str, version: int | None = None) -> ApiError:
+def plan_not_found(plan_id: str, version: float | None = None) -> ApiError:
     which = f"{plan_id} (version {version})" if version is not None else plan_id
     return ApiError(404, f"Product {which} not found", "product_not_found")
 

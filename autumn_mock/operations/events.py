@@ -17,6 +17,7 @@ from autumn_mock.operations.subjects import find_customer
 from autumn_mock.operations.time_ranges import TimeRange, time_range_of
 from autumn_mock.store.environment import Environment
 from autumn_mock.store.timeline import LAST_ID, Moment
+from autumn_mock.wire.requests.events import EventFilters, EventsAggregate, EventsList, EventsListOffset
 
 
 class Page(Struct, frozen=True):
@@ -53,23 +54,22 @@ def _having(events: Iterable[Event], read: Callable[[Event], str | None], text: 
 
 
 def list_events(
-    call: Call, params: Mapping[str, Any], *, before: tuple[int, str] | None = None, offset: int = 0
+    call: Call, params: EventsList | EventsListOffset, *, before: tuple[int, str] | None = None, offset: int = 0
 ) -> Page:
     """A page of events, newest first. ``before``: only those older than (ms, id)."""
     customer = None
-    if params.get("customer_id") is not None:
-        customer = find_customer(call.environment, params["customer_id"])
+    if params.customer_id is not None:
+        customer = find_customer(call.environment, params.customer_id)
         if customer is None:
             return Page([], has_more=False)
     wanted = filter_of(params, customer.internal_id if customer is not None else None)
     span = time_range_of(call, params, customer, wanted.names)
-    limit = int(params["limit"])
     rows: list[Event] = []
     for event in walk(call.environment, wanted, span, before):
         if offset > 0:
             offset -= 1
             continue
-        if len(rows) == limit:
+        if len(rows) == params.limit:
             return Page(rows, has_more=True)
         rows.append(event)
     return Page(rows, has_more=False)
@@ -90,10 +90,10 @@ def walk(environment: Environment, wanted: Filter, span: TimeRange, before: Mome
         yield from wanted.select(reversed(block.between(span.start, than)))
 
 
-def filter_of(params: Mapping[str, Any], owner: str | None) -> Filter:
+def filter_of(params: EventFilters | EventsAggregate, owner: str | None) -> Filter:
     """The filter that parameters ask for."""
-    names = frozenset(as_list(params.get("feature_id")))
-    return Filter(owner, names, params.get("entity_id"), params.get("filter_by"))
+    names = frozenset(as_list(params.feature_id))
+    return Filter(owner, names, params.entity_id, params.filter_by)
 
 
 def as_list(given: str | list[str] | None) -> list[str]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any, Literal
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from autumn_mock.domain.amount import amount
-from autumn_mock.domain.feature import Display, Feature
+from autumn_mock.domain.feature import Feature
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.features import details
 from autumn_mock.store.environment import Environment
+from autumn_mock.wire.requests.features import CreditCostParams, FeaturesCreate
 
 _CREDITS = ("credit_system", "ai_credit_system")
 
@@ -33,11 +34,11 @@ class FeatureChange(Struct, frozen=True):
     will_archive: bool = False
 
 
-def stated_feature(environment: Environment, given: Mapping[str, Any]) -> FeatureChange:
+def stated_feature(environment: Environment, given: FeaturesCreate) -> FeatureChange:
     """What stating a feature changes."""
-    feature = environment.features.get(given["feature_id"])
+    feature = environment.features.get(given.feature_id)
     if feature is None:
-        return FeatureChange(given["feature_id"], "create")
+        return FeatureChange(given.feature_id, "create")
     changes = _changes(feature, given)
     blocked = _blocked_reason(environment, feature, changes)
     return FeatureChange(feature.id, "update" if changes else "none", feature, changes, blocked)
@@ -48,7 +49,7 @@ def removed_feature(feature: Feature, *, will_archive: bool) -> FeatureChange:
     return FeatureChange(feature.id, "remove", feature, will_archive=will_archive)
 
 
-def proposed_features(call: Call, stated: Iterable[Mapping[str, Any]]) -> dict[str, Feature]:
+def proposed_features(call: Call, stated: Iterable[FeaturesCreate]) -> dict[str, Feature]:
     """All features by id: as they are, and those that are stated as they would be.
 
     400 for what creating or changing one would refuse.
@@ -56,52 +57,53 @@ def proposed_features(call: Call, stated: Iterable[Mapping[str, Any]]) -> dict[s
     environment = call.environment
     proposed = dict(environment.features.by_key)
     for given in stated:
-        known = proposed.get(given["feature_id"])
+        known = proposed.get(given.feature_id)
         if known is not None and stated_feature(environment, given).blocked_reason is not None:
             continue
-        blank = Feature(id=given["feature_id"], name="", type="metered", consumable=False, created_at=call.now)
+        blank = Feature(id=given.feature_id, name="", type="metered", consumable=False, created_at=call.now)
         feature = known or blank
-        fields: dict[str, Any] = {name: given[name] for name in ("name", "type") if given.get(name) is not None}
-        fields["consumable"] = _consumable(feature, given)
-        proposed[feature.id] = replace(feature, **fields, **details(call, given, fields.get("type", feature.type)))
+        proposed[feature.id] = replace(
+            feature,
+            name=given.name,
+            type=given.type,
+            consumable=_consumable(feature, given),
+            **details(call, given, given.type),
+        )
     return proposed
 
 
-def _consumable(feature: Feature, given: Mapping[str, Any]) -> bool:
-    kind = given.get("type") or feature.type
-    if kind != "metered":
-        return kind in _CREDITS
-    stated = given.get("consumable")
-    return feature.consumable if stated is None else bool(stated)
+def _consumable(feature: Feature, given: FeaturesCreate) -> bool:
+    if given.type != "metered":
+        return given.type in _CREDITS
+    return feature.consumable if given.consumable is None else given.consumable
 
 
-def _costs(schema: Iterable[Mapping[str, Any]]) -> list[tuple[str, Any]]:
-    return sorted((each["metered_feature_id"], amount(each.get("credit_cost") or 0)) for each in schema)
+def _costs(schema: Iterable[CreditCostParams]) -> list[tuple[str, Decimal]]:
+    return sorted((each.metered_feature_id, amount(each.credit_cost or 0)) for each in schema)
 
 
-def _changes(feature: Feature, given: Mapping[str, Any]) -> dict[str, Any]:
+def _changes(feature: Feature, given: FeaturesCreate) -> dict[str, Any]:
     """What is stated, where it is not so already. Lists of names and costs have no order."""
     changes: dict[str, Any] = {
-        name: given[name]
-        for name in ("name", "type", "archived")
-        if given.get(name) is not None and given[name] != getattr(feature, name)
+        name: getattr(given, name) for name in ("name", "type") if getattr(given, name) != getattr(feature, name)
     }
     consumable = _consumable(feature, given)
     if consumable != feature.consumable or "type" in changes:
         changes["consumable"] = consumable
-    if given.get("display") is not None and msgspec.convert(given["display"], Display) != feature.display:
-        changes["display"] = given["display"]
-    if given.get("event_names") is not None and sorted(given["event_names"]) != sorted(feature.event_names):
-        changes["event_names"] = given["event_names"]
-    if given.get("credit_schema") is not None:
+    if given.display is not None and given.display != feature.display:
+        changes["display"] = given.display
+    if given.event_names is not None and sorted(given.event_names) != sorted(feature.event_names):
+        changes["event_names"] = given.event_names
+    if given.credit_schema is not None:
         costs = sorted((each.metered_feature_id, each.credit_cost) for each in feature.credit_schema)
-        if _costs(given["credit_schema"]) != costs:
-            changes["credit_schema"] = given["credit_schema"]
-    if given.get("default_markup") is not None and amount(given["default_markup"]) != feature.default_markup:
-        changes["default_markup"] = given["default_markup"]
-    for name in ("provider_markups", "model_markups"):
-        if given.get(name) is not None and given[name] != (getattr(feature, name) or {}):
-            changes[name] = given[name]
+        if _costs(given.credit_schema) != costs:
+            changes["credit_schema"] = given.credit_schema
+    if given.default_markup is not None and amount(given.default_markup) != feature.default_markup:
+        changes["default_markup"] = given.default_markup
+    if given.provider_markups is not None and given.provider_markups != (feature.provider_markups or {}):
+        changes["provider_markups"] = given.provider_markups
+    if given.model_markups is not None and given.model_markups != (feature.model_markups or {}):
+        changes["model_markups"] = given.model_markups
     return changes
 
 

@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
 from autumn_mock.domain.amount import amount
-from autumn_mock.domain.feature import CreditCost, Display, Feature, FeatureType
+from autumn_mock.domain.feature import CreditCost, Feature, FeatureType
 from autumn_mock.domain.plan import Plan
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError, invalid_request
+from autumn_mock.store.environment import Transaction
+from autumn_mock.wire.requests.features import (
+    CreditCostParams,
+    FeatureChanges,
+    FeaturePatch,
+    FeaturesCreate,
+    FeatureSettings,
+    FeaturesUpdate,
+)
 
 
-def create(call: Call, params: Mapping[str, Any]) -> Feature:
+def create(call: Call, params: FeaturesCreate) -> Feature:
     """A new feature; 409 when the id is taken."""
     environment = call.environment
     with call.write() as transaction:
-        if params["feature_id"] in environment.features:
-            raise _taken(params["feature_id"])
-        is_credits = params["type"] in ("credit_system", "ai_credit_system")
+        if params.feature_id in environment.features:
+            raise _taken(params.feature_id)
+        is_credits = params.type in ("credit_system", "ai_credit_system")
         feature = Feature(
-            id=params["feature_id"],
-            name=params["name"],
-            type=params["type"],
-            consumable=is_credits or (params["type"] == "metered" and bool(params.get("consumable"))),
+            id=params.feature_id,
+            name=params.name,
+            type=params.type,
+            consumable=is_credits or (params.type == "metered" and bool(params.consumable)),
             created_at=call.now,
-            **details(call, params, params["type"]),
+            **details(call, params, params.type),
         )
         transaction.put(feature)
         return feature
@@ -38,39 +46,38 @@ def _taken(feature_id: str) -> ApiError:
     return ApiError(409, f"Feature {feature_id} already exists", "duplicate_feature_id")
 
 
-def details(call: Call, params: Mapping[str, Any], kind: FeatureType) -> dict[str, Any]:
+def details(call: Call, params: FeatureSettings, kind: FeatureType) -> dict[str, Any]:
     """The optional fields that were sent, as the record of such a feature holds them.
 
-    400 for a credit schema that cannot be.
+    400 for an invalid credit schema.
     """
-    sent: dict[str, Any] = {}
-    if params.get("event_names") is not None:
-        sent["event_names"] = tuple(params["event_names"])
-    if params.get("display") is not None:
-        sent["display"] = msgspec.convert(params["display"], Display)
-    if params.get("credit_schema") is not None:
-        sent["credit_schema"] = _credit_schema(call, params["credit_schema"], kind)
-    if params.get("archived") is not None:
-        sent["archived"] = params["archived"]
-    if params.get("default_markup") is not None:
-        sent["default_markup"] = amount(params["default_markup"])
-    for name in ("provider_markups", "model_markups"):
-        if params.get(name) is not None:
-            sent[name] = params[name]
-    return sent
+    sent: dict[str, Any] = {
+        "display": params.display,
+        "provider_markups": params.provider_markups,
+        "model_markups": params.model_markups,
+    }
+    if params.event_names is not None:
+        sent["event_names"] = tuple(params.event_names)
+    if params.credit_schema is not None:
+        sent["credit_schema"] = _credit_schema(call, params.credit_schema, kind)
+    if isinstance(params, FeatureChanges):
+        sent["archived"] = params.archived
+    if params.default_markup is not None:
+        sent["default_markup"] = amount(params.default_markup)
+    return {name: value for name, value in sent.items() if value is not None}
 
 
-def _credit_schema(call: Call, entries: Iterable[Mapping[str, Any]], kind: FeatureType) -> tuple[CreditCost, ...]:
-    entries = list(entries)
-    if any(each.get("credit_cost") is None for each in entries):
-        raise invalid_request("autumn-mock prices credits by credit_cost; other prices of credits are not emulated")
-    schema = tuple(
-        CreditCost(metered_feature_id=e["metered_feature_id"], credit_cost=amount(e["credit_cost"])) for e in entries
-    )
+def _credit_schema(call: Call, entries: Iterable[CreditCostParams], kind: FeatureType) -> tuple[CreditCost, ...]:
+    schema = []
+    for entry in entries:
+        if entry.credit_cost is None:
+            raise invalid_request("autumn-mock prices credits by credit_cost; other prices of credits are not emulated")
+        cost = amount(entry.credit_cost)
+        schema.append(CreditCost(metered_feature_id=entry.metered_feature_id, credit_cost=cost))
     if not schema and kind == "credit_system":
         raise ApiError(400, "At least one metered feature is required for credit system", "invalid_feature")
-    for entry in schema:
-        listed = call.environment.features.get(entry.metered_feature_id)
+    for priced in schema:
+        listed = call.environment.features.get(priced.metered_feature_id)
         if listed is not None and listed.is_credit_system:
             raise ApiError(
                 400,
@@ -78,21 +85,21 @@ def _credit_schema(call: Call, entries: Iterable[Mapping[str, Any]], kind: Featu
                 "Only metered or AI credit features are allowed.",
                 "invalid_feature",
             )
-    return schema
+    return tuple(schema)
 
 
-def update(call: Call, params: Mapping[str, Any]) -> Feature:
-    """Change what was sent. A new id is taken over by everything that names the old one."""
+def update(call: Call, feature_id: str, params: FeaturePatch | FeaturesUpdate) -> Feature:
+    """Change what was sent. A new id replaces the old one in every record that names it."""
     environment = call.environment
     with call.write() as transaction:
-        feature = call.feature(params["feature_id"])
-        changes = details(call, params, params.get("type") or feature.type)
-        for name in ("name", "type", "consumable"):
-            if params.get(name) is not None:
-                changes[name] = params[name]
-        if params.get("type") == "metered" and feature.type != "metered" and params.get("consumable") is None:
+        feature = call.feature(feature_id)
+        changes = details(call, params, params.type or feature.type)
+        for name, value in (("name", params.name), ("type", params.type), ("consumable", params.consumable)):
+            if value is not None:
+                changes[name] = value
+        if params.type == "metered" and feature.type != "metered" and params.consumable is None:
             raise invalid_request("Consumable is required when changing type to metered")
-        new_id = params.get("new_feature_id")
+        new_id = params.new_feature_id
         if new_id and new_id != feature.id:
             if new_id in environment.features:
                 raise _taken(new_id)
@@ -100,12 +107,12 @@ def update(call: Call, params: Mapping[str, Any]) -> Feature:
             transaction.delete(feature)
         feature = replace(feature, **changes)
         transaction.put(feature)
-        if new_id and new_id != params["feature_id"]:
-            _rename(call, transaction, params["feature_id"], new_id)
+        if new_id and new_id != feature_id:
+            _rename(call, transaction, feature_id, new_id)
         return feature
 
 
-def _rename(call: Call, transaction: Any, old: str, new: str) -> None:
+def _rename(call: Call, transaction: Transaction, old: str, new: str) -> None:
     environment = call.environment
     for balance in [each for each in environment.balances if each.feature_id == old]:
         transaction.put(replace(balance, feature_id=new))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from autumn_mock.domain.amount import ZERO, amount
 from autumn_mock.domain.lock import Claim, Lock
 from autumn_mock.ledger.account import Account
@@ -15,16 +12,17 @@ from autumn_mock.operations.errors import invalid_request
 from autumn_mock.operations.idempotency import MARK_LIFETIME, is_claimed, release
 from autumn_mock.operations.subjects import open_account, store
 from autumn_mock.store.environment import Transaction
+from autumn_mock.wire.requests.balances import Finalize
 
 
-def finalize(call: Call, params: Mapping[str, Any]) -> None:
+def finalize(call: Call, params: Finalize) -> None:
     """Bring a lock to its final value and forget it.
 
     Every call marks the id for an hour, also when there is no such lock: one that is taken under that id later cannot
     be finalized until the mark is gone (409). Only a finalize that worked takes its mark away.
     """
     environment = call.environment
-    lock_id = params["lock_id"]
+    lock_id = params.lock_id
     mark = f"finalize:{lock_id}"
     with call.write() as transaction:
         lock = _living(call, lock_id)
@@ -34,10 +32,10 @@ def finalize(call: Call, params: Mapping[str, Any]) -> None:
         account = _account_of(call, transaction, lock_id)
         lock = _living(call, lock_id)
         if lock is not None and account is not None:
-            override = params.get("override_value")
-            released = params["action"] == "release"
+            override = params.override_value
+            released = params.action == "release"
             final = ZERO if released else held_value(lock) if override is None else amount(override)
-            finish_lock(call, transaction, account, lock, final, params.get("properties"))
+            finish_lock(call, transaction, account, lock, final, params.properties)
             store(transaction, account)
             release(environment, transaction, mark)
             return

@@ -6,10 +6,10 @@ missing from the page, which may so be shorter than its limit though more follow
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Generic, Protocol, TypeVar
+from collections.abc import Iterable
+from typing import Generic, Protocol, TypeVar
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from autumn_mock.domain.balance import Balance
@@ -20,6 +20,9 @@ from autumn_mock.operations.call import Call
 from autumn_mock.operations.retention import sweep
 from autumn_mock.operations.subjects import find_customer, find_entity, get_customer, open_account
 from autumn_mock.store.environment import Transaction
+from autumn_mock.wire.requests.balances import BalancesList
+from autumn_mock.wire.requests.billing import SubscriptionsList
+from autumn_mock.wire.requests.common import RowsOfACustomer
 
 
 class Listed(Protocol):
@@ -63,13 +66,13 @@ class PlanLine(Struct, frozen=True):
     attached: CustomerPlan
 
 
-def list_balances(call: Call, params: Mapping[str, Any], before: Place | None) -> Page[BalanceLine]:
+def list_balances(call: Call, params: BalancesList, before: Place | None) -> Page[BalanceLine]:
     """``balances.list``: rows of balances, granted by plans and loose; flags are none."""
     environment = call.environment
     owner, scope = _narrowed(call, params)
     if owner is _NO_ONE:
         return Page([], None)
-    wanted = set(params.get("statuses") or ("active",))
+    wanted = set(params.statuses or ("active",))
     with call.write() as transaction:
         rows = environment.balances.of(owner).values() if owner is not None else environment.balances
         shown, following = _cut(
@@ -77,12 +80,12 @@ def list_balances(call: Call, params: Mapping[str, Any], before: Place | None) -
                 row
                 for row in rows
                 if _is_metered(call, row)
-                and params.get("feature_id") in (None, row.feature_id)
-                and ("plan_id" not in params or params["plan_id"] == row.plan_id)
+                and params.feature_id in (None, row.feature_id)
+                and params.plan_id in (UNSET, row.plan_id)
                 and (scope is None or row.entity_id == scope or scope in row.shares)
             ],
             before,
-            int(params["limit"]),
+            params.limit,
         )
         lines = _lines(call, transaction, shown, scope)
     return Page([line for line in lines if ("expired" if line.is_expired else "active") in wanted], following)
@@ -123,22 +126,22 @@ def _lines(call: Call, transaction: Transaction, rows: Iterable[Balance], scope:
     return lines
 
 
-def list_subscriptions(call: Call, params: Mapping[str, Any], before: Place | None) -> Page[PlanLine]:
+def list_subscriptions(call: Call, params: SubscriptionsList, before: Place | None) -> Page[PlanLine]:
     """``subscriptions.list``: plans that go on. Nothing is ever past due here, and an expired one is forgotten."""
     return _list_plans(call, params, before, one_off=False)
 
 
-def list_purchases(call: Call, params: Mapping[str, Any], before: Place | None) -> Page[PlanLine]:
+def list_purchases(call: Call, params: SubscriptionsList, before: Place | None) -> Page[PlanLine]:
     """``purchases.list``: plans that were paid once."""
     return _list_plans(call, params, before, one_off=True)
 
 
-def _list_plans(call: Call, params: Mapping[str, Any], before: Place | None, *, one_off: bool) -> Page[PlanLine]:
+def _list_plans(call: Call, params: SubscriptionsList, before: Place | None, *, one_off: bool) -> Page[PlanLine]:
     environment = call.environment
     owner, scope = _narrowed(call, params)
     if owner is _NO_ONE:
         return Page([], None)
-    wanted = set(params.get("statuses") or ("active", "scheduled"))
+    wanted = set(params.statuses or ("active", "scheduled"))
     with environment.lock:
         plans = environment.customer_plans.of(owner).values() if owner is not None else environment.customer_plans
         shown, following = _cut(
@@ -147,11 +150,11 @@ def _list_plans(call: Call, params: Mapping[str, Any], before: Place | None, *, 
                 for each in plans
                 if each.plan.is_one_off is one_off
                 and each.status in wanted
-                and params.get("plan_id") in (None, each.plan_id)
+                and params.plan_id in (None, each.plan_id)
                 and scope in (None, each.entity_id)
             ],
             before,
-            int(params["limit"]),
+            params.limit,
         )
         lines = []
         for each in shown:
@@ -165,11 +168,11 @@ def _list_plans(call: Call, params: Mapping[str, Any], before: Place | None, *, 
 _NO_ONE = ""
 
 
-def _narrowed(call: Call, params: Mapping[str, Any]) -> tuple[str | None, str | None]:
+def _narrowed(call: Call, params: RowsOfACustomer) -> tuple[str | None, str | None]:
     """The internal id of the customer and the id of the entity that a list is about; plans and balances of whoever it
     is are brought up to date."""
     environment = call.environment
-    customer_id = params.get("customer_id")
+    customer_id = params.customer_id
     if not customer_id:
         sweep(environment)
         return None, None
@@ -178,7 +181,7 @@ def _narrowed(call: Call, params: Mapping[str, Any]) -> tuple[str | None, str | 
         if customer is None:
             return _NO_ONE, None
         open_account(call, transaction, customer)
-        entity_id = params.get("entity_id")
+        entity_id = params.entity_id
         if not entity_id:
             return customer.internal_id, None
         entity = find_entity(environment, customer, entity_id)

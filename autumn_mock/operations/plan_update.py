@@ -11,9 +11,9 @@ the same 10 messages are no change.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from autumn_mock.domain.plan import Plan
@@ -22,58 +22,59 @@ from autumn_mock.operations.call import Call
 from autumn_mock.operations.controls import to_controls
 from autumn_mock.operations.plan_diff import PlanDiff, carry_over, diff
 from autumn_mock.store.environment import Transaction
+from autumn_mock.wire.requests.plans import PlanPatch
 
-Params = Mapping[str, Any]
 
-
-def propose(call: Call, current: Plan, params: Params) -> Plan:
+def propose(call: Call, current: Plan, params: PlanPatch) -> Plan:
     """A plan as a call would have it; what the call does not mention, or mentions as it is, stays the same record."""
-    changes: dict[str, Any] = {
-        name: params[name]
-        for name in ("name", "add_on", "auto_enable", "archived", "metadata")
-        if params.get(name) is not None
+    sent = {
+        "id": params.new_plan_id or None,
+        "name": params.name,
+        "add_on": params.add_on,
+        "auto_enable": params.auto_enable,
+        "archived": params.archived,
+        "metadata": params.metadata,
     }
-    if params.get("new_plan_id"):
-        changes["id"] = params["new_plan_id"]
-    if "description" in params:
-        changes["description"] = params["description"]
-    if "group" in params:
-        changes["group"] = params["group"] or None
-    if params.get("config") is not None:
-        config = {"ignore_past_due": False, **params["config"]}
+    changes: dict[str, Any] = {name: value for name, value in sent.items() if value is not None}
+    if params.description is not UNSET:
+        changes["description"] = params.description
+    if params.group is not None:
+        changes["group"] = params.group or None
+    if params.config is not None:
+        config = {"ignore_past_due": False, **params.config}
         changes["config"] = current.config if config == {"ignore_past_due": False, **current.config} else config
-    if params.get("billing_controls") is not None:
-        changes["billing_controls"] = to_controls(params["billing_controls"])
-    if "price" in params:
-        price = plans.to_base_price(params["price"])
+    if params.billing_controls is not None:
+        changes["billing_controls"] = to_controls(params.billing_controls)
+    if params.price is not UNSET:
+        price = plans.to_base_price(params.price)
         if price is not None and current.price is not None:
             kept = replace(price, price_id=current.price.price_id)
             price = kept if kept == current.price else price
         changes["price"] = price
-    if "free_trial" in params:
-        changes["free_trial"] = plans.to_trial(params["free_trial"])
-    if params.get("items") is not None:
-        items = tuple(plans.to_item(call, item) for item in params["items"])
+    if params.free_trial is not UNSET:
+        changes["free_trial"] = plans.to_trial(params.free_trial)
+    if params.items is not None:
+        items = tuple(plans.to_item(call, item) for item in params.items)
         changes["items"] = items if diff(current, replace(current, items=items)).changes_items else current.items
     return replace(current, **changes)
 
 
-def makes_version(change: PlanDiff, params: Params, customers: int) -> bool:
+def makes_version(change: PlanDiff, params: PlanPatch, customers: int) -> bool:
     """Whether a change is a new version, when so many ``customers`` are on the version that is changed."""
-    if params.get("force_version"):
+    if params.force_version:
         return True
-    in_place = params.get("disable_version") or params.get("all_versions")
+    in_place = params.disable_version or params.all_versions
     return customers > 0 and not in_place and (change.changes_offer or change.changes_controls)
 
 
-def update(call: Call, params: Params) -> Plan:
+def update(call: Call, plan_id: str, params: PlanPatch) -> Plan:
     """Change a plan, or make a new version of it; the version that was changed or made.
 
     404 when there is no such plan or version; 400 when the new id is taken or the plan cannot be enabled for everyone.
     """
     environment = call.environment
     with call.write() as transaction:
-        current = plans.get(call, params["plan_id"], params.get("version"))
+        current = plans.get(call, plan_id, params.version)
         change = diff(current, propose(call, current, params))
         proposed = change.proposed
         if proposed.id != current.id:
@@ -86,7 +87,7 @@ def update(call: Call, params: Params) -> Plan:
             transaction.put(proposed)
             return proposed
         _put(transaction, current, proposed)
-        if params.get("all_versions"):
+        if params.all_versions:
             for other in versions:
                 if other.version != current.version:
                     _put(transaction, other, carry_over(change, other))

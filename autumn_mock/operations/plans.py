@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Literal
 
 from autumn_mock.domain.amount import amount
 from autumn_mock.domain.plan import BasePrice, FreeTrial, ItemPrice, Plan, PlanItem, Reset, RolloverConfig
@@ -13,6 +12,9 @@ from autumn_mock.operations.call import Call
 from autumn_mock.operations.controls import to_controls
 from autumn_mock.operations.errors import ApiError, invalid_request, plan_not_found
 from autumn_mock.store.environment import Environment
+from autumn_mock.wire.requests.common import ResetParams
+from autumn_mock.wire.requests.items import BasePriceParams, FreeTrialParams, ItemPriceParams, PlanItemParams
+from autumn_mock.wire.requests.plans import PlansCreate
 
 
 def latest_plan(environment: Environment, plan_id: str) -> Plan | None:
@@ -20,14 +22,14 @@ def latest_plan(environment: Environment, plan_id: str) -> Plan | None:
     return max(environment.plans.of(plan_id).values(), key=lambda plan: plan.version, default=None)
 
 
-def find(environment: Environment, plan_id: str, version: int | None = None) -> Plan | None:
+def find(environment: Environment, plan_id: str, version: float | None = None) -> Plan | None:
     """A plan, its newest version unless one is named."""
     if version is None:
         return latest_plan(environment, plan_id)
     return next((plan for plan in environment.plans.of(plan_id).values() if plan.version == version), None)
 
 
-def get(call: Call, plan_id: str, version: int | None = None) -> Plan:
+def get(call: Call, plan_id: str, version: float | None = None) -> Plan:
     """A plan, its newest version unless one is named; 404 when there is none."""
     plan = find(call.environment, plan_id, version)
     if plan is None:
@@ -78,26 +80,26 @@ def customers_on(environment: Environment, plan_id: str, version: int | None = N
     )
 
 
-def create(call: Call, params: Mapping[str, Any]) -> Plan:
+def create(call: Call, params: PlansCreate) -> Plan:
     """A new plan; 400 when the id is taken."""
     environment = call.environment
     with call.write() as transaction:
-        refuse_taken(environment, params["plan_id"])
+        refuse_taken(environment, params.plan_id)
         plan = Plan(
-            id=params["plan_id"],
-            name=params["name"],
+            id=params.plan_id,
+            name=params.name,
             version=1,
             created_at=call.now,
-            description=params.get("description"),
-            group=params.get("group") or None,
-            add_on=bool(params.get("add_on")),
-            auto_enable=bool(params.get("auto_enable")),
-            price=to_base_price(params.get("price")),
-            items=tuple(to_item(call, item) for item in params.get("items") or ()),
-            free_trial=to_trial(params.get("free_trial")),
-            config=params.get("config") or {},
-            billing_controls=to_controls(params.get("billing_controls")),
-            metadata=params.get("metadata") or {},
+            description=params.description,
+            group=params.group or None,
+            add_on=params.add_on,
+            auto_enable=params.auto_enable,
+            price=to_base_price(params.price),
+            items=tuple(to_item(call, item) for item in params.items or ()),
+            free_trial=to_trial(params.free_trial),
+            config=params.config or {},
+            billing_controls=to_controls(params.billing_controls),
+            metadata=params.metadata or {},
         )
         check_auto_enable(environment, plan)
         transaction.put(plan)
@@ -125,36 +127,39 @@ def check_auto_enable(environment: Environment, plan: Plan) -> None:
             )
 
 
-def to_base_price(given: Mapping[str, Any] | None) -> BasePrice | None:
-    if given is None:
+def to_base_price(sent: BasePriceParams | None) -> BasePrice | None:
+    """The base price of a plan as it was sent."""
+    if sent is None:
         return None
     return BasePrice(
-        amount=amount(given["amount"]),
-        interval=given["interval"],
-        interval_count=int(given.get("interval_count") or 1),
+        amount=amount(sent.amount),
+        interval=sent.interval,
+        interval_count=int(sent.interval_count or 1),
         price_id=new_id("pr"),
     )
 
 
-def to_trial(given: Mapping[str, Any] | None) -> FreeTrial | None:
-    if given is None:
+def to_trial(sent: FreeTrialParams | None) -> FreeTrial | None:
+    """The trial of a plan as it was sent."""
+    if sent is None:
         return None
     return FreeTrial(
-        duration_length=int(given["duration_length"]),
-        duration_type=given.get("duration_type") or "month",
-        card_required=bool(given.get("card_required", True)),
+        duration_length=int(sent.duration_length),
+        duration_type=sent.duration_type,
+        card_required=sent.card_required,
     )
 
 
-def to_item(call: Call, given: Mapping[str, Any]) -> PlanItem:
+def to_item(call: Call, sent: PlanItemParams) -> PlanItem:
     """A plan item as it was sent; a priced item without a reset is reset when its price is due."""
-    feature = call.feature(given["feature_id"])
-    price = to_item_price(given.get("price"))
+    feature = call.feature(sent.feature_id)
+    price = _item_price(sent.price)
+    rollover = sent.rollover
     reset = None
     if feature.is_boolean or feature.is_allocated:
         pass
-    elif given.get("reset"):
-        reset = to_reset(given["reset"])
+    elif sent.reset is not None:
+        reset = to_reset(sent.reset)
     elif price is not None:
         reset = Reset(interval=price.interval, interval_count=price.interval_count)
     else:
@@ -162,51 +167,57 @@ def to_item(call: Call, given: Mapping[str, Any]) -> PlanItem:
     return PlanItem(
         feature_id=feature.id,
         entitlement_id=new_id("ent"),
-        included=amount(given.get("included") or 0),
-        unlimited=bool(given.get("unlimited")),
-        pooled=bool(given.get("pooled")),
+        included=amount(sent.included or 0),
+        unlimited=bool(sent.unlimited),
+        pooled=bool(sent.pooled),
         reset=reset,
         price=price,
-        rollover=to_rollover(given.get("rollover")),
-        entity_feature_id=given.get("entity_feature_id"),
+        rollover=None
+        if rollover is None
+        else to_rollover(
+            rollover.max, rollover.max_percentage, rollover.expiry_duration_type, rollover.expiry_duration_length
+        ),
+        entity_feature_id=sent.entity_feature_id,
     )
 
 
-def to_reset(given: Mapping[str, Any]) -> Reset:
-    """How often something is renewed; a count that makes no period is one."""
-    return Reset(interval=given["interval"], interval_count=max(int(given.get("interval_count") or 1), 1))
+def to_reset(sent: ResetParams) -> Reset:
+    """How often a grant is renewed; a count below one counts as one."""
+    return Reset(interval=sent.interval, interval_count=max(int(sent.interval_count or 1), 1))
 
 
-def to_item_price(given: Mapping[str, Any] | None) -> ItemPrice | None:
-    if given is None:
+def _item_price(sent: ItemPriceParams | None) -> ItemPrice | None:
+    if sent is None:
         return None
-    tiers = given.get("tiers")
     return ItemPrice(
-        amount=amount(given["amount"]) if given.get("amount") is not None else None,
-        tiers=tuple(dict(tier) for tier in tiers) if tiers else None,
-        tier_behavior=given.get("tier_behavior") or ("graduated" if tiers else None),
-        interval=given["interval"],
-        interval_count=max(int(given.get("interval_count") or 1), 1),
-        billing_units=amount(given.get("billing_units") or 1),
-        billing_method=given["billing_method"],
-        max_purchase=amount(given["max_purchase"]) if given.get("max_purchase") is not None else None,
+        amount=_amount(sent.amount),
+        tiers=tuple(sent.tiers) if sent.tiers else None,
+        tier_behavior=sent.tier_behavior or ("graduated" if sent.tiers else None),
+        interval=sent.interval,
+        interval_count=max(int(sent.interval_count or 1), 1),
+        billing_units=amount(sent.billing_units or 1),
+        billing_method=sent.billing_method,
+        max_purchase=_amount(sent.max_purchase),
         price_id=new_id("pr"),
     )
 
 
-def to_rollover(given: Mapping[str, Any] | None) -> RolloverConfig | None:
-    """A rollover setting, of a plan item or (with the shorter names) of a loose balance."""
-    if given is None:
-        return None
-    if given.get("max") == 0:
+def to_rollover(
+    most: float | None, most_percent: float | None, duration: Literal["month", "forever"], length: float | None
+) -> RolloverConfig:
+    """A rollover setting, of a plan item or of a loose balance. ``length`` counts months."""
+    if most == 0:
         raise invalid_request("Rollover maximum amount must be greater than 0")
-    length = given.get("expiry_duration_length", given.get("length"))
     return RolloverConfig(
-        max=amount(given["max"]) if given.get("max") is not None else None,
-        max_percentage=amount(given["max_percentage"]) if given.get("max_percentage") is not None else None,
-        expiry_duration_type=given.get("expiry_duration_type") or given.get("duration") or "month",
+        max=_amount(most),
+        max_percentage=_amount(most_percent),
+        expiry_duration_type=duration,
         expiry_duration_length=int(length) if length is not None else None,
     )
+
+
+def _amount(sent: float | None) -> Decimal | None:
+    return None if sent is None else amount(sent)
 
 
 def delete(call: Call, plan_id: str, *, all_versions: bool = False) -> None:

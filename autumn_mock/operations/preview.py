@@ -5,9 +5,8 @@ No payment is ever taken here, so nothing would be charged; what attach or updat
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal
 
 from msgspec import Struct
 
@@ -16,6 +15,7 @@ from autumn_mock.domain.plan import Plan
 from autumn_mock.operations import attachments
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.subjects import get_customer, get_entity, open_account
+from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate
 
 Intent = Literal["update_plan", "update_quantity", "cancel_immediately", "cancel_end_of_cycle", "uncancel", "none"]
 
@@ -39,11 +39,11 @@ class Preview(Struct, frozen=True):
     intent: Intent = "none"
 
 
-def preview_attach(call: Call, params: Mapping[str, Any]) -> Preview:
+def preview_attach(call: Call, params: BillingAttach) -> Preview:
     """What attaching a plan would do."""
-    customer = _customer(call, params)
-    scope = params.get("entity_id") or None
-    if scope is not None and not params.get("entity_data"):
+    customer = _customer(call, params.customer_id)
+    scope = params.entity_id or None
+    if scope is not None and params.entity_data is None:
         scope = get_entity(call.environment, customer, scope).id
     decided = attachments.decide(call, customer, scope, params)
     if decided.current is None:
@@ -58,12 +58,12 @@ def preview_attach(call: Call, params: Mapping[str, Any]) -> Preview:
     return Preview(incoming=(PlanPreviewChange(decided.plan, decided.prepaid, turn),), outgoing=(leaving,))
 
 
-def preview_update(call: Call, params: Mapping[str, Any]) -> Preview:
+def preview_update(call: Call, params: BillingUpdate) -> Preview:
     """What changing or cancelling a plan would do."""
-    customer = _customer(call, params)
-    scope = params.get("entity_id") or None
+    customer = _customer(call, params.customer_id)
+    scope = params.entity_id or None
     current = attachments.find_attached(call, customer, scope, params)
-    action = params.get("cancel_action")
+    action = params.cancel_action
     if action == "cancel_immediately":
         coming = tuple(PlanPreviewChange(plan, {}) for plan in attachments.fallbacks(call, current))
         return Preview(coming, (_change(current),), "cancel_immediately")
@@ -81,10 +81,10 @@ def preview_update(call: Call, params: Mapping[str, Any]) -> Preview:
     return Preview((_change(revised),), (_change(current),), intent)
 
 
-def _customer(call: Call, params: Mapping[str, Any]) -> Customer:
+def _customer(call: Call, customer_id: str) -> Customer:
     """The customer, with everything done that time has brought about."""
     with call.write() as transaction:
-        customer = get_customer(call.environment, params["customer_id"])
+        customer = get_customer(call.environment, customer_id)
         open_account(call, transaction, customer)
         return customer
 

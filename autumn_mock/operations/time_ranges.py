@@ -6,9 +6,8 @@ customer's current billing cycle, ``3bc`` by three; who has none gets one day.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from datetime import date, datetime, timedelta, tzinfo
-from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Struct
@@ -17,6 +16,7 @@ from autumn_mock.domain.customer import Customer
 from autumn_mock.ledger.intervals import DAY, HOUR, add_interval, to_datetime, to_instant
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError
+from autumn_mock.wire.requests.events import EventFilters, EventsAggregate
 
 _DAYS = {"24h": 1, "7d": 7, "30d": 30, "90d": 90}
 _CYCLES = {"1bc": 1, "last_cycle": 1, "3bc": 3}
@@ -31,17 +31,17 @@ class TimeRange(Struct, frozen=True):
 
 def time_range_of(
     call: Call,
-    params: Mapping[str, Any],
+    params: EventFilters | EventsAggregate,
     customer: Customer | None,
     names: Collection[str],
     *,
     default: str | None = None,
 ) -> TimeRange:
     """The span that ``custom_range`` or ``range`` asks for. Neither: ``default``, or all of time."""
-    custom = params.get("custom_range")
-    if custom:
-        return TimeRange(custom.get("start"), custom.get("end"))
-    name = params.get("range") or default
+    custom = params.custom_range
+    if custom is not None and (custom.start is not None or custom.end is not None):
+        return TimeRange(custom.start, custom.end)
+    name = params.range or default
     if name is None:
         return TimeRange(None, None)
     if name in _DAYS:

@@ -9,11 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
 
-import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
 
 from autumn_mock.domain.amount import ONE, ZERO, amount, exact_number
 from autumn_mock.domain.feature import Feature
@@ -22,21 +19,8 @@ from autumn_mock.domain.track import TrackItem
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError, invalid_request
 from autumn_mock.operations.subjects import get_customer, get_entity, open_account
+from autumn_mock.wire.requests.track import TrackTokens
 
-#: Kinds of token, by what a rate of them is called.
-_KINDS = ("input", "output", "cache_read", "cache_write", "audio_input", "audio_output", "reasoning")
-#: What a track item takes over as it is.
-_SHARED = (
-    "customer_id",
-    "entity_id",
-    "idempotency_key",
-    "timestamp",
-    "overage_behavior",
-    "customer_data",
-    "entity_data",
-    "skip_event",
-    "async",
-)
 _MILLION = Decimal(1_000_000)
 _PERCENT = Decimal(100)
 
@@ -56,15 +40,16 @@ class Price(Struct, frozen=True):
         return self.base_cost * (ONE + self.markup / _PERCENT)
 
 
-def token_item(call: Call, params: Mapping[str, Any], now: int) -> TrackItem:
-    """The usage that tokens amount to. ``now`` (ms) decides which balances count when no feature is named."""
-    feature = _feature(call, params, now)
-    price = price_of(feature, params["model_id"], {kind: params.get(f"{kind}_tokens", 0) for kind in _KINDS})
+def token_item(call: Call, params: TrackTokens) -> TrackItem:
+    """The usage that tokens amount to."""
+    feature = _feature(call, params)
+    tokens = _tokens(params)
+    price = price_of(feature, params.model_id, {kind: count or 0 for kind, count in tokens.items()})
     cost = exact_number(price.cost)
     properties = {
-        **(params.get("properties") or {}),
-        "model": params["model_id"],
-        **{f"{kind}_tokens": params[f"{kind}_tokens"] for kind in _KINDS if f"{kind}_tokens" in params},
+        **(params.properties or {}),
+        "model": params.model_id,
+        **{f"{kind}_tokens": count for kind, count in tokens.items() if count is not None},
         "cost": cost,
         "base_cost": exact_number(price.base_cost),
         "markup": exact_number(price.markup),
@@ -72,16 +57,39 @@ def token_item(call: Call, params: Mapping[str, Any], now: int) -> TrackItem:
         "tier_applied": price.tier_applied,
         "rates": {kind: exact_number(rate) for kind, rate in price.rates.items()},
     }
-    shared = {name: params[name] for name in _SHARED if name in params}
-    return msgspec.convert(
-        {**shared, "feature_id": feature.id, "value": cost, "taken": None if cost else 1, "properties": properties},
-        TrackItem,
+    return TrackItem(
+        customer_id=params.customer_id,
+        feature_id=feature.id,
+        entity_id=params.entity_id,
+        value=cost,
+        properties=properties,
+        idempotency_key=params.idempotency_key,
+        timestamp=params.timestamp,
+        overage_behavior=params.overage_behavior or "cap",
+        customer_data=params.customer_data,
+        entity_data=params.entity_data,
+        skip_event=bool(params.skip_event),
+        async_=params.async_,
+        taken=None if cost else 1,
     )
 
 
-def token_items(call: Call, items: Sequence[Mapping[str, Any]]) -> list[TrackItem]:
+def token_items(call: Call, items: Sequence[TrackTokens]) -> list[TrackItem]:
     """The usages of a batch; raises for the first item without a model or a feature, before anything is queued."""
-    return [token_item(call, params, call.now) for params in items]
+    return [token_item(call, params) for params in items]
+
+
+def _tokens(params: TrackTokens) -> dict[str, int | None]:
+    """The number of tokens by the name of their rate; None where it was not sent."""
+    return {
+        "input": params.input_tokens,
+        "output": params.output_tokens,
+        "cache_read": params.cache_read_tokens,
+        "cache_write": params.cache_write_tokens,
+        "audio_input": params.audio_input_tokens,
+        "audio_output": params.audio_output_tokens,
+        "reasoning": params.reasoning_tokens,
+    }
 
 
 def price_of(feature: Feature, model_id: str, tokens: Mapping[str, int]) -> Price:
@@ -134,19 +142,18 @@ def _markup(feature: Feature, model_id: str) -> tuple[Decimal, str]:
     return (ZERO, "none") if feature.default_markup is None else (feature.default_markup, "default")
 
 
-def _feature(call: Call, params: Mapping[str, Any], now: int) -> Feature:
+def _feature(call: Call, params: TrackTokens) -> Feature:
     """The AI credit system that is named, or the only one the customer has a balance of."""
-    if params.get("feature_id"):
-        feature = call.feature(params["feature_id"])
+    if params.feature_id:
+        feature = call.feature(params.feature_id)
         if feature.type != "ai_credit_system":
             raise invalid_request(f"Feature {feature.id} is not an AI credit system feature")
         return feature
     environment = call.environment
     with call.write() as transaction:
-        customer = get_customer(environment, params["customer_id"])
-        entity_id = params.get("entity_id")
-        entity = get_entity(environment, customer, entity_id) if entity_id else None
-        account = open_account(replace(call, now=now), transaction, customer)
+        customer = get_customer(environment, params.customer_id)
+        entity = get_entity(environment, customer, params.entity_id) if params.entity_id else None
+        account = open_account(call, transaction, customer)
         held = {row.feature_id for row in account.visible(entity)}
     systems = [each for each in environment.features if each.type == "ai_credit_system" and each.id in held]
     if not systems:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec import Struct
 
 from autumn_mock.domain.customer import Customer, Entity
@@ -15,6 +17,8 @@ from autumn_mock.operations.idempotency import idempotent
 from autumn_mock.operations.subjects import find_customer, get_customer, get_entity, open_account, store
 from autumn_mock.operations.usage import Usage, chosen_feature, use
 from autumn_mock.store.environment import Transaction
+from autumn_mock.wire.requests.common import CustomerData, EntityData
+from autumn_mock.wire.schema import parse
 
 
 class TrackResult(Struct, frozen=True):
@@ -45,14 +49,20 @@ def subject_of(call: Call, transaction: Transaction, item: TrackItem) -> tuple[C
     """
     environment = call.environment
     if call.version.creates_customers:
-        customer = get_or_create_customer(call, transaction, item.customer_id, item.customer_data or {})
+        customer = get_or_create_customer(call, transaction, item.customer_id, customer_data_of(item.customer_data))
         if not item.entity_id:
             return customer, None
-        return customer, get_or_create_entity(call, transaction, customer, item.entity_id, item.entity_data)
+        entity_data = None if item.entity_data is None else parse(EntityData, item.entity_data)
+        return customer, get_or_create_entity(call, transaction, customer, item.entity_id, entity_data)
     if item.entity_id and find_customer(environment, item.customer_id) is None:
         raise entity_not_found(item.entity_id)
     customer = get_customer(environment, item.customer_id)
     return customer, get_entity(environment, customer, item.entity_id) if item.entity_id else None
+
+
+def customer_data_of(kept: dict[str, Any] | None) -> CustomerData:
+    """What an item says about its customer; it is kept as it was checked."""
+    return CustomerData() if kept is None else parse(CustomerData, kept)
 
 
 def _result(usage: Usage, item: TrackItem) -> TrackResult:

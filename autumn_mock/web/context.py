@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -10,6 +10,7 @@ from flask import Request
 from msgspec import Struct
 
 from autumn_mock.domain.organisation import ApiKey
+from autumn_mock.domain.track import TrackItem
 from autumn_mock.domain.version import Version
 from autumn_mock.faults.armed import ArmedRule
 from autumn_mock.operations.call import Call
@@ -48,7 +49,7 @@ class RequestContext(Struct):
     request_id: str = ""
     #: The organisation's time (ms); read again when the request enters the barrier.
     now: int = 0
-    #: Query parameters: lists and booleans as the real server reads them, and after validation what the schema returns.
+    #: Query parameters: lists and booleans as the real server reads them.
     query: dict[str, Any] = {}
     #: Fault rules of this request's own header.
     once: Sequence[ArmedRule] = ()
@@ -70,10 +71,14 @@ class RequestContext(Struct):
     # Validated
     #: What to show in full; the body's ``expand`` wins over the query's.
     expand: Sequence[str] = ()
-    #: The body after validation.
-    params: Any = None
+    #: The query as its schema parses it, where the endpoint declares one.
+    parsed_query: Any = None
+    #: What the handler takes besides the request: the parsed body, or the parsed query, or nothing.
+    params: tuple[Any, ...] = ()
 
     # Handled
+    #: The usages of a call that records them.
+    parsed_items: Sequence[TrackItem] | None = None
     #: Items offered to the queue, and how many of them it refused; None for calls that do not queue.
     items: int | None = None
     refused: int | None = None
@@ -133,8 +138,6 @@ class Answer(Struct, frozen=True):
     status: int = 200
     kind: str = ""
 
-
-Handler = Callable[[RequestContext], Answer]
 
 SUCCESS = Answer({"success": True})
 

@@ -270,24 +270,28 @@ def _validate(request: RequestContext, endpoint: Endpoint) -> None:
     """Validate the query, then the body (contract 3)."""
     call = request.call
     if endpoint.query is not None:
-        request.query = parse(endpoint.query, request.query, now_ms=call.now)
-    request.expand = _expand(request)
-    schema = None if endpoint.reads_raw else endpoint.request_at(call.version)
-    if schema is not None:
-        request.params = parse(schema, request.json, now_ms=call.now)
+        request.parsed_query = parse(endpoint.query, request.query, now_ms=call.now)
+        request.params = (request.parsed_query,)
+    request.expand = _expand(request, endpoint)
+    schema = endpoint.request_at(call.version)
+    if endpoint.parser is not None:
+        request.params = (endpoint.parser(request),)
+    elif schema is not None:
+        request.params = (parse(schema, request.json, now_ms=call.now),)
 
 
-def _expand(request: RequestContext) -> list[str]:
+def _expand(request: RequestContext, endpoint: Endpoint) -> list[str]:
+    query = request.query.get("expand") if endpoint.query is None else getattr(request.parsed_query, "expand", None)
     # A list has no fields, and a batch is too large to parse only for this.
     fields = {} if request.raw[:64].lstrip()[:1] == b"[" else request.fields
-    asked = fields.get("expand", request.query.get("expand"))
+    asked = fields.get("expand", query)
     if isinstance(asked, str):
         asked = asked.split(",")
     return [each for each in asked if isinstance(each, str)] if isinstance(asked, list) else []
 
 
 def _handle(request: RequestContext, endpoint: Endpoint) -> Response:
-    answer = endpoint.handler(request)
+    answer = endpoint.handler(request, *request.params)
     return json_reply(to_version(answer.kind, answer.body, request.call.version), answer.status)
 
 

@@ -8,26 +8,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from msgspec import Struct
 
 from autumn_mock.domain.version import Version
-from autumn_mock.web.context import Handler
+from autumn_mock.web.context import Answer, RequestContext
 from autumn_mock.web.rate_limits import GROUPS, GroupName, LimitGroup
 from autumn_mock.wire.responses.shapes import SUCCESS
-from autumn_mock.wire.schema import Schema
+from autumn_mock.wire.schema import Object, Params, Schema, schema_of
+
+T = TypeVar("T")
+P = TypeVar("P")
+Q = TypeVar("Q", bound=Params)
 
 
-class VersionedSchema(Struct, frozen=True):
+class VersionedSchema(Struct, Generic[T], frozen=True):
     """A request schema that changed: ``newest`` applies since version ``since``, ``older`` before."""
 
-    newest: Schema
+    newest: Schema[T]
     since: Version
-    older: Schema
+    older: Schema[T]
 
-    def at(self, version: Version) -> Schema:
-        """The schema that a version uses."""
-        return self.newest if version >= self.since else self.older
+
+#: What a request is parsed to: a class of parameters, a schema, or a schema by version.
+Requests = type[P] | Schema[P] | VersionedSchema[P]
 
 
 class Endpoint(Struct, frozen=True):
@@ -42,16 +47,17 @@ class Endpoint(Struct, frozen=True):
     #: The name, and the path of every route without the version prefix: what a fault rule's ``route`` may be.
     names: frozenset[str]
     routes: tuple[str, ...]
-    handler: Handler
+    #: Called with the request and the parsed body (or query, where no body is declared).
+    handler: Callable[..., Answer]
     #: A key needs any one of these.
     scopes: tuple[str, ...]
     limit: LimitGroup
     #: The routes that publishable keys may call.
     public: tuple[str, ...]
-    request: Schema | VersionedSchema | None
-    query: Schema | None
-    #: Whether the handler reads the body's bytes; ``request`` then only documents it.
-    reads_raw: bool
+    request: Schema | VersionedSchema[Any] | None
+    query: Object[Any] | None
+    #: Parses a body that its schema alone cannot parse; ``request`` then only documents it.
+    parser: Callable[[RequestContext], Any] | None
     #: Whether the journal keeps the bodies: findings are made from them.
     journals_body: bool
     #: The schema of a successful answer, by status.
@@ -59,26 +65,58 @@ class Endpoint(Struct, frozen=True):
 
     def request_at(self, version: Version) -> Schema | None:
         """The schema of the body in a version of the API."""
-        return self.request.at(version) if isinstance(self.request, VersionedSchema) else self.request
+        request = self.request
+        if isinstance(request, VersionedSchema):
+            return request.newest if version >= request.since else request.older
+        return request
 
 
+if TYPE_CHECKING:
+    from typing_extensions import Required, TypedDict, Unpack
+
+    class Declaration(TypedDict, total=False):
+        """The fields of :class:`Endpoint` that have a default, and the scopes."""
+
+        scopes: Required[str | tuple[str, ...]]
+        limit: GroupName
+        public: tuple[str, ...]
+        journals_body: bool
+        answers: Schema | Mapping[int, Schema]
+
+
+@overload
+def endpoint(
+    *routes: str,
+    request: Requests[P],
+    query: type[Params] | None = None,
+    parser: Callable[[RequestContext], P] | None = None,
+    **declaration: Unpack[Declaration],
+) -> Callable[[Callable[[RequestContext, P], Answer]], Endpoint]: ...
+@overload
+def endpoint(
+    *routes: str, query: type[Q], **declaration: Unpack[Declaration]
+) -> Callable[[Callable[[RequestContext, Q], Answer]], Endpoint]: ...
+@overload
+def endpoint(
+    *routes: str, **declaration: Unpack[Declaration]
+) -> Callable[[Callable[[RequestContext], Answer]], Endpoint]: ...
 def endpoint(
     *routes: str,
     scopes: str | tuple[str, ...],
     limit: GroupName = "general",
     public: tuple[str, ...] = (),
-    request: Schema | VersionedSchema | None = None,
-    query: Schema | None = None,
-    reads_raw: bool = False,
+    request: Any = None,
+    query: type[Params] | None = None,
+    parser: Callable[[RequestContext], Any] | None = None,
     journals_body: bool = False,
     answers: Schema | Mapping[int, Schema] = SUCCESS,
-) -> Callable[[Handler], Endpoint]:
+) -> Callable[[Callable[..., Answer]], Endpoint]:
     """Declare an endpoint; the decorated handler is replaced by the declaration.
 
     The arguments are the fields of :class:`Endpoint`. ``answers`` may be one schema, for status 200.
     """
 
-    def declare(handler: Handler) -> Endpoint:
+    def declare(handler: Callable[..., Answer]) -> Endpoint:
         name = _name(routes[0])
         return Endpoint(
             name=name,
@@ -88,9 +126,9 @@ def endpoint(
             scopes=(scopes,) if isinstance(scopes, str) else scopes,
             limit=GROUPS[limit],
             public=public,
-            request=request,
-            query=query,
-            reads_raw=reads_raw,
+            request=schema_of(request) if isinstance(request, type) else request,
+            query=None if query is None else schema_of(query),
+            parser=parser,
             journals_body=journals_body,
             answers={200: answers} if isinstance(answers, Schema) else answers,
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from autumn_mock.domain.track import LockRequest, TrackItem
 from autumn_mock.wire.body import MAX_DEPTH, is_deeper_than, json_body, openings
@@ -27,19 +28,17 @@ def read_batch(body: bytes, now_ms: int) -> list[TrackItem]:
     items = _fast(body, now_ms)
     if items is not None:
         return items
-    return [_item(fields) for fields in parse(BATCH_TRACK, json_body(body), now_ms=now_ms)]
+    return [_normal(item) for item in parse(BATCH_TRACK, json_body(body), now_ms=now_ms)]
 
 
 def read_track(body_value: object, now_ms: int) -> TrackItem:
     """The item in a decoded track body; raises ``ValidationFailed``."""
-    return _item(parse(TRACK, body_value, now_ms=now_ms))
+    return _normal(parse(TRACK, body_value, now_ms=now_ms))
 
 
-def _item(fields: dict[str, Any]) -> TrackItem:
-    """The record of a parsed item. An empty ``feature_id`` beside an event name counts as none."""
-    if fields.get("feature_id") == "":
-        del fields["feature_id"]
-    return msgspec.convert(fields, TrackItem)
+def _normal(item: TrackItem) -> TrackItem:
+    """An empty ``feature_id`` beside an event name counts as none."""
+    return replace(item, feature_id=None) if item.feature_id == "" else item
 
 
 def _fast(body: bytes, now_ms: int) -> list[TrackItem] | None:

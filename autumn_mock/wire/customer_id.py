@@ -25,7 +25,7 @@ def _refusal(value: str) -> str:
 
 
 #: Letters, digits, underscores, hyphens and colons, as many as you like.
-CUSTOMER_ID: Schema = string().refine(lambda value: _ALLOWED.fullmatch(value) is not None, _refusal)
+CUSTOMER_ID: Schema[str] = string().refine(lambda value: _ALLOWED.fullmatch(value) is not None, _refusal)
 
 #: The same, or null for a customer that is only known by email.
-CUSTOMER_ID_OR_NULL: Schema = nullable(CUSTOMER_ID)
+CUSTOMER_ID_OR_NULL: Schema[str | None] = nullable(CUSTOMER_ID)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,10 @@ from autumn_mock.store.changes import Change
 from autumn_mock.store.documents import changes_of
 from autumn_mock.store.errors import StoreError
 from autumn_mock.store.tinyfile import is_ours, read_tables
+from autumn_mock.wire.requests.balances import BalancesCreate
+from autumn_mock.wire.requests.billing import BillingAttach
+from autumn_mock.wire.requests.customers import CustomersGetOrCreate
+from autumn_mock.wire.requests.entities import EntitiesCreate
 from autumn_mock.wire.schema import Issues
 from autumn_mock.worlds.document import Document, KeyPath, Problem, WorldError, report
 from autumn_mock.worlds.files import read_document
@@ -28,9 +33,10 @@ _ENVIRONMENTS: tuple[Env, ...] = ("sandbox", "live")
 class SeedStep:
     """One call that an entry of the file stands for, and where that entry is."""
 
-    operation: Callable[[Call, Mapping[str, Any]], object]
-    body: Mapping[str, Any]
+    run: Callable[[Call], object]
     path: KeyPath
+    #: The id of the customer that the call creates.
+    customer_id: str | None = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -152,27 +158,36 @@ def _faults(environment: Mapping[str, Any]) -> Iterator[Rule]:
 
 def _steps(environment: Mapping[str, Any], path: KeyPath) -> Iterator[SeedStep]:
     for place, feature in _entries(environment, "features", path):
-        yield SeedStep(features.create, feature, place)
+        yield SeedStep(partial(features.create, params=feature), place)
     for place, plan in _entries(environment, "plans", path):
-        yield SeedStep(plans.create, plan, place)
+        yield SeedStep(partial(plans.create, params=plan), place)
     for place, customer in _entries(environment, "customers", path):
         yield from _customer_steps(customer, place)
 
 
 def _customer_steps(customer: Mapping[str, Any], path: KeyPath) -> Iterator[SeedStep]:
     """Entities come after the customer's plans, whose seats they take, and before their own."""
-    owner = {"customer_id": customer["customer_id"]}
+    owner = customer["customer_id"]
+    created = CustomersGetOrCreate(
+        **{name: customer[name] for name in CustomersGetOrCreate.__struct_fields__ if name in customer}
+    )
     attached = [
-        SeedStep(billing.attach, {**plan, **owner, "no_billing_changes": True}, place)
+        (BillingAttach(**{**plan, "customer_id": owner, "no_billing_changes": True}), place)
         for place, plan in _entries(customer, "plans", path)
     ]
-    yield SeedStep(customers.get_or_create, customer, path)
-    yield from (step for step in attached if not step.body.get("entity_id"))
+    yield SeedStep(partial(customers.get_or_create, params=created), path, owner)
+    for plan, place in attached:
+        if not plan.entity_id:
+            yield SeedStep(partial(billing.attach, params=plan), place)
     for place, entity in _entries(customer, "entities", path):
-        yield SeedStep(customers.create_entity, {**entity, **owner}, place)
-    yield from (step for step in attached if step.body.get("entity_id"))
+        entity_params = EntitiesCreate(**{**entity, "customer_id": owner})
+        yield SeedStep(partial(customers.create_entity, params=entity_params), place)
+    for plan, place in attached:
+        if plan.entity_id:
+            yield SeedStep(partial(billing.attach, params=plan), place)
     for place, balance in _entries(customer, "balances", path):
-        yield SeedStep(balances.create, {**balance, **owner}, place)
+        balance_params = BalancesCreate(**{**balance, "customer_id": owner})
+        yield SeedStep(partial(balances.create, params=balance_params), place)
 
 
 def _others_rules(document: Document, content: Mapping[str, Any]) -> Iterator[Problem]:
@@ -188,7 +203,7 @@ def _others_rules(document: Document, content: Mapping[str, Any]) -> Iterator[Pr
                         yield document.problem((*place, "faults", index), str(error).splitlines()[0])
 
 
-def _entries(parent: Mapping[str, Any], key: str, path: KeyPath) -> Iterator[tuple[KeyPath, Mapping[str, Any]]]:
+def _entries(parent: Mapping[str, Any], key: str, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
     for index, entry in enumerate(parent.get(key) or ()):
         yield (*path, key, index), entry
 
@@ -213,5 +228,5 @@ def _claims(organisations: tuple[WorldOrganisation, ...]) -> Iterator[tuple[KeyP
             yield (*path, "keys", number), "key", "", key.hash
         for env, steps in organisation.steps.items():
             for step in steps:
-                if step.operation is customers.get_or_create and step.body["customer_id"]:
-                    yield (*step.path, "customer_id"), "customer id", f"{index} {env}", step.body["customer_id"]
+                if step.customer_id:
+                    yield (*step.path, "customer_id"), "customer id", f"{index} {env}", step.customer_id

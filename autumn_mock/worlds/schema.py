@@ -13,14 +13,12 @@ from typing import Any, NamedTuple
 from autumn_mock.domain.organisation import OrganisationConfig
 from autumn_mock.faults.grammar import RuleError, parse_rule
 from autumn_mock.settings import read_instant, read_secret, read_url
-from autumn_mock.wire.requests import (
-    BALANCES_CREATE,
-    BILLING_ATTACH,
-    CUSTOMERS_GET_OR_CREATE,
-    ENTITIES_CREATE,
-    FEATURES_CREATE,
-    PLANS_CREATE,
-)
+from autumn_mock.wire.requests.balances import BalancesCreate
+from autumn_mock.wire.requests.billing import BillingAttach
+from autumn_mock.wire.requests.customers import CustomersGetOrCreate
+from autumn_mock.wire.requests.entities import EntitiesCreate
+from autumn_mock.wire.requests.features import FeaturesCreate
+from autumn_mock.wire.requests.plans import PlansCreate
 from autumn_mock.wire.schema import (
     Array,
     Issue,
@@ -131,19 +129,19 @@ def _rule_problem(value: str) -> str:
 _FAULTS = _list_of(string().refine(lambda rule: not _rule_problem(rule), _rule_problem))
 
 #: The customer of what stands inside a customer is that customer.
-_CUSTOMER = CUSTOMERS_GET_OR_CREATE.extend(
+_CUSTOMER = obj(CustomersGetOrCreate).extend(
     {
-        "entities": _list_of(ENTITIES_CREATE.omit("customer_id", "customer_data")),
-        "plans": _list_of(Shorthand("plan_id", BILLING_ATTACH.omit("customer_id", "customer_data"))),
-        "balances": _list_of(BALANCES_CREATE.omit("customer_id")),
+        "entities": _list_of(obj(EntitiesCreate).omit("customer_id", "customer_data")),
+        "plans": _list_of(Shorthand("plan_id", obj(BillingAttach).omit("customer_id", "customer_data"))),
+        "balances": _list_of(obj(BalancesCreate).omit("customer_id")),
         "faults": _FAULTS,
     }
 )
 
 _ENVIRONMENT = obj(
     {
-        "features": _list_of(FEATURES_CREATE),
-        "plans": _list_of(PLANS_CREATE),
+        "features": _list_of(obj(FeaturesCreate)),
+        "plans": _list_of(obj(PlansCreate)),
         "customers": _list_of(_CUSTOMER),
         "faults": _FAULTS,
     }

@@ -96,7 +96,7 @@ def _fill(state: State, world: World, organisation: WorldOrganisation, env: Env)
     call = Call(environment, _VERSION, environment.clock.now())
     for step in steps:
         try:
-            step.operation(call, step.body)
+            step.run(call)
         except ApiError as error:
             raise world.problem(step.path, error.message).error from None
 

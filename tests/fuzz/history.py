@@ -25,7 +25,10 @@ from autumn_mock.operations.errors import ApiError
 from autumn_mock.store.database import Database
 from autumn_mock.store.environment import Environment
 from autumn_mock.store.state import State
-from autumn_mock.wire import requests
+from autumn_mock.wire.requests.balances import BalancesCreate, BalancesUpdate
+from autumn_mock.wire.requests.customers import CustomersGetOrCreate
+from autumn_mock.wire.requests.features import FeaturesCreate
+from autumn_mock.wire.requests.plans import PlansCreate
 from autumn_mock.wire.schema import parse
 from tests.fuzz.bodies import Choices, pick
 from tests.support.world import FEATURES, NOW, item, monthly
@@ -96,10 +99,10 @@ class History:
             )
         )
         for fields in FEATURES:
-            features.create(self.call(), parse(requests.FEATURES_CREATE, dict(fields)))
+            features.create(self.call(), parse(FeaturesCreate, dict(fields)))
         plans.create(
             self.call(),
-            parse(requests.PLANS_CREATE, {"plan_id": "p", "name": "P", "items": [monthly(5)], "auto_enable": True}),
+            parse(PlansCreate, {"plan_id": "p", "name": "P", "items": [monthly(5)], "auto_enable": True}),
         )
         self._note()
 
@@ -153,10 +156,10 @@ class History:
             pick(choices, (*acts, *acts, *more))(choices)
 
     def customer(self, choices: Choices) -> None:
-        body = parse(requests.CUSTOMERS_GET_OR_CREATE, {"customer_id": pick(choices, CUSTOMERS), "name": "\u2028\n"})
+        body = parse(CustomersGetOrCreate, {"customer_id": pick(choices, CUSTOMERS), "name": "\u2028\n"})
         customers.get_or_create(self.call(), body)
         grant = {"feature_id": "messages", "included_grant": abs(pick(choices, AMOUNTS))}
-        balances.create(self.call(), parse(requests.BALANCES_CREATE, {"customer_id": body["customer_id"], **grant}))
+        balances.create(self.call(), parse(BalancesCreate, {"customer_id": body.customer_id, **grant}))
 
     def _item(self, choices: Choices) -> TrackItem:
         fields: dict[str, Any] = {}
@@ -199,7 +202,7 @@ class History:
             "feature_id": "messages",
             "remaining": pick(choices, AMOUNTS),
         }
-        balances.update(self.call(), parse(requests.BALANCES_UPDATE, body))
+        balances.update(self.call(), parse(BalancesUpdate, body))
 
     def _forget(self, choices: Choices) -> None:
         customers.delete(self.call(), pick(choices, CUSTOMERS))
@@ -232,7 +235,7 @@ class History:
         other = Organisation(id="other", name="Other", slug="other", created_at=NOW - 1)
         self._directly(lambda: self.state.add(other, []))
         call = Call(self.state.environment("other", "live"), Version.V2_3, self.now)
-        features.create(call, parse(requests.FEATURES_CREATE, dict(pick(choices, FEATURES[:2]))))
+        features.create(call, parse(FeaturesCreate, dict(pick(choices, FEATURES[:2]))))
 
     def _empty(self, _: Choices) -> None:
         """Everything of one environment goes, but what its customers track."""
@@ -240,4 +243,4 @@ class History:
         stage.environment("org", "sandbox")
         self._directly(lambda: self.state.adopt(stage))
         for fields in FEATURES[:2]:
-            features.create(self.call(), parse(requests.FEATURES_CREATE, dict(fields)))
+            features.create(self.call(), parse(FeaturesCreate, dict(fields)))

@@ -25,6 +25,8 @@ from autumn_mock.store.documents import kinds_of_tables
 from autumn_mock.store.environment import Environment, Transaction
 from autumn_mock.store.errors import StoreError
 from autumn_mock.store.state import State
+from autumn_mock.wire.requests.balances import BalancesCreate
+from autumn_mock.wire.requests.customers import CustomersGetOrCreate
 from tests.fuzz.bodies import Drawn, FromBytes
 from tests.fuzz.history import History, Lifecycle, contents_of, files_of, reopened, write_files
 from tests.support.effort import examples
@@ -211,9 +213,8 @@ def test_no_digit_is_lost_at_a_checkpoint(tmp_path: Path) -> None:
     """Seventeen digits and more stand in a file at rest as they stand in the log."""
 
     def live(history: History) -> None:
-        customers.get_or_create(history.call(), {"customer_id": "c"})
-        grant = {"customer_id": "c", "feature_id": "words", "included_grant": 1e16}
-        balances.create(history.call(), grant)
+        customers.get_or_create(history.call(), CustomersGetOrCreate(customer_id="c"))
+        balances.create(history.call(), BalancesCreate(customer_id="c", feature_id="words", included_grant=1e16))
         history.use(item(0.1, "words"))
 
     stopped = _stopped(tmp_path / "live" / "db.json", live)

@@ -22,7 +22,7 @@ from autumn_mock.operations.events import Filter, walk
 from autumn_mock.operations.time_ranges import TimeRange, bins, zone_of
 from autumn_mock.store import timeline
 from autumn_mock.store.environment import Environment
-from autumn_mock.wire import requests
+from autumn_mock.wire.requests.events import EventsAggregate
 from autumn_mock.wire.responses.aggregate import aggregate_body
 from autumn_mock.wire.schema import parse
 from tests.support.recorded import RECORDED_AT, declare, play, recorded, result_of
@@ -37,7 +37,7 @@ def instant(text: str) -> int:
 
 
 def ask(environment: Environment, now: int = NOW, **body: Any) -> dict[str, Any]:
-    return aggregate_body(aggregate(call_at(environment, now), parse(requests.EVENTS_AGGREGATE, body)))
+    return aggregate_body(aggregate(call_at(environment, now), parse(EventsAggregate, body)))
 
 
 # -- recorded
@@ -267,7 +267,7 @@ def test_tallies_and_walks_agree(
         "custom_range": {"start": start, "end": end},
         **({"customer_id": customer} if customer else {}),
     }
-    result = aggregate(call_at(environment, NOW), params)
+    result = aggregate(call_at(environment, NOW), parse(EventsAggregate, params))
 
     first, last = start - start % HOUR, min(end, NOW)
     grid = Grid(size, zone, bins(first, last, size, zone_of(zone)))
@@ -406,8 +406,15 @@ def ask_and_compare(
     further: dict[str, Any],
 ) -> None:
     start, end = min(first, last), max(first, last) + 1
-    params = {"feature_id": ["messages"], "bin_size": size, "timezone": zone, "group_by": group_by, **further}
-    result = aggregate(call_at(environment, NOW), {**params, "custom_range": {"start": start, "end": end}})
+    params = {
+        "feature_id": ["messages"],
+        "bin_size": size,
+        "timezone": zone,
+        "custom_range": {"start": start, "end": end},
+        **({} if group_by is None else {"group_by": group_by}),
+        **further,
+    }
+    result = aggregate(call_at(environment, NOW), parse(EventsAggregate, params))
     start, end = start - start % HOUR, min(end, NOW)
     meant = [
         event

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from autumn_mock.operations import balances
-from autumn_mock.wire import requests
+from autumn_mock.wire.requests.balances import BalancesDelete, BalancesUpdate, Recalculate, SetUsage
 from autumn_mock.wire.schema import parse
 from tests.support.world import NOW, World, lock, monthly, priced
 
@@ -16,22 +16,22 @@ DAY = 86_400_000
 
 def edit(world: World, feature_id: str = "messages", customer_id: str = "c", **fields: Any) -> None:
     body = {"customer_id": customer_id, "feature_id": feature_id, **fields}
-    balances.update(world.call(), parse(requests.BALANCES_UPDATE, body))
+    balances.update(world.call(), parse(BalancesUpdate, body))
 
 
 def drop(world: World, customer_id: str = "c", **fields: Any) -> None:
-    balances.delete(world.call(), parse(requests.BALANCES_DELETE, {"customer_id": customer_id, **fields}))
+    balances.delete(world.call(), parse(BalancesDelete, {"customer_id": customer_id, **fields}))
 
 
 def recalculate(world: World, *, keep: bool = True, **fields: Any) -> list[tuple[float, float]]:
     body = {"customer_id": "c", "feature_id": "messages", **fields}
-    pairs = balances.recalculated(world.call(), parse(requests.RECALCULATE, body), keep=keep)
+    pairs = balances.recalculated(world.call(), parse(Recalculate, body), keep=keep)
     return [(float(before.balance), float(after.balance)) for before, after in pairs]
 
 
 def set_usage(world: World, value: float, customer_id: str = "c", **fields: Any) -> None:
     body = {"customer_id": customer_id, "feature_id": "messages", "value": value, **fields}
-    balances.set_usage(world.call(), parse(requests.SET_USAGE, body))
+    balances.set_usage(world.call(), parse(SetUsage, body))
 
 
 # -- create
@@ -393,7 +393,7 @@ def test_a_one_off_balance_is_renewed_once_when_an_edit_says_so(world: World) ->
     world.balance(10)
     world.track(4)
     body = {"customer_id": "c", "feature_id": "messages", "next_reset_at": world.now + 5}
-    balances.update(world.call(), parse(requests.BALANCES_UPDATE, body))
+    balances.update(world.call(), parse(BalancesUpdate, body))
     assert world.remaining() == 6
     world.now += 6
     assert world.remaining() == 10

@@ -9,6 +9,8 @@ import pytest
 
 from autumn_mock.ledger.intervals import add_months
 from autumn_mock.operations import plan_update
+from autumn_mock.wire.requests.plans import PlanPatch
+from autumn_mock.wire.schema import parse
 from tests.support.world import NOW, World, monthly, priced
 
 DAY = 86_400_000
@@ -319,7 +321,7 @@ def test_a_version_is_changed(world: World) -> None:
     world.plan("p", monthly(10))
     world.attach("p")
     world.track(4)
-    plan_update.update(world.call(), {"plan_id": "p", "items": [monthly(30)]})
+    plan_update.update(world.call(), "p", parse(PlanPatch, {"items": [monthly(30)]}))
     assert world.amounts() == (10, 6, 4)
     world.update_billing("p", version=2)
     assert world.amounts() == (30, 26, 4)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from autumn_mock.operations import catalog, catalog_update, features
-from autumn_mock.wire import requests
-from autumn_mock.wire.requests.catalog import CATALOG
+from autumn_mock.wire.requests.features import FeaturePatch, FeaturesCreate
+from autumn_mock.wire.requests.plans import Catalog
 from autumn_mock.wire.responses.feature import feature_body
 from autumn_mock.wire.schema import parse
 from tests.support.world import World, lock
@@ -21,7 +21,7 @@ NESTED = (
 
 
 def stated(*given: dict[str, Any]) -> Any:
-    return parse(CATALOG, {"features": list(given)})
+    return parse(Catalog, {"features": list(given)})
 
 
 def credits(schema: list[dict[str, Any]]) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def test_a_preview_refuses_the_features_that_creating_refuses(
 ) -> None:
     given = credits(schema)
     with world.refused(400, "invalid_feature", message):
-        features.create(world.call(), parse(requests.FEATURES_CREATE, given))
+        features.create(world.call(), parse(FeaturesCreate, given))
     with world.refused(400, "invalid_feature", message):
         catalog.preview(world.call(), stated(given))
     with world.refused(400, "invalid_feature", message):
@@ -46,7 +46,7 @@ def test_a_preview_refuses_the_features_that_creating_refuses(
 def test_an_ai_credit_system_is_taken_as_it_is_shown(world: World) -> None:
     """It lists no features, and is shown with an empty list of them."""
     given = {"feature_id": "ai", "name": "AI", "type": "ai_credit_system", "credit_schema": []}
-    made = features.create(world.call(), parse(requests.FEATURES_CREATE, dict(given)))
+    made = features.create(world.call(), parse(FeaturesCreate, dict(given)))
     assert feature_body(made)["credit_schema"] == []
     (change,) = catalog.preview(world.call(), stated(given)).features
     assert change.action == "none"
@@ -68,7 +68,7 @@ def test_a_lock_and_an_attached_plan_follow_a_feature_that_is_renamed(world: Wor
     world.plan("pro", {"feature_id": "messages", "included": 5})
     world.attach("pro")
     world.check(3, lock=lock())
-    features.update(world.call(), {"feature_id": "messages", "new_feature_id": "tokens"})
+    features.update(world.call(), "messages", FeaturePatch(new_feature_id="tokens"))
     [attached], [held] = world.environment.customer_plans, world.environment.locks
     assert ([item.feature_id for item in attached.plan.items], held.feature_id) == (["tokens"], "tokens")
     world.finalize(action="confirm", override_value=4)

@@ -9,7 +9,10 @@ import pytest
 from autumn_mock.operations import check as check_module
 from autumn_mock.operations import features
 from autumn_mock.operations.balances import update
-from tests.support.world import NOW, World, item, lock, monthly, priced
+from autumn_mock.wire.requests.balances import BalancesUpdate, Check
+from autumn_mock.wire.requests.features import FeaturePatch
+from autumn_mock.wire.schema import parse
+from tests.support.world import NOW, World, lock, monthly, priced
 
 DAY = 86_400_000
 
@@ -193,11 +196,12 @@ def test_flags_are_not_used(world: World, use: dict[str, Any]) -> None:
 @pytest.mark.parametrize("use", [{"send_event": True}, {"lock": lock()}])
 def test_a_publishable_key_only_looks(world: World, use: dict[str, Any]) -> None:
     world.balance(10)
-    usage = {"lock": use["lock"]} if "lock" in use else {}
     message = "Can't use send_event: true with a publishable key. Use your secret API key instead."
     with world.refused(400, "invalid_request", message):
-        check_module.check(world.call(publishable=True), use, item(1, **usage))
-    assert check_module.check(world.call(publishable=True), {}, item(1)).allowed
+        check_module.check(
+            world.call(publishable=True), parse(Check, {"customer_id": "c", "feature_id": "messages", **use})
+        )
+    assert check_module.check(world.call(publishable=True), Check(customer_id="c", feature_id="messages")).allowed
 
 
 def test_unknown_things(world: World) -> None:
@@ -214,29 +218,29 @@ def test_unknown_things(world: World) -> None:
 
 def test_whether_a_customer_is_on_a_plan(world: World) -> None:
     world.plan("p", monthly(5))
-    assert check_module.check_plan(world.call(), {"customer_id": "c", "product_id": "p"}).status is None
+    assert check_module.check_plan(world.call(), Check(customer_id="c"), "p").status is None
     world.attach("p")
-    assert check_module.check_plan(world.call(), {"customer_id": "c", "product_id": "p"}).status == "active"
+    assert check_module.check_plan(world.call(), Check(customer_id="c"), "p").status == "active"
 
 
 def test_asking_about_a_plan_makes_the_customer(world: World) -> None:
     world.plan("p", monthly(5))
-    check_module.check_plan(world.call(), {"customer_id": "new", "product_id": "p"})
+    check_module.check_plan(world.call(), Check(customer_id="new"), "p")
     assert len(world.environment.customers) == 2
 
 
 def test_an_unknown_plan(world: World) -> None:
     with world.refused(404, "product_not_found", "Product nope not found"):
-        check_module.check_plan(world.call(), {"customer_id": "new", "product_id": "nope"})
+        check_module.check_plan(world.call(), Check(customer_id="new"), "nope")
 
 
 def test_an_archived_feature_still_answers(world: World) -> None:
     world.balance(10)
-    features.update(world.call(), {"feature_id": "messages", "archived": True})
+    features.update(world.call(), "messages", FeaturePatch(archived=True))
     assert world.check(10).allowed
 
 
 def test_an_edit_decides_at_once(world: World) -> None:
     world.balance(10)
-    update(world.call(), {"customer_id": "c", "feature_id": "messages", "remaining": 2})
+    update(world.call(), BalancesUpdate(customer_id="c", feature_id="messages", remaining=2))
     assert not world.check(3).allowed

@@ -8,7 +8,8 @@ import pytest
 
 from autumn_mock.domain.customer import Customer, Entity
 from autumn_mock.operations import customers
-from autumn_mock.wire import requests
+from autumn_mock.wire.requests.customers import CustomersGetOrCreate, CustomersList, CustomersUpdate
+from autumn_mock.wire.requests.entities import EntitiesCreate, EntitiesList, EntitiesUpdate
 from autumn_mock.wire.schema import parse
 from tests.support.world import NOW, World, item, lock, monthly, priced
 
@@ -16,7 +17,7 @@ DAY = 86_400_000
 
 
 def update(world: World, customer_id: str = "c", **fields: Any) -> Customer:
-    body = parse(requests.CUSTOMERS_UPDATE, {"customer_id": customer_id, **fields})
+    body = parse(CustomersUpdate, {"customer_id": customer_id, **fields})
     return customers.update(world.call(), body).customer
 
 
@@ -58,8 +59,8 @@ def test_an_existing_customer_keeps_what_it_has(world: World) -> None:
 
 def test_a_customer_with_only_an_email_gets_its_id_later(world: World) -> None:
     body = {"customer_id": None, "email": "x@mail.org"}
-    first = customers.get_or_create(world.call(), parse(requests.CUSTOMERS_GET_OR_CREATE, body))[0].customer
-    again = customers.get_or_create(world.call(), parse(requests.CUSTOMERS_GET_OR_CREATE, body))[0].customer
+    first = customers.get_or_create(world.call(), parse(CustomersGetOrCreate, body))[0].customer
+    again = customers.get_or_create(world.call(), parse(CustomersGetOrCreate, body))[0].customer
     assert (first.id, again.internal_id) == (None, first.internal_id)
     named = world.customer("named", email="x@mail.org")
     assert (named.internal_id, named.id) == (first.internal_id, "named")
@@ -79,7 +80,7 @@ def test_customers_that_cannot_be(world: World) -> None:
     world.plan("card", priced(5), free_trial={**trial, "card_required": True})
     world.plan("tried", priced(5), free_trial={**trial, "card_required": False})
     with world.refused(400, "invalid_request", "Either customer ID or email is required"):
-        customers.get_or_create(world.call(), parse(requests.CUSTOMERS_GET_OR_CREATE, {"customer_id": None}))
+        customers.get_or_create(world.call(), parse(CustomersGetOrCreate, {"customer_id": None}))
     with world.refused(404, "product_not_found", "Product nope not found"):
         world.customer("new", auto_enable_plan_id="nope")
     message = "Auto-enable plan must be a free product, or have a free trial with 'card_required' as false"
@@ -110,21 +111,21 @@ def test_lists_go_from_the_newest_page_by_page(world: World) -> None:
     every: list[str | None] = []
     before = None
     while True:
-        page = customers.list_customers(world.call(), {"limit": 2}, before=before)
+        page = customers.list_customers(world.call(), CustomersList(limit=2), before=before)
         every += ids(page)
         before = page.next
         if before is None:
             break
     assert every == ["n4", "n3", "n2", "n1", "n0", "c"]
-    assert ids(customers.list_customers(world.call(), {"limit": 2}, offset=3)) == ["n1", "n0"]
-    assert ids(customers.list_customers(world.call(), {"limit": 2, "sort_order": "asc"})) == ["c", "n0"]
+    assert ids(customers.list_customers(world.call(), CustomersList(limit=2), offset=3)) == ["n1", "n0"]
+    assert ids(customers.list_customers(world.call(), CustomersList(limit=2, sort_order="asc"))) == ["c", "n0"]
 
 
 def test_a_page_goes_on_where_a_deleted_customer_was(world: World) -> None:
     many(world)
-    page = customers.list_customers(world.call(), {"limit": 2})
+    page = customers.list_customers(world.call(), CustomersList(limit=2))
     customers.delete(world.call(), "n3")
-    assert ids(customers.list_customers(world.call(), {"limit": 2}, before=page.next)) == ["n2", "n1"]
+    assert ids(customers.list_customers(world.call(), CustomersList(limit=2), before=page.next)) == ["n2", "n1"]
 
 
 @pytest.mark.parametrize(
@@ -145,7 +146,7 @@ def test_lists_can_be_narrowed(world: World, wanted: dict[str, Any], found: list
     many(world)
     world.plan("p", monthly(5))
     world.attach("p", "n2")
-    page = customers.list_customers(world.call(), {"limit": 10, **wanted})
+    page = customers.list_customers(world.call(), parse(CustomersList, {"limit": 10, **wanted}))
     assert ids(page) == found
     assert (page.total_count, page.filtered_count) == (6, len(found))
 
@@ -155,7 +156,7 @@ def test_listed_accounts_are_up_to_date(world: World) -> None:
     world.attach("p")
     world.track(4)
     world.now += 32 * DAY
-    (account,) = customers.list_customers(world.call(), {"limit": 10}).rows
+    (account,) = customers.list_customers(world.call(), CustomersList(limit=10)).rows
     assert [row.balance for row in account.rows.values()] == [5]
 
 
@@ -241,8 +242,8 @@ def test_an_entity_takes_a_seat_and_gives_it_back(world: World) -> None:
 def test_an_entity_is_answered_with_the_account_before_it_took_its_seat(world: World) -> None:
     world.plan("p", {"feature_id": "seats", "included": 3})
     world.attach("p")
-    body = {"customer_id": "c", "entity_id": "e1", "feature_id": "seats"}
-    account, _ = customers.create_entity(world.call(), body)
+    params = EntitiesCreate(customer_id="c", entity_id="e1", feature_id="seats")
+    account, _ = customers.create_entity(world.call(), params)
     assert [row.balance for row in account.rows.values()] == [3]
     assert world.remaining("seats") == 2
 
@@ -313,13 +314,13 @@ def test_an_entity_is_found_without_its_customer_when_only_one_has_it(world: Wor
 def test_unknown_entities_are_neither_changed_nor_deleted(world: World) -> None:
     message = "No customer found for entity 'nope'. Pass customer_id to identify the customer."
     with world.refused(404, "customer_not_found", message):
-        customers.update_entity(world.call(), {"entity_id": "nope"})
+        customers.update_entity(world.call(), EntitiesUpdate(entity_id="nope"))
     with world.refused(404, "customer_not_found", message):
         customers.delete_entity(world.call(), "nope", None)
     with world.refused(404, "entity_not_found", "Entity nope not found"):
         customers.delete_entity(world.call(), "nope", "c")
     with world.refused(404, "entity_not_found", "Entity nope not found"):
-        customers.update_entity(world.call(), {"entity_id": "nope", "customer_id": "c"})
+        customers.update_entity(world.call(), EntitiesUpdate(entity_id="nope", customer_id="c"))
 
 
 def test_an_entity_gets_limits_of_its_own(world: World) -> None:
@@ -327,7 +328,9 @@ def test_an_entity_gets_limits_of_its_own(world: World) -> None:
     world.entity("e2")
     world.balance(20)
     limit = {"feature_id": "messages", "limit": 3, "interval": "day"}
-    customers.update_entity(world.call(), {"entity_id": "e1", "billing_controls": {"usage_limits": [limit]}})
+    customers.update_entity(
+        world.call(), parse(EntitiesUpdate, {"entity_id": "e1", "billing_controls": {"usage_limits": [limit]}})
+    )
     world.track(5, entity_id="e1")
     world.track(5, entity_id="e2")
     assert world.remaining() == 12
@@ -339,14 +342,14 @@ def test_entities_are_listed_like_customers(world: World) -> None:
         world.entity(f"e{number}")
     world.now += 1
     world.entity("x", "other")
-    page = customers.list_entities(world.call(), {"limit": 2})
+    page = customers.list_entities(world.call(), EntitiesList(limit=2))
     assert ids(page) == ["x", "e2"]
-    assert ids(customers.list_entities(world.call(), {"limit": 9}, before=page.next)) == ["e1", "e0"]
-    assert ids(customers.list_entities(world.call(), {"limit": 9}, offset=3)) == ["e0"]
-    page = customers.list_entities(world.call(), {"limit": 9, "customer_id": "c"})
+    assert ids(customers.list_entities(world.call(), EntitiesList(limit=9), before=page.next)) == ["e1", "e0"]
+    assert ids(customers.list_entities(world.call(), EntitiesList(limit=9), offset=3)) == ["e0"]
+    page = customers.list_entities(world.call(), EntitiesList(limit=9, customer_id="c"))
     assert (ids(page), page.total_count, page.filtered_count) == (["e2", "e1", "e0"], 4, 3)
-    assert ids(customers.list_entities(world.call(), {"limit": 9, "search": "E1"})) == ["e1"]
-    assert ids(customers.list_entities(world.call(), {"limit": 9, "customer_id": "nobody"})) == []
+    assert ids(customers.list_entities(world.call(), EntitiesList(limit=9, search="E1"))) == ["e1"]
+    assert ids(customers.list_entities(world.call(), EntitiesList(limit=9, customer_id="nobody"))) == []
 
 
 def test_an_item_for_a_deleted_customer_is_refused(world: World) -> None:

@@ -15,7 +15,7 @@ from autumn_mock.operations.time_ranges import TimeRange
 from autumn_mock.store import timeline
 from autumn_mock.store.environment import Environment
 from autumn_mock.store.tables import EventTable
-from autumn_mock.wire import requests
+from autumn_mock.wire.requests.events import EventsList, EventsListOffset
 from autumn_mock.wire.schema import parse
 from tests.support.recorded import RECORDED_AT, declare, play, recorded
 from tests.support.world import call_at, new_environment
@@ -34,7 +34,7 @@ def pages(environment: Environment, limit: int, **params: Any) -> list[list[Even
     found: list[list[Event]] = []
     before = None
     while True:
-        page = list_events(call_at(environment, NOW), {"limit": limit, **params}, before=before)
+        page = list_events(call_at(environment, NOW), parse(EventsList, {"limit": limit, **params}), before=before)
         found.append(page.rows)
         if not page.has_more:
             return found
@@ -58,12 +58,12 @@ def test_lists_what_the_real_server_listed(name: str) -> None:
         if step["path"] != "/v1/events.list" or step["status"] != 200 or cursor or "customer_id" not in body:
             continue
         is_paged_by_offset = "has_more" in response
-        schema = requests.EVENTS_LIST_OFFSET if is_paged_by_offset else requests.EVENTS_LIST
-        params = parse(schema, body)
-        page = list_events(call_at(environment, NOW), params, offset=params.get("offset", 0))
+        params = parse(EventsListOffset, body) if is_paged_by_offset else parse(EventsList, body)
+        offset = params.offset if isinstance(params, EventsListOffset) else 0
+        page = list_events(call_at(environment, NOW), params, offset=offset)
         assert len(page.rows) == len(response["list"]), body
         assert page.has_more == (response["has_more"] if is_paged_by_offset else response["next_cursor"] is not None)
-        if not page.has_more and not params.get("offset"):  # ids decide among equal times, and ids were drawn
+        if not page.has_more and not offset:  # ids decide among equal times, and ids were drawn
             assert seen(page) == Counter((each["feature_id"], each["value"]) for each in response["list"])
         asked += 1
     assert asked >= 7
@@ -118,13 +118,13 @@ def environment() -> Environment:
     ],
 )
 def test_filters(environment: Environment, params: dict[str, Any], ids: list[int]) -> None:
-    rows = list_events(call_at(environment, NOW), {"limit": 50, **params}).rows
+    rows = list_events(call_at(environment, NOW), parse(EventsList, params)).rows
     assert [int(event.id.removeprefix("evt_")) for event in rows] == ids
 
 
 def test_a_named_range_ends_now(environment: Environment) -> None:
     environment.events.put(an_event(6, NOW - 3_600_000))
-    rows = list_events(call_at(environment, NOW), {"limit": 50, "range": "24h"}).rows
+    rows = list_events(call_at(environment, NOW), EventsList(range="24h")).rows
     assert [event.id for event in rows] == ["evt_0006"]
 
 
@@ -150,7 +150,7 @@ def test_paging_visits_every_event_once_in_order(times: list[int], limit: int, o
     visited = [event for page in pages(environment, limit) for event in page]
     assert visited == sorted(events, key=timeline.moment_of, reverse=True)
     by_offset = [
-        list_events(call_at(environment, NOW), {"limit": limit}, offset=offset).rows
+        list_events(call_at(environment, NOW), EventsList(limit=limit), offset=offset).rows
         for offset in range(0, len(events), limit)
     ]
     assert [event for page in by_offset for event in page] == visited

@@ -14,6 +14,7 @@ from autumn_mock.operations import finalize as finalize_module
 from autumn_mock.operations import idempotency
 from autumn_mock.operations.errors import ApiError
 from autumn_mock.operations.idempotency import MARK_LIFETIME
+from autumn_mock.wire.requests.balances import Finalize
 from tests.support.world import NOW, World, lock, monthly
 
 HOUR = 3_600_000
@@ -245,5 +246,5 @@ def test_old_versions_undo_into_drained_loose_rows(world: World) -> None:
         world.customer(customer_id)
         world.balance(10, customer_id=customer_id)
         world.track(10, customer_id=customer_id, lock=lock())
-        finalize_module.finalize(world.call(version), {"lock_id": "lock", "action": "release"})
+        finalize_module.finalize(world.call(version), Finalize(lock_id="lock", action="release"))
         assert [row.balance for row in world.rows(customer_id=customer_id)] == [left]

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from autumn_mock.domain.plan import Plan
 from autumn_mock.operations import catalog, catalog_update, plan_update
+from autumn_mock.wire.requests.plans import Catalog, PlansUpdate
+from autumn_mock.wire.schema import parse
 from tests.support.world import World
 
 TEN = {"feature_id": "messages", "included": 10}
 TWENTY = {"feature_id": "messages", "included": 20}
+
+
+def update(world: World, body: dict[str, Any]) -> Plan:
+    params = parse(PlansUpdate, body)
+    return plan_update.update(world.call(), params.plan_id, params)
+
+
+def stated(plan: dict[str, Any]) -> Catalog:
+    return parse(Catalog, {"plans": [plan]})
 
 
 @pytest.fixture
@@ -16,36 +30,36 @@ def used(world: World) -> World:
     """A plan in two versions, a customer on the first."""
     world.plan("p", TEN)
     world.attach("p")
-    assert plan_update.update(world.call(), {"plan_id": "p", "items": [TWENTY]}).version == 2
+    assert update(world, {"plan_id": "p", "items": [TWENTY]}).version == 2
     return world
 
 
 def test_a_version_that_nobody_is_on_is_changed_in_place(used: World) -> None:
-    assert plan_update.update(used.call(), {"plan_id": "p", "items": [TEN]}).version == 2
+    assert update(used, {"plan_id": "p", "items": [TEN]}).version == 2
 
 
 def test_a_version_in_use_leads_to_a_new_one(used: World) -> None:
-    assert plan_update.update(used.call(), {"plan_id": "p", "version": 1, "items": [TWENTY]}).version == 3
+    assert update(used, {"plan_id": "p", "version": 1, "items": [TWENTY]}).version == 3
 
 
 def test_what_is_stated_as_it_is_makes_no_version(used: World) -> None:
     before = used.snapshot()
     same = {"plan_id": "p", "version": 1, "items": [TEN], "price": None, "group": "", "description": None}
-    assert plan_update.update(used.call(), same).version == 1
+    assert update(used, same).version == 1
     assert used.snapshot() == before
 
 
 def test_billing_controls_make_a_version_and_a_name_does_not(used: World) -> None:
     change = {"plan_id": "p", "version": 1}
-    assert plan_update.update(used.call(), {**change, "name": "P"}).version == 1
+    assert update(used, {**change, "name": "P"}).version == 1
     controls = {"spend_limits": [{"feature_id": "messages", "enabled": True, "overage_limit": 5}]}
-    assert plan_update.update(used.call(), {**change, "billing_controls": controls}).version == 3
+    assert update(used, {**change, "billing_controls": controls}).version == 3
 
 
 def test_all_versions_are_changed_in_the_same_places(used: World) -> None:
     words = {"feature_id": "words", "included": 5}
     change = {"plan_id": "p", "version": 1, "items": [TEN, words], "metadata": {"a": 1}, "all_versions": True}
-    assert plan_update.update(used.call(), change).version == 1
+    assert update(used, change).version == 1
     granted = [
         [(i.feature_id, int(i.included)) for i in each.items] for each in used.environment.plans.of("p").values()
     ]
@@ -54,33 +68,32 @@ def test_all_versions_are_changed_in_the_same_places(used: World) -> None:
 
 
 def test_all_versions_get_a_new_id_together(used: World) -> None:
-    plan_update.update(used.call(), {"plan_id": "p", "new_plan_id": "q", "all_versions": True})
+    update(used, {"plan_id": "p", "new_plan_id": "q", "all_versions": True})
     assert [(each.id, each.version) for each in used.environment.plans] == [("q", 2), ("q", 1)]
     used.plan("p")
     with used.refused(400, "product_already_exists", "Product p already exists"):
-        plan_update.update(used.call(), {"plan_id": "q", "new_plan_id": "p"})
+        update(used, {"plan_id": "q", "new_plan_id": "p"})
 
 
 def test_a_catalogue_changes_a_plan_as_plans_update_does(used: World) -> None:
-    stated = {"plan_id": "p", "version": 1, "items": [TWENTY]}
-    given = {"plans": [stated], "skip_deletions": True}
-    (shown,) = catalog.preview(used.call(), given).plans
+    given = {"plan_id": "p", "version": 1, "items": [TWENTY]}
+    (shown,) = catalog.preview(used.call(), stated(given)).plans
     assert (shown.action, shown.versionable) == ("updated", True)
-    assert [plan.version for plan in catalog_update.update(used.call(), given)[0]] == [3]
-    (shown,) = catalog.preview(used.call(), {**given, "plans": [{**stated, "disable_version": True}]}).plans
+    assert [plan.version for plan in catalog_update.update(used.call(), stated(given))[0]] == [3]
+    (shown,) = catalog.preview(used.call(), stated({**given, "disable_version": True})).plans
     assert (shown.action, shown.versionable) == ("updated", False)
-    (shown,) = catalog.preview(used.call(), {**given, "plans": [{"plan_id": "p", "items": [TWENTY]}]}).plans
+    (shown,) = catalog.preview(used.call(), stated({"plan_id": "p", "items": [TWENTY]})).plans
     assert (shown.action, shown.versionable) == ("none", False)
 
 
 def test_a_new_version_can_be_forced_and_forbidden(used: World) -> None:
-    assert plan_update.update(used.call(), {"plan_id": "p", "items": [TEN], "force_version": True}).version == 3
-    assert plan_update.update(used.call(), {"plan_id": "p", "force_version": True}).version == 4
+    assert update(used, {"plan_id": "p", "items": [TEN], "force_version": True}).version == 3
+    assert update(used, {"plan_id": "p", "force_version": True}).version == 4
     change = {"plan_id": "p", "version": 1, "items": [TWENTY], "disable_version": True}
-    assert plan_update.update(used.call(), change).version == 1
+    assert update(used, change).version == 1
 
 
 def test_a_description_is_kept_and_cleared(used: World) -> None:
-    assert plan_update.update(used.call(), {"plan_id": "p", "description": "Ten"}).description == "Ten"
-    assert plan_update.update(used.call(), {"plan_id": "p", "name": "P"}).description == "Ten"
-    assert plan_update.update(used.call(), {"plan_id": "p", "description": None}).description is None
+    assert update(used, {"plan_id": "p", "description": "Ten"}).description == "Ten"
+    assert update(used, {"plan_id": "p", "name": "P"}).description == "Ten"
+    assert update(used, {"plan_id": "p", "description": None}).description is None

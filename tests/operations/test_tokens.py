@@ -12,7 +12,7 @@ from autumn_mock.operations import track
 from autumn_mock.operations.errors import ApiError
 from autumn_mock.operations.tokens import price_of, token_item, token_items
 from autumn_mock.store.environment import Environment
-from autumn_mock.wire import requests
+from autumn_mock.wire.requests.track import BATCH_TRACK_TOKENS, TrackTokens
 from autumn_mock.wire.schema import ValidationFailed, parse
 from tests.support.recorded import RECORDED_AT, declare, play, recorded, result_of
 from tests.support.world import call_at, new_environment
@@ -24,10 +24,10 @@ def tracked(environment: Environment, body: dict[str, Any]) -> Any:
     """What tracking tokens gives: the result, or the error."""
     call = call_at(environment, RECORDED_AT)
     try:
-        params = parse(requests.TRACK_TOKENS, body, now_ms=call.now)
+        params = parse(TrackTokens, body, now_ms=call.now)
     except ValidationFailed as failure:
         return ApiError(400, failure.message, "invalid_inputs")
-    return result_of(lambda: track.track(call, token_item(call, params, call.now)))
+    return result_of(lambda: track.track(call, token_item(call, params)))
 
 
 # -- recorded
@@ -65,7 +65,7 @@ def test_the_events_are_the_recorded_ones(name: str, path: str) -> None:
         play(call, step)
         if step.get("path") == path and step["status"] == 200:
             bodies = step["body"] if path == BATCH else [step["body"]]
-            items += token_items(call, parse(requests.BATCH_TRACK_TOKENS, bodies))
+            items += token_items(call, parse(BATCH_TRACK_TOKENS, bodies))
     made = [{"feature_id": i.feature_id, "value": i.value, "properties": i.properties} for i in items]
     for event in run["final"]["events.list"][1]["list"]:
         if event["properties"].get("model"):
@@ -82,7 +82,7 @@ def test_errors_of_a_batch_are_the_recorded_ones() -> None:
         if step.get("path") != BATCH:
             continue
         try:
-            params = parse(requests.BATCH_TRACK_TOKENS, step["body"])
+            params = parse(BATCH_TRACK_TOKENS, step["body"])
         except ValidationFailed:
             continue
         result = result_of(partial(token_items, call, params))
@@ -164,7 +164,7 @@ def test_an_item_keeps_what_was_sent_with_it() -> None:
         "entity_data": {"feature_id": "seats"},
     }
     call = call_at(environment, RECORDED_AT)
-    item = token_item(call, parse(requests.TRACK_TOKENS, body, now_ms=call.now), call.now)
+    item = token_item(call, parse(TrackTokens, body, now_ms=call.now))
     for name, field in (("async", "async_"), *((name, name) for name in body)):
         if hasattr(item, field) and name not in ("properties", "async"):
             assert getattr(item, field) == body[name]

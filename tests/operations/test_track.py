@@ -288,7 +288,7 @@ def test_a_key_is_free_again_after_an_error_of_ours(world: World, monkeypatch: p
 
 def test_old_versions_make_customers_and_entities(world: World) -> None:
     world.plan("free", monthly(5), auto_enable=True)
-    world.track(2, customer_id="new", version=Version.V2_0, customer_data={"name": "New", "email": "n@e.w"})
+    world.track(2, customer_id="new", version=Version.V2_0, customer_data={"name": "New", "email": "n@mail.org"})
     assert world.customer("new").name == "New"
     assert world.remaining(customer_id="new") == 3
     world.track(1, customer_id="new", version=Version.V2_0, entity_id="e1", entity_data={"feature_id": "seats"})

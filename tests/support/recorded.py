@@ -12,8 +12,11 @@ from autumn_mock.operations import billing, customers, plans, track
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError
 from autumn_mock.store.environment import Environment
-from autumn_mock.wire import requests
 from autumn_mock.wire.batch import read_track
+from autumn_mock.wire.requests.billing import BillingAttach
+from autumn_mock.wire.requests.customers import CustomersGetOrCreate
+from autumn_mock.wire.requests.entities import EntitiesCreate
+from autumn_mock.wire.requests.plans import PlansCreate
 from autumn_mock.wire.schema import parse
 from tests.support.world import call_at, create_feature
 
@@ -41,17 +44,15 @@ def declare(environment: Environment) -> None:
     unlimited = {"plan_id": "unl", "name": "unl", "items": [{"feature_id": "words", "unlimited": True}]}
     for plan in [unlimited, *setup["plans"]]:
         if plan["plan_id"] in ("g_prem", "unl", "ai_plan", "ai_plan2"):
-            plans.create(call, parse(requests.PLANS_CREATE, plan))
+            plans.create(call, parse(PlansCreate, plan))
 
 
 def play(call: Call, step: Mapping[str, Any]) -> Any:
     """Run a recorded step that writes; its result or its error. None for steps that only read."""
     steps: dict[str, Callable[[Any], Any]] = {
-        "/v1/customers.get_or_create": lambda body: customers.get_or_create(
-            call, parse(requests.CUSTOMERS_GET_OR_CREATE, body)
-        ),
-        "/v1/billing.attach": lambda body: billing.attach(call, parse(requests.BILLING_ATTACH, body)),
-        "/v1/entities.create": lambda body: customers.create_entity(call, parse(requests.ENTITIES_CREATE, body)),
+        "/v1/customers.get_or_create": lambda body: customers.get_or_create(call, parse(CustomersGetOrCreate, body)),
+        "/v1/billing.attach": lambda body: billing.attach(call, parse(BillingAttach, body)),
+        "/v1/entities.create": lambda body: customers.create_entity(call, parse(EntitiesCreate, body)),
         "/v1/balances.track": lambda body: track.track(call, read_track(body, call.now)),
     }
     run = steps.get(step["path"])

@@ -38,7 +38,12 @@ from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError
 from autumn_mock.store.changes import Change, encode
 from autumn_mock.store.environment import Environment
-from autumn_mock.wire import requests
+from autumn_mock.wire.requests.balances import BalancesCreate, Check, Finalize
+from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate
+from autumn_mock.wire.requests.customers import CustomersGetOrCreate
+from autumn_mock.wire.requests.entities import EntitiesCreate
+from autumn_mock.wire.requests.features import FeaturesCreate
+from autumn_mock.wire.requests.plans import PlansCreate
 from autumn_mock.wire.schema import parse
 
 #: 15 January 2027, 08:00 UTC.
@@ -116,7 +121,7 @@ def call_at(environment: Environment, now: int, version: Version = Version.V2_3,
 
 
 def create_feature(call: Call, **fields: Any) -> None:
-    features.create(call, parse(requests.FEATURES_CREATE, fields))
+    features.create(call, parse(FeaturesCreate, fields))
 
 
 class World:
@@ -140,7 +145,7 @@ class World:
 
     def customer(self, customer_id: str = "c", grants: dict[str, float] | None = None, **fields: Any) -> Customer:
         """A customer, with a balance of each feature in ``grants``."""
-        body = parse(requests.CUSTOMERS_GET_OR_CREATE, {"customer_id": customer_id, **fields})
+        body = parse(CustomersGetOrCreate, {"customer_id": customer_id, **fields})
         customer = customers.get_or_create(self.call(), body)[0].customer
         for feature_id, grant in (grants or {}).items():
             self.balance(grant, feature_id, customer_id)
@@ -148,7 +153,7 @@ class World:
 
     def entity(self, entity_id: str = "e1", customer_id: str = "c", feature_id: str = "seats") -> Entity:
         body = {"customer_id": customer_id, "entity_id": entity_id, "feature_id": feature_id}
-        return customers.create_entity(self.call(), parse(requests.ENTITIES_CREATE, body))[1]
+        return customers.create_entity(self.call(), parse(EntitiesCreate, body))[1]
 
     def balance(
         self, grant: float | None = 10, feature_id: str = "messages", customer_id: str = "c", **fields: Any
@@ -156,19 +161,19 @@ class World:
         """A balance without a plan; ``grant`` None leaves its amount to the other fields."""
         given = {} if grant is None else {"included_grant": grant}
         body = {"customer_id": customer_id, "feature_id": feature_id, **given, **fields}
-        balances.create(self.call(), parse(requests.BALANCES_CREATE, body))
+        balances.create(self.call(), parse(BalancesCreate, body))
 
     def plan(self, plan_id: str, *items: dict[str, Any], **fields: Any) -> Plan:
         body = {"plan_id": plan_id, "name": plan_id, "items": list(items), **fields}
-        return plans.create(self.call(), parse(requests.PLANS_CREATE, body))
+        return plans.create(self.call(), parse(PlansCreate, body))
 
     def attach(self, plan_id: str, customer_id: str = "c", **fields: Any) -> None:
         body = {"customer_id": customer_id, "plan_id": plan_id, "no_billing_changes": True, **fields}
-        billing.attach(self.call(), parse(requests.BILLING_ATTACH, body))
+        billing.attach(self.call(), parse(BillingAttach, body))
 
     def update_billing(self, plan_id: str, customer_id: str = "c", **fields: Any) -> None:
         body = {"customer_id": customer_id, "plan_id": plan_id, "no_billing_changes": True, **fields}
-        billing.update(self.call(), parse(requests.BILLING_UPDATE, body))
+        billing.update(self.call(), parse(BillingUpdate, body))
 
     # -- use
 
@@ -185,12 +190,11 @@ class World:
     def check(
         self, required: float = 1, feature_id: str = "messages", customer_id: str = "c", **fields: Any
     ) -> check.CheckResult:
-        usage = {name: fields[name] for name in ("entity_id", "lock", "properties") if name in fields}
-        wanted = item(required, feature_id, customer_id, overage_behavior="reject", **usage)
-        return check.check(self.call(), fields, wanted)
+        body = {"customer_id": customer_id, "feature_id": feature_id, "required_balance": required, **fields}
+        return check.check(self.call(), parse(Check, body))
 
     def finalize(self, lock_id: str = "lock", action: str = "release", **fields: Any) -> None:
-        finalize.finalize(self.call(), parse(requests.FINALIZE, {"lock_id": lock_id, "action": action, **fields}))
+        finalize.finalize(self.call(), parse(Finalize, {"lock_id": lock_id, "action": action, **fields}))
 
     # -- inspect
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from autumn_mock.wire.customer_id import CUSTOMER_ID, CUSTOMER_ID_OR_NULL
-from autumn_mock.wire.requests import CUSTOMERS_CREATE_REST, CUSTOMERS_GET_OR_CREATE
+from autumn_mock.wire.requests.customers import CustomersCreate, CustomersGetOrCreate
 from autumn_mock.wire.schema import ValidationFailed, obj, parse
 
 ADVICE = "Use only letters, numbers, underscores, hyphens, and colons."
@@ -40,10 +40,10 @@ def test_accepted(value: str) -> None:
 
 
 def test_null_is_for_creation_only() -> None:
-    assert parse(CUSTOMERS_GET_OR_CREATE, {"customer_id": None})["customer_id"] is None
+    assert parse(CustomersGetOrCreate, {"customer_id": None}).customer_id is None
 
 
 def test_message_names_the_field_it_is_used_for() -> None:
     with pytest.raises(ValidationFailed) as caught:
-        parse(CUSTOMERS_CREATE_REST, {"id": "a.b"})
+        parse(CustomersCreate, {"id": "a.b"})
     assert caught.value.message == f"id: cannot contain periods. {ADVICE}"

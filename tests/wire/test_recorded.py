@@ -10,63 +10,15 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from autumn_mock.wire import requests
+from autumn_mock.domain.version import Version, parse_version
+from autumn_mock.web.resources import ROUTES
 from autumn_mock.wire.body import json_body
-from autumn_mock.wire.schema import Schema, ValidationFailed, parse
+from autumn_mock.wire.requests.customers import CustomersQuery
+from autumn_mock.wire.schema import Schema, ValidationFailed, obj, parse
 
 RECORDINGS = Path(__file__).parents[2] / "fixtures" / "recordings"
 #: Long before anything the recordings call the future, and after what they call the past.
 RECORDED_AT_MS = 1_795_384_200_000
-
-SCHEMAS: dict[str, Schema] = {
-    "POST /v1/balances.track": requests.TRACK,
-    "POST /v1/track": requests.TRACK,
-    "POST /v1/events": requests.TRACK,
-    "POST /v1/balances.batch_track": requests.BATCH_TRACK,
-    "POST /v1/balances.track_tokens": requests.TRACK_TOKENS,
-    "POST /v1/balances.batch_track_tokens": requests.BATCH_TRACK_TOKENS,
-    "POST /v1/balances.check": requests.CHECK,
-    "POST /v1/check": requests.CHECK,
-    "POST /v1/balances.finalize": requests.FINALIZE,
-    "POST /v1/balances.create": requests.BALANCES_CREATE,
-    "POST /v1/balances.update": requests.BALANCES_UPDATE,
-    "POST /v1/balances.delete": requests.BALANCES_DELETE,
-    "POST /v1/balances.recalculate": requests.RECALCULATE,
-    "POST /v1/balances.preview_recalculate": requests.RECALCULATE,
-    "POST /v1/customers.get_or_create": requests.CUSTOMERS_GET_OR_CREATE,
-    "POST /v1/customers.get": requests.CUSTOMERS_GET,
-    "POST /v1/customers.list": requests.CUSTOMERS_LIST,
-    "POST /v1/customers.update": requests.CUSTOMERS_UPDATE,
-    "POST /v1/customers.delete": requests.CUSTOMERS_DELETE,
-    "GET /v1/customers": requests.CUSTOMERS_LIST_QUERY,
-    "POST /v1/entities.create": requests.ENTITIES_CREATE,
-    "POST /v1/entities.get": requests.ENTITIES_GET,
-    "POST /v1/entities.list": requests.ENTITIES_LIST,
-    "POST /v1/entities.update": requests.ENTITIES_UPDATE,
-    "POST /v1/entities.delete": requests.ENTITIES_DELETE,
-    "POST /v1/features.create": requests.FEATURES_CREATE,
-    "POST /v1/features.get": requests.FEATURES_GET,
-    "POST /v1/features.update": requests.FEATURES_UPDATE,
-    "POST /v1/features.delete": requests.FEATURES_DELETE,
-    "POST /v1/plans.create": requests.PLANS_CREATE,
-    "POST /v1/plans.get": requests.PLANS_GET,
-    "POST /v1/plans.list": requests.PLANS_LIST,
-    "POST /v1/plans.update": requests.PLANS_UPDATE,
-    "POST /v1/plans.delete": requests.PLANS_DELETE,
-    "POST /v1/billing.attach": requests.BILLING_ATTACH,
-    "POST /v1/billing.preview_attach": requests.BILLING_ATTACH,
-    "POST /v1/billing.update": requests.BILLING_UPDATE,
-    "POST /v1/billing.preview_update": requests.BILLING_UPDATE,
-    "POST /v1/events.list": requests.EVENTS_LIST,
-    "POST /v1/events.aggregate": requests.EVENTS_AGGREGATE,
-}
-OFFSET_FORMS: dict[str, Schema] = {
-    "POST /v1/customers.list": requests.CUSTOMERS_LIST_OFFSET,
-    "POST /v1/customers/list": requests.CUSTOMERS_LIST_OFFSET,
-    "POST /v1/entities.list": requests.ENTITIES_LIST_OFFSET,
-    "POST /v1/events.list": requests.EVENTS_LIST_OFFSET,
-    "POST /v1/events/list": requests.EVENTS_LIST_OFFSET,
-}
 
 GOOD_ITEM = {"customer_id": "cus_1", "feature_id": "messages", "value": 0}
 PLACEHOLDERS: dict[str, Any] = {
@@ -91,12 +43,13 @@ class Exchange(NamedTuple):
 
     @property
     def schema(self) -> Schema | None:
-        """What decides the answer, if it is one of ours."""
+        """The schema that decides the answer; None for a route that is not served."""
         if self.call.startswith("GET /v1/customers/"):
-            return requests.CUSTOMERS_QUERY
-        if self.version < "2.3" and self.call in OFFSET_FORMS:
-            return OFFSET_FORMS[self.call]
-        return SCHEMAS.get(self.call)
+            return obj(CustomersQuery)
+        endpoint = ROUTES.get(self.call)
+        if endpoint is None or self.call.startswith("GET "):
+            return None if endpoint is None else endpoint.query
+        return endpoint.request_at(parse_version(self.version) or Version.V2_3)
 
     @property
     def value(self) -> Any:

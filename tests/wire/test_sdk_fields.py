@@ -8,46 +8,67 @@ from typing import Any, Literal, get_args, get_origin
 
 import pytest
 
-from autumn_mock.wire import requests
-from autumn_mock.wire.schema import Array, CommaSeparated, Issues, Object, Schema
+from autumn_mock.wire.requests.balances import (
+    BalancesCreate,
+    BalancesDelete,
+    BalancesList,
+    BalancesUpdate,
+    Check,
+    Finalize,
+)
+from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate, SubscriptionsList
+from autumn_mock.wire.requests.customers import (
+    AdvanceTestClock,
+    CustomersDelete,
+    CustomersGet,
+    CustomersGetOrCreate,
+    CustomersList,
+    CustomersUpdate,
+)
+from autumn_mock.wire.requests.entities import EntitiesCreate, EntitiesDelete, EntitiesGet, EntitiesList, EntitiesUpdate
+from autumn_mock.wire.requests.events import EventsAggregate, EventsList
+from autumn_mock.wire.requests.features import FeaturesDelete, FeaturesGet
+from autumn_mock.wire.requests.plans import PlansCreate, PlansDelete, PlansGet, PlansList, PlansUpdate
+from autumn_mock.wire.requests.track import TRACK, TrackTokens
+from autumn_mock.wire.schema import Array, CommaSeparated, Issues, Object, Params, Schema, obj
 
 pytest.importorskip("autumn_sdk", reason="the SDK comes with the test extra")
 
 #: features.create and features.update are missing: their models cannot be imported from 1.2.0.
-OPERATIONS: dict[str, Schema] = {
-    "TrackParams": requests.TRACK,
-    "RequestBody": requests.TRACK,
-    "TrackTokensParams": requests.TRACK_TOKENS,
-    "CheckParams": requests.CHECK,
-    "FinalizeBalanceParams": requests.FINALIZE,
-    "CreateBalanceParams": requests.BALANCES_CREATE,
-    "UpdateBalanceParams": requests.BALANCES_UPDATE,
-    "DeleteBalanceParams": requests.BALANCES_DELETE,
-    "ListBalancesParams": requests.BALANCES_LIST,
-    "GetOrCreateCustomerParams": requests.CUSTOMERS_GET_OR_CREATE,
-    "GetCustomerParams": requests.CUSTOMERS_GET,
-    "ListCustomersParams": requests.CUSTOMERS_LIST,
-    "UpdateCustomerParams": requests.CUSTOMERS_UPDATE,
-    "DeleteCustomerParams": requests.CUSTOMERS_DELETE,
-    "AdvanceTestClockParams": requests.ADVANCE_TEST_CLOCK,
-    "CreateEntityParams": requests.ENTITIES_CREATE,
-    "GetEntityParams": requests.ENTITIES_GET,
-    "ListEntitiesParams": requests.ENTITIES_LIST,
-    "UpdateEntityParams": requests.ENTITIES_UPDATE,
-    "DeleteEntityParams": requests.ENTITIES_DELETE,
-    "GetFeatureParams": requests.FEATURES_GET,
-    "DeleteFeatureParams": requests.FEATURES_DELETE,
-    "CreatePlanParams": requests.PLANS_CREATE,
-    "UpdatePlanParams": requests.PLANS_UPDATE,
-    "GetPlanParams": requests.PLANS_GET,
-    "ListPlansParams": requests.PLANS_LIST,
-    "DeletePlanParams": requests.PLANS_DELETE,
-    "AttachParams": requests.BILLING_ATTACH,
-    "UpdateSubscriptionParams": requests.BILLING_UPDATE,
-    "EventsListParams": requests.EVENTS_LIST,
-    "EventsAggregateParams": requests.EVENTS_AGGREGATE,
-    "ListSubscriptionsParams": requests.SUBSCRIPTIONS_LIST,
-    "ListPurchasesParams": requests.PURCHASES_LIST,
+REQUESTS: dict[str, type[Params] | Schema] = {
+    "TrackParams": TRACK,
+    "RequestBody": TRACK,
+    "TrackTokensParams": TrackTokens,
+    "CheckParams": Check,
+    "FinalizeBalanceParams": Finalize,
+    "CreateBalanceParams": BalancesCreate,
+    "UpdateBalanceParams": BalancesUpdate,
+    "DeleteBalanceParams": BalancesDelete,
+    "ListBalancesParams": BalancesList,
+    "GetOrCreateCustomerParams": CustomersGetOrCreate,
+    "GetCustomerParams": CustomersGet,
+    "ListCustomersParams": CustomersList,
+    "UpdateCustomerParams": CustomersUpdate,
+    "DeleteCustomerParams": CustomersDelete,
+    "AdvanceTestClockParams": AdvanceTestClock,
+    "CreateEntityParams": EntitiesCreate,
+    "GetEntityParams": EntitiesGet,
+    "ListEntitiesParams": EntitiesList,
+    "UpdateEntityParams": EntitiesUpdate,
+    "DeleteEntityParams": EntitiesDelete,
+    "GetFeatureParams": FeaturesGet,
+    "DeleteFeatureParams": FeaturesDelete,
+    "CreatePlanParams": PlansCreate,
+    "UpdatePlanParams": PlansUpdate,
+    "GetPlanParams": PlansGet,
+    "ListPlansParams": PlansList,
+    "DeletePlanParams": PlansDelete,
+    "AttachParams": BillingAttach,
+    "UpdateSubscriptionParams": BillingUpdate,
+    "EventsListParams": EventsList,
+    "EventsAggregateParams": EventsAggregate,
+    "ListSubscriptionsParams": SubscriptionsList,
+    "ListPurchasesParams": SubscriptionsList,
 }
 
 
@@ -100,9 +121,10 @@ def missing(model: Any, schema: Object, path: str = "") -> Iterator[str]:
             yield from missing(inner_model, inner_schema, f"{place}.")
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("name", REQUESTS)
 def test_everything_has_a_place(name: str) -> None:
     model = getattr(importlib.import_module("autumn_sdk.models"), name)
-    schema = OPERATIONS[name]
+    request = REQUESTS[name]
+    schema = obj(request) if isinstance(request, type) else request
     assert isinstance(schema, Object)
     assert list(missing(model, schema)) == []

@@ -6,13 +6,13 @@ from autumn_mock.domain.amount import ZERO, number
 from autumn_mock.operations import balances
 from autumn_mock.web.context import SUCCESS, Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
-from autumn_mock.wire.requests import BALANCES_CREATE, BALANCES_DELETE, BALANCES_UPDATE, RECALCULATE, SET_USAGE
+from autumn_mock.wire.requests.balances import BalancesCreate, BalancesDelete, BalancesUpdate, Recalculate, SetUsage
 from autumn_mock.wire.responses import shapes
 
 
-@endpoint("POST /v1/balances.create", "POST /v1/balances/create", scopes="balances:write", request=BALANCES_CREATE)
-def create(request: RequestContext) -> Answer:
-    balances.create(request.call, request.params)
+@endpoint("POST /v1/balances.create", "POST /v1/balances/create", scopes="balances:write", request=BalancesCreate)
+def create(request: RequestContext, params: BalancesCreate) -> Answer:
+    balances.create(request.call, params)
     return SUCCESS
 
 
@@ -20,29 +20,29 @@ def create(request: RequestContext) -> Answer:
     "POST /v1/balances.update",
     "POST /v1/balances/update",
     scopes="balances:write",
-    request=BALANCES_UPDATE,
+    request=BalancesUpdate,
     limit="track",
 )
-def update(request: RequestContext) -> Answer:
-    balances.update(request.call, request.params)
+def update(request: RequestContext, params: BalancesUpdate) -> Answer:
+    balances.update(request.call, params)
     return SUCCESS
 
 
-@endpoint("POST /v1/balances.delete", scopes="balances:write", request=BALANCES_DELETE)
-def delete(request: RequestContext) -> Answer:
-    balances.delete(request.call, request.params)
+@endpoint("POST /v1/balances.delete", scopes="balances:write", request=BalancesDelete)
+def delete(request: RequestContext, params: BalancesDelete) -> Answer:
+    balances.delete(request.call, params)
     return SUCCESS
 
 
-@endpoint("POST /v1/usage", scopes="balances:write", request=SET_USAGE, limit="track")
-def set_usage(request: RequestContext) -> Answer:
-    balances.set_usage(request.call, request.params)
+@endpoint("POST /v1/usage", scopes="balances:write", request=SetUsage, limit="track")
+def set_usage(request: RequestContext, params: SetUsage) -> Answer:
+    balances.set_usage(request.call, params)
     return SUCCESS
 
 
-@endpoint("POST /v1/balances.recalculate", scopes="balances:write", request=RECALCULATE)
-def recalculate(request: RequestContext) -> Answer:
-    balances.recalculated(request.call, request.params, keep=True)
+@endpoint("POST /v1/balances.recalculate", scopes="balances:write", request=Recalculate)
+def recalculate(request: RequestContext, params: Recalculate) -> Answer:
+    balances.recalculated(request.call, params, keep=True)
     return SUCCESS
 
 
@@ -50,11 +50,11 @@ def recalculate(request: RequestContext) -> Answer:
     "POST /v1/balances.preview_recalculate",
     "POST /v1/balances/preview_recalculate",
     scopes="balances:write",
-    request=RECALCULATE,
+    request=Recalculate,
     answers=shapes.RECALCULATION,
 )
-def preview_recalculate(request: RequestContext) -> Answer:
-    pairs = balances.recalculated(request.call, request.params, keep=False)
+def preview_recalculate(request: RequestContext, params: Recalculate) -> Answer:
+    pairs = balances.recalculated(request.call, params, keep=False)
     used = sum((before.grant + before.adjustment - before.balance for before, _ in pairs), ZERO)
     return Answer(
         {

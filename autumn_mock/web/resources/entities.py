@@ -6,20 +6,19 @@ from collections.abc import Callable
 from typing import Any
 
 from autumn_mock.domain.customer import Entity
-from autumn_mock.domain.version import Version
 from autumn_mock.ledger.account import Account
 from autumn_mock.operations import customers
 from autumn_mock.web.context import SUCCESS, Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
 from autumn_mock.web.pagination import cursor_page, offset_page, paged
 from autumn_mock.wire.changes import to_version
-from autumn_mock.wire.requests import (
-    ENTITIES_CREATE,
-    ENTITIES_DELETE,
-    ENTITIES_GET,
-    ENTITIES_LIST,
-    ENTITIES_LIST_OFFSET,
-    ENTITIES_UPDATE,
+from autumn_mock.wire.requests.entities import (
+    EntitiesCreate,
+    EntitiesDelete,
+    EntitiesGet,
+    EntitiesList,
+    EntitiesListOffset,
+    EntitiesUpdate,
 )
 from autumn_mock.wire.responses import shapes
 from autumn_mock.wire.responses.customer import entity_body
@@ -37,21 +36,20 @@ def _row(request: RequestContext) -> Callable[[Found], dict[str, Any]]:
     return lambda found: to_version("entity", _body(request, found), request.call.version)
 
 
-@endpoint("POST /v1/entities.create", scopes="customers:write", request=ENTITIES_CREATE, answers=shapes.ENTITY)
-def create(request: RequestContext) -> Answer:
-    return Answer(_body(request, customers.create_entity(request.call, request.params), created=True), kind="entity")
+@endpoint("POST /v1/entities.create", scopes="customers:write", request=EntitiesCreate, answers=shapes.ENTITY)
+def create(request: RequestContext, params: EntitiesCreate) -> Answer:
+    return Answer(_body(request, customers.create_entity(request.call, params), created=True), kind="entity")
 
 
 @endpoint(
     "POST /v1/entities.get",
     scopes="customers:read",
-    request=ENTITIES_GET,
+    request=EntitiesGet,
     answers=shapes.ENTITY,
     limit="customer_entities_get",
 )
-def get(request: RequestContext) -> Answer:
-    params = request.params
-    found = customers.get_entity_account(request.call, params["entity_id"], params.get("customer_id"))
+def get(request: RequestContext, params: EntitiesGet) -> Answer:
+    found = customers.get_entity_account(request.call, params.entity_id, params.customer_id)
     return Answer(_body(request, found), kind="entity")
 
 
@@ -70,23 +68,23 @@ def get_by_path(request: RequestContext) -> Answer:
 @endpoint(
     "POST /v1/entities.list",
     scopes="customers:read",
-    request=paged(ENTITIES_LIST, ENTITIES_LIST_OFFSET),
+    request=paged(EntitiesList, EntitiesListOffset),
     answers=shapes.page(shapes.ENTITY),
     limit="list_customers",
 )
-def list_(request: RequestContext) -> Answer:
-    call, params = request.call, request.params
-    if call.version >= Version.V2_3:
-        return cursor_page(params, lambda before: customers.list_entities(call, params, before=before), _row(request))
-    return offset_page(params, customers.list_entities(call, params, offset=int(params["offset"])), _row(request))
+def list_(request: RequestContext, params: EntitiesList | EntitiesListOffset) -> Answer:
+    call = request.call
+    if isinstance(params, EntitiesListOffset):
+        return offset_page(params, customers.list_entities(call, params, offset=params.offset), _row(request))
+    return cursor_page(params, lambda before: customers.list_entities(call, params, before=before), _row(request))
 
 
-@endpoint("POST /v1/entities.update", scopes="customers:write", request=ENTITIES_UPDATE, answers=shapes.ENTITY)
-def update(request: RequestContext) -> Answer:
-    return Answer(_body(request, customers.update_entity(request.call, request.params)), kind="entity")
+@endpoint("POST /v1/entities.update", scopes="customers:write", request=EntitiesUpdate, answers=shapes.ENTITY)
+def update(request: RequestContext, params: EntitiesUpdate) -> Answer:
+    return Answer(_body(request, customers.update_entity(request.call, params)), kind="entity")
 
 
-@endpoint("POST /v1/entities.delete", scopes="customers:write", request=ENTITIES_DELETE)
-def delete(request: RequestContext) -> Answer:
-    customers.delete_entity(request.call, request.params["entity_id"], request.params.get("customer_id"))
+@endpoint("POST /v1/entities.delete", scopes="customers:write", request=EntitiesDelete)
+def delete(request: RequestContext, params: EntitiesDelete) -> Answer:
+    customers.delete_entity(request.call, params.entity_id, params.customer_id)
     return SUCCESS

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from autumn_mock.domain.version import Version
 from autumn_mock.operations import events
 from autumn_mock.operations.aggregate import aggregate
 from autumn_mock.operations.events import Page
@@ -12,7 +11,7 @@ from autumn_mock.web.context import Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
 from autumn_mock.web.pagination import paged
 from autumn_mock.wire.cursor import decode_cursor, encode_cursor
-from autumn_mock.wire.requests import EVENTS_AGGREGATE, EVENTS_LIST, EVENTS_LIST_OFFSET
+from autumn_mock.wire.requests.events import EventsAggregate, EventsList, EventsListOffset
 from autumn_mock.wire.responses import shapes
 from autumn_mock.wire.responses.aggregate import aggregate_body
 from autumn_mock.wire.responses.usage import event_body
@@ -22,29 +21,28 @@ from autumn_mock.wire.responses.usage import event_body
     "POST /v1/events.list",
     "POST /v1/events/list",
     scopes="analytics:read",
-    request=paged(EVENTS_LIST, EVENTS_LIST_OFFSET),
+    request=paged(EventsList, EventsListOffset),
     answers=shapes.page(shapes.EVENT),
     limit="events",
 )
-def list_(request: RequestContext) -> Answer:
-    call, params = request.call, request.params
-    if call.version >= Version.V2_3:
-        cursor = params.get("start_cursor")
-        before = decode_cursor(cursor) if cursor else None
+def list_(request: RequestContext, params: EventsList | EventsListOffset) -> Answer:
+    call = request.call
+    if isinstance(params, EventsList):
+        before = decode_cursor(params.start_cursor) if params.start_cursor else None
         if before is not None:
             before = (before[0] // 1000, before[1])  # this list counts in microseconds
         page = events.list_events(call, params, before=before)
         last = page.rows[-1] if page.has_more else None
         following = encode_cursor(last.timestamp * 1000, last.id) if last is not None else None
         return Answer({"list": _bodies(request, page), "next_cursor": following})
-    page = events.list_events(call, params, offset=int(params["offset"]))
+    page = events.list_events(call, params, offset=params.offset)
     return Answer(
         {
             "list": _bodies(request, page),
             "has_more": page.has_more,
             "total": len(page.rows),
-            "offset": params["offset"],
-            "limit": params["limit"],
+            "offset": params.offset,
+            "limit": params.limit,
         }
     )
 
@@ -63,10 +61,10 @@ def _bodies(request: RequestContext, page: Page) -> list[dict[str, Any]]:
     "POST /v1/events/aggregate",
     "POST /v1/query",
     scopes="analytics:read",
-    request=EVENTS_AGGREGATE,
+    request=EventsAggregate,
     answers=shapes.AGGREGATE,
     limit="events",
 )
-def aggregate_(request: RequestContext) -> Answer:
-    result = aggregate(request.call, request.params)
+def aggregate_(request: RequestContext, params: EventsAggregate) -> Answer:
+    result = aggregate(request.call, params)
     return Answer(aggregate_body(result), kind="events_aggregate")

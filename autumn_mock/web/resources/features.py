@@ -6,8 +6,13 @@ from autumn_mock.operations import features
 from autumn_mock.web.context import SUCCESS, Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
 from autumn_mock.wire.changes import to_version
-from autumn_mock.wire.requests import FEATURES_CREATE, FEATURES_DELETE, FEATURES_GET, FEATURES_UPDATE
-from autumn_mock.wire.requests.catalog import FEATURE_PATCH
+from autumn_mock.wire.requests.features import (
+    FeaturePatch,
+    FeaturesCreate,
+    FeaturesDelete,
+    FeaturesGet,
+    FeaturesUpdate,
+)
 from autumn_mock.wire.responses import shapes
 from autumn_mock.wire.responses.feature import feature_body
 
@@ -16,11 +21,11 @@ from autumn_mock.wire.responses.feature import feature_body
     "POST /v1/features.create",
     "POST /v1/features",
     scopes="features:write",
-    request=FEATURES_CREATE,
+    request=FeaturesCreate,
     answers=shapes.FEATURE,
 )
-def create(request: RequestContext) -> Answer:
-    return Answer(feature_body(features.create(request.call, request.params)))
+def create(request: RequestContext, params: FeaturesCreate) -> Answer:
+    return Answer(feature_body(features.create(request.call, params)))
 
 
 @endpoint("POST /v1/features.list", "GET /v1/features", scopes="features:read", answers=shapes.listing(shapes.FEATURE))
@@ -30,9 +35,9 @@ def list_(request: RequestContext) -> Answer:
     return Answer({"list": rows})
 
 
-@endpoint("POST /v1/features.get", scopes="features:read", request=FEATURES_GET, answers=shapes.FEATURE)
-def get(request: RequestContext) -> Answer:
-    return Answer(feature_body(request.call.feature(request.params["feature_id"])), kind="feature")
+@endpoint("POST /v1/features.get", scopes="features:read", request=FeaturesGet, answers=shapes.FEATURE)
+def get(request: RequestContext, params: FeaturesGet) -> Answer:
+    return Answer(feature_body(request.call.feature(params.feature_id)), kind="feature")
 
 
 @endpoint("GET /v1/features/<feature_id>", scopes="features:read", answers=shapes.FEATURE)
@@ -40,20 +45,19 @@ def get_by_path(request: RequestContext) -> Answer:
     return Answer(feature_body(request.call.feature(request.path["feature_id"])), kind="feature")
 
 
-@endpoint("POST /v1/features.update", scopes="features:write", request=FEATURES_UPDATE, answers=shapes.FEATURE)
-def update(request: RequestContext) -> Answer:
-    return Answer(feature_body(features.update(request.call, request.params)))
+@endpoint("POST /v1/features.update", scopes="features:write", request=FeaturesUpdate, answers=shapes.FEATURE)
+def update(request: RequestContext, params: FeaturesUpdate) -> Answer:
+    return Answer(feature_body(features.update(request.call, params.feature_id, params)))
 
 
-@endpoint("POST /v1/features/<feature_id>", scopes="features:write", request=FEATURE_PATCH, answers=shapes.FEATURE)
-def update_by_path(request: RequestContext) -> Answer:
-    params = {**request.params, "feature_id": request.path["feature_id"]}
-    return Answer(feature_body(features.update(request.call, params)))
+@endpoint("POST /v1/features/<feature_id>", scopes="features:write", request=FeaturePatch, answers=shapes.FEATURE)
+def update_by_path(request: RequestContext, params: FeaturePatch) -> Answer:
+    return Answer(feature_body(features.update(request.call, request.path["feature_id"], params)))
 
 
-@endpoint("POST /v1/features.delete", scopes="features:write", request=FEATURES_DELETE)
-def delete(request: RequestContext) -> Answer:
-    features.delete(request.call, request.params["feature_id"])
+@endpoint("POST /v1/features.delete", scopes="features:write", request=FeaturesDelete)
+def delete(request: RequestContext, params: FeaturesDelete) -> Answer:
+    features.delete(request.call, params.feature_id)
     return SUCCESS
 
 

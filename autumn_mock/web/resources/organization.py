@@ -5,7 +5,7 @@ from __future__ import annotations
 from autumn_mock.operations import catalog, catalog_update
 from autumn_mock.web.context import Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
-from autumn_mock.wire.requests.catalog import CATALOG
+from autumn_mock.wire.requests.plans import Catalog
 from autumn_mock.wire.responses.catalog import CHANGES, UPDATED, changes_body, updated_body
 from autumn_mock.wire.responses.feature import feature_body
 from autumn_mock.wire.responses.organization import (
@@ -36,15 +36,15 @@ def flags(_request: RequestContext) -> Answer:
     return Answer(FLAGS)
 
 
-@endpoint("POST /v1/catalog.preview_update", scopes="plans:read", request=CATALOG, answers=CHANGES)
-def preview_update(request: RequestContext) -> Answer:
-    return Answer(changes_body(catalog.preview(request.call, request.params), request.call.env))
+@endpoint("POST /v1/catalog.preview_update", scopes="plans:read", request=Catalog, answers=CHANGES)
+def preview_update(request: RequestContext, params: Catalog) -> Answer:
+    return Answer(changes_body(catalog.preview(request.call, params), request.call.env))
 
 
-@endpoint("POST /v1/catalog.update", scopes="plans:write", request=CATALOG, answers=UPDATED)
-def update(request: RequestContext) -> Answer:
+@endpoint("POST /v1/catalog.update", scopes="plans:write", request=Catalog, answers=UPDATED)
+def update(request: RequestContext, params: Catalog) -> Answer:
     call = request.call
-    plans, features = catalog_update.update(call, request.params)
+    plans, features = catalog_update.update(call, params)
     known = call.environment.features.by_key
     return Answer(
         updated_body([plan_body(plan, known, call.env) for plan in plans], [feature_body(each) for each in features])

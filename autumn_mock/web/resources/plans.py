@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import asdict
+
 from autumn_mock.domain.plan import Plan
 from autumn_mock.domain.version import Version
 from autumn_mock.operations import catalog, plan_update, plans
@@ -12,8 +14,16 @@ from autumn_mock.operations.subjects import get_customer
 from autumn_mock.web.context import SUCCESS, Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
 from autumn_mock.wire.changes import to_version
-from autumn_mock.wire.requests import PLANS_CREATE, PLANS_DELETE, PLANS_GET, PLANS_LIST, PLANS_UPDATE
-from autumn_mock.wire.requests.catalog import PLAN_PATCH, PLANS_PREVIEW, PRODUCT_DELETE
+from autumn_mock.wire.requests.plans import (
+    PlanPatch,
+    PlansCreate,
+    PlansDelete,
+    PlansGet,
+    PlansList,
+    PlansPreview,
+    PlansUpdate,
+    ProductDelete,
+)
 from autumn_mock.wire.responses import shapes
 from autumn_mock.wire.responses.catalog import (
     HAS_CUSTOMERS,
@@ -31,9 +41,9 @@ def _body(request: RequestContext, plan: Plan, *, expand_features: bool = False)
     return plan_body(plan, call.environment.features.by_key, call.env, expand_features=expand_features)
 
 
-@endpoint("POST /v1/plans.create", "POST /v1/plans", scopes="plans:write", request=PLANS_CREATE, answers=shapes.PLAN)
-def create(request: RequestContext) -> Answer:
-    return Answer(_body(request, plans.create(request.call, request.params)))
+@endpoint("POST /v1/plans.create", "POST /v1/plans", scopes="plans:write", request=PlansCreate, answers=shapes.PLAN)
+def create(request: RequestContext, params: PlansCreate) -> Answer:
+    return Answer(_body(request, plans.create(request.call, params)))
 
 
 @endpoint(
@@ -42,32 +52,34 @@ def create(request: RequestContext) -> Answer:
     "GET /v1/products",
     "GET /v1/products_beta",
     scopes="plans:read",
-    request=PLANS_LIST,
-    query=PLANS_LIST,
+    request=PlansList,
+    query=PlansList,
     answers=shapes.listing(shapes.PLAN),
     public=("GET /v1/products",),
 )
-def list_(request: RequestContext) -> Answer:
-    call, params = request.call, {**request.query, **request.params}
-    archived = bool(params.get("include_archived"))
-    if params.get("all_versions"):  # in the order they were made
+def list_(request: RequestContext, params: PlansList) -> Answer:
+    call, query = request.call, request.parsed_query
+    given = {name: value for each in (query, params) for name, value in asdict(each).items() if value is not None}
+    params = PlansList(**given)
+    archived = bool(params.include_archived)
+    if params.all_versions:  # in the order they were made
         shown = [plan for plan in call.environment.plans if archived or not plan.archived]
     else:
         shown = plans.in_order(plans.latest_plans(call.environment, include_archived=archived))
-    customer = get_customer(call.environment, params["customer_id"]) if params.get("customer_id") else None
+    customer = get_customer(call.environment, params.customer_id) if params.customer_id else None
     bodies = []
     for plan in shown:
         body = _body(request, plan, expand_features=call.version < Version.V2_0)
         if customer is not None:
-            stands = eligibility(call, customer, params.get("entity_id") or None, plan)
+            stands = eligibility(call, customer, params.entity_id or None, plan)
             body["customer_eligibility"] = eligibility_body(stands)
         bodies.append(to_version("plan", body, call.version))
     return Answer({"list": bodies})
 
 
-@endpoint("POST /v1/plans.get", scopes="plans:read", request=PLANS_GET, answers=shapes.PLAN)
-def get(request: RequestContext) -> Answer:
-    return Answer(_body(request, plans.get(request.call, request.params["plan_id"], request.params.get("version"))))
+@endpoint("POST /v1/plans.get", scopes="plans:read", request=PlansGet, answers=shapes.PLAN)
+def get(request: RequestContext, params: PlansGet) -> Answer:
+    return Answer(_body(request, plans.get(request.call, params.plan_id, params.version)))
 
 
 @endpoint("GET /v1/plans/<plan_id>", "GET /v1/products/<plan_id>", scopes="plans:read", answers=shapes.PLAN)
@@ -76,27 +88,26 @@ def get_by_path(request: RequestContext) -> Answer:
     return Answer(_body(request, plan, expand_features=request.call.version < Version.V2_0), kind="plan")
 
 
-@endpoint("POST /v1/plans.has_customers", scopes="plans:read", request=PLANS_PREVIEW, answers=HAS_CUSTOMERS)
-def has_customers(request: RequestContext) -> Answer:
-    return Answer(has_customers_body(catalog.preview_plan(request.call, request.params)))
+@endpoint("POST /v1/plans.has_customers", scopes="plans:read", request=PlansPreview, answers=HAS_CUSTOMERS)
+def has_customers(request: RequestContext, params: PlansPreview) -> Answer:
+    return Answer(has_customers_body(catalog.preview_plan(request.call, params)))
 
 
-@endpoint("POST /v1/plans.preview_update", scopes="plans:read", request=PLANS_PREVIEW, answers=PLAN_CHANGE)
-def preview_update(request: RequestContext) -> Answer:
+@endpoint("POST /v1/plans.preview_update", scopes="plans:read", request=PlansPreview, answers=PLAN_CHANGE)
+def preview_update(request: RequestContext, params: PlansPreview) -> Answer:
     call = request.call
-    change = catalog.preview_plan(call, request.params)
+    change = catalog.preview_plan(call, params)
     return Answer(plan_change_body(change, call.environment.features.by_key, call.env))
 
 
-@endpoint("POST /v1/plans.update", scopes="plans:write", request=PLANS_UPDATE, answers=shapes.PLAN)
-def update(request: RequestContext) -> Answer:
-    return Answer(_body(request, plan_update.update(request.call, request.params)))
+@endpoint("POST /v1/plans.update", scopes="plans:write", request=PlansUpdate, answers=shapes.PLAN)
+def update(request: RequestContext, params: PlansUpdate) -> Answer:
+    return Answer(_body(request, plan_update.update(request.call, params.plan_id, params)))
 
 
-@endpoint("POST /v1/products/<plan_id>", scopes="plans:write", request=PLAN_PATCH, answers=shapes.PLAN)
-def update_by_path(request: RequestContext) -> Answer:
-    params = {**request.params, "plan_id": request.path["plan_id"]}
-    return Answer(_body(request, plan_update.update(request.call, params)))
+@endpoint("POST /v1/products/<plan_id>", scopes="plans:write", request=PlanPatch, answers=shapes.PLAN)
+def update_by_path(request: RequestContext, params: PlanPatch) -> Answer:
+    return Answer(_body(request, plan_update.update(request.call, request.path["plan_id"], params)))
 
 
 @endpoint("GET /v1/products/<plan_id>/deletion_info", scopes="plans:read", answers=USE)
@@ -104,14 +115,13 @@ def deletion_info(request: RequestContext) -> Answer:
     return Answer(use_body(catalog.use_of(request.call, request.path["plan_id"])))
 
 
-@endpoint("POST /v1/plans.delete", scopes="plans:write", request=PLANS_DELETE)
-def delete(request: RequestContext) -> Answer:
-    all_versions = bool(request.params.get("all_versions"))
-    plans.delete(request.call, request.params["plan_id"], all_versions=all_versions)
+@endpoint("POST /v1/plans.delete", scopes="plans:write", request=PlansDelete)
+def delete(request: RequestContext, params: PlansDelete) -> Answer:
+    plans.delete(request.call, params.plan_id, all_versions=params.all_versions)
     return SUCCESS
 
 
-@endpoint("DELETE /v1/products/<plan_id>", scopes="plans:write", query=PRODUCT_DELETE)
-def delete_by_path(request: RequestContext) -> Answer:
-    plans.delete(request.call, request.path["plan_id"], all_versions=bool(request.query.get("all_versions")))
+@endpoint("DELETE /v1/products/<plan_id>", scopes="plans:write", query=ProductDelete)
+def delete_by_path(request: RequestContext, query: ProductDelete) -> Answer:
+    plans.delete(request.call, request.path["plan_id"], all_versions=bool(query.all_versions))
     return SUCCESS

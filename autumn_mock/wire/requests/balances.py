@@ -1,147 +1,147 @@
 """balances.check, finalize, create, update, delete, list, recalculate, and the old set-usage call.
 
-What depends on the feature (a boolean one takes no grant, and so on) is not said here: the real server finds
-that out later and answers differently.
+What depends on the feature (a boolean one takes no grant, and so on) is not checked here: the real server does that
+later and answers differently.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
-from autumn_mock.wire.requests.common import (
-    CUSTOMER_DATA,
-    ENTITY_DATA,
-    RESET_INTERVAL,
-    names_the_owner,
-    rows_of_a_customer,
-)
-from autumn_mock.wire.requests.track import LOCK, OVERAGE_BEHAVIOR
+from msgspec import UNSET, UnsetType
+
+from autumn_mock.domain.plan import Interval
+from autumn_mock.domain.track import OverageBehavior
+from autumn_mock.wire.requests.common import RESET_INTERVAL, CustomerData, EntityData, ResetParams, RowsOfACustomer
+from autumn_mock.wire.requests.track import OVERAGE_BEHAVIOR, LockParams
 from autumn_mock.wire.schema import (
+    Params,
+    array,
+    as_json,
     boolean,
     comma_separated,
-    default,
     enum,
-    nullish,
+    field,
+    nullable,
     number,
     obj,
-    optional,
     record,
+    rule,
     string,
 )
 
 
-def _names_one(fields: dict[str, Any]) -> bool:
-    return bool(fields.get("product_id")) != bool(fields.get("feature_id"))
+class CheckLock(LockParams):
+    overage_behavior: OverageBehavior | None = field(OVERAGE_BEHAVIOR, default=None)
 
 
-CHECK = obj(
-    {
-        "customer_id": string(),
-        "feature_id": optional(string()),
-        "entity_id": optional(string()),
-        "customer_data": optional(CUSTOMER_DATA),
-        "entity_data": optional(ENTITY_DATA),
-        "required_balance": optional(number()),
-        "properties": optional(record()),
-        "send_event": optional(boolean()),
-        "lock": optional(LOCK.extend({"overage_behavior": optional(OVERAGE_BEHAVIOR)})),
-        "with_preview": optional(boolean()),
-        "product_id": optional(string()),
-        "required_quantity": optional(number()),
-        "skip_event": optional(boolean()),
-    }
-).refine(_names_one, "Must provide either product_id or feature_id")
+class Check(Params):
+    customer_id: str = field(string())
+    feature_id: str | None = field(string(), default=None)
+    entity_id: str | None = field(string(), default=None)
+    customer_data: dict[str, Any] | None = field(as_json(CustomerData), default=None)
+    entity_data: dict[str, Any] | None = field(as_json(EntityData), default=None)
+    required_balance: float | None = field(number(), default=None)
+    properties: dict[str, Any] | None = field(record(), default=None)
+    send_event: bool | None = field(boolean(), default=None)
+    lock: CheckLock | None = field(obj(CheckLock), default=None)
+    with_preview: bool | None = field(boolean(), default=None)
+    product_id: str | None = field(string(), default=None)
+    required_quantity: float | None = field(number(), default=None)
+    skip_event: bool | None = field(boolean(), default=None)
 
-CHECK_QUERY = obj(
-    {
-        "expand": optional(comma_separated(enum("balance.feature", "flag.feature"))),
-        "skip_cache": optional(boolean()),
-    }
-)
+    @rule("Must provide either product_id or feature_id")
+    def _names_one(self) -> bool:
+        return bool(self.product_id) != bool(self.feature_id)
 
-FINALIZE = obj(
-    {
-        "lock_id": string(),
-        "action": enum("confirm", "release"),
-        "override_value": optional(number()),
-        "properties": optional(record()),
-    }
-).refine(
-    lambda fields: fields["action"] != "release" or "override_value" not in fields,
-    "override_value cannot be provided when action is release",
-    ("override_value",),
-)
 
-_FEATURE_OF_A_CUSTOMER = obj({"customer_id": string(), "feature_id": string(), "entity_id": optional(string())})
+class CheckQuery(Params):
+    expand: list[str] | None = field(comma_separated(enum("balance.feature", "flag.feature")), default=None)
+    skip_cache: bool | None = field(boolean(), default=None)
 
-BALANCES_CREATE = _FEATURE_OF_A_CUSTOMER.extend(
-    {
-        "included_grant": optional(number()),
-        "unlimited": optional(boolean()),
-        "reset": optional(obj({"interval": RESET_INTERVAL, "interval_count": optional(number())})),
-        "rollover": optional(
-            obj(
-                {
-                    "max": nullish(number()),
-                    "max_percentage": nullish(number()),
-                    "duration": default(enum("month", "forever"), "month"),
-                    "length": number(),
-                }
-            )
-        ),
-        "expires_at": optional(number()),
-        "next_reset_at": optional(number()),
-        "balance_id": optional(string()),
-        "granted_balance": optional(number()),
-    }
-)
 
-#: The documented "not both" rules are not enforced by the real server.
-BALANCES_UPDATE = _FEATURE_OF_A_CUSTOMER.extend(
-    {
-        "remaining": optional(number()),
-        "add_to_balance": optional(number()),
-        "usage": optional(number()),
-        "interval": optional(RESET_INTERVAL),
-        "included_grant": optional(number()),
-        "balance_id": optional(string()),
-        "current_balance": optional(number()),
-        "granted_balance": optional(number()),
-        "customer_entitlement_id": optional(string()),
-        "next_reset_at": optional(number()),
-        "expires_at": optional(number()),
-    }
-)
+class Finalize(Params):
+    lock_id: str = field(string())
+    action: Literal["confirm", "release"] = field(enum("confirm", "release"))
+    override_value: float | None = field(number(), default=None)
+    properties: dict[str, Any] | None = field(record(), default=None)
 
-BALANCES_DELETE = obj(
-    {
-        "customer_id": string(),
-        "entity_id": optional(string()),
-        "feature_id": optional(string()),
-        "balance_id": optional(string()),
-        "interval": optional(RESET_INTERVAL),
-        "recalculate_balances": optional(boolean()),
-        "customer_entitlement_id": optional(string()),
-    }
-)
+    @rule("override_value cannot be provided when action is release", ("override_value",))
+    def _overrides_what_is_confirmed(self) -> bool:
+        return self.action != "release" or self.override_value is None
 
-BALANCES_LIST = (
-    rows_of_a_customer("active", "expired")
-    .extend({"plan_id": nullish(string()), "feature_id": optional(string())})
-    .refine(names_the_owner, "entity_id requires customer_id", ("entity_id",))
-)
 
-#: The query string of the older list.
-BALANCES_LIST_QUERY = obj({"customer_id": string()})
+class FeatureOfACustomer(Params):
+    customer_id: str = field(string())
+    feature_id: str = field(string())
+    entity_id: str | None = field(string(), default=None)
 
-RECALCULATE = _FEATURE_OF_A_CUSTOMER.extend({"interval": optional(RESET_INTERVAL)})
 
-SET_USAGE = obj(
-    {
-        "customer_id": string(min=1),
-        "feature_id": string(),
-        "value": number(),
-        "entity_id": optional(string()),
-        "customer_data": optional(CUSTOMER_DATA),
-    }
-)
+class BalanceRollover(Params):
+    max: float | None = field(nullable(number()), default=None)
+    max_percentage: float | None = field(nullable(number()), default=None)
+    duration: Literal["month", "forever"] = field(enum("month", "forever"), default="month")
+    length: float = field(number())
+
+
+class BalancesCreate(FeatureOfACustomer):
+    included_grant: float | None = field(number(), default=None)
+    unlimited: bool | None = field(boolean(), default=None)
+    reset: ResetParams | None = field(obj(ResetParams), default=None)
+    rollover: BalanceRollover | None = field(obj(BalanceRollover), default=None)
+    expires_at: float | None = field(number(), default=None)
+    next_reset_at: float | None = field(number(), default=None)
+    balance_id: str | None = field(string(), default=None)
+    granted_balance: float | None = field(number(), default=None)
+
+
+class BalancesUpdate(FeatureOfACustomer):
+    """The documented rules that two fields exclude each other are not enforced by the real server."""
+
+    remaining: float | None = field(number(), default=None)
+    add_to_balance: float | None = field(number(), default=None)
+    usage: float | None = field(number(), default=None)
+    interval: Interval | None = field(RESET_INTERVAL, default=None)
+    included_grant: float | None = field(number(), default=None)
+    balance_id: str | None = field(string(), default=None)
+    current_balance: float | None = field(number(), default=None)
+    granted_balance: float | None = field(number(), default=None)
+    customer_entitlement_id: str | None = field(string(), default=None)
+    next_reset_at: float | None = field(number(), default=None)
+    expires_at: float | None = field(number(), default=None)
+
+
+class BalancesDelete(Params):
+    customer_id: str = field(string())
+    entity_id: str | None = field(string(), default=None)
+    feature_id: str | None = field(string(), default=None)
+    balance_id: str | None = field(string(), default=None)
+    interval: Interval | None = field(RESET_INTERVAL, default=None)
+    recalculate_balances: bool | None = field(boolean(), default=None)
+    customer_entitlement_id: str | None = field(string(), default=None)
+
+
+class BalancesList(RowsOfACustomer):
+    """A ``plan_id`` of null means balances without a plan."""
+
+    statuses: list[str] | None = field(array(enum("active", "expired"), min=1), default=None)
+    plan_id: str | UnsetType | None = field(nullable(string()), default=UNSET)
+    feature_id: str | None = field(string(), default=None)
+
+
+class BalancesListQuery(Params):
+    """The query string of the older list."""
+
+    customer_id: str = field(string())
+
+
+class Recalculate(FeatureOfACustomer):
+    interval: Interval | None = field(RESET_INTERVAL, default=None)
+
+
+class SetUsage(Params):
+    customer_id: str = field(string(min=1))
+    feature_id: str = field(string())
+    value: float = field(number())
+    entity_id: str | None = field(string(), default=None)
+    customer_data: CustomerData | None = field(obj(CustomerData), default=None)

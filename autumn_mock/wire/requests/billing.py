@@ -1,47 +1,48 @@
-"""billing.attach and billing.update (whose previews take the same), and the lists of what was attached."""
+"""billing.attach and billing.update (and their previews), and the lists of what was attached."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
-from autumn_mock.wire.requests.common import (
-    CUSTOMER_DATA,
-    ENTITY_DATA,
-    names_the_owner,
-    rows_of_a_customer,
-)
-from autumn_mock.wire.requests.items import CUSTOMIZE, FREE_TRIAL
+from msgspec import UNSET, UnsetType
+
+from autumn_mock.wire.requests.common import CustomerData, EntityData, RowsOfACustomer
+from autumn_mock.wire.requests.items import Customize, FreeTrialParams
 from autumn_mock.wire.schema import (
-    Object,
+    Params,
     array,
     boolean,
-    default,
     enum,
+    field,
     instant,
     integer,
     literal,
-    nullish,
+    nullable,
     number,
     obj,
     optional,
     record,
+    rule,
     string,
     union,
 )
 
-#: The total that the customer is to have of a prepaid feature, what is included counted in.
-FEATURE_QUANTITY: Object = obj(
-    {
-        "feature_id": string(),
-        "quantity": optional(number(min=0, min_text="quantity must be >= 0")),
-        "adjustable": optional(boolean()),
-        "stripe_price_id": optional(string()),
-    }
-)
 
-_LICENSE_QUANTITY = obj({"license_plan_id": string(), "quantity": integer(min=0)})
+class FeatureQuantity(Params):
+    """The total that the customer is to have of a prepaid feature, the included amount counted."""
 
-_CARRY_OVER = obj({"enabled": boolean(), "feature_ids": optional(array(string()))})
+    feature_id: str = field(string())
+    quantity: float | None = field(number(min=0, min_text="quantity must be >= 0"), default=None)
+    adjustable: bool | None = field(boolean(), default=None)
+    stripe_price_id: str | None = field(string(), default=None)
+
+
+class CarryOver(Params):
+    """What a switch of plans takes over; without ``feature_ids`` of every feature."""
+
+    enabled: bool = field(boolean())
+    feature_ids: list[str] | None = field(array(string()), default=None)
+
 
 _INVOICE_MODE = obj(
     {
@@ -54,72 +55,73 @@ _INVOICE_MODE = obj(
         "payment_method_types": optional(array(string())),
     }
 )
-
 _REDIRECT_MODE = enum("always", "if_required", "never")
-
-_BASE = {
-    "customer_id": string(),
-    "entity_id": optional(string()),
-    "plan_id": string(),
-    "feature_quantities": optional(array(FEATURE_QUANTITY)),
-    "version": optional(number()),
-    "free_trial": nullish(FREE_TRIAL),
-    "customize": optional(CUSTOMIZE),
-    "invoice_mode": optional(_INVOICE_MODE),
-    "proration_behavior": optional(enum("prorate_immediately", "none", unlisted=("bill_difference",))),
-    "transition_rules": optional(record()),
-    "redirect_mode": default(_REDIRECT_MODE, "if_required"),
-    "subscription_id": optional(string()),
-    "customer_data": optional(CUSTOMER_DATA),
-    "entity_data": optional(ENTITY_DATA),
-}
-
-_MONEY = {
-    "discounts": optional(array(obj({"reward_id": optional(string()), "promotion_code": optional(string())}))),
-    "remove_discounts": optional(array(obj({"reward_id": string()}))),
-    "custom_line_items": optional(array(obj({"amount": number(), "description": string()}))),
-    "add_lines": optional(
-        array(
-            obj(
-                {
-                    "amount": number(),
-                    "description": string(),
-                    "period_start": optional(instant()),
-                    "period_end": optional(instant()),
-                }
-            )
-        )
-    ),
-    "remove_lines": optional(array(record())),
-    "license_quantities": optional(array(_LICENSE_QUANTITY)),
-    "billing_cycle_anchor": optional(union(literal("now"), instant())),
-    "processor_subscription_id": nullish(string()),
-    "no_billing_changes": optional(boolean()),
-}
-
-BILLING_ATTACH = obj(
+_DISCOUNT = obj({"reward_id": optional(string()), "promotion_code": optional(string())})
+_LINE = obj(
     {
-        **_BASE,
-        **_MONEY,
-        "success_url": optional(string()),
-        "new_billing_subscription": optional(boolean()),
-        "plan_schedule": optional(enum("immediate", "end_of_cycle")),
-        "starts_at": optional(instant()),
-        "ends_at": optional(instant()),
-        "checkout_session_params": optional(record()),
-        "long_lived_checkout": optional(boolean()),
-        "carry_over_balances": optional(_CARRY_OVER),
-        "carry_over_usages": optional(_CARRY_OVER),
-        "metadata": optional(record(string())),
-        "enable_plan_immediately": optional(boolean()),
-        "tax": optional(record()),
-        "tax_rate_id": optional(string()),
-        "billing_details": optional(record()),
-        "currency": optional(string()),
-        "remove_plan_ids": optional(array(string())),
+        "amount": number(),
+        "description": string(),
+        "period_start": optional(instant()),
+        "period_end": optional(instant()),
     }
 )
+_LICENSE_QUANTITY = obj({"license_plan_id": string(), "quantity": integer(min=0)})
 
+
+class BillingParams(Params):
+    """What attaching and updating have in common. Much of it is about payments: accepted and not used."""
+
+    customer_id: str = field(string())
+    entity_id: str | None = field(string(), default=None)
+    plan_id: str | None = field(string(), default=None)
+    feature_quantities: list[FeatureQuantity] | None = field(array(obj(FeatureQuantity)), default=None)
+    version: float | None = field(number(), default=None)
+    free_trial: FreeTrialParams | UnsetType | None = field(nullable(obj(FreeTrialParams)), default=UNSET)
+    customize: Customize | None = field(obj(Customize), default=None)
+    invoice_mode: dict[str, Any] | None = field(_INVOICE_MODE, default=None)
+    proration_behavior: str | None = field(
+        enum("prorate_immediately", "none", unlisted=("bill_difference",)), default=None
+    )
+    transition_rules: dict[str, Any] | None = field(record(), default=None)
+    redirect_mode: str | None = field(_REDIRECT_MODE, default=None)
+    subscription_id: str | None = field(string(), default=None)
+    customer_data: CustomerData | None = field(obj(CustomerData), default=None)
+    entity_data: EntityData | None = field(obj(EntityData), default=None)
+    discounts: list[dict[str, Any]] | None = field(array(_DISCOUNT), default=None)
+    remove_discounts: list[dict[str, Any]] | None = field(array(obj({"reward_id": string()})), default=None)
+    custom_line_items: list[dict[str, Any]] | None = field(
+        array(obj({"amount": number(), "description": string()})), default=None
+    )
+    add_lines: list[dict[str, Any]] | None = field(array(_LINE), default=None)
+    remove_lines: list[dict[str, Any]] | None = field(array(record()), default=None)
+    license_quantities: list[dict[str, Any]] | None = field(array(_LICENSE_QUANTITY), default=None)
+    billing_cycle_anchor: str | int | None = field(union(literal("now"), instant()), default=None)
+    processor_subscription_id: str | UnsetType | None = field(nullable(string()), default=UNSET)
+    no_billing_changes: bool | None = field(boolean(), default=None)
+
+
+class BillingAttach(BillingParams):
+    plan_id: str = field(string())
+    redirect_mode: str = field(_REDIRECT_MODE, default="if_required")
+    success_url: str | None = field(string(), default=None)
+    new_billing_subscription: bool | None = field(boolean(), default=None)
+    plan_schedule: Literal["immediate", "end_of_cycle"] | None = field(enum("immediate", "end_of_cycle"), default=None)
+    starts_at: int | None = field(instant(), default=None)
+    ends_at: int | None = field(instant(), default=None)
+    checkout_session_params: dict[str, Any] | None = field(record(), default=None)
+    long_lived_checkout: bool | None = field(boolean(), default=None)
+    carry_over_balances: CarryOver | None = field(obj(CarryOver), default=None)
+    carry_over_usages: CarryOver | None = field(obj(CarryOver), default=None)
+    metadata: dict[str, str] | None = field(record(string()), default=None)
+    enable_plan_immediately: bool | None = field(boolean(), default=None)
+    tax: dict[str, Any] | None = field(record(), default=None)
+    tax_rate_id: str | None = field(string(), default=None)
+    billing_details: dict[str, Any] | None = field(record(), default=None)
+    currency: str | None = field(string(), default=None)
+    remove_plan_ids: list[str] | None = field(array(string()), default=None)
+
+
+#: Of these an update needs one.
 _UPDATES = (
     "feature_quantities",
     "license_quantities",
@@ -127,7 +129,6 @@ _UPDATES = (
     "customize",
     "cancel_action",
     "billing_cycle_anchor",
-    "processor_subscription_id",
     "no_billing_changes",
     "refund_last_payment",
     "recalculate_balances",
@@ -139,34 +140,29 @@ _UPDATES = (
 )
 
 
-def _updates_something(fields: dict[str, Any]) -> bool:
-    return any(key in fields for key in _UPDATES)
+class BillingUpdate(BillingParams):
+    cancel_action: Literal["cancel_immediately", "cancel_end_of_cycle", "uncancel"] | None = field(
+        enum("cancel_immediately", "cancel_end_of_cycle", "uncancel"), default=None
+    )
+    refund_last_payment: str | None = field(enum("prorated", "full"), default=None)
+    subscription_params: dict[str, Any] | None = field(record(), default=None)
+    recalculate_balances: dict[str, Any] | None = field(obj({"enabled": boolean()}), default=None)
+    carry_over_usages: CarryOver | None = field(obj(CarryOver), default=None)
+    status: str | None = field(enum("active", "past_due", "expired"), default=None)
+    customer_product_id: str | None = field(string(), default=None)
+
+    @rule(
+        "At least one update parameter must be provided (feature_quantities, version, customize, cancel_action, "
+        "recalculate_balances, billing_cycle_anchor, or discounts)"
+    )
+    def _updates_something(self) -> bool:
+        if self.processor_subscription_id is not UNSET:
+            return True
+        return any(getattr(self, name) is not None for name in _UPDATES)
 
 
-BILLING_UPDATE = obj(
-    {
-        **_BASE,
-        **_MONEY,
-        "plan_id": optional(string()),
-        "redirect_mode": optional(_REDIRECT_MODE),
-        "cancel_action": optional(enum("cancel_immediately", "cancel_end_of_cycle", "uncancel")),
-        "refund_last_payment": optional(enum("prorated", "full")),
-        "subscription_params": optional(record()),
-        "recalculate_balances": optional(obj({"enabled": boolean()})),
-        "carry_over_usages": optional(_CARRY_OVER),
-        "status": optional(enum("active", "past_due", "expired")),
-        "customer_product_id": optional(string()),
-    }
-).refine(
-    _updates_something,
-    "At least one update parameter must be provided (feature_quantities, version, customize, cancel_action, "
-    "recalculate_balances, billing_cycle_anchor, or discounts)",
-)
+class SubscriptionsList(RowsOfACustomer):
+    """Also the parameters of purchases.list."""
 
-SUBSCRIPTIONS_LIST = (
-    rows_of_a_customer("active", "scheduled", "past_due", "expired")
-    .extend({"plan_id": optional(string())})
-    .refine(names_the_owner, "entity_id requires customer_id", ("entity_id",))
-)
-
-PURCHASES_LIST = SUBSCRIPTIONS_LIST
+    statuses: list[str] | None = field(array(enum("active", "scheduled", "past_due", "expired"), min=1), default=None)
+    plan_id: str | None = field(string(), default=None)

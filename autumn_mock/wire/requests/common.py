@@ -1,31 +1,35 @@
-"""Pieces that several calls share."""
+"""Parts that several requests share."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
-from autumn_mock.wire.requests.controls import CUSTOMER_CONTROLS, ENTITY_CONTROLS
+from autumn_mock.domain.plan import Interval
+from autumn_mock.wire.requests.controls import CustomerControlsParams, EntityControlsParams
 from autumn_mock.wire.schema import (
-    Object,
+    Params,
     Schema,
     array,
     boolean,
     coerced_integer,
-    default,
     email,
     enum,
-    nullish,
+    field,
+    nullable,
     number,
     obj,
     optional,
     record,
+    rule,
     string,
 )
 
-RESET_INTERVAL: Final = enum("one_off", "minute", "hour", "day", "week", "month", "quarter", "semi_annual", "year")
-BILLING_INTERVAL: Final = enum("one_off", "week", "month", "quarter", "semi_annual", "year")
+RESET_INTERVAL: Final[Schema[Interval]] = enum(
+    "one_off", "minute", "hour", "day", "week", "month", "quarter", "semi_annual", "year"
+)
+BILLING_INTERVAL: Final[Schema[Interval]] = enum("one_off", "week", "month", "quarter", "semi_annual", "year")
 
-#: Newer clients may also ask for ``billing_details``, which the measured refusal does not know.
+#: Newer clients may also ask for ``billing_details``, which the measured refusal does not name.
 CUSTOMER_EXPAND: Final = enum(
     "invoices",
     "invoice_previews",
@@ -54,92 +58,108 @@ _CURRENCIES: Final = frozenset(_CURRENCY_CODES.split())
 
 CURRENCY: Final = string().refine(lambda code: code.lower() in _CURRENCIES, "must be a Stripe-supported currency code")
 
-_TAX_IDS: Final = array(obj({"type": string(), "value": string()}))
 
-_BILLING_DETAILS: Final = obj(
-    {
-        "address": nullish(record()),
-        "tax_ids": optional(obj({"add": optional(_TAX_IDS), "remove": optional(_TAX_IDS)})),
-        "tax_exempt": optional(enum("none", "exempt", "reverse")),
-        "invoice_settings": optional(record()),
-    }
+class TaxId(Params):
+    type: str = field(string())
+    value: str = field(string())
+
+
+class TaxIds(Params):
+    add: list[TaxId] | None = field(array(obj(TaxId)), default=None)
+    remove: list[TaxId] | None = field(array(obj(TaxId)), default=None)
+
+
+class BillingDetails(Params):
+    """Accepted, and not used without a payment provider."""
+
+    address: dict[str, Any] | None = field(nullable(record()), default=None)
+    tax_ids: TaxIds | None = field(obj(TaxIds), default=None)
+    tax_exempt: str | None = field(enum("none", "exempt", "reverse"), default=None)
+    invoice_settings: dict[str, Any] | None = field(record(), default=None)
+
+
+#: Kept as it was sent.
+CUSTOMER_CONFIG: Final = obj(
+    {"disable_pooled_balance": optional(boolean()), "disable_overage_billing": optional(boolean())}
 )
 
-CUSTOMER_DATA: Final = obj(
-    {
-        "name": nullish(string()),
-        "email": nullish(email()),
-        "fingerprint": nullish(string()),
-        "metadata": nullish(record()),
-        "stripe_id": nullish(string()),
-        "create_in_stripe": optional(boolean()),
-        "auto_enable_plan_id": optional(string()),
-        "processors": nullish(record()),
-        "send_email_receipts": optional(boolean()),
-        "currency": nullish(CURRENCY),
-        "billing_controls": optional(CUSTOMER_CONTROLS),
-        "config": optional(
-            obj(
-                {
-                    "disable_pooled_balance": optional(boolean()),
-                    "disable_overage_billing": optional(boolean()),
-                }
-            )
-        ),
-        "billing_details": optional(_BILLING_DETAILS),
-        "internal_options": optional(
-            obj({"default_group": optional(string()), "disable_defaults": optional(boolean())})
-        ),
-    }
-)
 
-ENTITY_DATA: Final = obj(
-    {
-        "feature_id": string(),
-        "name": optional(string()),
-        "billing_controls": optional(ENTITY_CONTROLS),
-        "metadata": nullish(record()),
-    }
-)
+class InternalOptions(Params):
+    """Accepted and not used."""
 
-#: Filters that customers.list and entities.list have in common.
-LIST_FILTERS: Final[dict[str, Schema]] = {
-    "plans": optional(array(obj({"id": string(), "versions": optional(array(number()))}))),
-    "subscription_status": optional(enum("active", "scheduled")),
-    "search": optional(string()),
-    "processors": optional(array(enum("stripe", "revenuecat", "vercel"))),
-}
+    default_group: str | None = field(string(), default=None)
+    disable_defaults: bool | None = field(boolean(), default=None)
 
 
-def cursor_page(*, limit: int = 50, most: int = 5000) -> dict[str, Schema]:
-    """Pages by cursor, the form from 2.3 on."""
-    return {
-        "start_cursor": default(string(), ""),
-        "limit": default(coerced_integer(min=1, max=most), limit),
-    }
+class CustomerData(Params):
+    """What a call that creates its customer says about it."""
+
+    name: str | None = field(nullable(string()), default=None)
+    email: str | None = field(nullable(email()), default=None)
+    fingerprint: str | None = field(nullable(string()), default=None)
+    metadata: dict[str, Any] | None = field(nullable(record()), default=None)
+    stripe_id: str | None = field(nullable(string()), default=None)
+    create_in_stripe: bool | None = field(boolean(), default=None)
+    auto_enable_plan_id: str | None = field(string(), default=None)
+    processors: dict[str, Any] | None = field(nullable(record()), default=None)
+    send_email_receipts: bool | None = field(boolean(), default=None)
+    currency: str | None = field(nullable(CURRENCY), default=None)
+    billing_controls: CustomerControlsParams | None = field(obj(CustomerControlsParams), default=None)
+    config: dict[str, Any] | None = field(CUSTOMER_CONFIG, default=None)
+    billing_details: BillingDetails | None = field(obj(BillingDetails), default=None)
+    internal_options: InternalOptions | None = field(obj(InternalOptions), default=None)
 
 
-def offset_page(*, limit: int, least: int = 1, most: int = 1000) -> dict[str, Schema]:
-    """Pages by offset, the form up to 2.2."""
-    return {
-        "offset": default(coerced_integer(min=0), 0),
-        "limit": default(coerced_integer(min=least, max=most), limit),
-    }
+class EntityData(Params):
+    """What a call that creates its entity says about it."""
+
+    feature_id: str = field(string())
+    name: str | None = field(string(), default=None)
+    billing_controls: EntityControlsParams | None = field(obj(EntityControlsParams), default=None)
+    metadata: dict[str, Any] | None = field(nullable(record()), default=None)
 
 
-def rows_of_a_customer(*statuses: str) -> Object:
-    """The frame of the lists that can be narrowed to a customer and one of its entities."""
-    return obj(
-        {
-            "customer_id": optional(string()),
-            "entity_id": optional(string()),
-            "limit": default(coerced_integer(min=1, max=200), 50),
-            "start_cursor": default(string(), ""),
-            "statuses": optional(array(enum(*statuses), min=1)),
-        }
-    )
+class PlanFilter(Params):
+    """Customers on a plan, in these versions of it."""
+
+    id: str = field(string())
+    versions: list[float] | None = field(array(number()), default=None)
 
 
-def names_the_owner(fields: dict[str, object]) -> bool:
-    """Whether a list that is narrowed to an entity also says whose entity."""
-    return not fields.get("entity_id") or bool(fields.get("customer_id"))
+class ListFilters(Params):
+    """Filters that customers.list and entities.list have in common."""
+
+    plans: list[PlanFilter] | None = field(array(obj(PlanFilter)), default=None)
+    subscription_status: str | None = field(enum("active", "scheduled"), default=None)
+    search: str | None = field(string(), default=None)
+    processors: list[str] | None = field(array(enum("stripe", "revenuecat", "vercel")), default=None)
+
+
+#: The fields of a page by cursor, the form since 2.3, and of a page by offset, the form before.
+START_CURSOR: Final = string()
+OFFSET: Final = coerced_integer(min=0)
+
+
+def page_limit(most: int, *, least: int = 1) -> Schema[int]:
+    """How many rows a page has at most."""
+    return coerced_integer(min=least, max=most)
+
+
+class RowsOfACustomer(Params):
+    """The parameters of the lists that can be narrowed to a customer and one of its entities."""
+
+    customer_id: str | None = field(string(), default=None)
+    entity_id: str | None = field(string(), default=None)
+    limit: int = field(page_limit(200), default=50)
+    start_cursor: str = field(START_CURSOR, default="")
+
+    @rule("entity_id requires customer_id", ("entity_id",))
+    def _names_the_owner(self) -> bool:
+        return not self.entity_id or bool(self.customer_id)
+
+
+class ResetParams(Params):
+    """How often a grant is renewed."""
+
+    interval: Interval = field(RESET_INTERVAL)
+    interval_count: float | None = field(number(), default=None)

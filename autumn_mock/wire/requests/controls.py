@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 from autumn_mock.wire.schema import (
-    Object,
+    Params,
     array,
     boolean,
     default,
     enum,
+    field,
     number,
     obj,
     optional,
@@ -16,86 +19,103 @@ from autumn_mock.wire.schema import (
     union,
 )
 
+#: Which events a control counts; kept as it was sent.
 _FILTER = obj({"properties": record(union(string(), number(), boolean()))})
 
-USAGE_LIMIT = obj(
+
+class UsageLimitParams(Params):
+    feature_id: str = field(string())
+    enabled: bool = field(boolean(), default=True)
+    limit: float = field(number(min=0))
+    interval: Literal["day", "week", "month", "year"] = field(enum("day", "week", "month", "year"))
+    anchor: Literal["billing_cycle", "utc"] | None = field(enum("billing_cycle", "utc"), default=None)
+    filter: dict[str, Any] | None = field(_FILTER, default=None)
+
+
+class UsageLimitUpdate(UsageLimitParams):
+    """A limit, and how much of its window is already used."""
+
+    usage: float | None = field(number(min=0), default=None)
+
+
+class UsageUpdate(Params):
+    """How much of the window of an existing limit is already used."""
+
+    feature_id: str = field(string())
+    usage: float = field(number(min=0))
+    filter: dict[str, Any] | None = field(_FILTER, default=None)
+
+
+_USAGE_LIMIT_UPDATE = union(obj(UsageLimitUpdate), obj(UsageUpdate))
+
+
+class UsageAlertParams(Params):
+    feature_id: str | None = field(string(), default=None)
+    enabled: bool = field(boolean(), default=True)
+    threshold: float = field(number(min=0))
+    threshold_type: Literal["usage", "usage_percentage", "remaining", "remaining_percentage"] = field(
+        enum("usage", "usage_percentage", "remaining", "remaining_percentage")
+    )
+    basis: str | None = field(enum("balance", "included", "recurring", "usage_limit"), default=None)
+    filter: dict[str, Any] | None = field(_FILTER, default=None)
+    name: str | None = field(string(), default=None)
+
+
+class SpendLimitParams(Params):
+    feature_id: str | None = field(string(), default=None)
+    enabled: bool = field(boolean(), default=False)
+    limit_type: Literal["absolute", "usage_percentage"] | None = field(
+        enum("absolute", "usage_percentage"), default=None
+    )
+    overage_limit: float | None = field(number(min=0), default=None)
+    skip_overage_billing: bool | None = field(boolean(), default=None)
+
+
+#: Kept as it was sent.
+_PURCHASE_LIMIT = obj(
     {
-        "feature_id": string(),
-        "enabled": default(boolean(), True),
-        "limit": number(min=0),
-        "interval": enum("day", "week", "month", "year"),
-        "anchor": optional(enum("billing_cycle", "utc")),
-        "filter": optional(_FILTER),
+        "interval": enum("hour", "day", "week", "month"),
+        "interval_count": default(number(min=1), 1),
+        "limit": number(min=1),
+        "count": optional(number(min=0)),
     }
 )
 
-#: An update may also set how much of the window is already used, alone or along with the limit.
-_USAGE_LIMIT_UPDATE = union(
-    USAGE_LIMIT.extend({"usage": optional(number(min=0))}),
-    obj({"feature_id": string(), "usage": number(min=0), "filter": optional(_FILTER)}),
-)
 
-_USAGE_ALERT = obj(
-    {
-        "feature_id": optional(string()),
-        "enabled": default(boolean(), True),
-        "threshold": number(min=0),
-        "threshold_type": enum("usage", "usage_percentage", "remaining", "remaining_percentage"),
-        "basis": optional(enum("balance", "included", "recurring", "usage_limit")),
-        "filter": optional(_FILTER),
-        "name": optional(string()),
-    }
-)
+class AutoTopupParams(Params):
+    feature_id: str = field(string())
+    enabled: bool = field(boolean(), default=False)
+    threshold: float = field(number())
+    quantity: float = field(number(min=1))
+    purchase_limit: dict[str, Any] | None = field(_PURCHASE_LIMIT, default=None)
+    invoice_mode: bool | None = field(boolean(), default=None)
 
-_SPEND_LIMIT = obj(
-    {
-        "feature_id": optional(string()),
-        "enabled": default(boolean(), False),
-        "limit_type": optional(enum("absolute", "usage_percentage")),
-        "overage_limit": optional(number(min=0)),
-        "skip_overage_billing": optional(boolean()),
-    }
-)
 
-_AUTO_TOPUP = obj(
-    {
-        "feature_id": string(),
-        "enabled": default(boolean(), False),
-        "threshold": number(),
-        "quantity": number(min=1),
-        "purchase_limit": optional(
-            obj(
-                {
-                    "interval": enum("hour", "day", "week", "month"),
-                    "interval_count": default(number(min=1), 1),
-                    "limit": number(min=1),
-                    "count": optional(number(min=0)),
-                }
-            )
-        ),
-        "invoice_mode": optional(boolean()),
-    }
-)
+class OverageAllowedParams(Params):
+    feature_id: str = field(string())
+    enabled: bool = field(boolean(), default=False)
 
-_OVERAGE_ALLOWED = obj({"feature_id": string(), "enabled": default(boolean(), False)})
 
-ENTITY_CONTROLS: Object = obj(
-    {
-        "spend_limits": optional(array(_SPEND_LIMIT)),
-        "usage_limits": optional(array(USAGE_LIMIT)),
-        "usage_alerts": optional(array(_USAGE_ALERT)),
-        "overage_allowed": optional(array(_OVERAGE_ALLOWED)),
-    }
-)
+class EntityControlsParams(Params):
+    spend_limits: list[SpendLimitParams] | None = field(array(obj(SpendLimitParams)), default=None)
+    usage_limits: list[UsageLimitParams] | None = field(array(obj(UsageLimitParams)), default=None)
+    usage_alerts: list[UsageAlertParams] | None = field(array(obj(UsageAlertParams)), default=None)
+    overage_allowed: list[OverageAllowedParams] | None = field(array(obj(OverageAllowedParams)), default=None)
 
-ENTITY_CONTROLS_UPDATE: Object = ENTITY_CONTROLS.extend({"usage_limits": optional(array(_USAGE_LIMIT_UPDATE))})
 
-#: Customers may top up by themselves; plans carry the same list as their customers' defaults.
-CUSTOMER_CONTROLS: Object = obj({"auto_topups": optional(array(_AUTO_TOPUP)), **ENTITY_CONTROLS.fields})
+class CustomerControlsParams(EntityControlsParams, leading=("auto_topups",)):
+    """Those of an entity, and top-ups; plans carry the same as their customers' defaults."""
 
-CUSTOMER_CONTROLS_UPDATE: Object = CUSTOMER_CONTROLS.extend(
-    {
-        "usage_limits": optional(array(_USAGE_LIMIT_UPDATE)),
-        "balance_allocations": optional(array(record())),
-    }
-)
+    auto_topups: list[AutoTopupParams] | None = field(array(obj(AutoTopupParams)), default=None)
+
+
+class EntityControlsUpdate(Params):
+    spend_limits: list[SpendLimitParams] | None = field(array(obj(SpendLimitParams)), default=None)
+    usage_limits: list[UsageLimitUpdate | UsageUpdate] | None = field(array(_USAGE_LIMIT_UPDATE), default=None)
+    usage_alerts: list[UsageAlertParams] | None = field(array(obj(UsageAlertParams)), default=None)
+    overage_allowed: list[OverageAllowedParams] | None = field(array(obj(OverageAllowedParams)), default=None)
+
+
+class CustomerControlsUpdate(EntityControlsUpdate, leading=("auto_topups",)):
+    auto_topups: list[AutoTopupParams] | None = field(array(obj(AutoTopupParams)), default=None)
+    balance_allocations: list[dict[str, Any]] | None = field(array(record()), default=None)

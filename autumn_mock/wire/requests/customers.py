@@ -1,83 +1,133 @@
-"""customers.*: the only calls that look at the characters of a customer id."""
+"""customers.*: the only calls that check the characters of a customer id."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from msgspec import UNSET, UnsetType
+
 from autumn_mock.wire.customer_id import CUSTOMER_ID, CUSTOMER_ID_OR_NULL
 from autumn_mock.wire.requests.common import (
-    CUSTOMER_DATA,
+    CURRENCY,
+    CUSTOMER_CONFIG,
     CUSTOMER_EXPAND,
-    ENTITY_DATA,
-    LIST_FILTERS,
-    cursor_page,
-    offset_page,
+    OFFSET,
+    START_CURSOR,
+    BillingDetails,
+    CustomerData,
+    EntityData,
+    InternalOptions,
+    ListFilters,
+    page_limit,
 )
-from autumn_mock.wire.requests.controls import CUSTOMER_CONTROLS_UPDATE
+from autumn_mock.wire.requests.controls import CustomerControlsUpdate
 from autumn_mock.wire.schema import (
+    Params,
     array,
     boolean,
     coerced_number,
     comma_separated,
-    default,
+    email,
     enum,
+    field,
     integer,
+    nullable,
     obj,
-    optional,
+    record,
     string,
 )
 
-_CREATION = {
-    **CUSTOMER_DATA.fields,
-    "expand": optional(array(CUSTOMER_EXPAND)),
-    "entity_id": optional(string()),
-    "entity_data": optional(ENTITY_DATA),
-    "with_autumn_id": default(boolean(), False),
-}
 
-CUSTOMERS_GET_OR_CREATE = obj({"customer_id": CUSTOMER_ID_OR_NULL, **_CREATION})
+class CustomerCreation(CustomerData):
+    """What both calls that create a customer take besides its id."""
 
-CUSTOMERS_CREATE_REST = obj({"id": CUSTOMER_ID_OR_NULL, **_CREATION})
+    expand: list[str] | None = field(array(CUSTOMER_EXPAND), default=None)
+    entity_id: str | None = field(string(), default=None)
+    entity_data: EntityData | None = field(obj(EntityData), default=None)
+    with_autumn_id: bool = field(boolean(), default=False)
 
-CUSTOMERS_GET = obj(
-    {
-        "customer_id": CUSTOMER_ID,
-        "expand": optional(comma_separated(CUSTOMER_EXPAND)),
-        "with_autumn_id": default(boolean(), False),
-    }
-)
 
-#: The query string of the calls that answer with a customer.
-CUSTOMERS_QUERY = obj(
-    {
-        "expand": optional(comma_separated(CUSTOMER_EXPAND)),
-        "with_autumn_id": default(boolean(), False),
-        "skip_cache": optional(boolean()),
-    }
-)
+class CustomersGetOrCreate(CustomerCreation, leading=("customer_id",)):
+    customer_id: str | None = field(CUSTOMER_ID_OR_NULL)
 
-CUSTOMERS_LIST = obj(
-    {
-        **cursor_page(),
-        **LIST_FILTERS,
-        "sort_order": optional(enum("asc", "desc")),
-        "created_at_range": optional(obj({"start": optional(coerced_number()), "end": optional(coerced_number())})),
-    }
-)
 
-CUSTOMERS_LIST_OFFSET = obj({**offset_page(limit=10), **LIST_FILTERS})
+class CustomersCreate(CustomerCreation, leading=("id",)):
+    """``POST /v1/customers``."""
 
-#: ``GET /v1/customers``, which wants ten or more in every version.
-CUSTOMERS_LIST_QUERY = obj(offset_page(limit=10, least=10, most=100))
+    id: str | None = field(CUSTOMER_ID_OR_NULL)
 
-CUSTOMERS_UPDATE = obj(
-    {
-        "customer_id": CUSTOMER_ID,
-        **CUSTOMER_DATA.extend({"billing_controls": optional(CUSTOMER_CONTROLS_UPDATE)})
-        .omit("auto_enable_plan_id", "create_in_stripe")
-        .fields,
-        "new_customer_id": optional(CUSTOMER_ID),
-    }
-)
+    @property
+    def customer_id(self) -> str | None:
+        """The id, as the other call names it."""
+        return self.id
 
-CUSTOMERS_DELETE = obj({"customer_id": CUSTOMER_ID, "delete_in_stripe": default(boolean(), False)})
 
-ADVANCE_TEST_CLOCK = obj({"customer_id": string(min=1), "frozen_time": integer(min=0)})
+class CustomersGet(Params):
+    customer_id: str = field(CUSTOMER_ID)
+    expand: list[str] | None = field(comma_separated(CUSTOMER_EXPAND), default=None)
+    with_autumn_id: bool = field(boolean(), default=False)
+
+
+class CustomersQuery(Params):
+    """The query string of the calls that answer with a customer."""
+
+    expand: list[str] | None = field(comma_separated(CUSTOMER_EXPAND), default=None)
+    with_autumn_id: bool = field(boolean(), default=False)
+    skip_cache: bool | None = field(boolean(), default=None)
+
+
+class CreatedAtRange(Params):
+    """Instants in ms, both included."""
+
+    start: float | None = field(coerced_number(), default=None)
+    end: float | None = field(coerced_number(), default=None)
+
+
+class CustomersList(ListFilters, leading=("start_cursor", "limit")):
+    start_cursor: str = field(START_CURSOR, default="")
+    limit: int = field(page_limit(5000), default=50)
+    sort_order: str | None = field(enum("asc", "desc"), default=None)
+    created_at_range: CreatedAtRange | None = field(obj(CreatedAtRange), default=None)
+
+
+class CustomersListOffset(ListFilters, leading=("offset", "limit")):
+    offset: int = field(OFFSET, default=0)
+    limit: int = field(page_limit(1000), default=10)
+
+
+class CustomersListQuery(Params):
+    """``GET /v1/customers``, whose limit is ten or more in every version."""
+
+    offset: int = field(OFFSET, default=0)
+    limit: int = field(page_limit(100, least=10), default=10)
+
+
+class CustomersUpdate(Params):
+    """Null removes a value, so it differs from a key that is absent."""
+
+    customer_id: str = field(CUSTOMER_ID)
+    name: str | UnsetType | None = field(nullable(string()), default=UNSET)
+    email: str | UnsetType | None = field(nullable(email()), default=UNSET)
+    fingerprint: str | UnsetType | None = field(nullable(string()), default=UNSET)
+    metadata: dict[str, Any] | None = field(nullable(record()), default=None)
+    stripe_id: str | UnsetType | None = field(nullable(string()), default=UNSET)
+    processors: dict[str, Any] | None = field(nullable(record()), default=None)
+    send_email_receipts: bool | UnsetType = field(boolean(), default=UNSET)
+    currency: str | None = field(nullable(CURRENCY), default=None)
+    billing_controls: CustomerControlsUpdate | None = field(obj(CustomerControlsUpdate), default=None)
+    config: dict[str, Any] | None = field(CUSTOMER_CONFIG, default=None)
+    billing_details: BillingDetails | None = field(obj(BillingDetails), default=None)
+    internal_options: InternalOptions | None = field(obj(InternalOptions), default=None)
+    new_customer_id: str | None = field(CUSTOMER_ID, default=None)
+
+
+class CustomersDelete(Params):
+    customer_id: str = field(CUSTOMER_ID)
+    delete_in_stripe: bool = field(boolean(), default=False)
+
+
+class AdvanceTestClock(Params):
+    """``frozen_time`` is in ms."""
+
+    customer_id: str = field(string(min=1))
+    frozen_time: int = field(integer(min=0))

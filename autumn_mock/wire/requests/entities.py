@@ -1,38 +1,52 @@
-"""entities.*: an entity id has no rule about its characters."""
+"""entities.*: the characters of an entity id are not checked."""
 
 from __future__ import annotations
 
-from autumn_mock.wire.requests.common import CUSTOMER_DATA, LIST_FILTERS, cursor_page, offset_page
-from autumn_mock.wire.requests.controls import ENTITY_CONTROLS, ENTITY_CONTROLS_UPDATE
-from autumn_mock.wire.schema import nullish, obj, optional, record, string
+from typing import Any
 
-ENTITIES_CREATE = obj(
-    {
-        "name": nullish(string()),
-        "feature_id": string(),
-        "billing_controls": optional(ENTITY_CONTROLS),
-        "customer_data": optional(CUSTOMER_DATA),
-        "metadata": nullish(record()),
-        "customer_id": string(),
-        "entity_id": string(),
-    }
-)
+from autumn_mock.wire.requests.common import OFFSET, START_CURSOR, CustomerData, ListFilters, page_limit
+from autumn_mock.wire.requests.controls import EntityControlsParams, EntityControlsUpdate
+from autumn_mock.wire.schema import Params, field, nullable, obj, record, string
 
-ENTITIES_GET = obj({"customer_id": optional(string()), "entity_id": string()})
 
-_OF_A_CUSTOMER = {"customer_id": optional(string(min=1, trim=True))}
+class EntitiesCreate(Params):
+    name: str | None = field(nullable(string()), default=None)
+    feature_id: str = field(string())
+    billing_controls: EntityControlsParams | None = field(obj(EntityControlsParams), default=None)
+    customer_data: CustomerData | None = field(obj(CustomerData), default=None)
+    metadata: dict[str, Any] | None = field(nullable(record()), default=None)
+    customer_id: str = field(string())
+    entity_id: str = field(string())
 
-ENTITIES_LIST = obj({**cursor_page(), **LIST_FILTERS, **_OF_A_CUSTOMER})
 
-ENTITIES_LIST_OFFSET = obj({**offset_page(limit=10), **LIST_FILTERS, **_OF_A_CUSTOMER})
+class EntitiesGet(Params):
+    customer_id: str | None = field(string(), default=None)
+    entity_id: str = field(string())
 
-#: A name cannot be changed: it is dropped like any unknown key.
-ENTITIES_UPDATE = obj(
-    {
-        "customer_id": optional(string()),
-        "entity_id": string(),
-        "billing_controls": optional(ENTITY_CONTROLS_UPDATE),
-    }
-)
 
-ENTITIES_DELETE = obj({"customer_id": optional(string()), "entity_id": string()})
+_CUSTOMER_ID = string(min=1, trim=True)
+
+
+class EntitiesList(ListFilters, leading=("start_cursor", "limit")):
+    start_cursor: str = field(START_CURSOR, default="")
+    limit: int = field(page_limit(5000), default=50)
+    customer_id: str | None = field(_CUSTOMER_ID, default=None)
+
+
+class EntitiesListOffset(ListFilters, leading=("offset", "limit")):
+    offset: int = field(OFFSET, default=0)
+    limit: int = field(page_limit(1000), default=10)
+    customer_id: str | None = field(_CUSTOMER_ID, default=None)
+
+
+class EntitiesUpdate(Params):
+    """A name cannot be changed: it is dropped like any unknown key."""
+
+    customer_id: str | None = field(string(), default=None)
+    entity_id: str = field(string())
+    billing_controls: EntityControlsUpdate | None = field(obj(EntityControlsUpdate), default=None)
+
+
+class EntitiesDelete(Params):
+    customer_id: str | None = field(string(), default=None)
+    entity_id: str = field(string())

@@ -1,112 +1,124 @@
-"""features.*: a feature id has no rule about its characters either."""
+"""features.*: the characters of a feature id are not checked either."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final, Literal
 
+from autumn_mock.domain.feature import Display, FeatureType
 from autumn_mock.wire.schema import (
-    Object,
+    Params,
+    Schema,
     array,
     boolean,
     enum,
+    field,
     integer,
     literal,
-    nullish,
+    nullable,
     number,
     obj,
     optional,
     record,
+    rule,
     string,
     union,
 )
 
 _TIERS = array(obj({"to": union(number(), literal("inf")), "credit_cost": number()}))
 _MATCH = record(union(string(), number(), boolean()))
-
-_DIMENSION = obj(
-    {
-        "match": _MATCH,
-        "credit_cost": optional(number()),
-        "tiers": optional(_TIERS),
-        "tier_behavior": optional(enum("graduated")),
-        "priority": optional(integer()),
-    }
-)
-
-
-def _has_a_cost(fields: dict[str, Any]) -> bool:
-    return "credit_cost" in fields or "tiers" in fields or "excluded" in fields
-
-
-#: What one unit of a feature costs in credits: a number, or (newer clients) tiers instead of one.
-CREDIT_COST: Object = obj(
-    {
-        "metered_feature_id": string(),
-        "credit_cost": optional(number()),
-        "tiers": optional(_TIERS),
-        "tier_behavior": optional(enum("graduated")),
-        "billing_units": optional(number()),
-        "dimensions": optional(record(_DIMENSION)),
-        "multipliers": optional(
-            record(obj({"match": _MATCH, "factor": optional(number()), "add": optional(number())}))
-        ),
-        "excluded": optional(literal(True)),
-    }
-).refine(_has_a_cost, "must be a number (received undefined)", ("credit_cost",))
-
-MODEL_MARKUPS = record(
+_DIMENSIONS = record(
     obj(
         {
-            "markup": optional(number()),
-            "input_cost": optional(number()),
-            "output_cost": optional(number()),
+            "match": _MATCH,
+            "credit_cost": optional(number()),
+            "tiers": optional(_TIERS),
+            "tier_behavior": optional(enum("graduated")),
+            "priority": optional(integer()),
         }
     )
 )
+_MULTIPLIERS = record(obj({"match": _MATCH, "factor": optional(number()), "add": optional(number())}))
 
-PROVIDER_MARKUPS = record(obj({"markup": number()}))
 
-DEFAULT_MARKUP = number(min=-100)
+class CreditCostParams(Params):
+    """What one unit of a feature costs in credits: a number, or (newer clients) tiers instead of one.
 
-_TYPE = enum("boolean", "metered", "credit_system", "ai_credit_system")
+    Only the number is emulated.
+    """
 
-_SETTINGS = {
-    "consumable": optional(boolean()),
-    "combine": optional(enum("sum", "max", "min")),
-    "display": optional(obj({"singular": string(), "plural": string()})),
-    "credit_schema": optional(array(CREDIT_COST)),
-    "model_markups": nullish(MODEL_MARKUPS),
-    "default_markup": optional(DEFAULT_MARKUP),
-    "provider_markups": nullish(PROVIDER_MARKUPS),
-    "event_names": optional(array(string())),
-}
+    metered_feature_id: str = field(string())
+    credit_cost: float | None = field(number(), default=None)
+    tiers: list[dict[str, Any]] | None = field(_TIERS, default=None)
+    tier_behavior: str | None = field(enum("graduated"), default=None)
+    billing_units: float | None = field(number(), default=None)
+    dimensions: dict[str, dict[str, Any]] | None = field(_DIMENSIONS, default=None)
+    multipliers: dict[str, dict[str, Any]] | None = field(_MULTIPLIERS, default=None)
+    excluded: bool | None = field(literal(True), default=None)
 
-#: The measured order of refusals: the name, the type, the id.
-FEATURES_CREATE = (
-    obj({"name": string(), "type": _TYPE, **_SETTINGS, "feature_id": string()})
-    .refine(
-        lambda fields: fields["type"] != "credit_system" or "credit_schema" in fields,
-        "Please specify the credit schema for the feature.",
-        ("credit_schema",),
-    )
-    .refine(
-        lambda fields: fields["type"] != "credit_system" or fields.get("consumable") is not False,
-        "Credit system features must be consumable.",
-        ("consumable",),
-    )
+    @rule("must be a number (received undefined)", ("credit_cost",))
+    def _has_a_cost(self) -> bool:
+        return self.credit_cost is not None or self.tiers is not None or self.excluded is not None
+
+
+MODEL_MARKUPS: Final = record(
+    obj({"markup": optional(number()), "input_cost": optional(number()), "output_cost": optional(number())})
 )
+PROVIDER_MARKUPS: Final = record(obj({"markup": number()}))
+#: In percent.
+DEFAULT_MARKUP: Final = number(min=-100)
 
-FEATURES_GET = obj({"feature_id": string()})
+_TYPE: Schema[FeatureType] = enum("boolean", "metered", "credit_system", "ai_credit_system")
 
-FEATURES_UPDATE = obj(
-    {
-        "name": optional(string(min=1)),
-        "type": optional(_TYPE),
-        **_SETTINGS,
-        "archived": optional(boolean()),
-        "feature_id": string(),
-        "new_feature_id": optional(string()),
-    }
-)
 
-FEATURES_DELETE = obj({"feature_id": string()})
+class FeatureSettings(Params):
+    consumable: bool | None = field(boolean(), default=None)
+    combine: Literal["sum", "max", "min"] | None = field(enum("sum", "max", "min"), default=None)
+    display: Display | None = field(obj({"singular": string(), "plural": string()}, Display), default=None)
+    credit_schema: list[CreditCostParams] | None = field(array(obj(CreditCostParams)), default=None)
+    model_markups: dict[str, dict[str, Any]] | None = field(nullable(MODEL_MARKUPS), default=None)
+    default_markup: float | None = field(DEFAULT_MARKUP, default=None)
+    provider_markups: dict[str, dict[str, Any]] | None = field(nullable(PROVIDER_MARKUPS), default=None)
+    event_names: list[str] | None = field(array(string()), default=None)
+
+
+class FeaturesCreate(FeatureSettings, leading=("name", "type")):
+    """The measured order of refusals: the name, the type, the id."""
+
+    name: str = field(string())
+    type: FeatureType = field(_TYPE)
+    feature_id: str = field(string())
+
+    @rule("Please specify the credit schema for the feature.", ("credit_schema",))
+    def _has_a_credit_schema(self) -> bool:
+        return self.type != "credit_system" or self.credit_schema is not None
+
+    @rule("Credit system features must be consumable.", ("consumable",))
+    def _is_consumable(self) -> bool:
+        return self.type != "credit_system" or self.consumable is not False
+
+
+class FeaturesGet(Params):
+    feature_id: str = field(string())
+
+
+class FeatureChanges(FeatureSettings, leading=("name", "type")):
+    """What of a feature can be changed. An absent key stays as it is."""
+
+    name: str | None = field(string(min=1), default=None)
+    type: FeatureType | None = field(_TYPE, default=None)
+    archived: bool | None = field(boolean(), default=None)
+
+
+class FeaturePatch(FeatureChanges):
+    """Changes of the feature in the path."""
+
+    new_feature_id: str | None = field(string(), default=None)
+
+
+class FeaturesUpdate(FeatureChanges):
+    feature_id: str = field(string())
+    new_feature_id: str | None = field(string(), default=None)
+
+
+class FeaturesDelete(Params):
+    feature_id: str = field(string())

@@ -1,14 +1,16 @@
-"""A small schema vocabulary that accepts, refuses and words its refusals as zod 4 does on the real server.
+"""A small schema vocabulary that accepts and refuses values, with the texts of zod 4, as the real server does.
 
 >>> item = obj({"customer_id": string(), "value": optional(number())})
 >>> parse(item, {"customer_id": "cus_1", "value": 2.5, "unknown": True})
 {'customer_id': 'cus_1', 'value': 2.5}
+
+Requests are declared as classes (:mod:`autumn_mock.wire.schema.params`), which are parsed to structs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar, overload
 
 from autumn_mock.wire.schema.base import (
     UNDEFINED,
@@ -19,22 +21,10 @@ from autumn_mock.wire.schema.base import (
     Schema,
     Undefined,
     ValidationFailed,
-    parse,
-)
-from autumn_mock.wire.schema.checks import (
-    AtLeast,
-    AtMost,
-    Constraint,
-    Email,
-    Matches,
-    MaxSize,
-    MinSize,
-    MoreThan,
-    NotInTheFuture,
-    Whole,
 )
 from autumn_mock.wire.schema.compounds import (
     Array,
+    AsJson,
     CommaSeparated,
     Default,
     Nullable,
@@ -42,6 +32,18 @@ from autumn_mock.wire.schema.compounds import (
     Optional,
     Record,
     Union,
+)
+from autumn_mock.wire.schema.params import P, Params, field, parse, rule, schema_of
+from autumn_mock.wire.schema.rules import (
+    NOT_IN_THE_FUTURE,
+    WHOLE,
+    Rules,
+    at_least,
+    at_most,
+    email_address,
+    matches,
+    more_than,
+    sizes,
 )
 from autumn_mock.wire.schema.scalars import Anything, Boolean, Enum, Literal, Number, String
 
@@ -54,6 +56,7 @@ __all__ = [
     "JsonSchema",
     "Number",
     "Object",
+    "Params",
     "Path",
     "Record",
     "Schema",
@@ -62,6 +65,7 @@ __all__ = [
     "ValidationFailed",
     "anything",
     "array",
+    "as_json",
     "boolean",
     "coerced_integer",
     "coerced_number",
@@ -69,6 +73,7 @@ __all__ = [
     "default",
     "email",
     "enum",
+    "field",
     "identifier",
     "instant",
     "integer",
@@ -81,62 +86,64 @@ __all__ = [
     "parse",
     "past_instant",
     "record",
+    "rule",
+    "schema_of",
     "string",
     "union",
 ]
+
+T = TypeVar("T")
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
 
 _NOT_AN_EMAIL: Final = "not a valid email address"
 
 
 def string(*, min: int = 0, max: int | None = None, trim: bool = False) -> String:
     """Text of ``min`` to ``max`` characters."""
-    rules: list[Constraint] = []
-    if min:
-        rules.append(MinSize(min))
-    if max is not None:
-        rules.append(MaxSize(max))
-    return String(tuple(rules), trim=trim)
+    return String(sizes(min, max, "Length"), trim=trim)
 
 
 def identifier() -> String:
     """A non-empty id of letters, numbers, underscores and hyphens."""
-    allowed = Matches(r"[a-zA-Z0-9_-]+", "must contain only letters, numbers, underscores, hyphens")
-    return String((MinSize(1), allowed))
+    allowed = matches("[a-zA-Z0-9_-]+", "must contain only letters, numbers, underscores, hyphens")
+    return String((*sizes(1, None, "Length"), allowed))
 
 
 def email() -> String:
-    """An email address; everything else, text or not, is refused with the same words."""
-    return String((Email(_NOT_AN_EMAIL),), type_text=_NOT_AN_EMAIL)
+    """An email address; everything else, text or not, is refused with one text."""
+    return String((email_address(_NOT_AN_EMAIL),), type_text=_NOT_AN_EMAIL)
 
 
-def number(*, min: int | None = None, max: int | None = None, min_text: str = "") -> Number:
-    """A finite number. ``min_text`` replaces the words for one that is too small."""
+def number(*, min: int | None = None, max: int | None = None, min_text: str = "") -> Number[float]:
+    """A finite number. ``min_text`` replaces the text for one that is too small."""
     return Number(_bounds(min, max, min_text))
 
 
-def integer(*, min: int | None = None, max: int | None = None) -> Number:
+def integer(*, min: int | None = None, max: int | None = None) -> Number[int]:
     """A whole number within the range that a double holds exactly."""
-    return Number((Whole(), *_bounds(min, max)))
+    return Number((*WHOLE, *_bounds(min, max)))
 
 
-def instant() -> Number:
-    """A moment in milliseconds since the epoch."""
-    return Number((Whole(), Whole(), AtLeast(0)))
+def instant() -> Number[int]:
+    """An instant in milliseconds since the epoch."""
+    return Number((*WHOLE, *WHOLE, at_least(0)))
 
 
-def past_instant() -> Number:
-    """A moment after the epoch that is not in the future. Needs ``parse(..., now_ms=...)``."""
-    return Number((Whole(), Whole(), AtLeast(0), MoreThan(0), NotInTheFuture()))
+def past_instant() -> Number[int]:
+    """An instant after the epoch that is not in the future. Needs ``parse(..., now_ms=...)``."""
+    return Number((*WHOLE, *WHOLE, at_least(0), more_than(0), NOT_IN_THE_FUTURE))
 
 
-def coerced_number() -> Number:
-    """A number, or anything that JavaScript turns into one."""
+def coerced_number() -> Number[float]:
+    """A number, or a value that JavaScript converts to one."""
     return Number(coerce=True)
 
 
-def coerced_integer(*, min: int | None = None, max: int | None = None) -> Number:
-    """A whole number, or anything that JavaScript turns into one; lists take their ``limit`` so."""
-    return Number((Whole(), *_bounds(min, max)), coerce=True)
+def coerced_integer(*, min: int | None = None, max: int | None = None) -> Number[int]:
+    """A whole number, or a value that JavaScript converts to one, as for the ``limit`` of lists."""
+    return Number((*WHOLE, *_bounds(min, max)), coerce=True)
 
 
 def boolean() -> Boolean:
@@ -144,75 +151,88 @@ def boolean() -> Boolean:
     return Boolean()
 
 
-def literal(value: str | bool | int) -> Literal:
+def literal(value: T) -> Literal[T]:
     """This value only."""
     return Literal(value)
 
 
-def enum(*values: str, unlisted: tuple[str, ...] = ()) -> Enum:
-    """One of ``values``, or of ``unlisted`` ones that newer clients send and the refusal does not name."""
+def enum(*values: T, unlisted: tuple[T, ...] = ()) -> Enum[T]:
+    """One of ``values``, or of the ``unlisted`` ones, which newer clients send and the issue does not name."""
     return Enum(values, unlisted)
 
 
-def union(*options: Schema) -> Union:
-    """Any of ``options``."""
+@overload
+def union(first: Schema[A], second: Schema[B], /) -> Schema[A | B]: ...
+@overload
+def union(first: Schema[A], second: Schema[B], third: Schema[C], /) -> Schema[A | B | C]: ...
+def union(*options: Schema[Any]) -> Schema[Any]:
+    """Any of several schemas."""
     return Union(options)
 
 
-def array(item: Schema, *, min: int = 0, max: int | None = None) -> Array:
+def array(item: Schema[T], *, min: int = 0, max: int | None = None) -> Array[T]:
     """A list of ``min`` to ``max`` items."""
-    rules: list[Constraint] = []
-    if min:
-        rules.append(MinSize(min))
-    if max is not None:
-        rules.append(MaxSize(max))
-    return Array(item, tuple(rules))
+    return Array(item, sizes(min, max, "Items"))
 
 
-def comma_separated(item: Schema) -> CommaSeparated:
+def comma_separated(item: Schema[T]) -> CommaSeparated[T]:
     """A list in a query string."""
     return CommaSeparated(Array(item))
 
 
-def record(value: Schema | None = None) -> Record:
+@overload
+def record() -> Record[Any]: ...
+@overload
+def record(value: Schema[T]) -> Record[T]: ...
+def record(value: Schema[Any] | None = None) -> Record[Any]:
     """A map from any keys to ``value``, or to anything."""
     return Record(value or Anything())
 
 
-def obj(fields: Mapping[str, Schema]) -> Object:
-    """A map with these keys, checked in this order; others are dropped."""
-    return Object(fields)
+@overload
+def obj(fields: type[P]) -> Object[P]: ...
+@overload
+def obj(fields: Mapping[str, Schema[Any]]) -> Object[dict[str, Any]]: ...
+@overload
+def obj(fields: Mapping[str, Schema[Any]], build: Callable[..., T]) -> Object[T]: ...
+def obj(fields: Any, build: Any = None) -> Object[Any]:
+    """A class of parameters, or a map with these keys, checked in this order; other keys are dropped.
+
+    ``build`` is the struct that a map is parsed to.
+    """
+    return schema_of(fields) if isinstance(fields, type) else Object(fields, build=build)
 
 
-def optional(inner: Schema) -> Optional:
-    """May be left out."""
+def as_json(params: type[P]) -> AsJson:
+    """Parameters that are parsed to a plain map, as records keep them. Their rules are not applied."""
+    return AsJson(schema_of(params))
+
+
+def optional(inner: Schema[T]) -> Optional[T]:
+    """May be absent."""
     return Optional(inner)
 
 
-def nullable(inner: Schema) -> Nullable:
+def nullable(inner: Schema[T]) -> Nullable[T]:
     """May be null."""
     return Nullable(inner)
 
 
-def nullish(inner: Schema) -> Optional:
-    """May be left out or null."""
+def nullish(inner: Schema[T]) -> Optional[T | None]:
+    """May be absent or null."""
     return Optional(Nullable(inner))
 
 
-def default(inner: Schema, value: str | int | bool | None) -> Default:
-    """May be left out, and is ``value`` then."""
+def default(inner: Schema[T], value: T) -> Default[T]:
+    """May be absent, and is ``value`` then."""
     return Default(inner, value)
 
 
 def anything() -> Anything:
-    """Whatever JSON can hold."""
+    """Any JSON value."""
     return Anything()
 
 
-def _bounds(min: int | None, max: int | None, min_text: str = "") -> tuple[Constraint, ...]:
-    rules: list[Constraint] = []
-    if min is not None:
-        rules.append(AtLeast(min, min_text))
-    if max is not None:
-        rules.append(AtMost(max))
-    return tuple(rules)
+def _bounds(min: int | None, max: int | None, min_text: str = "") -> Rules:
+    lower = () if min is None else (at_least(min, min_text),)
+    return lower if max is None else (*lower, at_most(max))

@@ -1,13 +1,23 @@
-"""What every schema has in common: issues, how they are worded, and how a value is parsed.
+"""What every schema has in common: issues, their texts, and the base class.
 
-The real server validates with zod 4 and rewrites some of its texts; both halves are measured facts, and
-every text of this package is printed exactly as the real server prints it.
+The real server validates with zod 4 and rewrites some of its texts; both halves are measured, and every text of this
+package is printed exactly as the real server prints it (contract 3.2 to 3.4).
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    #: The type of a parsed value.
+    T_co = TypeVar("T_co", covariant=True, default=Any)
+else:
+    from typing import TypeVar
+
+    T_co = TypeVar("T_co", covariant=True)
 
 Path = tuple["str | int", ...]
 JsonSchema = dict[str, Any]
@@ -25,35 +35,38 @@ class Undefined:
         return False
 
 
-#: The value of a key that is not there; JSON has no such value, and ``null`` is another one.
+#: The value of an absent key; JSON has no such value, and ``null`` is another one.
 UNDEFINED: Final = Undefined()
 
 
 class Issue(NamedTuple):
-    """One thing that is wrong with a value."""
+    """One error in a value."""
 
     path: Path
     text: str
-    #: Whether the value is of no use any more, so that rules about it are not even asked.
+    #: Whether the rules about the value are skipped from here on.
     aborts: bool = True
 
 
 class Issues(list[Issue]):
-    """The issues found so far, and the instant that "now" means while looking for them."""
+    """The issues found so far, and the settings of one validation."""
 
-    __slots__ = ("now_ms",)
+    __slots__ = ("as_json", "now_ms")
 
     def __init__(self, now_ms: int) -> None:
         super().__init__()
+        #: The instant that "now" means.
         self.now_ms = now_ms
+        #: Whether objects are parsed to plain maps instead of structs.
+        self.as_json = False
 
     def aborted(self, since: int) -> bool:
-        """Whether any issue from number ``since`` on is an aborting one."""
+        """Whether any issue from number ``since`` on aborts."""
         return len(self) > since and any(issue.aborts for issue in self[since:])
 
 
 class ValidationFailed(Exception):
-    """A request is not what the call accepts."""
+    """A request does not match the schema of its call."""
 
     def __init__(self, issues: list[Issue]) -> None:
         self.issues: tuple[Issue, ...] = tuple(issues)
@@ -61,18 +74,18 @@ class ValidationFailed(Exception):
 
     @property
     def message(self) -> str:
-        """All issues in one line, the way the real server flattens them."""
+        """All issues in one line, as the real server flattens them."""
         lines = [f"{'.'.join(map(str, issue.path)) or 'input'}: {issue.text}" for issue in self.issues]
         return lines[0] if len(lines) == 1 else "[Validation Errors] " + "; ".join(lines)
 
 
-class Schema:
-    """A description of the values that are accepted at one place."""
+class Schema(Generic[T_co]):
+    """A description of the values that are accepted in one place, and of the type that they are parsed to."""
 
     __slots__ = ()
 
     def check(self, value: Any, path: Path, issues: Issues) -> Any:
-        """The parsed ``value``; what is wrong with it is added to ``issues``."""
+        """The parsed ``value``; errors are added to ``issues``, and the result is then meaningless."""
         raise NotImplementedError
 
     def json_schema(self) -> JsonSchema:
@@ -81,20 +94,8 @@ class Schema:
 
     @property
     def takes_absence(self) -> bool:
-        """Whether a key of this schema may be left out."""
+        """Whether a key of this schema may be absent."""
         return False
-
-
-def parse(schema: Schema, value: Any, *, now_ms: int = 0) -> Any:
-    """The parsed ``value``, or :class:`ValidationFailed` with every issue at once.
-
-    ``now_ms`` is only needed by schemas with a rule about the present.
-    """
-    issues = Issues(now_ms)
-    parsed = schema.check(value, (), issues)
-    if issues:
-        raise ValidationFailed(issues)
-    return parsed
 
 
 def kind_of(value: Any) -> str:

@@ -1,20 +1,22 @@
-"""Lists, maps, objects, and the ways to make a schema take more than it says."""
+"""Lists, maps, objects, and the schemas that extend what another schema accepts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
-from autumn_mock.wire.schema.base import UNDEFINED, Issue, Issues, JsonSchema, Path, Schema, expected_but
-from autumn_mock.wire.schema.checks import Constrained, Constraint, Refinement, apply_constraints
+from autumn_mock.wire.schema.base import UNDEFINED, Issue, Issues, JsonSchema, Path, Schema, T_co, expected_but
+from autumn_mock.wire.schema.rules import Constrained, Rules, apply_rules
+
+T = TypeVar("T")
 
 
-class Optional(Schema):
-    """A key that may be left out (but not be null)."""
+class Optional(Schema["T | None"]):
+    """A key that may be absent (but not null)."""
 
     __slots__ = ("inner",)
 
-    def __init__(self, inner: Schema) -> None:
+    def __init__(self, inner: Schema[T]) -> None:
         self.inner = inner
 
     def check(self, value: Any, path: Path, issues: Issues) -> Any:
@@ -28,12 +30,12 @@ class Optional(Schema):
         return True
 
 
-class Nullable(Schema):
+class Nullable(Schema["T | None"]):
     """A value or null."""
 
     __slots__ = ("inner",)
 
-    def __init__(self, inner: Schema) -> None:
+    def __init__(self, inner: Schema[T]) -> None:
         self.inner = inner
 
     def check(self, value: Any, path: Path, issues: Issues) -> Any:
@@ -43,12 +45,12 @@ class Nullable(Schema):
         return {"anyOf": [self.inner.json_schema(), {"type": "null"}]}
 
 
-class Default(Schema):
-    """A key that may be left out and then has this value."""
+class Default(Schema[T]):
+    """A key that may be absent and then has this value."""
 
     __slots__ = ("inner", "value")
 
-    def __init__(self, inner: Schema, value: str | int | bool | None) -> None:
+    def __init__(self, inner: Schema[T], value: Any) -> None:
         self.inner = inner
         self.value = value
 
@@ -63,17 +65,18 @@ class Default(Schema):
         return True
 
 
-class Union(Schema):
-    """The first of several schemas that accepts the value; no word about why none did."""
+class Union(Schema[T]):
+    """The first of several schemas that accepts the value; the issue does not say why the others refuse it."""
 
     __slots__ = ("options",)
 
-    def __init__(self, options: tuple[Schema, ...]) -> None:
+    def __init__(self, options: tuple[Schema[Any], ...]) -> None:
         self.options = options
 
     def check(self, value: Any, path: Path, issues: Issues) -> Any:
         for option in self.options:
             attempt = Issues(issues.now_ms)
+            attempt.as_json = issues.as_json
             parsed = option.check(value, path, attempt)
             if not attempt:
                 return parsed
@@ -84,12 +87,12 @@ class Union(Schema):
         return {"anyOf": [option.json_schema() for option in self.options]}
 
 
-class Array(Constrained):
-    """A list. Its rules come after the issues of its items."""
+class Array(Constrained["list[T]"]):
+    """A list. The issues of its items come before those of its own rules."""
 
     __slots__ = ("item",)
 
-    def __init__(self, item: Schema, rules: tuple[Constraint, ...] = ()) -> None:
+    def __init__(self, item: Schema[T], rules: Rules = ()) -> None:
         super().__init__(rules)
         self.item = item
 
@@ -102,19 +105,19 @@ class Array(Constrained):
         else:
             issues.append(Issue(path, expected_but("array", value)))
         if self.rules:
-            apply_constraints(self.rules, parsed, path, issues, since)
+            apply_rules(self.rules, parsed, path, issues, since)
         return parsed
 
     def json_schema(self) -> JsonSchema:
         return self.described({"type": "array", "items": self.item.json_schema()})
 
 
-class CommaSeparated(Schema):
+class CommaSeparated(Schema["list[T]"]):
     """A list that a query string may also write as one text with commas."""
 
     __slots__ = ("array",)
 
-    def __init__(self, array: Array) -> None:
+    def __init__(self, array: Array[T]) -> None:
         self.array = array
 
     def check(self, value: Any, path: Path, issues: Issues) -> Any:
@@ -126,12 +129,12 @@ class CommaSeparated(Schema):
         return self.array.json_schema()
 
 
-class Record(Constrained):
-    """A map with any keys. Keeps everything that is in it."""
+class Record(Constrained["dict[str, T]"]):
+    """A map with any keys, all of which are kept."""
 
     __slots__ = ("value",)
 
-    def __init__(self, value: Schema, rules: tuple[Constraint, ...] = ()) -> None:
+    def __init__(self, value: Schema[T], rules: Rules = ()) -> None:
         super().__init__(rules)
         self.value = value
 
@@ -143,55 +146,62 @@ class Record(Constrained):
         check = self.value.check
         parsed = {key: check(item, (*path, key), issues) for key, item in value.items()}
         if self.rules:
-            apply_constraints(self.rules, parsed, path, issues, since)
+            apply_rules(self.rules, parsed, path, issues, since)
         return parsed
-
-    def refine(self, holds: Callable[[dict[str, Any]], bool], text: str) -> Record:
-        """The same with one more rule."""
-        return Record(self.value, (*self.rules, Refinement(holds, text, ())))
 
     def json_schema(self) -> JsonSchema:
         return {"type": "object", "additionalProperties": self.value.json_schema()}
 
 
-class Object(Constrained):
-    """A map with known keys, looked at in the order they are declared. Unknown keys are dropped silently."""
+class Object(Constrained[T_co]):
+    """A map with known keys, checked in the order they are declared. Unknown keys are dropped.
 
-    __slots__ = ("_order", "fields")
+    ``build`` makes the parsed value of the fields that are present; without it that is a plain map. A key that is a
+    Python keyword is the argument with an underscore behind it (``async_``).
+    """
 
-    def __init__(self, fields: Mapping[str, Schema], rules: tuple[Constraint, ...] = ()) -> None:
+    __slots__ = ("_steps", "build", "fields")
+
+    def __init__(
+        self, fields: Mapping[str, Schema[Any]], rules: Rules = (), build: Callable[..., T_co] | None = None
+    ) -> None:
         super().__init__(rules)
         self.fields = dict(fields)
-        self._order = [(key, field, isinstance(field, Optional)) for key, field in self.fields.items()]
+        self.build = build
+        self._steps = [
+            (key, (key,), "async_" if key == "async" else key, field, isinstance(field, Optional))
+            for key, field in self.fields.items()
+        ]
 
     def check(self, value: Any, path: Path, issues: Issues) -> Any:
         since = len(issues)
         if not isinstance(value, dict):
             issues.append(Issue(path, expected_but("object", value)))
             return value
-        parsed = {}
-        for key, field, optional in self._order:
+        is_map = self.build is None or issues.as_json
+        parsed: Any = {}
+        for key, step, argument, field, is_optional in self._steps:
             given = value.get(key, UNDEFINED)
-            if given is UNDEFINED and optional:
+            if given is UNDEFINED and is_optional:
                 continue
-            result = field.check(given, (*path, key), issues)
+            result = field.check(given, path + step, issues)
             if result is not UNDEFINED:
-                parsed[key] = result
+                parsed[key if is_map else argument] = result
+        if issues.aborted(since):
+            return value
+        if not is_map:
+            parsed = self.build(**parsed)  # type: ignore[misc]  # is_map
         if self.rules:
-            apply_constraints(self.rules, parsed, path, issues, since)
+            apply_rules(self.rules, parsed, path, issues, since)
         return parsed
 
-    def extend(self, fields: Mapping[str, Schema]) -> Object:
-        """The same with more keys, or other schemas for known ones. Its rules are not taken along."""
+    def extend(self, fields: Mapping[str, Schema[Any]]) -> Object[dict[str, Any]]:
+        """A plain map with more keys, or other schemas for known ones. The rules are not kept."""
         return Object({**self.fields, **fields})
 
-    def omit(self, *keys: str) -> Object:
-        """The same without some keys. Its rules are not taken along."""
+    def omit(self, *keys: str) -> Object[dict[str, Any]]:
+        """A plain map without some keys. The rules are not kept."""
         return Object({key: field for key, field in self.fields.items() if key not in keys})
-
-    def refine(self, holds: Callable[[dict[str, Any]], bool], text: str, path: Path = ()) -> Object:
-        """The same with one more rule, whose issue is reported at ``path``."""
-        return Object(self.fields, (*self.rules, Refinement(holds, text, path)))
 
     def json_schema(self) -> JsonSchema:
         schema: JsonSchema = {
@@ -200,3 +210,22 @@ class Object(Constrained):
         }
         required = [key for key, field in self.fields.items() if not field.takes_absence]
         return {**schema, "required": required} if required else schema
+
+
+class AsJson(Schema["dict[str, Any]"]):
+    """An object that is checked by its schema and parsed to a plain map, as records keep it."""
+
+    __slots__ = ("inner",)
+
+    def __init__(self, inner: Object[Any]) -> None:
+        self.inner = inner
+
+    def check(self, value: Any, path: Path, issues: Issues) -> Any:
+        before, issues.as_json = issues.as_json, True
+        try:
+            return self.inner.check(value, path, issues)
+        finally:
+            issues.as_json = before
+
+    def json_schema(self) -> JsonSchema:
+        return self.inner.json_schema()

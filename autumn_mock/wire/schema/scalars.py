@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from autumn_mock.wire.schema.base import UNDEFINED, Issue, Issues, JsonSchema, Path, Schema, must_be
-from autumn_mock.wire.schema.checks import Constrained, Constraint, Refinement, Whole, apply_constraints
+from autumn_mock.wire.schema.rules import WHOLE, Constrained, Rules, apply_rules
+
+T = TypeVar("T")
+N = TypeVar("N", int, float)
 
 #: The largest whole number that still rounds to a finite double.
 _LARGEST = 2**1024 - 2**970 - 1
@@ -17,7 +19,7 @@ _NUMERAL = re.compile(r"[+-]?(?:Infinity|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)",
 _RADIX = re.compile(r"0[xX][0-9a-fA-F]+|0[oO][0-7]+|0[bB][01]+")
 
 
-class Anything(Schema):
+class Anything(Schema[Any]):
     """Any JSON value, or none."""
 
     __slots__ = ()
@@ -33,12 +35,12 @@ class Anything(Schema):
         return True
 
 
-class String(Constrained):
-    """Text. ``trim`` drops white space around it first; ``type_text`` replaces the words for a wrong type."""
+class String(Constrained[str]):
+    """Text. ``trim`` removes white space around it first; ``type_text`` replaces the text for a wrong type."""
 
     __slots__ = ("trim", "type_text")
 
-    def __init__(self, rules: tuple[Constraint, ...] = (), *, trim: bool = False, type_text: str = "") -> None:
+    def __init__(self, rules: Rules = (), *, trim: bool = False, type_text: str = "") -> None:
         super().__init__(rules)
         self.trim = trim
         self.type_text = type_text
@@ -50,29 +52,25 @@ class String(Constrained):
         elif self.trim:
             value = value.strip()
         if self.rules:
-            apply_constraints(self.rules, value, path, issues, since)
+            apply_rules(self.rules, value, path, issues, since)
         return value
-
-    def refine(self, holds: Callable[[str], bool], text: str | Callable[[str], str]) -> String:
-        """The same with one more rule."""
-        return String((*self.rules, Refinement(holds, text, ())), trim=self.trim, type_text=self.type_text)
 
     def json_schema(self) -> JsonSchema:
         return self.described({"type": "string"})
 
 
-class Number(Constrained):
-    """A finite number. With :class:`Whole` among the rules a float like ``5.0`` is given out as ``5``.
+class Number(Constrained[N]):
+    """A finite number. With the rules :data:`WHOLE` a float like ``5.0`` is parsed to ``5``.
 
-    A number that no double can hold is infinite to the real server, so it is refused like one.
+    A number that no double can hold is infinite to the real server and refused as such.
     """
 
     __slots__ = ("coerce", "whole")
 
-    def __init__(self, rules: tuple[Constraint, ...] = (), *, coerce: bool = False) -> None:
+    def __init__(self, rules: Rules = (), *, coerce: bool = False) -> None:
         super().__init__(rules)
         self.coerce = coerce
-        self.whole = any(isinstance(rule, Whole) for rule in rules)
+        self.whole = WHOLE[0] in rules
 
     def check(self, value: Any, path: Path, issues: Issues) -> Any:
         if self.coerce:
@@ -82,7 +80,7 @@ class Number(Constrained):
             issues.append(Issue(path, must_be("number", value)))
             return value
         if self.rules:
-            apply_constraints(self.rules, value, path, issues, since)
+            apply_rules(self.rules, value, path, issues, since)
             if self.whole and isinstance(value, float) and value.is_integer():
                 return int(value)
         return value
@@ -91,7 +89,7 @@ class Number(Constrained):
         return self.described({"type": "number"})
 
 
-class Boolean(Schema):
+class Boolean(Schema[bool]):
     """True or false."""
 
     __slots__ = ()
@@ -105,12 +103,12 @@ class Boolean(Schema):
         return {"type": "boolean"}
 
 
-class Literal(Schema):
+class Literal(Schema[T]):
     """One value."""
 
     __slots__ = ("value",)
 
-    def __init__(self, value: str | bool | int) -> None:
+    def __init__(self, value: T) -> None:
         self.value = value
 
     def check(self, value: Any, path: Path, issues: Issues) -> Any:
@@ -122,12 +120,12 @@ class Literal(Schema):
         return {"const": self.value}
 
 
-class Enum(Schema):
-    """One of several strings. ``unlisted`` ones are accepted, but not named to a client that misses."""
+class Enum(Schema[T]):
+    """One of several strings. ``unlisted`` ones are accepted, but the issue does not name them."""
 
     __slots__ = ("unlisted", "values")
 
-    def __init__(self, values: tuple[str, ...], unlisted: tuple[str, ...] = ()) -> None:
+    def __init__(self, values: tuple[T, ...], unlisted: tuple[T, ...] = ()) -> None:
         self.values = values
         self.unlisted = unlisted
 
@@ -139,7 +137,7 @@ class Enum(Schema):
     def _text(self) -> str:
         if len(self.values) == 1:
             return f'Invalid input: expected "{self.values[0]}"'
-        return f"must be one of: {', '.join(self.values)}"
+        return f"must be one of: {', '.join(map(str, self.values))}"
 
     def json_schema(self) -> JsonSchema:
         return {"type": "string", "enum": [*self.values, *self.unlisted]}
