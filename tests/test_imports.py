@@ -10,10 +10,12 @@ import autumn_mock
 
 PACKAGE = Path(autumn_mock.__file__).parent
 #: Packages and modules of ``autumn_mock/``, from the lowest to the highest. Those of one line do not import each other.
+#: What requests are parsed to (``wire.schema``, ``wire.requests``) is below the operations, the answers are above them.
 LAYERS = (
     ("domain", "clock", "durations", "gc_pause", "fixtures_dir"),
     ("ids", "ledger"),
-    ("store",),
+    ("store", "wire.schema"),
+    ("wire.requests",),
     ("faults", "operations", "webhooks"),
     ("settings", "wire"),
     ("journal",),
@@ -35,8 +37,12 @@ NOT_FOR_THE_LEDGER = {"flask", "tinydb", "threading", "time", "queue", "os", "pa
 
 
 def unit_of(path: Path) -> str:
-    """The package or module directly below ``autumn_mock/`` that a file belongs to."""
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    """The unit of :data:`LAYERS` that a file belongs to."""
+    return _unit(*path.relative_to(PACKAGE).with_suffix("").parts)
+
+
+def _unit(first: str, second: str = "", *_: str) -> str:
+    return f"{first}.{second}" if f"{first}.{second}" in LEVELS else first
 
 
 def imports(path: Path) -> Iterator[tuple[int, str]]:
@@ -53,8 +59,8 @@ def imports(path: Path) -> Iterator[tuple[int, str]]:
 def own_imports(path: Path) -> Iterator[tuple[int, str]]:
     """(line, unit) of what a file imports from other parts of ``autumn_mock``."""
     for line, name in imports(path):
-        first, _, rest = name.partition(".")
-        unit = rest.partition(".")[0]
+        first, *rest = name.split(".")
+        unit = _unit(*rest) if rest else ""
         if first == "autumn_mock" and unit in LEVELS and unit != unit_of(path):
             yield line, unit
 

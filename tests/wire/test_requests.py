@@ -20,6 +20,8 @@ from autumn_mock.wire.requests.controls import CustomerControlsUpdate, UsageUpda
 from autumn_mock.wire.requests.customers import (
     AdvanceTestClock,
     CustomersDelete,
+    CustomersGet,
+    CustomersGetOrCreate,
     CustomersList,
     CustomersListOffset,
     CustomersUpdate,
@@ -123,6 +125,34 @@ def test_parse_of_a_request_refuses(schema: type[Params], value: Any, message: s
     with pytest.raises(ValidationFailed) as caught:
         parse(schema, value)
     assert caught.value.message == message
+
+
+ADVICE = "Use only letters, numbers, underscores, hyphens, and colons."
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("", "can't be an empty string"),
+        ("a b@c.d", f"cannot contain @ symbol. {ADVICE}"),
+        ("a b.c", f"cannot contain spaces. {ADVICE}"),
+        ("a/b.c", f"cannot contain periods. {ADVICE}"),
+        ("a/b!", f"cannot contain '/'. {ADVICE}"),
+        ("a\n", f"cannot contain '\n'. {ADVICE}"),
+        ("\u00e9", f"cannot contain '\u00e9'. {ADVICE}"),
+        (5, "must be a string (received number)"),
+        (None, "must be a string (received null)"),
+    ],
+)
+def test_parse_of_customers_get_refuses_an_invalid_customer_id(value: Any, text: str) -> None:
+    with pytest.raises(ValidationFailed) as caught:
+        parse(CustomersGet, {"customer_id": value})
+    assert caught.value.message == f"customer_id: {text}"
+
+
+@pytest.mark.parametrize("value", ["a", "A-Z_0:9", "x" * 5000, None])
+def test_parse_of_customers_get_or_create_accepts_a_customer_id_or_null(value: str | None) -> None:
+    assert parse(CustomersGetOrCreate, {"customer_id": value}).customer_id == value
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from msgspec import UNSET, UnsetType
 
-from autumn_mock.wire.customer_id import CUSTOMER_ID, CUSTOMER_ID_OR_NULL
 from autumn_mock.wire.requests.common import (
     CURRENCY,
     CUSTOMER_CONFIG,
@@ -23,6 +23,7 @@ from autumn_mock.wire.requests.common import (
 from autumn_mock.wire.requests.controls import CustomerControlsUpdate
 from autumn_mock.wire.schema import (
     Params,
+    Schema,
     array,
     boolean,
     coerced_number,
@@ -37,6 +38,24 @@ from autumn_mock.wire.schema import (
     string,
 )
 
+_ALLOWED = re.compile(r"[a-zA-Z0-9_:-]+")
+_OTHER = re.compile(r"[^a-zA-Z0-9_:-]")
+_ADVICE = "Use only letters, numbers, underscores, hyphens, and colons."
+
+
+def _refusal(value: str) -> str:
+    if not value:
+        return "can't be an empty string"
+    for character, name in (("@", "@ symbol"), (" ", "spaces"), (".", "periods")):
+        if character in value:
+            return f"cannot contain {name}. {_ADVICE}"
+    found = _OTHER.search(value)
+    return f"cannot contain '{found[0] if found else ''}'. {_ADVICE}"
+
+
+#: Only the customers.* calls check it: track, check and the like take any string as a customer id.
+CUSTOMER_ID: Schema[str] = string().refine(lambda value: _ALLOWED.fullmatch(value) is not None, _refusal)
+
 
 class CustomerCreation(CustomerData):
     """What both calls that create a customer take besides its id."""
@@ -48,13 +67,13 @@ class CustomerCreation(CustomerData):
 
 
 class CustomersGetOrCreate(CustomerCreation, leading=("customer_id",)):
-    customer_id: str | None = field(CUSTOMER_ID_OR_NULL)
+    customer_id: str | None = field(nullable(CUSTOMER_ID))
 
 
 class CustomersCreate(CustomerCreation, leading=("id",)):
     """``POST /v1/customers``."""
 
-    id: str | None = field(CUSTOMER_ID_OR_NULL)
+    id: str | None = field(nullable(CUSTOMER_ID))
 
     @property
     def customer_id(self) -> str | None:
