@@ -12,8 +12,7 @@ from autumn_mock.clock import Clock, stopwatch
 from autumn_mock.domain.books import Books
 from autumn_mock.domain.organisation import ApiKey, hash_key
 from autumn_mock.domain.webhook import DEFAULT_SECRET, Endpoint
-from autumn_mock.faults.board import FaultBoard
-from autumn_mock.faults.boards import FaultBoards
+from autumn_mock.faults.board import FaultBoard, FaultBoards
 from autumn_mock.faults.grammar import Rule, parse_rule
 from autumn_mock.ingest.queue import Queue
 from autumn_mock.ingest.workers import Workers

@@ -18,7 +18,7 @@ from msgspec import Struct
 from autumn_mock.barrier import RequestBarrier
 from autumn_mock.clock import Clock
 from autumn_mock.domain.organisation import Env
-from autumn_mock.faults.boards import FaultBoards
+from autumn_mock.faults.board import FaultBoards
 from autumn_mock.faults.grammar import Rule
 from autumn_mock.ingest.queue import Queue
 from autumn_mock.settings import Settings

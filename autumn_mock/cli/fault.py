@@ -1,6 +1,6 @@
-"""``autumn-mock fault``: make something fail, see what it did, and stop it.
+"""``autumn-mock fault``: arm, list and clear fault rules.
 
-The friendly commands only write a rule; their options are the grammar's own, with its texts.
+The named commands (``partial``, ``outage``, …) write a rule; their options and help texts come from the grammar.
 """
 
 from __future__ import annotations
@@ -12,20 +12,22 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from autumn_mock.cli.options import asks_server, json_option
+from autumn_mock.faults.armed import ArmedRule
 from autumn_mock.faults.grammar import Rule, RuleError, parse_rules
-from autumn_mock.faults.vocabulary import FAULT_KINDS, MODIFIERS, PHASE, FaultKind, Option, options_of
+from autumn_mock.faults.kinds import FAULT_KINDS
+from autumn_mock.faults.options import MODIFIERS, PHASE, Option
 
 if TYPE_CHECKING:
     from autumn_mock.cli.client import Client
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: What says when a rule strikes, and whom.
+#: The modifiers that every named command has.
 _MODIFIERS = ("times", "after", "every", "ttl", "customer", "feature", "org", "route")
 
 
 class _Faults(click.Group):
-    """Commands in the order in which they were added. A rule where a command is expected is armed."""
+    """Lists commands in order of definition. A rule in place of a command is armed."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         return list(self.commands)
@@ -38,9 +40,9 @@ class _Faults(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=_Faults, short_help="Make something fail, and see that it did.")
+@click.group(cls=_Faults, short_help="Arm, list and clear fault rules.")
 def fault() -> None:
-    """Make something fail, see what that did, and stop it.
+    """Arm, list and clear fault rules.
 
     \b
     autumn-mock fault partial --rate 0.2            a fifth of all items cannot be queued
@@ -58,10 +60,10 @@ def _begins_rule(word: str) -> bool:
 
 
 def _rules(words: Iterable[str]) -> list[Rule]:
-    """The rules that the words of a command line make: ``enqueue:fail items=3,7 queue:down times=2`` are two.
+    """The rules on a command line: ``enqueue:fail items=3,7 queue:down times=2`` are two.
 
-    A rule may be one word or several, and rules may have semicolons between them. Quotes that the shell has taken
-    away are put back. Raises :class:`click.UsageError` with a mark under what does not fit.
+    A rule may be one word or several; semicolons between them are optional. Quotes that the shell removed are
+    restored. Raises :class:`click.UsageError`, which marks the error in the rule.
     """
     texts: list[str] = []
     for word in words:
@@ -77,7 +79,7 @@ def _rules(words: Iterable[str]) -> list[Rule]:
 
 
 def _written(kind: str, options: Mapping[str, Any], *words: str) -> str:
-    """A rule of a kind; ``words`` come before the options, those that are None are left out."""
+    """The text of a rule; ``words`` come before the options, options that are None are omitted."""
     given = [f"{name}={_quoted(value)}" for name, value in options.items() if value is not None]
     return " ".join([kind, *words, *given])
 
@@ -87,8 +89,8 @@ def _quoted(value: str) -> str:
 
 
 def _rule_options(kind: str, *names: str) -> Callable[[F], F]:
-    """Give a command options that a kind of rule has, under their own names."""
-    known = options_of(FAULT_KINDS[kind])
+    """Add options of a fault kind to a command, under the same names."""
+    known = FAULT_KINDS[kind].options_by_name()
 
     def decorate(command: F) -> F:
         for option in reversed([known[name] for name in names]):
@@ -101,7 +103,7 @@ def _rule_options(kind: str, *names: str) -> Callable[[F], F]:
 
 
 def _arm(client: Client, rules: Iterable[Rule], as_json: bool) -> None:
-    """Arm rules, and say under which numbers and with which seeds."""
+    """Arm rules, and print their ids and texts, which include chosen seeds."""
     from autumn_mock.cli.output import print_json
 
     reports = [client.post("/faults", {"rule": rule.text}) for rule in rules]
@@ -115,12 +117,12 @@ def _arm(client: Client, rules: Iterable[Rule], as_json: bool) -> None:
 # -- any rule
 
 
-@fault.command(short_help="Arm a rule, however it is written.")
+@fault.command(short_help="Arm any rule.")
 @click.argument("words", nargs=-1, required=True, metavar="RULE...")
 @json_option
 @asks_server
 def arm(client: Client, words: tuple[str, ...], as_json: bool) -> None:
-    """Arm one rule or several. "arm" may be left out.
+    """Arm one or more rules. "arm" can be omitted.
 
     \b
     autumn-mock fault arm enqueue:fail items=3,7
@@ -129,7 +131,7 @@ def arm(client: Client, words: tuple[str, ...], as_json: bool) -> None:
     _arm(client, _rules(words), as_json)
 
 
-# -- friendly
+# -- named commands
 
 
 @fault.command(short_help="Some items of each batch cannot be queued.")
@@ -137,7 +139,7 @@ def arm(client: Client, words: tuple[str, ...], as_json: bool) -> None:
 @json_option
 @asks_server
 def partial(client: Client, as_json: bool, **options: str | None) -> None:
-    """Some items of each batch cannot be queued. The reply stays 202: autumn-mock failures tells which they were.
+    """Some items of each batch cannot be queued. The reply is 202; autumn-mock failures lists the refused items.
 
     \b
     autumn-mock fault partial --rate 0.2 --seed 42
@@ -145,7 +147,9 @@ def partial(client: Client, as_json: bool, **options: str | None) -> None:
     """
     picking = ("rate", "items", "first", "last", "every", "event", "customer", "feature")
     if all(options[name] is None for name in picking):
-        raise click.UsageError(f"say which items: {', '.join(f'--{name}' for name in picking[:-1])} or --{picking[-1]}")
+        raise click.UsageError(
+            f"select the items: {', '.join(f'--{name}' for name in picking[:-1])} or --{picking[-1]}"
+        )
     _arm(client, _rules([_written("enqueue:fail", options)]), as_json)
 
 
@@ -154,8 +158,7 @@ def partial(client: Client, as_json: bool, **options: str | None) -> None:
 @json_option
 @asks_server
 def outage(client: Client, as_json: bool, **options: str | None) -> None:
-    """Nothing can be queued: batches are answered 503, with Retry-After. For a time, so many times, or until it is
-    cleared.
+    """Nothing can be queued: batches return 503 with Retry-After, for a time, N times, or until it is cleared.
 
     \b
     autumn-mock fault outage --for 30s
@@ -165,19 +168,19 @@ def outage(client: Client, as_json: bool, **options: str | None) -> None:
 
 
 @fault.command(short_help="Items are deducted late, or slowly.")
-@click.option("--delay", metavar="TIME", help="That much later than usual. 2s if nothing else is said.")
+@click.option("--delay", metavar="TIME", help="How much later. Default: 2s.")
 @_rule_options("worker:slow", "rate", "event", *_MODIFIERS)
 @json_option
 @asks_server
 def slow(client: Client, delay: str | None, as_json: bool, rate: str | None, **options: str | None) -> None:
-    """Accepted items are deducted late (--delay) or slowly (--rate), while batches are answered as usual.
+    """Accepted items are deducted late (--delay) or slowly (--rate). Batches return 202 as usual.
 
     \b
     autumn-mock fault slow
     autumn-mock fault slow --rate 100/s --customer cus_123
     """
     if rate is not None and delay is not None:
-        raise click.UsageError("give --rate or --delay, or one command for each")
+        raise click.UsageError("give either --rate or --delay; for both, use two commands")
     if rate is not None:
         text = _written("worker:slow", {"rate": rate, **options})
     else:
@@ -186,7 +189,9 @@ def slow(client: Client, delay: str | None, as_json: bool, rate: str | None, **o
 
 
 @fault.command(short_help="Requests get no reply.")
-@click.option("--before", is_flag=True, help="Before anything is queued. Without it: after, so that the items count.")
+@click.option(
+    "--before", is_flag=True, help="Before anything is queued. Default: after, so that the items are deducted."
+)
 @_rule_options("reply:hang", "rate", "seed", *_MODIFIERS)
 @json_option
 @asks_server
@@ -200,14 +205,14 @@ def hang(client: Client, before: bool, as_json: bool, **options: str | None) -> 
     _arm(client, _rules([_written("reply:hang", options, phase)]), as_json)
 
 
-# -- looking, stopping
+# -- list and clear
 
 
-@fault.command("list", short_help="The armed rules, and what they did.")
+@fault.command("list", short_help="List the armed rules and how often they fired.")
 @json_option
 @asks_server
 def list_(client: Client, as_json: bool) -> None:
-    """The armed rules: how often each fired, how many items it refused, how often it still will."""
+    """The armed rules: how often each fired, how many items it refused, how often it can still fire."""
     from autumn_mock.cli.output import Column, Sheet, print_json
 
     answer = client.get("/faults")
@@ -215,7 +220,7 @@ def list_(client: Client, as_json: bool) -> None:
         print_json(answer)
         return
     if not answer["list"]:
-        click.echo("no rule is armed")
+        click.echo("no rules are armed")
         return
     Sheet(
         [
@@ -231,7 +236,7 @@ def list_(client: Client, as_json: bool) -> None:
 
 
 def _row(report: Mapping[str, Any]) -> dict[str, Any]:
-    """A report as it is shown."""
+    """The cells of a report."""
     from autumn_mock.cli.output import moment
 
     remaining = report["remaining"]
@@ -250,13 +255,13 @@ def _where(report: Mapping[str, Any]) -> str:
     return "on the whole server" if report["org"] is None else f"in {report['org']}:{report['env']}"
 
 
-@fault.command(short_help="Disarm one rule, or all.")
+@fault.command(short_help="Clear one rule, or all.")
 @click.argument("number", type=int, required=False, metavar="[ID]")
 @asks_server
 def clear(client: Client, number: int | None) -> None:
-    """Disarm the rule with this ID, or all rules.
+    """Clear the rule with this ID, or all rules.
 
-    Each organisation counts its own rules: without --key, an ID is cleared in every one of them.
+    Ids are unique on the server. With --key only rules of that organisation are cleared.
     """
     from autumn_mock.cli.output import count_of
 
@@ -264,13 +269,13 @@ def clear(client: Client, number: int | None) -> None:
     click.echo(f"cleared {count_of(answer['cleared'], 'rule')}")
 
 
-# -- the words
+# -- the grammar
 
 
-@fault.command(short_help="Every kind of rule, with its options.")
+@fault.command(short_help="Show the fault kinds and their options.")
 @click.argument("kind", type=click.Choice(list(FAULT_KINDS)), required=False, metavar="[KIND]")
 def kinds(kind: str | None) -> None:
-    """Every kind of rule, or one of them, with its options. No server is needed."""
+    """Show every fault kind, or one, with its options. Needs no server."""
     from autumn_mock.cli.output import Column, Sheet
 
     rows: list[dict[str, Any]] = []
@@ -286,17 +291,17 @@ def kinds(kind: str | None) -> None:
     ).show(rows)
 
 
-def _explained(kind: FaultKind) -> list[dict[str, Any]]:
-    """A kind, its own options, and an example, as lines of a table."""
+def _explained(kind: type[ArmedRule]) -> list[dict[str, Any]]:
+    """A kind, its options and an example, as rows of a table."""
     argument = kind.argument_placeholder
     if argument and kind.argument_default is not None:
         argument = f"[{argument}]"
-    rows = [{"words": f"{kind.name} {argument}".rstrip(), "text": kind.text, "tone": "bold"}]
+    rows = [{"words": f"{kind.name} {argument}".rstrip(), "text": kind.summary, "tone": "bold"}]
     if kind.has_phase:
-        rows.append({"words": f"  before={PHASE}", "text": "before anything is queued (usual)", "tone": ""})
+        rows.append({"words": f"  before={PHASE}", "text": "before anything is queued (default)", "tone": ""})
         rows.append({"words": f"  after={PHASE}", "text": "after the service has done its work", "tone": ""})
-    rows += [_option(each) for each in kind.options]
-    rows.append({"words": "", "text": f"as in: {kind.example}", "tone": ""})
+    rows += [_option(each) for each in kind.own_options]
+    rows.append({"words": "", "text": f"example: {kind.example}", "tone": ""})
     return rows
 
 
@@ -305,6 +310,8 @@ def _option(option: Option, more: str = "") -> dict[str, Any]:
 
 
 def _not_for(modifier: str) -> str:
-    """Which kinds do not know a modifier in this meaning."""
-    without = [kind.name for kind in FAULT_KINDS.values() if options_of(kind).get(modifier) is not MODIFIERS[modifier]]
+    """The kinds that do not accept a modifier."""
+    without = [
+        kind.name for kind in FAULT_KINDS.values() if kind.options_by_name().get(modifier) is not MODIFIERS[modifier]
+    ]
     return f" (not {' and '.join(without)})" if without else ""

@@ -1,20 +1,28 @@
-"""One rule under way: what it still has to do, and what it did."""
+"""One armed rule: the base class of every fault kind, with the counters and modifiers that all kinds share.
+
+A kind is a subclass in :mod:`autumn_mock.faults.kinds`. Its class attributes are its vocabulary (name, options, help);
+its instances are armed rules, guarded by the lock of their board.
+"""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Sequence
-from typing import Any, Protocol
+from collections.abc import Collection, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from msgspec import Struct
 
 from autumn_mock.clock import Clock
 from autumn_mock.domain.track import TrackItem
-from autumn_mock.faults.grammar import Rule, route_matches
+from autumn_mock.faults.options import MODIFIERS, Option, Reader
+
+if TYPE_CHECKING:
+    from autumn_mock.faults.grammar import Rule
 
 
 class Subject(Protocol):
-    """What a rule is held against: one request, or the call that a message came from."""
+    """What a rule is matched against: one request, or the call that queued a message."""
 
     @property
     def orgs(self) -> Collection[str]:
@@ -23,22 +31,22 @@ class Subject(Protocol):
 
     @property
     def calls(self) -> Collection[str]:
-        """The names that the call goes by, its paths without the version prefix among them."""
+        """All names of the call, among them its paths without the version prefix."""
         ...
 
     @property
     def customers(self) -> Collection[str]:
-        """The customers that it names."""
+        """The ids of the customers that it names."""
         ...
 
     @property
     def features(self) -> Collection[str]:
-        """The features that it names."""
+        """The ids of the features that it names."""
         ...
 
 
 class ItemSubject(Struct, frozen=True):
-    """Where items come from: the :class:`Subject` of rules that strike items."""
+    """Items and the call that sent them: the :class:`Subject` of rules that act on items."""
 
     orgs: Collection[str]
     calls: Collection[str]
@@ -53,41 +61,85 @@ class ItemSubject(Struct, frozen=True):
         return {item.feature_id for item in self.items if item.feature_id}
 
 
+def route_matches(pattern: str, call: str) -> bool:
+    """Whether a pattern of ``route=`` selects a call, by name (``balances.track``) or path (``/v1/track``)."""
+    return fnmatchcase(call, pattern.removeprefix("/v1/"))
+
+
 class ArmedRule:
-    """A rule and its counters. Guarded by the lock of its board."""
+    """A rule that was armed. Subclasses are the kinds of faults."""
+
+    # -- vocabulary of the kind
+
+    #: How a rule of this kind begins: ``reply:delay``.
+    name: ClassVar[str]
+    #: What it does, in one line.
+    summary: ClassVar[str]
+    #: A rule of this kind.
+    example: ClassVar[str]
+    #: Reads the value after the kind (``reply:delay 2s``); None: the kind has none.
+    argument: ClassVar[Reader | None] = None
+    argument_placeholder: ClassVar[str] = ""
+    #: Used when the argument is omitted; None: the argument is required.
+    argument_default: ClassVar[Any] = None
+    #: The options of this kind alone.
+    own_options: ClassVar[tuple[Option, ...]] = ()
+    #: Whether ``before=enqueue`` and ``after=enqueue`` are accepted.
+    has_phase: ClassVar[bool] = False
+    #: Whether ``rate=`` (a probability) and ``seed=`` are accepted.
+    has_rate: ClassVar[bool] = True
+
+    @classmethod
+    def options_by_name(cls) -> dict[str, Option]:
+        """Every option of the kind: the modifiers, then its own."""
+        common = {name: option for name, option in MODIFIERS.items() if cls.has_rate or name not in ("rate", "seed")}
+        return {**common, **{option.name: option for option in cls.own_options}}
+
+    @classmethod
+    def accepts_phase(cls, argument: Any) -> bool:  # noqa: ARG003  # some kinds decide by their argument
+        """Whether a rule with this argument may choose its phase."""
+        return cls.has_phase
+
+    @classmethod
+    def problem(cls, argument: Any, options: Mapping[str, Any]) -> tuple[str, str] | None:  # noqa: ARG003  # see above
+        """What is wrong with a rule as a whole: the option to point at (empty: the end) and a message."""
+        return None
+
+    @classmethod
+    def is_random(cls, argument: Any, options: Mapping[str, Any]) -> bool:  # noqa: ARG003  # see above
+        """Whether a rule draws random numbers."""
+        return cls.has_rate and "rate" in options
+
+    # -- an armed rule
 
     def __init__(self, number: int, rule: Rule, clock: Clock) -> None:
         self.number = number
         self.rule = rule
-        self.kind = rule.kind
         self.options = rule.options
-        self._clock = clock
-        #: Draws for this rule alone, so that no other rule and no other thread changes what comes.
-        self.random = random.Random(rule.options.get("seed"))  # noqa: S311  # repeatable, and no secret
-        self._armed_at = clock.now()
-        #: When its ttl is over, on the organisation's clock (ms); None: never.
-        self.expires_at = self._armed_at + rule.options["ttl"] if "ttl" in rule.options else None
+        self.clock = clock
+        #: Used by this rule only, so that its draws do not depend on other rules or threads.
+        self.random = random.Random(rule.options.get("seed"))  # noqa: S311  # reproducible, not a secret
+        #: In ms of the clock.
+        self.armed_at = clock.now()
+        #: When its ttl ends, in ms of the clock; None: never.
+        self.expires_at = self.armed_at + rule.options["ttl"] if "ttl" in rule.options else None
         self._seen = 0
-        self._let_through = 0
-        #: Calls that a flapping queue has seen.
-        self._turns = 0
+        self._skipped = 0
         #: Whether it was cleared.
         self.is_disarmed = False
-        #: Calls, messages or replies that it struck.
+        #: How often it fired: requests, batches, messages or replies.
         self.fired = 0
-        #: Items that it refused.
+        #: How many items it refused.
         self.refused = 0
-        #: Where the next message of worker:slow may go, in ms of the clock.
-        self._next_slot = 0.0
 
     def __repr__(self) -> str:
         return f"<{self.rule.text}: fired {self.fired}, {'completed' if self.completed else 'armed'}>"
 
-    # -- proof
+    # -- report
 
     @property
     def remaining(self) -> int | None:
-        """How often it will strike yet; None: no limit."""
+        """How often it can still fire; None: no limit."""
         if self.is_over:
             return 0
         times = self.options.get("times")
@@ -95,16 +147,16 @@ class ArmedRule:
 
     @property
     def is_over(self) -> bool:
-        """Whether it was cleared or its ttl has passed."""
-        return self.is_disarmed or (self.expires_at is not None and self._clock.now() >= self.expires_at)
+        """Whether it was cleared or its ttl has ended."""
+        return self.is_disarmed or (self.expires_at is not None and self.clock.now() >= self.expires_at)
 
     @property
     def completed(self) -> bool:
-        """Whether it will strike no more."""
+        """Whether it can no longer fire."""
         return self.remaining == 0
 
     def report(self) -> dict[str, Any]:
-        """What it did so far."""
+        """Its counters, as ``GET /_mock/faults`` shows them."""
         return {
             "id": self.number,
             "rule": self.rule.text,
@@ -116,10 +168,10 @@ class ArmedRule:
             "expires_at": self.expires_at,
         }
 
-    # -- striking
+    # -- matching
 
-    def concerns(self, subject: Subject) -> bool:
-        """Whether it is about a request at all."""
+    def matches(self, subject: Subject) -> bool:
+        """Whether the rule applies to a request at all."""
         options = self.options
         if "org" in options and options["org"] not in subject.orgs:
             return False
@@ -129,52 +181,8 @@ class ArmedRule:
             return False
         return not ("feature" in options and options["feature"] not in subject.features)
 
-    def strikes(self) -> bool:
-        """Whether it strikes the next thing that it concerns: each call of this counts one."""
-        if not self.is_due():
-            return False
-        self.fired += 1
-        return True
-
-    def is_due(self) -> bool:
-        """The same of a rule that only changes a figure, which strikes when somebody says so."""
-        return not self.completed and self._is_past_start() and self._is_picked()
-
-    def _is_past_start(self) -> bool:
-        if self._let_through < self.options.get("after", 0):
-            self._let_through += 1
-            return False
-        return True
-
-    def _is_picked(self) -> bool:
-        """Whether the next one counted is one of every n, and wins its draw."""
-        self._seen += 1
-        if self._seen % self.options.get("every", 1):
-            return False
-        return not (self.kind.has_rate and "rate" in self.options) or self.random.random() < self.options["rate"]
-
-    # -- striking items
-
-    def refusals(self, items: Sequence[TrackItem]) -> list[int]:
-        """The indexes of a batch's items that cannot be queued because of it. ``times`` and ``after`` count batches;
-        of enqueue:fail, ``every`` and ``rate`` count items."""
-        if self.completed:
-            return []
-        indexes = [index for index, item in enumerate(items) if self._names(item)]
-        if not indexes or not self._is_past_start():
-            return []
-        if self.kind.name == "enqueue:fail":
-            refused = [index for index in indexes if self._names_index(index, len(items)) and self._is_picked()]
-        elif self.kind.name == "queue:flap":
-            refused = indexes if self._is_down() and self._is_picked() else []
-        else:
-            refused = indexes if self._is_picked() else []
-        if refused:
-            self.fired += 1
-            self.refused += len(refused)
-        return refused
-
-    def _names(self, item: TrackItem) -> bool:
+    def matches_item(self, item: TrackItem) -> bool:
+        """Whether ``customer=``, ``feature=`` and ``event=`` select an item."""
         options = self.options
         if "customer" in options and options["customer"] != item.customer_id:
             return False
@@ -182,39 +190,29 @@ class ArmedRule:
             return False
         return not ("event" in options and options["event"] != item.event_name)
 
-    def _names_index(self, index: int, count: int) -> bool:
-        options = self.options
-        if "items" in options and index not in options["items"]:
+    # -- triggering
+
+    def trigger(self) -> bool:
+        """Count a match. True if the rule fires on it, by its modifiers."""
+        if not self.is_due():
             return False
-        if "first" in options and index >= options["first"]:
+        self.fired += 1
+        return True
+
+    def is_due(self) -> bool:
+        """Count a match without firing."""
+        return not self.completed and self.is_past_start() and self.is_selected()
+
+    def is_past_start(self) -> bool:
+        """Whether ``after=`` matches have been skipped; counts one."""
+        if self._skipped < self.options.get("after", 0):
+            self._skipped += 1
             return False
-        return not ("last" in options and index < count - options["last"])
+        return True
 
-    def _is_down(self) -> bool:
-        """Whether a flapping queue is down: it begins so. Lengths of time pass from when the rule was armed."""
-        given = self.options.get("down") or self.options.get("up") or ("calls", 1)
-        (unit, down), (_, up) = self.options.get("down", given), self.options.get("up", given)
-        if unit == "ms":
-            place = self._clock.now() - self._armed_at
-        else:
-            place = self._turns
-            self._turns += 1
-        return bool(place % (down + up) < down)
-
-    # -- striking messages
-
-    def strikes_message(self, item: TrackItem) -> bool:
-        """Whether it strikes a message that a worker has taken."""
-        return self._names(item) and self.strikes()
-
-    def holds_until(self, accepted_at: int, now: int) -> float | None:
-        """Until when a message that it struck has to wait; None: until the rule is over. All in ms of the clock of the
-        message's organisation, where it is ``now``."""
-        if self.kind.name == "worker:delay":
-            return float(accepted_at + self.rule.argument)
-        ahead = now - self._clock.now()  # a rule of the server has the server's clock
-        if self.kind.name == "worker:slow":
-            slot = max(float(now - ahead), self._next_slot)
-            self._next_slot = slot + 1000 / float(self.options["rate"])
-            return slot + ahead
-        return None if self.expires_at is None else float(self.expires_at + ahead)
+    def is_selected(self) -> bool:
+        """Whether ``every=`` and ``rate=`` select the next match; counts one."""
+        self._seen += 1
+        if self._seen % self.options.get("every", 1):
+            return False
+        return not (self.has_rate and "rate" in self.options) or self.random.random() < self.options["rate"]

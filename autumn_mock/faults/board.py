@@ -1,4 +1,4 @@
-"""The rules that are armed, in one environment or on the whole server."""
+"""The armed rules: one board for each environment, and one for the whole server."""
 
 from __future__ import annotations
 
@@ -6,136 +6,189 @@ import itertools
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from autumn_mock.clock import Clock
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.faults.armed import ArmedRule, Subject
 from autumn_mock.faults.grammar import Rule
-from autumn_mock.faults.vocabulary import Site
+from autumn_mock.faults.kinds.enqueue import EnqueueFault
+from autumn_mock.faults.kinds.limit import LimitFault
+from autumn_mock.faults.kinds.worker import WorkerFault
+from autumn_mock.store.environment import Environment
+
+_Name = tuple[str, str]
+#: The base class of the kinds of one site.
+F = TypeVar("F", bound=ArmedRule)
 
 
 class FaultBoard:
-    """The armed rules. May be used from any thread.
+    """The rules of an environment, or of the server. Thread-safe.
 
-    ``server`` is the board of the whole server: its rules strike here, too. All boards of a server share one lock,
-    because a rule of the server counts what it does in every environment together.
+    ``server`` is the server's board: its rules apply here too. All boards of a server share one lock, because a rule of
+    the server has one counter for all environments. ``on_change`` is called when rules are armed or cleared, so that
+    held messages are checked again.
     """
 
     def __init__(
         self, clock: Clock, on_change: Callable[[], None] = lambda: None, server: FaultBoard | None = None
     ) -> None:
         self._clock = clock
-        #: Called when rules come or go, so that what a rule holds up can go on.
         self._on_change = on_change
         self._server = server
         self._lock: threading.Lock = server._lock if server is not None else threading.Lock()
-        #: Of a server's own board: what rules are numbered by, here and in its environments.
+        #: On the server's board: the ids of rules, unique across all boards.
         self._numbers: Iterator[int] = itertools.count(1)
-        # Replaced, never changed: readers take it without the lock to see if there is anything to do.
+        # Replaced, never changed in place: readers check without the lock whether there is any rule.
         self._own: tuple[ArmedRule, ...] = ()
-        #: Rules of single requests, as long as somebody has to do with them.
+        #: Rules of single requests, while something refers to them.
         self._once: weakref.WeakSet[ArmedRule] = weakref.WeakSet()
 
     def __repr__(self) -> str:
         return f"<FaultBoard {list(self._own)}>"
 
+    # -- arming
+
     def arm(self, rule: Rule) -> ArmedRule:
-        """Let a rule strike from now on."""
+        """Arm a rule."""
         with self._lock:
-            armed = ArmedRule(next((self._server or self)._numbers), rule.seeded(), self._clock)
+            armed = rule.armed(next((self._server or self)._numbers), self._clock)
             self._own += (armed,)
         self._on_change()
         return armed
 
     def once(self, rules: Iterable[Rule]) -> tuple[ArmedRule, ...]:
-        """Rules for one request, which nobody else sees. Clearing everything ends them, too."""
-        armed = tuple(ArmedRule(0, rule.seeded(), self._clock) for rule in rules)
+        """Arm rules for one request only. Clearing all rules ends them too."""
+        armed = tuple(rule.armed(0, self._clock) for rule in rules)
         if armed:
             with self._lock:
                 self._once.update(armed)
         return armed
 
     def armed(self) -> Sequence[ArmedRule]:
-        """Every rule that was armed here; its report tells what it did."""
+        """The rules that were armed on this board."""
         return self._own
 
-    @property
-    def _rules(self) -> tuple[ArmedRule, ...]:
-        """All that may strike here, those of the server first."""
-        return self._own if self._server is None else self._server._own + self._own
-
     def clear(self, number: int | None = None) -> int:
-        """Disarm one rule by its number, or all that were armed here; says how many that were."""
+        """Disarm one rule of this board, or all; returns how many."""
         with self._lock:
-            gone = [armed for armed in self._own if number in (None, armed.number)]
-            for armed in (*gone, *(self._once if number is None else ())):
+            cleared = [armed for armed in self._own if number in (None, armed.number)]
+            for armed in (*cleared, *(self._once if number is None else ())):
                 armed.is_disarmed = True
             self._own = tuple(armed for armed in self._own if not armed.is_disarmed)
         self._on_change()
-        return len(gone)
+        return len(cleared)
 
     def start_over(self, rules: Iterable[Rule] = ()) -> int:
-        """Disarm everything and arm the rules that it began with; says how many went. A server's board numbers anew."""
+        """Disarm all rules and arm these; returns how many were disarmed. The server's board restarts its numbering."""
         cleared = self.clear()
         self._numbers = itertools.count(1)
         for rule in rules:
             self.arm(rule)
         return cleared
 
-    def has(self, site: Site) -> bool:
-        """Whether any rule acts at a site. Costs next to nothing."""
-        return any(armed.kind.site == site for armed in self._rules)
+    # -- triggering
 
-    def strike(self, site: Site, subject: Subject, once: Sequence[ArmedRule] = ()) -> list[ArmedRule]:
-        """The rules that strike a request at a site; ``once``: those for this request alone."""
+    @property
+    def _rules(self) -> tuple[ArmedRule, ...]:
+        """All rules that apply here, the server's first."""
+        return self._own if self._server is None else self._server._own + self._own
+
+    def has(self, site: type[ArmedRule]) -> bool:
+        """Whether any rule of a site is armed. Takes no lock."""
+        return any(isinstance(armed, site) for armed in self._rules)
+
+    def trigger(self, site: type[F], subject: Subject, once: Sequence[ArmedRule] = ()) -> list[F]:
+        """The rules of a site that fire on a request; ``once``: the rules of this request only."""
         if not self._rules and not once:
             return []
         with self._lock:
             return [
                 armed
                 for armed in (*self._rules, *once)
-                if armed.kind.site == site and not armed.kind.is_setting
-                if armed.concerns(subject) and armed.strikes()
+                if isinstance(armed, site) and armed.matches(subject) and armed.trigger()
             ]
 
-    def setting(self, site: Site, subject: Subject, once: Sequence[ArmedRule] = ()) -> ArmedRule | None:
-        """The newest rule that changes a figure for a request. Whoever acts on it says so with :meth:`fire`."""
-        if not self._rules and not once:
-            return None
-        with self._lock:
-            for armed in reversed((*self._rules, *once)):
-                is_it = armed.kind.site == site and armed.kind.is_setting
-                if is_it and armed.concerns(subject) and armed.is_due():
-                    return armed
-            return None
-
-    def fire(self, armed: ArmedRule) -> None:
-        """Count that a rule struck."""
-        with self._lock:
-            armed.fired += 1
-
     def refusals(self, items: Sequence[TrackItem], subject: Subject, once: Sequence[ArmedRule] = ()) -> dict[int, str]:
-        """The indexes of items that cannot be queued, with the rule that says so."""
+        """The indexes of items that cannot be queued, with the text of the rule that refuses each."""
         if not self._rules and not once:
             return {}
         with self._lock:
             refused: dict[int, str] = {}
             for armed in (*self._rules, *once):
-                if armed.kind.site == "enqueue" and armed.concerns(subject):
+                if isinstance(armed, EnqueueFault) and armed.matches(subject):
                     for index in armed.refusals(items):
                         refused.setdefault(index, armed.rule.text)
             return refused
 
-    def strike_message(self, item: TrackItem, subject: Subject, once: Sequence[ArmedRule] = ()) -> list[ArmedRule]:
-        """The rules that strike a message which a worker has taken."""
+    def trigger_message(self, item: TrackItem, subject: Subject, once: Sequence[ArmedRule] = ()) -> list[WorkerFault]:
+        """The rules that fire on a message which a worker has taken."""
         with self._lock:
             return [
                 armed
                 for armed in (*self._rules, *once)
-                if armed.kind.site == "worker" and armed.concerns(subject) and armed.strikes_message(item)
+                if isinstance(armed, WorkerFault) and armed.matches(subject) and armed.trigger_message(item)
             ]
 
-    def hold(self, armed: ArmedRule, accepted_at: int) -> float | None:
-        """Until when (ms of this board's clock) a rule holds a message; None: until it is over."""
+    def hold_until(self, armed: WorkerFault, accepted_at: int) -> float | None:
+        """Until when (ms of this board's clock) a rule holds a message; None: it does not."""
         with self._lock:
-            return armed.holds_until(accepted_at, self._clock.now())
+            return armed.hold_until(accepted_at, self._clock.now())
+
+    def count_refusal(self, armed: LimitFault) -> None:
+        """Count that a replaced limit refused a request."""
+        with self._lock:
+            armed.count_refusal()
+
+
+class FaultBoards:
+    """The boards of a server. A board is made when its environment first needs it, and survives resets.
+
+    ``startup_rules`` returns the rules that an environment begins with, by its name; ``on_change`` as for a board.
+    """
+
+    def __init__(
+        self, clock: Clock, startup_rules: Callable[[_Name], Iterable[Rule]], on_change: Callable[[], None]
+    ) -> None:
+        #: The rules of the whole server.
+        self.server = FaultBoard(clock, on_change)
+        self._startup_rules = startup_rules
+        self._on_change = on_change
+        self._lock = threading.Lock()
+        self._boards: dict[_Name, FaultBoard] = {}
+
+    def __repr__(self) -> str:
+        return f"<FaultBoards of {len(self._boards)} environments>"
+
+    def of(self, environment: Environment) -> FaultBoard:
+        """The board of an environment."""
+        board = self._boards.get(environment.name)
+        if board is None:
+            with self._lock:
+                board = self._boards.get(environment.name)
+                if board is None:
+                    board = FaultBoard(environment.clock, self._on_change, self.server)
+                    board.start_over(self._startup_rules(environment.name))
+                    self._boards[environment.name] = board
+        return board
+
+    def names(self) -> list[_Name]:
+        """The environments that have a board."""
+        with self._lock:
+            return list(self._boards)
+
+    def start_over(self, name: _Name | None = None) -> int:
+        """Disarm the rules of one environment, or all, and arm the startup rules; returns how many were disarmed."""
+        with self._lock:
+            cleared = self.server.start_over() if name is None else 0
+            for known, board in self._boards.items():
+                if name in (None, known):
+                    cleared += board.start_over(self._startup_rules(known))
+            return cleared
+
+    def forget(self, name: _Name) -> None:
+        """Disarm the rules of a deleted environment."""
+        with self._lock:
+            board = self._boards.pop(name, None)
+        if board is not None:
+            board.clear()

@@ -17,6 +17,7 @@ from autumn_mock.domain.books import Books, EnqueueFailure, Message
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.faults.armed import ArmedRule, ItemSubject
 from autumn_mock.faults.board import FaultBoard
+from autumn_mock.faults.kinds.worker import WorkerFault
 from autumn_mock.ingest.queue import Queue
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import queue_unavailable
@@ -123,7 +124,7 @@ def _enqueue(
         _log_failure(failure)
     if not messages:
         raise queue_unavailable()
-    intake.queue.put(environment, messages, [armed for armed in intake.once if armed.kind.site == "worker"])
+    intake.queue.put(environment, messages, [armed for armed in intake.once if isinstance(armed, WorkerFault)])
     return refused
 
 

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from autumn_mock.domain.books import Message
 from autumn_mock.faults.armed import ArmedRule
+from autumn_mock.faults.kinds.worker import WorkerFault
 from autumn_mock.store.environment import Environment
 
 _NEVER = float("inf")
@@ -23,23 +24,23 @@ class Delivery(Struct, gc=False):
     message: Message
     #: Rules of the request that it came with.
     once: Sequence[ArmedRule] = ()
-    #: The worker rules that struck it; None: it was not held against them yet.
-    struck: list[ArmedRule] | None = None
+    #: The worker faults that fired on it; None: it has not been matched yet.
+    faults: list[WorkerFault] | None = None
 
 
 class Hold(Struct, frozen=True):
     """One rule that keeps a message back."""
 
     armed: ArmedRule
-    #: On the organisation's clock (ms); None: until the rule is over.
-    until: float | None
+    #: In ms of the organisation's clock; infinity: until the rule is over.
+    until: float
 
     @property
     def end(self) -> float:
         """When it ends, on that clock: at once if the rule was cleared, and perhaps never."""
         if self.armed.is_disarmed:
             return 0
-        return _NEVER if self.until is None else self.until
+        return self.until
 
 
 class Held(Struct, frozen=True):

@@ -1,21 +1,20 @@
-"""What worker faults do to a handful of messages of one environment."""
+"""Applies worker faults to the messages that a worker has taken from one environment."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from autumn_mock.faults.armed import ArmedRule, ItemSubject
+from autumn_mock.faults.armed import ItemSubject
 from autumn_mock.faults.board import FaultBoard
+from autumn_mock.faults.kinds.worker import WorkerFault
 from autumn_mock.ingest.environment_queue import Delivery, Held, Hold
 from autumn_mock.ingest.queue import Queue
-from autumn_mock.journal.messages import MessageJournal, MessageNote, MessageNoteKind
+from autumn_mock.journal.messages import MessageJournal, MessageNote
 from autumn_mock.store.environment import Environment
-
-_HOLDS = ("worker:pause", "worker:slow", "worker:delay")
 
 
 class WorkerFaults:
-    """Decides once for each message, when it is first taken, and then lets it happen."""
+    """The faults of one batch of deliveries. Each message is matched once, when it is first taken."""
 
     def __init__(
         self,
@@ -27,85 +26,85 @@ class WorkerFaults:
         self._environment = environment
         self._board = board
         self._journal = journal
+        #: All names of a call, as rules may use them.
         self._names_of = names_of
-        #: Ids of the messages that are to be lost.
+        #: Ids of the messages to drop.
         self.dropped: set[str] = set()
 
-    def strike(self, deliveries: list[Delivery], queue: Queue) -> list[Delivery]:
-        """What is left to work off of a handful, in its order: some may have to wait."""
-        going: list[Delivery] = []
+    def before_deduction(self, deliveries: list[Delivery], queue: Queue) -> list[Delivery]:
+        """The deliveries to deduct now, in this order. Held ones go back to the queue; see also :attr:`dropped`."""
+        due: list[Delivery] = []
         held: list[Held] = []
         for delivery in deliveries:
-            hold = self._strike(delivery)
+            hold = self._match(delivery)
             if hold is None:
-                going.append(delivery)
+                due.append(delivery)
             else:
                 held.append(hold)
         if held:
             queue.hold(held)
         waiting = self._environment.messages
-        for each in going:
-            if each.message.id not in waiting:  # worked off before: the guard will pass it over
+        for each in due:
+            if each.message.id not in waiting:  # deducted before; the worker skips it
                 self._journal.note(self._environment.name, each.message.id, MessageNote("absorbed"))
-            elif _struck(each, "worker:drop"):
-                self.dropped.add(each.message.id)
-                self._note(each, "dropped", "worker:drop")
-        return self._reordered(going)
+                continue
+            for armed in each.faults or ():
+                if armed.drops:
+                    self.dropped.add(each.message.id)
+                    self._note(each, armed)
+                    break
+        return self._reversed(due)
 
-    def _strike(self, delivery: Delivery) -> Held | None:
-        """Hold a message against the rules, unless that was done before; says if it has to wait."""
-        if delivery.struck is not None:
+    def _match(self, delivery: Delivery) -> Held | None:
+        """Match a delivery against the rules, unless that was done before; how it is held, if it is."""
+        if delivery.faults is not None:
             return None
         message = delivery.message
-        item = message.item
         organisation = self._environment.organisation
-        origin = ItemSubject((organisation.id, organisation.slug), self._names_of(message.call), (item,))
-        delivery.struck = self._board.strike_message(item, origin, delivery.once)
-        holds = [
-            Hold(armed, self._board.hold(armed, message.accepted_at))
-            for armed in delivery.struck
-            if armed.kind.name in _HOLDS
-        ]
-        for each in holds:
-            self._note(delivery, "held", each.armed.kind.name)
+        subject = ItemSubject((organisation.id, organisation.slug), self._names_of(message.call), (message.item,))
+        delivery.faults = self._board.trigger_message(message.item, subject, delivery.once)
+        holds = []
+        for armed in delivery.faults:
+            until = self._board.hold_until(armed, message.accepted_at)
+            if until is not None:
+                holds.append(Hold(armed, until))
+                self._note(delivery, armed)
         return Held(delivery, tuple(holds)) if holds else None
 
-    def _reordered(self, deliveries: list[Delivery]) -> list[Delivery]:
-        """Those that are struck change places: the last comes first."""
-        places = [place for place, each in enumerate(deliveries) if _struck(each, "worker:reorder")]
+    def _reversed(self, deliveries: list[Delivery]) -> list[Delivery]:
+        """The deliveries with the reordered ones in reverse order, in the positions that they had."""
+        by_position = {
+            position: next(armed for armed in each.faults or () if armed.reverses)
+            for position, each in enumerate(deliveries)
+            if any(armed.reverses for armed in each.faults or ())
+        }
         moved = list(deliveries)
-        for place, other in zip(places, reversed(places), strict=True):
-            moved[place] = deliveries[other]
-            if place != other:
-                self._note(deliveries[other], "reordered", "worker:reorder")
+        for position, other in zip(by_position, reversed(by_position), strict=True):
+            moved[position] = deliveries[other]
+            if position != other:
+                self._note(deliveries[other], by_position[other])
         return moved
 
     def crash(self, group: list[Delivery]) -> str | None:
-        """Whether the worker dies now that a group is deducted, and of which rule. Each message kills only once."""
+        """Why the worker crashes after deducting a group; None: it does not. A message crashes one worker only."""
         for delivery in group:
-            armed = _struck(delivery, "worker:crash")
-            if armed is not None and delivery.struck is not None:
-                delivery.struck = [each for each in delivery.struck if each is not armed]
-                self._note(delivery, "crashed", "worker:crash", armed)
-                return f"{armed.rule.text} at message {delivery.message.id}"
+            for armed in delivery.faults or ():
+                if armed.crashes:
+                    delivery.faults = [each for each in delivery.faults or () if each is not armed]
+                    self._note(delivery, armed)
+                    return f"{armed.rule.text} at message {delivery.message.id}"
         return None
 
-    def duplicates(self, group: list[Delivery]) -> list[Delivery]:
-        """Those of a group that are delivered again."""
-        doubled = [each for each in group if _struck(each, "worker:duplicate")]
-        for each in doubled:
-            self._note(each, "duplicated", "worker:duplicate")
-        return doubled
+    def redelivered(self, group: list[Delivery]) -> list[Delivery]:
+        """The deliveries of a group that are delivered a second time."""
+        again = []
+        for delivery in group:
+            for armed in delivery.faults or ():
+                if armed.redelivers:
+                    again.append(delivery)
+                    self._note(delivery, armed)
+                    break
+        return again
 
-    def _note(self, delivery: Delivery, fate: MessageNoteKind, kind: str, armed: ArmedRule | None = None) -> None:
-        armed = armed or _struck(delivery, kind)
-        rule = armed.rule.text if armed is not None else ""
-        self._journal.note(self._environment.name, delivery.message.id, MessageNote(fate, rule))
-
-
-def _struck(delivery: Delivery, kind: str) -> ArmedRule | None:
-    """The rule of a kind that struck a message."""
-    for armed in delivery.struck or ():
-        if armed.kind.name == kind:
-            return armed
-    return None
+    def _note(self, delivery: Delivery, armed: WorkerFault) -> None:
+        self._journal.note(self._environment.name, delivery.message.id, MessageNote(armed.effect, armed.rule.text))

@@ -21,6 +21,7 @@ from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.domain.version import default_version
 from autumn_mock.faults.board import FaultBoard
+from autumn_mock.faults.kinds.worker import WorkerFault
 from autumn_mock.ingest.environment_queue import Delivery
 from autumn_mock.ingest.queue import Queue
 from autumn_mock.ingest.worker_faults import WorkerFaults
@@ -106,7 +107,7 @@ class Workers:
             else None
         )
         if fates is not None:
-            deliveries = fates.strike(deliveries, self._queue)
+            deliveries = fates.before_deduction(deliveries, self._queue)
         groups = list(_by_customer(deliveries))
         for place, group in enumerate(groups):
             messages = [each.message for each in group]
@@ -123,7 +124,7 @@ class Workers:
                 if crash is not None:
                     self._queue.give_back([each for rest in groups[place:] for each in rest])
                     raise WorkerCrash(crash)
-                self._queue.put_again(environment, fates.duplicates(group))
+                self._queue.put_again(environment, fates.redelivered(group))
             self._queue.done(environment, len(group))
 
 
@@ -133,7 +134,7 @@ class WorkerCrash(Exception):
 
 def _needs_faults(board: FaultBoard, deliveries: list[Delivery]) -> bool:
     """Whether faults have a word in it: rules are armed, or messages are here that rules had struck before."""
-    return board.has("worker") or any(each.once or each.struck is not None for each in deliveries)
+    return board.has(WorkerFault) or any(each.once or each.faults is not None for each in deliveries)
 
 
 def _by_customer(deliveries: list[Delivery]) -> Iterator[list[Delivery]]:

@@ -1,4 +1,4 @@
-"""What faults did to messages on their way to a worker, message by message."""
+"""What faults did to each message."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ from typing import Literal
 
 from msgspec import Struct
 
-#: How many messages of one environment are remembered.
+from autumn_mock.faults.kinds.worker import Effect
+
+#: Messages per environment with notes; the oldest are dropped.
 CAPACITY = 10_000
 
-#: What became of a message: kept back for a while; delivered in another order; delivered twice; deducted by a worker
-#: that died before it said so; lost; delivered again after its deduction, which changed nothing.
-MessageNoteKind = Literal["held", "reordered", "duplicated", "crashed", "dropped", "absorbed"]
+#: The effect of a fault, or ``absorbed``: a second delivery after the deduction, which changed nothing.
+MessageEffect = Effect | Literal["absorbed"]
 
 
 class MessageNote(Struct, frozen=True):
-    """One thing that happened to a message, and the rule that did it (empty: the guard against second deliveries)."""
+    """One effect on a message, and the text of the rule (empty for ``absorbed``)."""
 
-    fate: MessageNoteKind
+    fate: MessageEffect
     rule: str = ""
 
 
 class MessageJournal:
-    """The notes of each environment. May be used from any thread."""
+    """The notes of each environment. Thread-safe."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
@@ -32,7 +33,7 @@ class MessageJournal:
         self._kept: dict[tuple[str, str], OrderedDict[str, list[MessageNote]]] = {}
 
     def note(self, name: tuple[str, str], message_id: str, note: MessageNote) -> None:
-        """Remember what happened to a message."""
+        """Add a note to a message."""
         with self._lock:
             kept = self._kept.setdefault(name, OrderedDict())
             kept.setdefault(message_id, []).append(note)
@@ -40,12 +41,12 @@ class MessageJournal:
                 kept.popitem(last=False)
 
     def of(self, name: tuple[str, str], message_id: str) -> list[MessageNote]:
-        """What happened to a message; nothing, mostly."""
+        """The notes of a message, in order."""
         with self._lock:
             kept = self._kept.get(name)
             return list(kept.get(message_id, [])) if kept is not None else []
 
     def clear(self, name: tuple[str, str] | None = None) -> int:
-        """Forget the notes of one environment, or all; says of how many messages."""
+        """Drop the notes of one environment, or all; returns the number of messages."""
         with self._lock:
             return sum(len(self._kept.pop(each)) for each in list(self._kept) if name in (None, each))

@@ -74,7 +74,7 @@ class Dispatcher:
                     _negotiate_version(request)
                     self._limits.apply(request, faults)
                     _claim_idempotency_key(request)
-                    reply = faults.before()
+                    reply = faults.before_service()
                     if reply is None:
                         self._enter_barrier(request)
                         served = _require_served(request)
@@ -131,11 +131,11 @@ class Dispatcher:
         journal, faults = self._engine.journal, request.faults
         service_status = reply.status_code if faults is None or faults.reached_service else None
         if faults is not None:
-            reply = faults.alter(reply)
+            reply = faults.after_service(reply)
         entry = self._entry(journal.next_id(), request, reply, service_status)
         if faults is not None:
             faults.on_loss = lambda: journal.amend(entry, reply="lost")
-        is_sent_now = faults is None or not faults.waits
+        is_sent_now = faults is None or not faults.is_pending
         if is_sent_now and entry.reply == "sent" and is_client_disconnected(request.http.environ):
             entry = msgspec.structs.replace(entry, reply="not_awaited")
         journal.add(entry)
@@ -167,8 +167,8 @@ class Dispatcher:
             items=request.items,
             refused=request.refused,
             refusals=refusals,
-            faults=(*(faults.fired if faults is not None else ()), *dict.fromkeys(refusals.values())),
-            reply=faults.fate if faults is not None else "sent",
+            faults=(*(faults.triggered if faults is not None else ()), *dict.fromkeys(refusals.values())),
+            reply=faults.reply_status if faults is not None else "sent",
             retry_after=_retry_after(reply, now),
             note=request.note,
             body=request.raw if keeps_body and len(request.raw) <= MAX_BODY_KEPT else None,
@@ -177,7 +177,7 @@ class Dispatcher:
     def _finish_reply_faults(self, request: RequestContext, entry: RequestEntry) -> None:
         """Delay, hang or reset the reply as the fault rules say."""
         faults = request.faults
-        if faults is not None and faults.waits and not faults.finish() and entry.reply != "lost":
+        if faults is not None and faults.is_pending and not faults.complete() and entry.reply != "lost":
             self._engine.journal.amend(entry, reply="lost")
 
 

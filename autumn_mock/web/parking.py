@@ -44,15 +44,19 @@ class RequestParking:
     def wait(self, seconds: float | None, is_over: Callable[[], bool]) -> None:
         """Wait for a time (None: no limit), or until ``is_over()``, or until the server stops."""
         with self.spare_thread():
-            left = seconds
-            while not is_over():
-                step = _POLL_S if left is None else min(_POLL_S, left)
-                if self._stopping.wait(step):
+            self.pause(seconds, is_over)
+
+    def pause(self, seconds: float | None, is_over: Callable[[], bool]) -> None:
+        """The same within :meth:`spare_thread`."""
+        left = seconds
+        while not is_over():
+            step = _POLL_S if left is None else min(_POLL_S, left)
+            if self._stopping.wait(step):
+                return
+            if left is not None:
+                left -= step
+                if left <= 0:
                     return
-                if left is not None:
-                    left -= step
-                    if left <= 0:
-                        return
 
     def stop(self) -> None:
         """End every wait, now and from now on."""

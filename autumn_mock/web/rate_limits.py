@@ -205,15 +205,15 @@ class RateLimits:
         is_batch = group.name == "batch_track"
         armed = faults.limit(is_batch=is_batch)
         limit = self._batch_limit if is_batch else group.limit
-        if faults.exhausts_limit():
+        if armed is not None and armed.replacement is None:
             request.limit = _exhausted(limit)
         elif armed is not None or self._is_enabled:
             customer = (request.customer_id or "undefined",) if group.per_customer else ()
             key = "/".join((*environment.name, *customer))
-            hit = _Hit(environment, group.name, armed.rule.argument if armed is not None else limit, key)
+            hit = _Hit(environment, group.name, (armed.replacement if armed is not None else None) or limit, key)
             request.limit = self._count(hit)
             if armed is not None and not request.limit.allowed:
-                faults.over_limit(armed)
+                faults.count_limit_refusal(armed)
         if request.limit is not None and not request.limit.allowed:
             raise TooManyRequests
 

@@ -1,18 +1,21 @@
-"""The faults of one request: which rules strike it, and what they do to it and to its reply."""
+"""The faults of one request: which rules fire, and what they do to it and to its reply."""
 
 from __future__ import annotations
 
 import email.utils
 from collections.abc import Callable, Collection, Iterator
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Response
 
+from autumn_mock.clock import stopwatch
 from autumn_mock.durations import parse_duration
 from autumn_mock.faults.armed import ArmedRule
 from autumn_mock.faults.board import FaultBoard
-from autumn_mock.journal.requests import ReplyStatus
+from autumn_mock.faults.kinds.auth import AuthFault
+from autumn_mock.faults.kinds.limit import LimitFault
+from autumn_mock.faults.kinds.reply import ReplyFault, ReplyOutcome, Substitute
 from autumn_mock.operations.errors import ApiError, queue_unavailable
 from autumn_mock.store.environment import Environment
 from autumn_mock.web.context import RequestContext
@@ -20,14 +23,13 @@ from autumn_mock.web.parking import RequestParking
 from autumn_mock.web.replies import TOO_MANY_REQUESTS, error_reply, text_reply
 from autumn_mock.web.waitress_adapter import abort_connection, flush, is_client_disconnected
 
-#: Rules after which no reply comes.
-_SILENT = ("reply:hang", "reply:reset")
-#: Rules that send another reply than the service meant.
-_ALTERING = ("reply:status", "reply:malformed", "reply:empty", "reply:content-type")
+F = TypeVar("F", bound=ArmedRule)
+#: Seconds between two pieces of a body that is sent slowly.
+_PIECE_INTERVAL_S = 0.02
 
 
 class RequestSubject:
-    """A request, as rules are held against it. Its body is looked into only when a rule asks."""
+    """A request, as rules are matched against it. Its body is parsed only when a rule needs it."""
 
     def __init__(self, incoming: RequestContext, environment: Environment) -> None:
         organisation = environment.organisation
@@ -58,7 +60,7 @@ class RequestSubject:
 
 
 class RequestFaults:
-    """Asks the rules at each place of a request's way. ``fired`` says which struck."""
+    """Triggers the rules at each step of a request. Each method is called once, in the order of its definition."""
 
     def __init__(
         self, board: FaultBoard, request: RequestContext, environment: Environment, parking: RequestParking
@@ -69,176 +71,149 @@ class RequestFaults:
         self._environment = environment
         self._once = request.once
         self._parking = parking
-        self._fired: list[str] = []
-        self._replies: list[ArmedRule] = []
-        #: What becomes of the reply.
-        self.fate: ReplyStatus = "sent"
-        #: Whether the service did its work.
+        self._triggered: list[str] = []
+        self._replies: list[ReplyFault] = []
+        #: What the client receives of the reply.
+        self.reply_status: ReplyOutcome = "sent"
+        #: Whether the service handled the request.
         self.reached_service = True
-        #: Called when a reply that was recorded as sent did not come whole after all.
+        #: Called when a reply that was recorded as sent turns out to be lost.
         self.on_loss: Callable[[], None] = lambda: None
 
     @property
-    def fired(self) -> tuple[str, ...]:
-        """The rules that struck the request, as they were written. Those that refused items stand with the items."""
-        return tuple(self._fired)
+    def triggered(self) -> tuple[str, ...]:
+        """The texts of the rules that fired on the request. Rules that refused items are recorded with the items."""
+        return tuple(self._triggered)
 
-    def _strike(self, site: Any) -> list[ArmedRule]:
-        struck = self._board.strike(site, self._subject, self._once)
-        self._fired += [armed.rule.text for armed in struck]
-        return struck
-
-    # -- on the way in
+    def _trigger(self, site: type[F]) -> list[F]:
+        armed = self._board.trigger(site, self._subject, self._once)
+        self._triggered += [each.rule.text for each in armed]
+        return armed
 
     def revokes_key(self) -> bool:
-        """Whether the key counts as unknown."""
-        return bool(self._strike("auth"))
+        """Whether a rule makes the key unknown."""
+        return bool(self._trigger(AuthFault))
 
-    def exhausts_limit(self) -> bool:
-        """Whether every limit counts as used up."""
-        return bool(self._strike("limit"))
+    def limit(self, *, is_batch: bool) -> LimitFault | None:
+        """The rule that changes the limit of the request: an exhausted limit first, then the newest rule."""
+        armed = self._board.trigger(LimitFault, self._subject, self._once)
+        found = [each for each in reversed(armed) if each.applies(is_batch=is_batch)]
+        exhausted = [each for each in found if each.replacement is None]
+        self._triggered += [each.rule.text for each in exhausted]
+        return next(iter([*exhausted, *found]), None)
 
-    def limit(self, is_batch: bool) -> ArmedRule | None:
-        """The rule that sets another limit for this request, if one does: without ``route=`` it is about batches."""
-        armed = self._board.setting("limit", self._subject, self._once)
-        return armed if armed is not None and (is_batch or "route" in armed.options) else None
+    def count_limit_refusal(self, armed: LimitFault) -> None:
+        """The replaced limit refused the request."""
+        self._board.count_refusal(armed)
+        self._triggered.append(armed.rule.text)
 
-    def over_limit(self, armed: ArmedRule) -> None:
-        """Say that the limit of a rule has refused the request."""
-        self._board.fire(armed)
-        self._fired.append(armed.rule.text)
-
-    def before(self) -> Response | None:
-        """Strike the request before the service does its work; a reply when it shall not get to it."""
-        self._replies = self._strike("reply")
-        for armed in self._of_phase("before"):
-            if armed.kind.name == "reply:delay":
-                self._wait(armed, self._seconds(armed))
+    def before_service(self) -> Response | None:
+        """Delay the request, or end it with the returned reply before the service handles it."""
+        self._replies = self._trigger(ReplyFault)
+        early = [armed for armed in self._replies if armed.rule.phase == "before"]
+        for place, armed in enumerate(early):
+            if not armed.ends_request:
+                self._wait(armed)
                 continue
+            self._replies = early[: place + 1]  # the others do not apply
             self.reached_service = False
-            if armed.kind.name == "reply:status":
-                self.fate = "altered"
-                return _with_status(armed, None, self._environment)
-            self.fate = "lost"
-            return Response("", 503)  # never sent
+            self.reply_status = armed.outcome
+            substitute = armed.substitute()
+            if substitute is None:
+                return Response("", 503)  # not sent: the connection ends without a reply
+            return _substituted(substitute, None, self._environment)
         return None
 
-    # -- on the way out
-
-    def alter(self, reply: Response) -> Response:
-        """The reply as the rules let it be, before it is recorded."""
+    def after_service(self, reply: Response) -> Response:
+        """The reply as the rules change it."""
         if not self.reached_service:
             return reply
-        for armed in self._of_phase("after"):
-            name = armed.kind.name
-            if name in _SILENT or name == "reply:truncate":
-                self.fate = "lost"
-            elif name in _ALTERING and self.fate == "sent":
-                self.fate = "altered"
-            reply = self._altered(armed, reply)
-        if self._is_struck_by("reply:truncate") or self._is_struck_by("reply:dribble"):
-            self._sent_in_pieces(reply)
-        return reply
-
-    def _altered(self, armed: ArmedRule, reply: Response) -> Response:
-        name = armed.kind.name
-        if name == "reply:status":
-            return _with_status(armed, reply, self._environment)
-        if name == "reply:malformed":
-            reply.set_data(b'{"success": tru, "message": "the rest of th')
-        elif name == "reply:empty":
-            reply.set_data(b"")
-        elif name == "reply:content-type":
-            reply.headers["Content-Type"] = armed.rule.argument
+        share, spread_s = 1.0, 0.0
+        slowest: ReplyFault | None = None
+        for armed in self._replies:
+            if armed.rule.phase == "before":
+                continue
+            if armed.outcome == "lost" or self.reply_status == "sent":
+                self.reply_status = armed.outcome
+            substitute = armed.substitute()
+            if substitute is not None:
+                reply = _substituted(substitute, reply, self._environment)
+            original = reply.get_data()
+            body = armed.replace_body(original)
+            if body is not original:
+                reply.set_data(body)
+            reply.headers["Content-Type"] = armed.replace_content_type(reply.headers["Content-Type"])
+            share = min(share, armed.body_share)
+            if armed.spread_s():
+                slowest, spread_s = armed, armed.spread_s()
+        if share < 1 or slowest is not None:
+            self._send_in_pieces(reply, share, slowest, spread_s)
         return reply
 
     @property
     def is_silent(self) -> bool:
-        """Whether no reply is sent at all."""
-        return any(armed.kind.name in _SILENT for armed in self._acting())
+        """Whether no reply is sent."""
+        return any(armed.connection != "keep" for armed in self._replies)
 
     @property
-    def waits(self) -> bool:
-        """Whether something is left to do once the request is recorded."""
+    def is_pending(self) -> bool:
+        """Whether :meth:`complete` has something to do."""
         return any(
-            armed.kind.name in _SILENT or (armed.kind.name == "reply:delay" and armed.rule.phase == "after")
-            for armed in self._acting()
+            armed.connection != "keep" or (armed.waits and armed.rule.phase == "after") for armed in self._replies
         )
 
-    def finish(self) -> bool:
-        """Wait, hang up or reset as the rules say, after the request was recorded; False when the client has gone."""
-        environ = self._environ
-        for armed in self._acting():
-            if armed.kind.name == "reply:delay" and armed.rule.phase == "after":
-                self._wait(armed, self._seconds(armed))
-            elif armed.kind.name == "reply:hang":
-                self._wait(armed, None)
-                abort_connection(environ, reset=False)
-            elif armed.kind.name == "reply:reset":
-                abort_connection(environ, reset=True)
-        return not is_client_disconnected(environ)
+    def complete(self) -> bool:
+        """Wait, and end the connection if a rule says so. False if the client has closed the connection meanwhile."""
+        for armed in self._replies:
+            if armed.connection == "keep" and armed.rule.phase == "before":
+                continue
+            if armed.waits:
+                self._wait(armed)
+            if armed.connection != "keep":
+                abort_connection(self._environ, reset=armed.connection == "reset")
+        return not is_client_disconnected(self._environ)
 
     # -- details
 
-    def _of_phase(self, phase: str) -> Iterator[ArmedRule]:
-        return (armed for armed in self._replies if armed.rule.phase == phase)
+    def _wait(self, armed: ReplyFault) -> None:
+        self._parking.wait(armed.wait_s(), lambda: armed.is_over or is_client_disconnected(self._environ))
 
-    def _acting(self) -> list[ArmedRule]:
-        """The rules whose turn came: after a strike before the service, those that strike afterwards have no part."""
-        if self.reached_service:
-            return self._replies
-        struck = list(self._of_phase("before"))
-        ending = next(place for place, armed in enumerate(struck) if armed.kind.name != "reply:delay")
-        return struck[: ending + 1]
+    def _send_in_pieces(self, reply: Response, share: float, slowest: ReplyFault | None, spread_s: float) -> None:
+        """Send a part of the body, or all of it slowly, with the length of the whole body."""
+        whole = reply.get_data()
+        sent = whole[: int(len(whole) * share)]
+        reply.response = iter([sent]) if slowest is None else self._dribble(slowest, sent, spread_s, self._environ)
+        reply.headers["Content-Length"] = str(len(whole))
 
-    def _wait(self, armed: ArmedRule, seconds: float | None) -> None:
-        environ = self._environ
-        self._parking.wait(seconds, lambda: armed.is_over or is_client_disconnected(environ))
-
-    def _seconds(self, armed: ArmedRule) -> float:
-        shortest, longest = armed.rule.argument
-        return armed.random.uniform(shortest, longest) / 1000
-
-    def _sent_in_pieces(self, reply: Response) -> None:
-        """Half of the body if it is to be cut off, byte by byte if it is to dribble, under the length of the whole."""
-        content = reply.get_data()
-        length = len(content) // 2 if self._is_struck_by("reply:truncate") else len(content)
-        dribble = next((armed for armed in self._replies if armed.kind.name == "reply:dribble"), None)
-        if dribble is None:
-            reply.response = iter([content[:length]])
-        else:
-            reply.response = self._dribble(dribble, content[:length], self._environ)
-        reply.headers["Content-Length"] = str(len(content))
-
-    def _dribble(self, armed: ArmedRule, content: bytes, environ: Any) -> Iterator[bytes]:
-        pause = armed.rule.argument / 1000 / max(len(content), 1)
-        left = len(content)
+    def _dribble(self, armed: ReplyFault, content: bytes, spread_s: float, environ: Any) -> Iterator[bytes]:
+        """The content in pieces: at any moment as much as is due, counted from the start."""
+        started, sent = stopwatch(), 0
+        interval = max(spread_s / max(len(content), 1), _PIECE_INTERVAL_S)
         try:
             with self._parking.spare_thread():
-                for place in range(len(content)):
-                    self._parking.wait(pause, lambda: armed.is_over or is_client_disconnected(environ))
-                    yield content[place : place + 1]
+                while sent < len(content):
+                    self._parking.pause(interval, lambda: armed.is_over or is_client_disconnected(environ))
+                    share = 1.0 if armed.is_over else min((stopwatch() - started) / spread_s, 1.0)
+                    due = max(int(len(content) * share), sent + 1)
+                    yield content[sent:due]
                     flush(environ)
-                    left -= 1
+                    sent = due
         finally:
-            if left:  # the client has gone
+            if sent < len(content):  # the client has closed the connection
                 self.on_loss()
 
-    def _is_struck_by(self, kind: str) -> bool:
-        return any(armed.kind.name == kind for armed in self._replies)
 
-
-def _with_status(armed: ArmedRule, reply: Response | None, environment: Environment) -> Response:
-    """A reply with the status of a rule: the service's own for a success, and else what a failing server sends."""
-    status, options = armed.rule.argument, armed.options
-    if status < 300 and reply is not None:
-        reply.status_code = status
-        if "body" in options and options["body"] == "empty":
-            reply.set_data(b"")
+def _substituted(substitute: Substitute, reply: Response | None, environment: Environment) -> Response:
+    """A substitute as an HTTP reply; a success keeps the reply of the service."""
+    if substitute.body == "service" and reply is not None:
+        reply.status_code = substitute.status
+    elif substitute.status < 300 and reply is not None:
+        reply.status_code = substitute.status
+        reply.set_data(b"")
     else:
-        reply = _failure(status, options.get("body", "json"), environment.env)
-    if "retry-after" in options:
-        reply.headers["Retry-After"] = _when(options["retry-after"], environment.clock.now())
+        reply = _failure(substitute.status, substitute.body, environment.env)
+    if substitute.retry_after is not None:
+        reply.headers["Retry-After"] = _retry_after(substitute.retry_after, environment.clock.now())
     return reply
 
 
@@ -265,7 +240,8 @@ def _phrase(status: int) -> str:
         return "Unknown"
 
 
-def _when(value: str, now: int) -> str:
+def _retry_after(value: str, now: int) -> str:
+    """The value of the header; a relative date counts from ``now`` (ms)."""
     if not value.startswith("date+"):
         return value
     return email.utils.formatdate((now + parse_duration(value.removeprefix("date+"))) / 1000, usegmt=True)

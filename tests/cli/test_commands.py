@@ -19,7 +19,8 @@ from click.testing import CliRunner, Result
 
 from autumn_mock.cli import main
 from autumn_mock.cli.stats import print_audit
-from autumn_mock.faults.vocabulary import FAULT_KINDS, MODIFIERS
+from autumn_mock.faults.kinds import FAULT_KINDS
+from autumn_mock.faults.options import MODIFIERS
 from tests.support.client import DEFAULT_KEY
 from tests.support.server import ServerProcess
 
@@ -242,11 +243,11 @@ def test_a_rule_of_one_organisation(run: Run, server: ServerProcess) -> None:
     ("arguments", "problem", "marked"),
     [
         (["arm", "enqueue:fial"], "did you mean enqueue:fail?", "enqueue:fial"),
-        (["enqueue:fail", "item=3"], "there is no option of enqueue:fail 'item'", "item=3"),
-        (["arm", "items=3"], "there is no kind 'items=3'", "items=3"),
-        (["queue:down", "times=2", "worker:delay", "soon"], "'soon' is no value for worker:delay", "soon"),
-        (["partial", "--rate", "2"], "'2' is no value for rate", "2"),
-        (["outage", "--for", "ever"], "'ever' is no value for ttl", "ever"),
+        (["enqueue:fail", "item=3"], "unknown option of enqueue:fail 'item'", "item=3"),
+        (["arm", "items=3"], "unknown kind 'items=3'", "items=3"),
+        (["queue:down", "times=2", "worker:delay", "soon"], "invalid value 'soon' for worker:delay", "soon"),
+        (["partial", "--rate", "2"], "invalid value '2' for rate", "2"),
+        (["outage", "--for", "ever"], "invalid value 'ever' for ttl", "ever"),
         (["slow", "--rate", "fast"], "write it like 100/s", "fast"),
         (["hang", "--times", "0"], "must be at least 1", "0"),
     ],
@@ -261,7 +262,7 @@ def test_a_rule_that_does_not_parse_never_reaches_a_server(arguments: list[str],
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["partial"], "say which items: --rate, --items,"),
+        (["partial"], "select the items: --rate, --items,"),
         (["slow", "--rate", "1/s", "--delay", "1s"], "--rate or --delay"),
         (["arm"], "RULE"),
         (["overload"], "overload"),
@@ -278,7 +279,7 @@ def test_a_call_that_does_not_exist_is_the_servers_to_tell(run: Run) -> None:
 
 
 def test_the_list_of_faults_proves_that_they_fired(run: Run, server: ServerProcess) -> None:
-    assert said(run("fault", "list")) == "no rule is armed\n"
+    assert said(run("fault", "list")) == "no rules are armed\n"
     said(run("fault", "partial", "--items", "0", "--times", "1"))
     send(server, ONE, ONE)
     lines = said(run("fault", "list")).splitlines()
@@ -301,9 +302,9 @@ def test_clearing(run: Run, server: ServerProcess) -> None:
 def test_kinds_needs_no_server_and_knows_every_word() -> None:
     text = said(runner("http://127.0.0.1:9")("fault", "kinds"))
     for kind in FAULT_KINDS.values():
-        assert re.search(rf"^{kind.name}\b.*  {re.escape(kind.text)}$", text, re.MULTILINE)
+        assert re.search(rf"^{kind.name}\b.*  {re.escape(kind.summary)}$", text, re.MULTILINE)
         assert kind.example in text
-    for option in [*MODIFIERS.values(), *(option for kind in FAULT_KINDS.values() for option in kind.options)]:
+    for option in [*MODIFIERS.values(), *(option for kind in FAULT_KINDS.values() for option in kind.own_options)]:
         assert f"  {option.name}={option.placeholder}" in text
     one = said(runner("http://127.0.0.1:9")("fault", "kinds", "worker:slow"))
     assert "rate=N/s" in one

@@ -6,7 +6,7 @@ import pytest
 
 from autumn_mock.clock import Clock
 from autumn_mock.domain.organisation import Organisation
-from autumn_mock.faults.boards import FaultBoards
+from autumn_mock.faults.board import FaultBoards
 from autumn_mock.faults.grammar import parse_rule
 from autumn_mock.store.environment import Environment
 

@@ -8,14 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from autumn_mock.faults.armed import ArmedRule
 from autumn_mock.faults.grammar import parse_rule
-from autumn_mock.faults.vocabulary import FAULT_KINDS, MODIFIERS, PHASE, FaultKind
+from autumn_mock.faults.kinds import FAULT_KINDS
+from autumn_mock.faults.options import MODIFIERS, PHASE
 from tests.faults.cases import CASES, Case
 from tests.faults.harness import ScenarioTarget, organisation, write_world
 from tests.support.server import ServerProcess
 
 Scenery = Callable[[int], ScenarioTarget]
 
+#: A pipe within a cell of a table.
+_PIPE = "\\|"
 _README = Path(__file__).parents[2] / "README.md"
 
 
@@ -172,11 +176,11 @@ _RULES = [parse_rule(_rule(case, "an_organisation")) for case in CASES]
 
 
 @pytest.mark.parametrize("kind", FAULT_KINDS.values(), ids=list(FAULT_KINDS))
-def test_every_kind_and_each_of_its_own_options_is_in_a_case(kind: FaultKind) -> None:
+def test_every_kind_and_each_of_its_own_options_is_in_a_case(kind: type[ArmedRule]) -> None:
     rules = [rule for rule in _RULES if rule.kind is kind]
     assert rules
     used = {name for rule in rules for name in rule.options}
-    assert {option.name for option in kind.options} <= used
+    assert {option.name for option in kind.own_options} <= used
     if kind.has_phase:
         words = {word for rule in rules for word in rule.text.split()}
         assert {f"before={PHASE}", f"after={PHASE}"} <= words
@@ -184,30 +188,31 @@ def test_every_kind_and_each_of_its_own_options_is_in_a_case(kind: FaultKind) ->
 
 @pytest.mark.parametrize("modifier", MODIFIERS)
 def test_every_modifier_is_in_a_case(modifier: str) -> None:
-    assert any(modifier in rule.options and MODIFIERS[modifier] not in rule.kind.options for rule in _RULES)
+    assert any(modifier in rule.options and MODIFIERS[modifier] not in rule.kind.own_options for rule in _RULES)
 
 
-def _section_of_the_readme() -> str:
-    _, _, rest = _README.read_text("utf-8").partition("\n### Faults\n")
-    return re.split(r"\n##+ ", rest)[0]
+# -- documentation
 
 
-def _table_of_the_readme() -> dict[str, str]:
-    """The row of each kind in the README's section on faults, by the first word in backticks."""
-    rows = [line for line in _section_of_the_readme().splitlines() if line.startswith("| `")]
-    return {re.split(r"[ `]", row.removeprefix("| `"))[0]: row for row in rows}
+def readme_table() -> str:
+    """The table of the kinds, as the README has it."""
+    lines = ["| rule | effect | its options |", "|---|---|---|"]
+    for kind in FAULT_KINDS.values():
+        argument = f" {kind.argument_placeholder}" if kind.argument_placeholder else ""
+        options = [f"`{each.name}={each.placeholder}` {each.text}" for each in kind.own_options]
+        if kind.has_phase:
+            options.append(f"`before={PHASE}` (default) or `after={PHASE}`")
+        cells = [f"`{kind.name}{argument}`", kind.summary, "; ".join(options)]
+        lines.append(f"| {' | '.join(cell.replace('|', _PIPE) for cell in cells)} |")
+    return "\n".join(lines)
 
 
-def test_the_readme_lists_the_kinds_that_there_are_and_no_others() -> None:
-    assert list(_table_of_the_readme()) == list(FAULT_KINDS)
+def readme_modifiers() -> str:
+    """The list of the modifiers, as the README has it."""
+    return "\n".join(f"- `{each.name}={each.placeholder}`: {each.text}" for each in MODIFIERS.values())
 
 
-def test_the_readme_names_the_options_of_a_kind_in_its_row() -> None:
-    rows = _table_of_the_readme()
-    named = [(kind.name, option.name) for kind in FAULT_KINDS.values() for option in kind.options]
-    assert [(kind, option) for kind, option in named if f"{option}=" not in rows.get(kind, "")] == []
-
-
-def test_the_readme_names_every_modifier() -> None:
-    section = _section_of_the_readme()
-    assert [modifier for modifier in MODIFIERS if f"{modifier}=" not in section] == []
+@pytest.mark.parametrize("part", [readme_table, readme_modifiers])
+def test_readme_lists_every_kind_and_modifier(part: Callable[[], str]) -> None:
+    section = re.split(r"\n##+ ", _README.read_text("utf-8").partition("\n### Faults\n")[2])[0]
+    assert f"\n{part()}\n" in section

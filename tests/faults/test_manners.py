@@ -427,7 +427,7 @@ def test_rules_are_cleared_one_by_one(organisation: Client) -> None:
     [
         ("enqueue:fial", "did you mean enqueue:fail?"),
         ("queue:down ttl=30", "write 90m, 1d, 1h30m or 250ms"),
-        ("queue:down route=balances.trakc", "near it are balances.track"),
+        ("queue:down route=balances.trakc", "similar: balances.track"),
     ],
 )
 def test_a_rule_that_is_none_is_told_at_every_address(
@@ -456,7 +456,7 @@ def test_a_rule_for_an_organisation_that_there_is_not_is_told(organisation: Clie
     key = organisation.key if keyed else None
     reply = organisation.post("/_mock/faults", {"rule": "queue:down org=nobody_at_all"}, key)
     assert reply.status == 400
-    assert "there is no organisation 'nobody_at_all'" in reply.body["message"]
+    assert "unknown organisation 'nobody_at_all'" in reply.body["message"]
     assert rules(organisation) == []
 
 

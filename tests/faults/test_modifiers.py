@@ -6,10 +6,15 @@ import pytest
 
 from autumn_mock.clock import Clock
 from autumn_mock.domain.track import TrackItem
-from autumn_mock.faults.armed import ItemSubject
+from autumn_mock.faults.armed import ArmedRule, ItemSubject
 from autumn_mock.faults.board import FaultBoard
 from autumn_mock.faults.grammar import parse_rule
-from autumn_mock.faults.vocabulary import FAULT_KINDS, MODIFIERS, FaultKind, options_of
+from autumn_mock.faults.kinds import FAULT_KINDS
+from autumn_mock.faults.kinds.auth import AuthFault
+from autumn_mock.faults.kinds.enqueue import EnqueueFault
+from autumn_mock.faults.kinds.limit import LimitFault
+from autumn_mock.faults.kinds.worker import WorkerFault
+from autumn_mock.faults.options import MODIFIERS
 
 _ITEM = TrackItem(customer_id="cus_1", feature_id="messages")
 _CALL = ItemSubject(("org_1", "acme"), ("balances.batch_track",), (_ITEM,))
@@ -28,31 +33,30 @@ class _Scene:
 
     def strikes(self) -> bool:
         """Whether the rule strikes one more batch of one item, or what comes of it."""
-        kind, board = self.rule.kind, self.board
-        if kind.is_setting:
-            setting = board.setting(kind.site, _CALL)
-            if setting is not None:
-                board.fire(setting)
-            return setting is not None
-        if kind.site == "enqueue":
+        board, rule = self.board, self.rule
+        if isinstance(rule, EnqueueFault):
             return bool(board.refusals([_ITEM], _CALL))
-        if kind.site == "worker":
-            return bool(board.strike_message(_ITEM, _CALL))
-        return bool(board.strike(kind.site, _CALL))
+        if isinstance(rule, WorkerFault):
+            return bool(board.trigger_message(_ITEM, _CALL))
+        triggered = board.trigger(type(rule), _CALL)
+        for each in triggered:
+            if isinstance(each, LimitFault):
+                board.count_refusal(each)
+        return bool(triggered)
 
     def six(self) -> str:
         return "".join("x" if self.strikes() else "." for _ in range(6))
 
 
-def _text(kind: FaultKind) -> str:
+def _text(kind: type[ArmedRule]) -> str:
     return _ALWAYS.get(kind.name) or " ".join(kind.example.split()[: 1 + bool(kind.argument)])
 
 
-def _takes(kind: FaultKind, modifiers: str) -> bool:
+def _takes(kind: type[ArmedRule], modifiers: str) -> bool:
     """Whether the modifiers mean for the kind what they mean for all."""
-    own = {option.name for option in kind.options}
+    own = {option.name for option in kind.own_options}
     names = {word.partition("=")[0] for word in modifiers.split()}
-    return names <= options_of(kind).keys() - own
+    return names <= kind.options_by_name().keys() - own
 
 
 _WHEN = {
@@ -84,9 +88,9 @@ def test_every_modifier_is_tried() -> None:
 @pytest.mark.parametrize(
     ("kind", "modifiers"),
     [(kind, modifiers) for kind in FAULT_KINDS.values() for modifiers in _WHEN if _takes(kind, modifiers)],
-    ids=lambda value: value.name if isinstance(value, FaultKind) else value,
+    ids=lambda value: value if isinstance(value, str) else value.name,
 )
-def test_it_strikes_when_its_modifiers_say(kind: FaultKind, modifiers: str) -> None:
+def test_it_strikes_when_its_modifiers_say(kind: type[ArmedRule], modifiers: str) -> None:
     scene = _Scene(f"{_text(kind)} {modifiers}")
     assert scene.six() == _WHEN[modifiers]
     assert scene.rule.fired == _WHEN[modifiers].count("x")
@@ -94,7 +98,7 @@ def test_it_strikes_when_its_modifiers_say(kind: FaultKind, modifiers: str) -> N
 
 
 @pytest.mark.parametrize("kind", FAULT_KINDS.values(), ids=list(FAULT_KINDS))
-def test_it_strikes_for_so_long_on_the_clock_of_the_organisation(kind: FaultKind) -> None:
+def test_it_strikes_for_so_long_on_the_clock_of_the_organisation(kind: type[ArmedRule]) -> None:
     scene = _Scene(f"{_text(kind)} ttl=30s")
     assert scene.strikes()
     scene.clock.advance(29_999)
@@ -104,7 +108,7 @@ def test_it_strikes_for_so_long_on_the_clock_of_the_organisation(kind: FaultKind
 
 
 @pytest.mark.parametrize("kind", FAULT_KINDS.values(), ids=list(FAULT_KINDS))
-def test_it_strikes_no_more_once_it_is_cleared(kind: FaultKind) -> None:
+def test_it_strikes_no_more_once_it_is_cleared(kind: type[ArmedRule]) -> None:
     scene = _Scene(_text(kind))
     assert scene.strikes()
     assert (scene.board.clear(scene.rule.number), list(scene.board.armed())) == (1, [])
@@ -113,7 +117,7 @@ def test_it_strikes_no_more_once_it_is_cleared(kind: FaultKind) -> None:
 
 
 @pytest.mark.parametrize("kind", FAULT_KINDS.values(), ids=list(FAULT_KINDS))
-def test_rules_of_one_kind_count_by_themselves(kind: FaultKind) -> None:
+def test_rules_of_one_kind_count_by_themselves(kind: type[ArmedRule]) -> None:
     scene = _Scene(f"{_text(kind)} times=1")
     second = scene.board.arm(parse_rule(f"{_text(kind)} times=2"))
     assert scene.six().startswith("xx")
@@ -124,5 +128,5 @@ def test_rules_of_one_kind_count_by_themselves(kind: FaultKind) -> None:
 @pytest.mark.parametrize("call", ["track", "balances.track", "balances.track_tokens", "balances.batch_track_tokens"])
 def test_it_is_told_from_others_by_any_name_of_its_call(call: str) -> None:
     scene = _Scene(f"auth:revoke route=/v1/{call}")
-    assert not scene.board.strike("auth", ItemSubject((), ("another",), ()))
-    assert scene.board.strike("auth", ItemSubject((), ("another", call), ()))
+    assert not scene.board.trigger(AuthFault, ItemSubject((), ("another",), ()))
+    assert scene.board.trigger(AuthFault, ItemSubject((), ("another", call), ()))

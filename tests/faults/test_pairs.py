@@ -19,8 +19,9 @@ from typing import Any
 
 import pytest
 
+from autumn_mock.faults.armed import ArmedRule
 from autumn_mock.faults.grammar import parse_rule
-from autumn_mock.faults.vocabulary import FAULT_KINDS, FaultKind, options_of
+from autumn_mock.faults.kinds import FAULT_KINDS
 from tests.faults.harness import until
 from tests.faults.wire import connect, receive, send
 from tests.support.server import ServerProcess
@@ -73,12 +74,12 @@ _VALUES: dict[str, Callable[[Random], str]] = {
 _RARE = ("org", "after", "route", "customer", "feature", "event")
 
 
-def _rule(kind: FaultKind, random: Random) -> str:
+def _rule(kind: type[ArmedRule], random: Random) -> str:
     words = [kind.name]
     if kind.argument is not None and (kind.argument_default is None or random.random() < 0.8):
         words.append(_VALUES[kind.name](random))
     is_success = kind.name == "reply:status" and words[1] < "300"
-    for name in options_of(kind):
+    for name in kind.options_by_name():
         if is_success and name == "body":
             continue
         must = kind.name == "worker:slow" and name == "rate"
@@ -136,7 +137,9 @@ class _Leaks:
 class _Round:
     """Two rules, or one, in an organisation of their own."""
 
-    def __init__(self, server: ServerProcess, leaks: _Leaks, kinds: tuple[FaultKind, ...], random: Random) -> None:
+    def __init__(
+        self, server: ServerProcess, leaks: _Leaks, kinds: tuple[type[ArmedRule], ...], random: Random
+    ) -> None:
         self.server = server
         self.leaks = leaks
         self.random = random
@@ -211,10 +214,10 @@ class _Round:
         assert self.server.request("DELETE", "/_mock/organisations", None, key).status == 200
 
 
-def _pairs(random: Random) -> list[tuple[FaultKind, ...]]:
+def _pairs(random: Random) -> list[tuple[type[ArmedRule], ...]]:
     """Every kind alone and every two kinds, in random order."""
     kinds = list(FAULT_KINDS.values())
-    pairs: list[tuple[FaultKind, ...]] = [(kind,) for kind in kinds]
+    pairs: list[tuple[type[ArmedRule], ...]] = [(kind,) for kind in kinds]
     pairs += combinations_with_replacement(kinds, 2)
     random.shuffle(pairs)
     return pairs

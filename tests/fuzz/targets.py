@@ -15,7 +15,8 @@ from zlib import crc32
 
 from autumn_mock.clock import Clock
 from autumn_mock.faults.grammar import RuleError, parse_rule, parse_rules
-from autumn_mock.faults.vocabulary import FAULT_KINDS, MODIFIERS, options_of
+from autumn_mock.faults.kinds import FAULT_KINDS
+from autumn_mock.faults.options import MODIFIERS
 from autumn_mock.store.database import Database
 from autumn_mock.store.errors import StoreError
 from autumn_mock.store.state import State
@@ -89,7 +90,7 @@ def grammar(data: bytes) -> None:
 
 def _rule_words() -> list[bytes]:
     kinds = list(FAULT_KINDS.values())
-    names = {name for kind in kinds for name in options_of(kind)}
+    names = {name for kind in kinds for name in kind.options_by_name()}
     return [
         each.encode() for each in [*FAULT_KINDS, *(f" {name}=" for name in names), "enqueue", '"', ";", "1s-2s", "/s"]
     ]

@@ -97,7 +97,7 @@ _BATCH = "- batch: [{customer_id: cus_456, feature_id: messages, value: 10, time
         ),
         (
             "- fault: queue:down route=balances.nothing",
-            "the server refuses it: there is no call 'balances.nothing'; near it are ",
+            "the server refuses it: unknown call 'balances.nothing'; similar: ",
         ),
     ],
 )

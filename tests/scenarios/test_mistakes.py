@@ -81,9 +81,9 @@ _ITEM = "{customer_id: cus_456, feature_id: messages}"
         ("- fault: 5", "3: steps.0.fault: must be a rule, like queue:down times=2"),
         (
             "- fault: queue:dwon",
-            "3: steps.0.fault: is no rule: there is no kind 'queue:dwon', did you mean queue:down? Known: ",
+            "3: steps.0.fault: invalid rule: unknown kind 'queue:dwon', did you mean queue:down? Known: ",
         ),
-        ("- fault: queue:down times=x", "3: steps.0.fault: is no rule: 'x' is no value for times: it is no number"),
+        ("- fault: queue:down times=x", "3: steps.0.fault: invalid rule: invalid value 'x' for times: not a number"),
         # calls
         (f"- batch: {_ITEM}", "3: steps.0.batch: Invalid input: expected array, received object"),
         ("- batch:\n    - messages", "4: steps.0.batch.0: Invalid input: expected record, received string"),
@@ -115,7 +115,7 @@ _ITEM = "{customer_id: cus_456, feature_id: messages}"
         (f"- batch: [{_ITEM}]\n  count: many", "4: steps.0.count: must be a number (received string)"),
         (f"- batch: [{_ITEM}]\n  timeout: 400", "4: steps.0.timeout: must be a length of time, like 400ms, 2s or 5m"),
         (f"- batch: [{_ITEM}]\n  timeout_is: 5", "4: steps.0.timeout_is: Too small: expected number to be >=100"),
-        (f"- batch: [{_ITEM}]\n  with_fault: reply:hnag", "4: steps.0.with_fault: is no rule: there is no kind"),
+        (f"- batch: [{_ITEM}]\n  with_fault: reply:hnag", "4: steps.0.with_fault: invalid rule: unknown kind"),
         (
             f'- batch: [{_ITEM}]\n  with_fault: "queue:down\\nx: y"',
             "4: steps.0.with_fault: goes into a header, which holds plain characters on one line",

@@ -288,7 +288,7 @@ def test_a_fault_that_draws_tells_its_seed(autumn_mock: AutumnMock) -> None:
 
 
 def test_a_fault_that_does_not_parse_is_told_with_what_would(autumn_mock: AutumnMock) -> None:
-    with pytest.raises(RuleError, match="there is no kind 'queue:dwn', did you mean queue:down"):
+    with pytest.raises(RuleError, match="unknown kind 'queue:dwn', did you mean queue:down"):
         autumn_mock.fault("queue:dwn")
 
 

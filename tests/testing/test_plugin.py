@@ -267,7 +267,7 @@ def test_marks_of_a_class_and_a_module_hold_for_all_in_it_and_the_nearest_wins(r
             "UsageError: the mark autumn_mock takes faults, frozen, now, world, and not a value without a name",
         ),
         ('world="emty"', "there is no world 'emty', did you mean 'empty'?"),
-        ('faults=["queue:dwn"]', "there is no kind 'queue:dwn', did you mean queue:down?"),
+        ('faults=["queue:dwn"]', "unknown kind 'queue:dwn', did you mean queue:down?"),
         ('now="yesterday"', "ValueError: Invalid isoformat string: 'yesterday'"),
     ],
 )

@@ -9,7 +9,8 @@ from flask import Response
 from autumn_mock.faults.armed import ArmedRule
 from autumn_mock.faults.board import FaultBoard
 from autumn_mock.faults.grammar import RuleError, parse_rule, require_organisation, require_route
-from autumn_mock.faults.vocabulary import FAULT_KINDS, MODIFIERS, Option
+from autumn_mock.faults.kinds import FAULT_KINDS
+from autumn_mock.faults.options import MODIFIERS, Option
 from autumn_mock.operations.errors import ApiError, invalid_request
 from autumn_mock.store.environment import Environment
 from autumn_mock.web.control.context import ControlHandler, ControlRequest
@@ -31,11 +32,11 @@ def list_kinds(_request: ControlRequest) -> Response:
     kinds = [
         {
             "kind": kind.name,
-            "text": kind.text,
+            "text": kind.summary,
             "argument": kind.argument_placeholder,
             "example": kind.example,
             "has_phase": kind.has_phase,
-            "options": [_option(each) for each in kind.options],
+            "options": [_option(each) for each in kind.own_options],
         }
         for kind in FAULT_KINDS.values()
     ]
