@@ -239,7 +239,7 @@ class _Deduction:
     def _subject(self, item: TrackItem) -> tuple[Account, Entity | None]:
         """The account of the customer, loaded once, and the entity that an item names."""
         account = self.account
-        if account is not None and self.call.version.creates_customers:
+        if account is not None and self.call.traits.creates_customers:
             store(self.transaction, account)  # making an entity changes rows behind the account's back
             account = None
         if account is not None and not item.entity_id:

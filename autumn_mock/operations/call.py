@@ -8,9 +8,12 @@ from msgspec import Struct
 
 from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.lock import Claim
+from autumn_mock.domain.organisation import Env
 from autumn_mock.domain.version import Version
 from autumn_mock.operations.errors import event_name_not_found, feature_not_found
 from autumn_mock.store.environment import Environment, Transaction
+from autumn_mock.wire.versions import traits_of
+from autumn_mock.wire.versions.declaration import VersionTraits
 
 
 class Call(Struct, frozen=True):
@@ -29,8 +32,13 @@ class Call(Struct, frozen=True):
     claims: list[Claim] = []
 
     @property
-    def env(self) -> str:
+    def env(self) -> Env:
         return self.environment.env
+
+    @property
+    def traits(self) -> VersionTraits:
+        """The behaviour of the version."""
+        return traits_of(self.version)
 
     def write(self) -> AbstractContextManager[Transaction]:
         """A transaction on the environment. The first one that changes something also commits the pending claims."""

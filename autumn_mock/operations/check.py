@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -12,7 +13,6 @@ from autumn_mock.domain.balance import Balance
 from autumn_mock.domain.customer import Entity
 from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.track import LockRequest, OverageBehavior, TrackItem
-from autumn_mock.domain.version import Version
 from autumn_mock.ledger.account import Account
 from autumn_mock.ledger.intervals import DAY
 from autumn_mock.ledger.views import BalanceView, allows, balance_view, flag_row
@@ -58,7 +58,7 @@ def usage_of(call: Call, params: Check) -> TrackItem:
     required = params.required_quantity if params.required_balance is None else params.required_balance
     behaviour: OverageBehavior = "reject"
     lock = params.lock
-    if lock is not None and lock.overage_behavior is not None and call.version >= Version.V2_4:
+    if lock is not None and lock.overage_behavior is not None and call.traits.locks_choose_overage:
         behaviour = lock.overage_behavior
     return TrackItem(
         customer_id=params.customer_id,
@@ -163,7 +163,7 @@ class PlanCheckResult(Struct, frozen=True):
 
     customer_id: str
     plan_id: str
-    status: str | None
+    status: Literal["active", "scheduled"] | None
 
 
 def check_plan(call: Call, params: Check, plan_id: str) -> PlanCheckResult:

@@ -16,7 +16,7 @@ def sweep(environment: Environment) -> int:
 
     Returns how many customers something was done for. The lock is taken for each of them anew.
     """
-    call = Call(environment, Version.V2_3, environment.clock.now())
+    call = Call(environment, Version.NEWEST, environment.clock.now())
     with environment.write() as transaction:
         for claim in [each for each in environment.claims if each.expires_at <= call.now]:
             transaction.delete(claim)

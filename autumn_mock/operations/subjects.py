@@ -60,7 +60,7 @@ def open_account(call: Call, transaction: Transaction, customer: Customer) -> Ac
         features=environment.features.by_key,
         config=environment.organisation.config,
         now=call.now,
-        hides_drained=call.version.hides_drained,
+        hides_drained=call.traits.hides_drained,
     )
     release_expired_locks(call, transaction, account)
     refresh(account, new_id)

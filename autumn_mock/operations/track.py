@@ -48,7 +48,7 @@ def subject_of(call: Call, transaction: Transaction, item: TrackItem) -> tuple[C
     404 otherwise; an unknown customer together with an entity is reported as the entity.
     """
     environment = call.environment
-    if call.version.creates_customers:
+    if call.traits.creates_customers:
         customer = get_or_create_customer(call, transaction, item.customer_id, customer_data_of(item.customer_data))
         if not item.entity_id:
             return customer, None

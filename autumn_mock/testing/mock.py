@@ -24,7 +24,7 @@ from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError
 from autumn_mock.settings import read_instant
 from autumn_mock.store.environment import Environment
-from autumn_mock.wire.responses.customer import customer_body, entity_body
+from autumn_mock.wire.responses.customer import fixed_balances
 
 if TYPE_CHECKING:
     from autumn_mock.engine import Engine
@@ -219,16 +219,14 @@ class AutumnMock:
 
         Raises :class:`AssertionError` for one that does not exist.
         """
-        call = Call(self._environment, Version.V2_3, self._environment.clock.now())
+        call = Call(self._environment, Version.NEWEST, self._environment.clock.now())
         try:
             if entity is None:
-                body = customer_body(customers.get(call, customer), call.env)
+                balances = fixed_balances(customers.get(call, customer))
             else:
-                account, found = customers.get_entity_account(call, entity, customer)
-                body = entity_body(account, found, call.env)
+                balances = fixed_balances(*customers.get_entity_account(call, entity, customer))
         except ApiError as error:
             raise AssertionError(error.message) from None
-        balances = body["balances"]
         if feature not in balances:
             raise AssertionError(f"{customer} has no balance of {feature}, but of {', '.join(balances) or 'none'}")
         shown = balances[feature]

@@ -11,12 +11,12 @@ from msgspec import Struct
 
 from autumn_mock.domain.organisation import ApiKey
 from autumn_mock.domain.track import TrackItem
-from autumn_mock.domain.version import Version
 from autumn_mock.faults.armed import ArmedRule
 from autumn_mock.operations.call import Call
 from autumn_mock.store.environment import Environment
+from autumn_mock.wire.answer import Body, Success
 from autumn_mock.wire.body import json_body
-from autumn_mock.wire.old_plans import EXPANDED
+from autumn_mock.wire.versions import upgraded
 
 if TYPE_CHECKING:
     from autumn_mock.engine import Engine
@@ -127,19 +127,28 @@ class RequestContext(Struct):
 
     @property
     def expanded(self) -> list[str]:
-        """What to show in full of a customer or an entity. Versions below 2.0 are derived from the fullest body."""
-        return [*self.expand, *(EXPANDED if self.call.version < Version.V2_0 else ())]
+        """What to include in full: what the request asks for, and what its version always includes."""
+        return [*self.expand, *self.call.traits.expands]
+
+    @property
+    def newest_json(self) -> Any:
+        """The body as JSON, as the newest version spells it. Available after version negotiation."""
+        name = self.endpoint.name if self.endpoint is not None else ""
+        return upgraded(name, self.json, self.call.version)
 
 
 class Answer(Struct, frozen=True):
-    """A body in the newest shape, to be shown as ``kind`` in the version of the call."""
+    """The answer of a handler: a body in the newest shape, which is sent in the shape of the request's version.
 
-    body: dict[str, Any]
+    ``fixed_shape``: the call never had a shape older than :data:`~autumn_mock.wire.versions.FIXED_SHAPE`.
+    """
+
+    body: Body
     status: int = 200
-    kind: str = ""
+    fixed_shape: bool = False
 
 
-SUCCESS = Answer({"success": True})
+SUCCESS = Answer(Success())
 
 
 def read_query(raw: bytes) -> dict[str, Any]:

@@ -29,8 +29,9 @@ from autumn_mock.web.replies import json_reply, reply_to, text_reply
 from autumn_mock.web.request_faults import RequestFaults
 from autumn_mock.web.resources import ROUTES, call_names
 from autumn_mock.web.waitress_adapter import is_client_disconnected
-from autumn_mock.wire.changes import to_version
+from autumn_mock.wire.answer import in_version
 from autumn_mock.wire.schema import parse
+from autumn_mock.wire.versions import fixed_shape_for
 
 #: On every reply (contract 1.4).
 _COMMON_HEADERS = [
@@ -277,7 +278,7 @@ def _validate(request: RequestContext, endpoint: Endpoint) -> None:
     if endpoint.parser is not None:
         request.params = (endpoint.parser(request),)
     elif schema is not None:
-        request.params = (parse(schema, request.json, now_ms=call.now),)
+        request.params = (parse(schema, request.newest_json, now_ms=call.now),)
 
 
 def _expand(request: RequestContext, endpoint: Endpoint) -> list[str]:
@@ -292,7 +293,9 @@ def _expand(request: RequestContext, endpoint: Endpoint) -> list[str]:
 
 def _handle(request: RequestContext, endpoint: Endpoint) -> Response:
     answer = endpoint.handler(request, *request.params)
-    return json_reply(to_version(answer.kind, answer.body, request.call.version), answer.status)
+    version = request.call.version
+    shape = fixed_shape_for(version) if answer.fixed_shape else version
+    return json_reply(in_version(answer.body, shape), answer.status)
 
 
 def _add_headers(request: RequestContext, reply: Response) -> None:

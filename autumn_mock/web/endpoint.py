@@ -15,24 +15,24 @@ from msgspec import Struct
 from autumn_mock.domain.version import Version
 from autumn_mock.web.context import Answer, RequestContext
 from autumn_mock.web.rate_limits import GROUPS, GroupName, LimitGroup
-from autumn_mock.wire.responses.shapes import SUCCESS
+from autumn_mock.wire.answer import Success
 from autumn_mock.wire.schema import Object, Params, Schema, schema_of
+from autumn_mock.wire.versions import traits_of
 
 T = TypeVar("T")
 P = TypeVar("P")
 Q = TypeVar("Q", bound=Params)
 
 
-class VersionedSchema(Struct, Generic[T], frozen=True):
-    """A request schema that changed: ``newest`` applies since version ``since``, ``older`` before."""
+class PagedSchema(Struct, Generic[T], frozen=True):
+    """The request schema of a list that some versions page by cursor, and others by offset."""
 
-    newest: Schema[T]
-    since: Version
-    older: Schema[T]
+    by_cursor: Schema[T]
+    by_offset: Schema[T]
 
 
 #: What a request is parsed to: a class of parameters, a schema, or a schema by version.
-Requests = type[P] | Schema[P] | VersionedSchema[P]
+Requests = type[P] | Schema[P] | PagedSchema[P]
 
 
 class Endpoint(Struct, frozen=True):
@@ -54,20 +54,20 @@ class Endpoint(Struct, frozen=True):
     limit: LimitGroup
     #: The routes that publishable keys may call.
     public: tuple[str, ...]
-    request: Schema | VersionedSchema[Any] | None
+    request: Schema | PagedSchema[Any] | None
     query: Object[Any] | None
     #: Parses a body that its schema alone cannot parse; ``request`` then only documents it.
     parser: Callable[[RequestContext], Any] | None
     #: Whether the journal keeps the bodies: findings are made from them.
     journals_body: bool
-    #: The schema of a successful answer, by status.
-    answers: Mapping[int, Schema]
+    #: The struct of a successful answer, by status.
+    answers: Mapping[int, Any]
 
     def request_at(self, version: Version) -> Schema | None:
         """The schema of the body in a version of the API."""
         request = self.request
-        if isinstance(request, VersionedSchema):
-            return request.newest if version >= request.since else request.older
+        if isinstance(request, PagedSchema):
+            return request.by_cursor if traits_of(version).pages_by_cursor else request.by_offset
         return request
 
 
@@ -81,7 +81,7 @@ if TYPE_CHECKING:
         limit: GroupName
         public: tuple[str, ...]
         journals_body: bool
-        answers: Schema | Mapping[int, Schema]
+        answers: Any
 
 
 @overload
@@ -109,11 +109,11 @@ def endpoint(
     query: type[Params] | None = None,
     parser: Callable[[RequestContext], Any] | None = None,
     journals_body: bool = False,
-    answers: Schema | Mapping[int, Schema] = SUCCESS,
+    answers: Any = Success,
 ) -> Callable[[Callable[..., Answer]], Endpoint]:
     """Declare an endpoint; the decorated handler is replaced by the declaration.
 
-    The arguments are the fields of :class:`Endpoint`. ``answers`` may be one schema, for status 200.
+    The arguments are the fields of :class:`Endpoint`. ``answers`` is a struct, for status 200, or structs by status.
     """
 
     def declare(handler: Callable[..., Answer]) -> Endpoint:
@@ -130,7 +130,7 @@ def endpoint(
             query=None if query is None else schema_of(query),
             parser=parser,
             journals_body=journals_body,
-            answers={200: answers} if isinstance(answers, Schema) else answers,
+            answers=answers if isinstance(answers, Mapping) else {200: answers},
         )
 
     return declare

@@ -1,45 +1,46 @@
-"""The OpenAPI document of everything under /v1: made from the operations as they are declared.
+"""The OpenAPI document of everything under /v1, derived from the endpoints.
 
-It describes the newest version of the API. Bodies come from the schemas that check them, answers from
-:mod:`autumn_mock.wire.responses.shapes`.
+It describes the newest version of the API: requests by the schemas that check them, answers by their structs.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from types import UnionType
+from typing import Any, get_args
+
+from msgspec.json import schema_components
 
 from autumn_mock import __version__
 from autumn_mock.domain.version import Version
 from autumn_mock.web.endpoint import Endpoint
 from autumn_mock.web.resources import ENDPOINTS
-from autumn_mock.wire.responses.shapes import ERROR
+from autumn_mock.wire.answer import Error
 from autumn_mock.wire.schema import Object
+from autumn_mock.wire.versions import NEWEST_SHAPE
 
 Json = dict[str, Any]
 
-#: What any call under /v1 may answer besides its own statuses, and when.
+#: The error statuses of any call under /v1.
 _ERRORS = {
-    "400": "The request cannot be understood, or not done",
-    "401": "No key, an unknown one, or one that may not call this",
+    "400": "The request is invalid, or cannot be carried out",
+    "401": "The key is missing, unknown, or may not call this",
     "403": "The key's scopes do not include this",
-    "404": "What is named does not exist",
-    "409": "Taken: an id, a lock, an idempotency key",
+    "404": "A record that the request names does not exist",
+    "409": "An id, a lock or an idempotency key is already in use",
     "500": "A later check of the inputs failed",
-    "503": "Nothing could be queued; a retry is safe",
+    "503": "Nothing was queued; a retry is safe",
 }
 
 
 def document(url: str) -> Json:
     """The document, for a server at ``url``."""
     paths: dict[str, Json] = {}
-    schemas: dict[str, Json] = {"Error": ERROR.json_schema()}
+    schemas = _answer_schemas()
     for operation in ENDPOINTS:
-        request = operation.request_at(Version.V2_3)
+        request = operation.request_at(Version.NEWEST)
         if request is not None:
             schemas[f"{operation.name}.request"] = request.json_schema()
-        for status, shape in operation.answers.items():
-            schemas[f"{operation.name}.{status}"] = shape.json_schema()
         for index, route in enumerate(operation.routes):
             method, path = route.split(" ")
             path = re.sub(r"<(\w+)>", r"{\1}", path)
@@ -75,10 +76,28 @@ def _operation(operation: Endpoint, path: str, index: int) -> Json:
     return described
 
 
+def _answer_schemas() -> dict[str, Json]:
+    """The schemas of the answers, by endpoint and status, and of the structs that they consist of, by name."""
+    answers = {f"{each.name}.{status}": answer for each in ENDPOINTS for status, answer in each.answers.items()}
+    structs = {
+        name: get_args(answer) if isinstance(answer, UnionType) else (answer,) for name, answer in answers.items()
+    }
+    every = dict.fromkeys([Error, *(struct for each in structs.values() for struct in each)])
+    references, schemas = schema_components(every, ref_template="#/components/schemas/{name}")
+    reference = dict(zip(every, references, strict=True))
+    for struct in every:
+        for name in getattr(struct, "for_older_versions", ()):
+            del schemas[struct.__name__]["properties"][name]
+    for name, each in structs.items():
+        schemas[name] = {"anyOf": [reference[struct] for struct in each]} if len(each) > 1 else reference[each[0]]
+    return schemas
+
+
 _VERSION: Json = {
     "name": "x-api-version",
     "in": "header",
-    "schema": {"type": "string", "enum": ["2.3.0", "2.4.0"], "default": "2.3.0"},
+    "description": "A version for which this document is correct; older ones are served, too.",
+    "schema": {"type": "string", "enum": [version.value for version in NEWEST_SHAPE]},
 }
 
 

@@ -1,22 +1,25 @@
-"""The two ways lists are paged: by cursor since 2.3, by offset before."""
+"""The two ways lists are paged, by cursor or by offset; the version of the request decides."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
-from autumn_mock.domain.version import Version
 from autumn_mock.operations.errors import invalid_request
 from autumn_mock.web.context import Answer
-from autumn_mock.web.endpoint import VersionedSchema
+from autumn_mock.web.endpoint import PagedSchema
+from autumn_mock.wire.answer import Body, CursorPage, OffsetPage
 from autumn_mock.wire.cursor import decode_cursor, encode_cursor
 from autumn_mock.wire.schema import Params, schema_of
 
-#: The most rows that a list of customers or entities gives at once.
+#: The largest page of a list of customers or entities.
 MAX_ROWS = 1000
 
+#: The ``created_at`` (ms) and the id of the last row of a page.
+Place = tuple[int, str]
 R_co = TypeVar("R_co", covariant=True)
 R = TypeVar("R")
+P = TypeVar("P")
 A = TypeVar("A", bound=Params)
 B = TypeVar("B", bound=Params)
 
@@ -28,7 +31,7 @@ class Page(Protocol[R_co]):
     def rows(self) -> Sequence[R_co]: ...
 
     @property
-    def next(self) -> tuple[int, str] | None: ...
+    def next(self) -> Place | None: ...
 
 
 class CountedPage(Page[R_co], Protocol[R_co]):
@@ -41,9 +44,9 @@ class CountedPage(Page[R_co], Protocol[R_co]):
     def filtered_count(self) -> int: ...
 
 
-def paged(by_cursor: type[A], by_offset: type[B]) -> VersionedSchema[A | B]:
+def paged(by_cursor: type[A], by_offset: type[B]) -> PagedSchema[A | B]:
     """The request of a list, by version."""
-    return VersionedSchema(schema_of(by_cursor), Version.V2_3, schema_of(by_offset))
+    return PagedSchema(schema_of(by_cursor), schema_of(by_offset))
 
 
 class CursorParams(Protocol):
@@ -66,33 +69,35 @@ class OffsetParams(Protocol):
     def offset(self) -> int: ...
 
 
-def cursor_page(
-    params: CursorParams,
-    find: Callable[[tuple[int, str] | None], Page[R]],
-    body_of: Callable[[R], dict[str, Any]],
-    *,
-    tells_more: bool = False,
-) -> Answer:
-    """A page from ``start_cursor`` on; ``tells_more``: it says whether it is the last also in a field of its own."""
+def cursor_page(params: CursorParams, find: Callable[[Place | None], Page[R]], body_of: Callable[[R], Body]) -> Answer:
+    """The answer with the page after ``start_cursor``."""
+    page = from_cursor(params, find)
+    return Answer(CursorPage(rows=[body_of(row) for row in page.rows], next_cursor=next_cursor(page)))
+
+
+def from_cursor(params: CursorParams, find: Callable[[Place | None], P]) -> P:
+    """The page after ``start_cursor``. Raises :class:`ApiError` (400) for a page that would be too large."""
     if params.limit > MAX_ROWS:
         raise invalid_request(f"limit {params.limit} exceeds max of {MAX_ROWS} for this org")
-    page = find(decode_cursor(params.start_cursor) if params.start_cursor else None)
-    more = {"has_more": page.next is not None} if tells_more else {}
-    following = encode_cursor(*page.next) if page.next is not None else None
-    return Answer({"list": [body_of(row) for row in page.rows], **more, "next_cursor": following})
+    return find(decode_cursor(params.start_cursor) if params.start_cursor else None)
 
 
-def offset_page(params: OffsetParams, page: CountedPage[R], body_of: Callable[[R], dict[str, Any]]) -> Answer:
-    """A page from ``offset`` on. ``has_more`` means that the page is full."""
+def next_cursor(page: Page[Any]) -> str | None:
+    """The cursor of the page after this one."""
+    return None if page.next is None else encode_cursor(*page.next)
+
+
+def offset_page(params: OffsetParams, page: CountedPage[R], body_of: Callable[[R], Body]) -> Answer:
+    """The answer with the page from ``offset`` on. ``has_more`` means that the page is full."""
     rows = [body_of(row) for row in page.rows]
     return Answer(
-        {
-            "list": rows,
-            "total": len(rows),
-            "total_count": page.total_count,
-            "total_filtered_count": page.filtered_count,
-            "limit": params.limit,
-            "offset": params.offset,
-            "has_more": len(rows) == params.limit,
-        }
+        OffsetPage(
+            rows=rows,
+            total=len(rows),
+            total_count=page.total_count,
+            total_filtered_count=page.filtered_count,
+            limit=params.limit,
+            offset=params.offset,
+            has_more=len(rows) == params.limit,
+        )
     )

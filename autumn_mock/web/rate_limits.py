@@ -23,13 +23,23 @@ from msgspec import Struct
 from autumn_mock.domain.version import Version
 from autumn_mock.store.environment import Environment
 from autumn_mock.web.context import RequestContext
+from autumn_mock.wire.versions import traits_of
 
 if TYPE_CHECKING:
     from autumn_mock.web.request_faults import RequestFaults
 
 #: Groups that an endpoint may name.
 GroupName = Literal[
-    "batch_track", "track", "check", "customer_entities_get", "events", "list_customers", "attach", "logs", "general"
+    "batch_track",
+    "track",
+    "check",
+    "customer_entities_get",
+    "events",
+    "list_customers",
+    "list_customers_old",
+    "attach",
+    "logs",
+    "general",
 ]
 
 
@@ -40,12 +50,10 @@ class LimitGroup(Struct, frozen=True):
     #: In Flask-Limiter's notation.
     limit: str
     per_customer: bool = False
-    #: The group that applies to versions below 2.3 instead.
-    before_2_3: LimitGroup | None = None
 
     def at(self, version: Version) -> LimitGroup:
         """The group in a version of the API."""
-        return self if self.before_2_3 is None or version >= Version.V2_3 else self.before_2_3
+        return GROUPS[traits_of(version).list_limit_group] if self.name == "list_customers" else self
 
 
 GROUPS: dict[GroupName, LimitGroup] = {
@@ -54,9 +62,8 @@ GROUPS: dict[GroupName, LimitGroup] = {
     "check": LimitGroup("check", "10000/1 second", per_customer=True),
     "customer_entities_get": LimitGroup("customer_entities_get", "50/1 second", per_customer=True),
     "events": LimitGroup("events", "5/1 second", per_customer=True),
-    "list_customers": LimitGroup(
-        "list_customers", "50/1 second", before_2_3=LimitGroup("list_customers_old", "5/1 second")
-    ),
+    "list_customers": LimitGroup("list_customers", "50/1 second"),
+    "list_customers_old": LimitGroup("list_customers_old", "5/1 second"),
     "attach": LimitGroup("attach", "30/60 second", per_customer=True),
     "logs": LimitGroup("logs", "10/1 second"),
     #: Everything else, and routes that are not served.

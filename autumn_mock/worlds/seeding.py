@@ -12,7 +12,7 @@ from autumn_mock.store.state import State
 from autumn_mock.worlds.model import World, WorldOrganisation, api_key
 
 #: The wording of the entries, and what the calls do with it.
-_VERSION = Version.V2_3
+_VERSION = Version.NEWEST
 
 
 def seed(state: State, world: World, only: tuple[str, Env] | None = None) -> None:

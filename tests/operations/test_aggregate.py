@@ -8,6 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,7 +38,10 @@ def instant(text: str) -> int:
 
 
 def ask(environment: Environment, now: int = NOW, **body: Any) -> dict[str, Any]:
-    return aggregate_body(aggregate(call_at(environment, now), parse(EventsAggregate, body)))
+    shown: dict[str, Any] = msgspec.to_builtins(
+        aggregate_body(aggregate(call_at(environment, now), parse(EventsAggregate, body)))
+    )
+    return shown
 
 
 # -- recorded
@@ -180,7 +184,7 @@ def test_groups_beyond_the_largest_are_put_together() -> None:
     ]
     question = Question(["f"], Grid("hour", "UTC", [0, HOUR]), "properties.g", max_groups=1)
     result = answer(count_events(events, question.grid, Filter(), question.group_by), question)
-    assert [(row["values"], row["grouped_values"]) for row in aggregate_body(result)["list"]] == [
+    assert [(row.values, row.grouped_values) for row in aggregate_body(result).bins] == [
         ({"f": 6}, {"f": {"b": 3, "d": 0, "AUTUMN_RESERVED": 3}}),
         ({"f": 1}, {"f": {"b": 0, "d": 1, "AUTUMN_RESERVED": 0}}),
     ]

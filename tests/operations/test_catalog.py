@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from autumn_mock.operations import catalog, catalog_update, features
+from autumn_mock.operations import features
+from autumn_mock.operations.catalogue.preview import preview
+from autumn_mock.operations.catalogue.update import update
 from autumn_mock.wire.requests.features import FeaturePatch, FeaturesCreate
 from autumn_mock.wire.requests.plans import Catalog
 from autumn_mock.wire.responses.feature import feature_body
@@ -38,17 +40,17 @@ def test_a_preview_refuses_the_features_that_creating_refuses(
     with world.refused(400, "invalid_feature", message):
         features.create(world.call(), parse(FeaturesCreate, given))
     with world.refused(400, "invalid_feature", message):
-        catalog.preview(world.call(), stated(given))
+        preview(world.call(), stated(given))
     with world.refused(400, "invalid_feature", message):
-        catalog_update.update(world.call(), stated({**given, "feature_id": "first"}, given))
+        update(world.call(), stated({**given, "feature_id": "first"}, given))
 
 
 def test_an_ai_credit_system_is_taken_as_it_is_shown(world: World) -> None:
     """It lists no features, and is shown with an empty list of them."""
     given = {"feature_id": "ai", "name": "AI", "type": "ai_credit_system", "credit_schema": []}
     made = features.create(world.call(), parse(FeaturesCreate, dict(given)))
-    assert feature_body(made)["credit_schema"] == []
-    (change,) = catalog.preview(world.call(), stated(given)).features
+    assert feature_body(made).credit_schema == []
+    (change,) = preview(world.call(), stated(given)).features
     assert change.action == "none"
 
 

@@ -242,7 +242,7 @@ def test_two_finalizes_at_once_settle_once(world: World, monkeypatch: pytest.Mon
 def test_old_versions_undo_into_drained_loose_rows(world: World) -> None:
     """From 2.1 on a drained loose row is hidden, and what a lock took from it is not given back."""
     for version, left in ((Version.V2_3, 0), (Version.V2_0, 10)):
-        customer_id = f"c{version.value}"
+        customer_id = f"c{version.name}"
         world.customer(customer_id)
         world.balance(10, customer_id=customer_id)
         world.track(10, customer_id=customer_id, lock=lock())

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from autumn_mock.domain.plan import Plan
-from autumn_mock.operations import catalog, catalog_update, plan_update
+from autumn_mock.operations import plan_update
+from autumn_mock.operations.catalogue.preview import preview
+from autumn_mock.operations.catalogue.update import update as update_catalogue
 from autumn_mock.wire.requests.plans import Catalog, PlansUpdate
 from autumn_mock.wire.schema import parse
 from tests.support.world import World
@@ -77,12 +79,12 @@ def test_all_versions_get_a_new_id_together(used: World) -> None:
 
 def test_a_catalogue_changes_a_plan_as_plans_update_does(used: World) -> None:
     given = {"plan_id": "p", "version": 1, "items": [TWENTY]}
-    (shown,) = catalog.preview(used.call(), stated(given)).plans
+    (shown,) = preview(used.call(), stated(given)).plans
     assert (shown.action, shown.versionable) == ("updated", True)
-    assert [plan.version for plan in catalog_update.update(used.call(), stated(given))[0]] == [3]
-    (shown,) = catalog.preview(used.call(), stated({**given, "disable_version": True})).plans
+    assert [plan.version for plan in update_catalogue(used.call(), stated(given))[0]] == [3]
+    (shown,) = preview(used.call(), stated({**given, "disable_version": True})).plans
     assert (shown.action, shown.versionable) == ("updated", False)
-    (shown,) = catalog.preview(used.call(), stated({"plan_id": "p", "items": [TWENTY]})).plans
+    (shown,) = preview(used.call(), stated({"plan_id": "p", "items": [TWENTY]})).plans
     assert (shown.action, shown.versionable) == ("none", False)
 
 

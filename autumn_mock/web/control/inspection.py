@@ -22,7 +22,8 @@ from autumn_mock.store.environment import Environment
 from autumn_mock.web.control.context import ControlHandler, ControlRequest
 from autumn_mock.web.openapi import document
 from autumn_mock.web.replies import json_reply
-from autumn_mock.wire.responses.customer import customer_body
+from autumn_mock.wire.answer import in_fixed_shape
+from autumn_mock.wire.responses.customer import fixed_balances
 from autumn_mock.wire.responses.usage import event_body
 
 
@@ -73,9 +74,8 @@ def show_balances(request: ControlRequest) -> Response:
             "give the secret key of one of them in Authorization"
         )
     [environment] = found
-    call = Call(environment, Version.V2_3, environment.clock.now())
-    body = customer_body(customers.get(call, customer_id), call.env)
-    return json_reply(_of(environment, {"customer_id": customer_id, "balances": body["balances"]}))
+    account = customers.get(Call(environment, Version.NEWEST, environment.clock.now()), customer_id)
+    return json_reply(_of(environment, {"customer_id": customer_id, "balances": fixed_balances(account)}))
 
 
 def show_events(request: ControlRequest) -> Response:
@@ -88,7 +88,7 @@ def show_events(request: ControlRequest) -> Response:
             newest = reversed(each.events.snapshot())
             found = (event for event in newest if wanted in (None, owners.get(event.customer)))
             page = list(islice(found, request.whole_number("limit", 100)))
-        rows += [_of(each, event_body(event, owners.get(event.customer))) for event in reversed(page)]
+        rows += [_of(each, in_fixed_shape(event_body(event, owners.get(event.customer)))) for event in reversed(page)]
     return json_reply({"list": rows})
 
 

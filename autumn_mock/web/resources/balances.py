@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from autumn_mock.domain.amount import ZERO, number
 from autumn_mock.operations import balances
 from autumn_mock.web.context import SUCCESS, Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
 from autumn_mock.wire.requests.balances import BalancesCreate, BalancesDelete, BalancesUpdate, Recalculate, SetUsage
-from autumn_mock.wire.responses import shapes
+from autumn_mock.wire.responses.recalculation import RecalculationBody, recalculation_body
 
 
 @endpoint("POST /v1/balances.create", "POST /v1/balances/create", scopes="balances:write", request=BalancesCreate)
@@ -51,21 +50,7 @@ def recalculate(request: RequestContext, params: Recalculate) -> Answer:
     "POST /v1/balances/preview_recalculate",
     scopes="balances:write",
     request=Recalculate,
-    answers=shapes.RECALCULATION,
+    answers=RecalculationBody,
 )
 def preview_recalculate(request: RequestContext, params: Recalculate) -> Answer:
-    pairs = balances.recalculated(request.call, params, keep=False)
-    used = sum((before.grant + before.adjustment - before.balance for before, _ in pairs), ZERO)
-    return Answer(
-        {
-            "total_usage": number(used),
-            "entitlements": [
-                {
-                    "customer_entitlement_id": before.id,
-                    "before_remaining": number(before.balance),
-                    "after_remaining": number(after.balance),
-                }
-                for before, after in pairs
-            ],
-        }
-    )
+    return Answer(recalculation_body(balances.recalculated(request.call, params, keep=False)))

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from autumn_mock.ledger.account import Account
 from autumn_mock.operations import customers
 from autumn_mock.operations.errors import no_stripe
 from autumn_mock.web.context import SUCCESS, Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
 from autumn_mock.web.pagination import cursor_page, offset_page, paged
-from autumn_mock.wire.changes import to_version
+from autumn_mock.wire.answer import CursorPage, OffsetPage
 from autumn_mock.wire.requests.customers import (
     CustomersCreate,
     CustomersDelete,
@@ -23,31 +20,25 @@ from autumn_mock.wire.requests.customers import (
     CustomersQuery,
     CustomersUpdate,
 )
-from autumn_mock.wire.responses import shapes
-from autumn_mock.wire.responses.customer import customer_body
+from autumn_mock.wire.responses.customer import CustomerBody, customer_body
 
 
-def _body(request: RequestContext, account: Account, *, with_autumn_id: bool = False) -> dict[str, Any]:
+def _body(request: RequestContext, account: Account, *, with_autumn_id: bool = False) -> CustomerBody:
     if "payment_method" in request.expand:
         raise no_stripe()
     return customer_body(account, request.call.env, request.expanded, with_autumn_id=with_autumn_id)
-
-
-def _row(request: RequestContext) -> Callable[[Account], dict[str, Any]]:
-    """How a list shows a customer."""
-    return lambda account: to_version("customer", _body(request, account), request.call.version)
 
 
 @endpoint(
     "POST /v1/customers.get_or_create",
     scopes=("customers:write", "customers:read"),
     request=CustomersGetOrCreate,
-    answers=shapes.CUSTOMER,
+    answers=CustomerBody,
     limit="check",
 )
 def get_or_create(request: RequestContext, params: CustomersGetOrCreate) -> Answer:
     account, _ = customers.get_or_create(request.call, params)
-    return Answer(_body(request, account, with_autumn_id=params.with_autumn_id), kind="customer")
+    return Answer(_body(request, account, with_autumn_id=params.with_autumn_id))
 
 
 @endpoint(
@@ -55,32 +46,30 @@ def get_or_create(request: RequestContext, params: CustomersGetOrCreate) -> Answ
     scopes="customers:write",
     request=CustomersCreate,
     query=CustomersQuery,
-    answers=shapes.CUSTOMER,
+    answers=CustomerBody,
     limit="check",
 )
 def create(request: RequestContext, params: CustomersCreate) -> Answer:
     account, _ = customers.get_or_create(request.call, params)
-    return Answer(_body(request, account), kind="customer")
+    return Answer(_body(request, account))
 
 
-@endpoint(
-    "POST /v1/customers.get", scopes="customers:read", request=CustomersGet, answers=shapes.CUSTOMER, limit="check"
-)
+@endpoint("POST /v1/customers.get", scopes="customers:read", request=CustomersGet, answers=CustomerBody, limit="check")
 def get(request: RequestContext, params: CustomersGet) -> Answer:
     account = customers.get(request.call, params.customer_id)
-    return Answer(_body(request, account, with_autumn_id=params.with_autumn_id), kind="customer")
+    return Answer(_body(request, account, with_autumn_id=params.with_autumn_id))
 
 
 @endpoint(
     "GET /v1/customers/<customer_id>",
     scopes="customers:read",
     query=CustomersQuery,
-    answers=shapes.CUSTOMER,
+    answers=CustomerBody,
     limit="check",
     public=("GET /v1/customers/<customer_id>",),
 )
 def get_by_path(request: RequestContext, _query: CustomersQuery) -> Answer:
-    return Answer(_body(request, customers.get(request.call, request.path["customer_id"])), kind="customer")
+    return Answer(_body(request, customers.get(request.call, request.path["customer_id"])))
 
 
 @endpoint(
@@ -88,31 +77,38 @@ def get_by_path(request: RequestContext, _query: CustomersQuery) -> Answer:
     "POST /v1/customers/list",
     scopes="customers:read",
     request=paged(CustomersList, CustomersListOffset),
-    answers=shapes.page(shapes.CUSTOMER),
+    answers=CursorPage[CustomerBody],
     limit="list_customers",
 )
 def list_(request: RequestContext, params: CustomersList | CustomersListOffset) -> Answer:
-    call = request.call
     if isinstance(params, CustomersListOffset):
-        return offset_page(params, customers.list_customers(call, params, offset=params.offset), _row(request))
-    return cursor_page(params, lambda before: customers.list_customers(call, params, before=before), _row(request))
+        return _offset_page(request, params)
+    return cursor_page(
+        params,
+        lambda before: customers.list_customers(request.call, params, before=before),
+        lambda account: _body(request, account),
+    )
+
+
+def _offset_page(request: RequestContext, params: CustomersListOffset) -> Answer:
+    page = customers.list_customers(request.call, params, offset=params.offset)
+    return offset_page(params, page, lambda account: _body(request, account))
 
 
 @endpoint(
     "GET /v1/customers",
     scopes="customers:read",
     query=CustomersListQuery,
-    answers=shapes.listing(shapes.CUSTOMER),
+    answers=OffsetPage[CustomerBody],
     limit="list_customers",
 )
 def list_by_query(request: RequestContext, query: CustomersListQuery) -> Answer:
-    params = CustomersListOffset(offset=query.offset, limit=query.limit)
-    return offset_page(params, customers.list_customers(request.call, params, offset=params.offset), _row(request))
+    return _offset_page(request, CustomersListOffset(offset=query.offset, limit=query.limit))
 
 
-@endpoint("POST /v1/customers.update", scopes="customers:write", request=CustomersUpdate, answers=shapes.CUSTOMER)
+@endpoint("POST /v1/customers.update", scopes="customers:write", request=CustomersUpdate, answers=CustomerBody)
 def update(request: RequestContext, params: CustomersUpdate) -> Answer:
-    return Answer(_body(request, customers.update(request.call, params)), kind="customer")
+    return Answer(_body(request, customers.update(request.call, params)))
 
 
 @endpoint("POST /v1/customers.delete", scopes="customers:write", request=CustomersDelete)

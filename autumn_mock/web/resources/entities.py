@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from autumn_mock.domain.customer import Entity
 from autumn_mock.ledger.account import Account
 from autumn_mock.operations import customers
 from autumn_mock.web.context import SUCCESS, Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
 from autumn_mock.web.pagination import cursor_page, offset_page, paged
-from autumn_mock.wire.changes import to_version
+from autumn_mock.wire.answer import CursorPage
 from autumn_mock.wire.requests.entities import (
     EntitiesCreate,
     EntitiesDelete,
@@ -20,68 +17,65 @@ from autumn_mock.wire.requests.entities import (
     EntitiesListOffset,
     EntitiesUpdate,
 )
-from autumn_mock.wire.responses import shapes
-from autumn_mock.wire.responses.customer import entity_body
+from autumn_mock.wire.responses.customer import EntityBody, entity_body
 
 #: An entity, and the account of its customer.
 Found = tuple[Account, Entity]
 
 
-def _body(request: RequestContext, found: Found, *, created: bool = False) -> dict[str, Any]:
+def _body(request: RequestContext, found: Found, *, created: bool = False) -> EntityBody:
     return entity_body(*found, request.call.env, request.expanded, created=created)
 
 
-def _row(request: RequestContext) -> Callable[[Found], dict[str, Any]]:
-    """How a list shows an entity."""
-    return lambda found: to_version("entity", _body(request, found), request.call.version)
-
-
-@endpoint("POST /v1/entities.create", scopes="customers:write", request=EntitiesCreate, answers=shapes.ENTITY)
+@endpoint("POST /v1/entities.create", scopes="customers:write", request=EntitiesCreate, answers=EntityBody)
 def create(request: RequestContext, params: EntitiesCreate) -> Answer:
-    return Answer(_body(request, customers.create_entity(request.call, params), created=True), kind="entity")
+    return Answer(_body(request, customers.create_entity(request.call, params), created=True))
 
 
 @endpoint(
     "POST /v1/entities.get",
     scopes="customers:read",
     request=EntitiesGet,
-    answers=shapes.ENTITY,
+    answers=EntityBody,
     limit="customer_entities_get",
 )
 def get(request: RequestContext, params: EntitiesGet) -> Answer:
     found = customers.get_entity_account(request.call, params.entity_id, params.customer_id)
-    return Answer(_body(request, found), kind="entity")
+    return Answer(_body(request, found))
 
 
 @endpoint(
     "GET /v1/customers/<customer_id>/entities/<entity_id>",
     scopes="customers:read",
-    answers=shapes.ENTITY,
+    answers=EntityBody,
     limit="check",
 )
 def get_by_path(request: RequestContext) -> Answer:
     path = request.path
     found = customers.get_entity_account(request.call, path["entity_id"], path["customer_id"])
-    return Answer(_body(request, found), kind="entity")
+    return Answer(_body(request, found))
 
 
 @endpoint(
     "POST /v1/entities.list",
     scopes="customers:read",
     request=paged(EntitiesList, EntitiesListOffset),
-    answers=shapes.page(shapes.ENTITY),
+    answers=CursorPage[EntityBody],
     limit="list_customers",
 )
 def list_(request: RequestContext, params: EntitiesList | EntitiesListOffset) -> Answer:
+    def body_of(found: Found) -> EntityBody:
+        return _body(request, found)
+
     call = request.call
     if isinstance(params, EntitiesListOffset):
-        return offset_page(params, customers.list_entities(call, params, offset=params.offset), _row(request))
-    return cursor_page(params, lambda before: customers.list_entities(call, params, before=before), _row(request))
+        return offset_page(params, customers.list_entities(call, params, offset=params.offset), body_of)
+    return cursor_page(params, lambda before: customers.list_entities(call, params, before=before), body_of)
 
 
-@endpoint("POST /v1/entities.update", scopes="customers:write", request=EntitiesUpdate, answers=shapes.ENTITY)
+@endpoint("POST /v1/entities.update", scopes="customers:write", request=EntitiesUpdate, answers=EntityBody)
 def update(request: RequestContext, params: EntitiesUpdate) -> Answer:
-    return Answer(_body(request, customers.update_entity(request.call, params)), kind="entity")
+    return Answer(_body(request, customers.update_entity(request.call, params)))
 
 
 @endpoint("POST /v1/entities.delete", scopes="customers:write", request=EntitiesDelete)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from autumn_mock.operations import events
 from autumn_mock.operations.aggregate import aggregate
 from autumn_mock.operations.events import Page
 from autumn_mock.web.context import Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
 from autumn_mock.web.pagination import paged
+from autumn_mock.wire.answer import CursorPage
 from autumn_mock.wire.cursor import decode_cursor, encode_cursor
 from autumn_mock.wire.requests.events import EventsAggregate, EventsList, EventsListOffset
-from autumn_mock.wire.responses import shapes
-from autumn_mock.wire.responses.aggregate import aggregate_body
-from autumn_mock.wire.responses.usage import event_body
+from autumn_mock.wire.responses.aggregate import AggregateBody, aggregate_body
+from autumn_mock.wire.responses.usage import EventBody, EventsOffsetPage, event_body
 
 
 @endpoint(
@@ -22,7 +20,7 @@ from autumn_mock.wire.responses.usage import event_body
     "POST /v1/events/list",
     scopes="analytics:read",
     request=paged(EventsList, EventsListOffset),
-    answers=shapes.page(shapes.EVENT),
+    answers=CursorPage[EventBody],
     limit="events",
 )
 def list_(request: RequestContext, params: EventsList | EventsListOffset) -> Answer:
@@ -34,20 +32,20 @@ def list_(request: RequestContext, params: EventsList | EventsListOffset) -> Ans
         page = events.list_events(call, params, before=before)
         last = page.rows[-1] if page.has_more else None
         following = encode_cursor(last.timestamp * 1000, last.id) if last is not None else None
-        return Answer({"list": _bodies(request, page), "next_cursor": following})
+        return Answer(CursorPage(rows=_bodies(request, page), next_cursor=following))
     page = events.list_events(call, params, offset=params.offset)
     return Answer(
-        {
-            "list": _bodies(request, page),
-            "has_more": page.has_more,
-            "total": len(page.rows),
-            "offset": params.offset,
-            "limit": params.limit,
-        }
+        EventsOffsetPage(
+            rows=_bodies(request, page),
+            has_more=page.has_more,
+            total=len(page.rows),
+            offset=params.offset,
+            limit=params.limit,
+        )
     )
 
 
-def _bodies(request: RequestContext, page: Page) -> list[dict[str, Any]]:
+def _bodies(request: RequestContext, page: Page) -> list[EventBody]:
     customers = request.call.environment.customers
     bodies = []
     for event in page.rows:
@@ -62,9 +60,9 @@ def _bodies(request: RequestContext, page: Page) -> list[dict[str, Any]]:
     "POST /v1/query",
     scopes="analytics:read",
     request=EventsAggregate,
-    answers=shapes.AGGREGATE,
+    answers=AggregateBody,
     limit="events",
 )
 def aggregate_(request: RequestContext, params: EventsAggregate) -> Answer:
     result = aggregate(request.call, params)
-    return Answer(aggregate_body(result), kind="events_aggregate")
+    return Answer(aggregate_body(result))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from autumn_mock.operations import features
 from autumn_mock.web.context import SUCCESS, Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
-from autumn_mock.wire.changes import to_version
+from autumn_mock.wire.answer import Listing
 from autumn_mock.wire.requests.features import (
     FeaturePatch,
     FeaturesCreate,
@@ -13,8 +13,7 @@ from autumn_mock.wire.requests.features import (
     FeaturesGet,
     FeaturesUpdate,
 )
-from autumn_mock.wire.responses import shapes
-from autumn_mock.wire.responses.feature import feature_body
+from autumn_mock.wire.responses.feature import FeatureBody, feature_body
 
 
 @endpoint(
@@ -22,37 +21,35 @@ from autumn_mock.wire.responses.feature import feature_body
     "POST /v1/features",
     scopes="features:write",
     request=FeaturesCreate,
-    answers=shapes.FEATURE,
+    answers=FeatureBody,
 )
 def create(request: RequestContext, params: FeaturesCreate) -> Answer:
-    return Answer(feature_body(features.create(request.call, params)))
+    return Answer(feature_body(features.create(request.call, params)), fixed_shape=True)
 
 
-@endpoint("POST /v1/features.list", "GET /v1/features", scopes="features:read", answers=shapes.listing(shapes.FEATURE))
+@endpoint("POST /v1/features.list", "GET /v1/features", scopes="features:read", answers=Listing[FeatureBody])
 def list_(request: RequestContext) -> Answer:
-    version = request.call.version
-    rows = [to_version("feature", feature_body(each), version) for each in request.call.environment.features]
-    return Answer({"list": rows})
+    return Answer(Listing(rows=[feature_body(each) for each in request.call.environment.features]))
 
 
-@endpoint("POST /v1/features.get", scopes="features:read", request=FeaturesGet, answers=shapes.FEATURE)
+@endpoint("POST /v1/features.get", scopes="features:read", request=FeaturesGet, answers=FeatureBody)
 def get(request: RequestContext, params: FeaturesGet) -> Answer:
-    return Answer(feature_body(request.call.feature(params.feature_id)), kind="feature")
+    return Answer(feature_body(request.call.feature(params.feature_id)))
 
 
-@endpoint("GET /v1/features/<feature_id>", scopes="features:read", answers=shapes.FEATURE)
+@endpoint("GET /v1/features/<feature_id>", scopes="features:read", answers=FeatureBody)
 def get_by_path(request: RequestContext) -> Answer:
-    return Answer(feature_body(request.call.feature(request.path["feature_id"])), kind="feature")
+    return Answer(feature_body(request.call.feature(request.path["feature_id"])))
 
 
-@endpoint("POST /v1/features.update", scopes="features:write", request=FeaturesUpdate, answers=shapes.FEATURE)
+@endpoint("POST /v1/features.update", scopes="features:write", request=FeaturesUpdate, answers=FeatureBody)
 def update(request: RequestContext, params: FeaturesUpdate) -> Answer:
-    return Answer(feature_body(features.update(request.call, params.feature_id, params)))
+    return Answer(feature_body(features.update(request.call, params.feature_id, params)), fixed_shape=True)
 
 
-@endpoint("POST /v1/features/<feature_id>", scopes="features:write", request=FeaturePatch, answers=shapes.FEATURE)
+@endpoint("POST /v1/features/<feature_id>", scopes="features:write", request=FeaturePatch, answers=FeatureBody)
 def update_by_path(request: RequestContext, params: FeaturePatch) -> Answer:
-    return Answer(feature_body(features.update(request.call, request.path["feature_id"], params)))
+    return Answer(feature_body(features.update(request.call, request.path["feature_id"], params)), fixed_shape=True)
 
 
 @endpoint("POST /v1/features.delete", scopes="features:write", request=FeaturesDelete)

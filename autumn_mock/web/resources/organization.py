@@ -2,60 +2,62 @@
 
 from __future__ import annotations
 
-from autumn_mock.operations import catalog, catalog_update
+from typing import Any
+
+from autumn_mock.operations.catalogue.preview import preview
+from autumn_mock.operations.catalogue.update import update as update_catalogue
 from autumn_mock.web.context import Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
+from autumn_mock.wire.answer import Listing
 from autumn_mock.wire.requests.plans import Catalog
-from autumn_mock.wire.responses.catalog import CHANGES, UPDATED, changes_body, updated_body
+from autumn_mock.wire.responses.catalog import ChangesBody, UpdatedBody, changes_body
 from autumn_mock.wire.responses.feature import feature_body
 from autumn_mock.wire.responses.organization import (
-    FLAGS,
-    FLAGS_SHAPE,
-    IDENTITY,
-    ORGANISATION,
-    REFERRAL_PROGRAMS,
-    REWARDS,
+    SERVICE_FLAGS,
+    IdentityBody,
+    OrganisationBody,
+    RewardsBody,
+    ServiceFlagsBody,
     identity_body,
     organisation_body,
 )
 from autumn_mock.wire.responses.plan import plan_body
 
 
-@endpoint("GET /v1/organization", scopes="organisation:read", answers=ORGANISATION)
+@endpoint("GET /v1/organization", scopes="organisation:read", answers=OrganisationBody)
 def get(request: RequestContext) -> Answer:
     return Answer(organisation_body(request.call.environment.organisation, request.engine.state.keys.snapshot()))
 
 
-@endpoint("GET /v1/organization/me", scopes="organisation:read", answers=IDENTITY)
+@endpoint("GET /v1/organization/me", scopes="organisation:read", answers=IdentityBody)
 def me(request: RequestContext) -> Answer:
     return Answer(identity_body(request.call.environment.organisation, request.call.env))
 
 
-@endpoint("GET /v1/organization/flags", scopes="organisation:read", answers=FLAGS_SHAPE)
+@endpoint("GET /v1/organization/flags", scopes="organisation:read", answers=ServiceFlagsBody)
 def flags(_request: RequestContext) -> Answer:
-    return Answer(FLAGS)
+    return Answer(SERVICE_FLAGS)
 
 
-@endpoint("POST /v1/catalog.preview_update", scopes="plans:read", request=Catalog, answers=CHANGES)
+@endpoint("POST /v1/catalog.preview_update", scopes="plans:read", request=Catalog, answers=ChangesBody)
 def preview_update(request: RequestContext, params: Catalog) -> Answer:
-    return Answer(changes_body(catalog.preview(request.call, params), request.call.env))
+    return Answer(changes_body(preview(request.call, params), request.call.env))
 
 
-@endpoint("POST /v1/catalog.update", scopes="plans:write", request=Catalog, answers=UPDATED)
+@endpoint("POST /v1/catalog.update", scopes="plans:write", request=Catalog, answers=UpdatedBody)
 def update(request: RequestContext, params: Catalog) -> Answer:
     call = request.call
-    plans, features = catalog_update.update(call, params)
+    plans, features = update_catalogue(call, params)
     known = call.environment.features.by_key
-    return Answer(
-        updated_body([plan_body(plan, known, call.env) for plan in plans], [feature_body(each) for each in features])
-    )
+    shown = [plan_body(plan, known, call.env) for plan in plans]
+    return Answer(UpdatedBody(shown, [feature_body(each) for each in features], [], []), fixed_shape=True)
 
 
-@endpoint("POST /v1/rewards.list", scopes="rewards:read", answers=REWARDS)
+@endpoint("POST /v1/rewards.list", scopes="rewards:read", answers=RewardsBody)
 def list_rewards(_request: RequestContext) -> Answer:
-    return Answer({"coupons": [], "feature_grants": []})
+    return Answer(RewardsBody([], []))
 
 
-@endpoint("POST /v1/referral_programs.list", scopes="rewards:read", answers=REFERRAL_PROGRAMS)
+@endpoint("POST /v1/referral_programs.list", scopes="rewards:read", answers=Listing[dict[str, Any]])
 def list_referral_programs(_request: RequestContext) -> Answer:
-    return Answer({"list": []})
+    return Answer(Listing(rows=[]))

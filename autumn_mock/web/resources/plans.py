@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from msgspec.structs import asdict
 
 from autumn_mock.domain.plan import Plan
-from autumn_mock.domain.version import Version
-from autumn_mock.operations import catalog, plan_update, plans
-from autumn_mock.operations.billing import eligibility
+from autumn_mock.operations import plan_update, plans
+from autumn_mock.operations.billing import Eligibility, eligibility
+from autumn_mock.operations.call import Call
+from autumn_mock.operations.catalogue.preview import plan_usage, preview_plan
 from autumn_mock.operations.subjects import get_customer
 from autumn_mock.web.context import SUCCESS, Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
-from autumn_mock.wire.changes import to_version
+from autumn_mock.wire.answer import Listing
 from autumn_mock.wire.requests.plans import (
     PlanPatch,
     PlansCreate,
@@ -24,26 +23,30 @@ from autumn_mock.wire.requests.plans import (
     PlansUpdate,
     ProductDelete,
 )
-from autumn_mock.wire.responses import shapes
 from autumn_mock.wire.responses.catalog import (
-    HAS_CUSTOMERS,
-    PLAN_CHANGE,
-    USE,
+    HasCustomersBody,
+    PlanChangeBody,
+    PlanUsageBody,
     has_customers_body,
     plan_change_body,
-    use_body,
+    plan_usage_body,
 )
-from autumn_mock.wire.responses.plan import eligibility_body, plan_body
+from autumn_mock.wire.responses.plan import PlanBody, PlanDetailsBody, listed_plan_body, plan_body
 
 
-def _body(request: RequestContext, plan: Plan, *, expand_features: bool = False) -> dict[str, Any]:
-    call = request.call
-    return plan_body(plan, call.environment.features.by_key, call.env, expand_features=expand_features)
+def _body(call: Call, plan: Plan) -> PlanDetailsBody:
+    return plan_body(plan, call.environment.features.by_key, call.env)
 
 
-@endpoint("POST /v1/plans.create", "POST /v1/plans", scopes="plans:write", request=PlansCreate, answers=shapes.PLAN)
+def _listed(call: Call, plan: Plan, eligibility: Eligibility | None = None) -> PlanBody:
+    expand = "items.feature" in call.traits.expands
+    features = call.environment.features.by_key
+    return listed_plan_body(plan, features, call.env, expand_features=expand, eligibility=eligibility)
+
+
+@endpoint("POST /v1/plans.create", "POST /v1/plans", scopes="plans:write", request=PlansCreate, answers=PlanDetailsBody)
 def create(request: RequestContext, params: PlansCreate) -> Answer:
-    return Answer(_body(request, plans.create(request.call, params)))
+    return Answer(_body(request.call, plans.create(request.call, params)))
 
 
 @endpoint(
@@ -54,7 +57,7 @@ def create(request: RequestContext, params: PlansCreate) -> Answer:
     scopes="plans:read",
     request=PlansList,
     query=PlansList,
-    answers=shapes.listing(shapes.PLAN),
+    answers=Listing[PlanBody],
     public=("GET /v1/products",),
 )
 def list_(request: RequestContext, params: PlansList) -> Answer:
@@ -67,52 +70,49 @@ def list_(request: RequestContext, params: PlansList) -> Answer:
     else:
         shown = plans.in_order(plans.latest_plans(call.environment, include_archived=archived))
     customer = get_customer(call.environment, params.customer_id) if params.customer_id else None
-    bodies = []
-    for plan in shown:
-        body = _body(request, plan, expand_features=call.version < Version.V2_0)
-        if customer is not None:
-            stands = eligibility(call, customer, params.entity_id or None, plan)
-            body["customer_eligibility"] = eligibility_body(stands)
-        bodies.append(to_version("plan", body, call.version))
-    return Answer({"list": bodies})
+    scope = params.entity_id or None
+    bodies = [
+        _listed(call, plan, None if customer is None else eligibility(call, customer, scope, plan)) for plan in shown
+    ]
+    return Answer(Listing(rows=bodies))
 
 
-@endpoint("POST /v1/plans.get", scopes="plans:read", request=PlansGet, answers=shapes.PLAN)
+@endpoint("POST /v1/plans.get", scopes="plans:read", request=PlansGet, answers=PlanDetailsBody)
 def get(request: RequestContext, params: PlansGet) -> Answer:
-    return Answer(_body(request, plans.get(request.call, params.plan_id, params.version)))
+    return Answer(_body(request.call, plans.get(request.call, params.plan_id, params.version)))
 
 
-@endpoint("GET /v1/plans/<plan_id>", "GET /v1/products/<plan_id>", scopes="plans:read", answers=shapes.PLAN)
+@endpoint("GET /v1/plans/<plan_id>", "GET /v1/products/<plan_id>", scopes="plans:read", answers=PlanBody)
 def get_by_path(request: RequestContext) -> Answer:
     plan = plans.get(request.call, request.path["plan_id"])
-    return Answer(_body(request, plan, expand_features=request.call.version < Version.V2_0), kind="plan")
+    return Answer(_listed(request.call, plan))
 
 
-@endpoint("POST /v1/plans.has_customers", scopes="plans:read", request=PlansPreview, answers=HAS_CUSTOMERS)
+@endpoint("POST /v1/plans.has_customers", scopes="plans:read", request=PlansPreview, answers=HasCustomersBody)
 def has_customers(request: RequestContext, params: PlansPreview) -> Answer:
-    return Answer(has_customers_body(catalog.preview_plan(request.call, params)))
+    return Answer(has_customers_body(preview_plan(request.call, params)))
 
 
-@endpoint("POST /v1/plans.preview_update", scopes="plans:read", request=PlansPreview, answers=PLAN_CHANGE)
+@endpoint("POST /v1/plans.preview_update", scopes="plans:read", request=PlansPreview, answers=PlanChangeBody)
 def preview_update(request: RequestContext, params: PlansPreview) -> Answer:
     call = request.call
-    change = catalog.preview_plan(call, params)
+    change = preview_plan(call, params)
     return Answer(plan_change_body(change, call.environment.features.by_key, call.env))
 
 
-@endpoint("POST /v1/plans.update", scopes="plans:write", request=PlansUpdate, answers=shapes.PLAN)
+@endpoint("POST /v1/plans.update", scopes="plans:write", request=PlansUpdate, answers=PlanDetailsBody)
 def update(request: RequestContext, params: PlansUpdate) -> Answer:
-    return Answer(_body(request, plan_update.update(request.call, params.plan_id, params)))
+    return Answer(_body(request.call, plan_update.update(request.call, params.plan_id, params)))
 
 
-@endpoint("POST /v1/products/<plan_id>", scopes="plans:write", request=PlanPatch, answers=shapes.PLAN)
+@endpoint("POST /v1/products/<plan_id>", scopes="plans:write", request=PlanPatch, answers=PlanDetailsBody)
 def update_by_path(request: RequestContext, params: PlanPatch) -> Answer:
-    return Answer(_body(request, plan_update.update(request.call, request.path["plan_id"], params)))
+    return Answer(_body(request.call, plan_update.update(request.call, request.path["plan_id"], params)))
 
 
-@endpoint("GET /v1/products/<plan_id>/deletion_info", scopes="plans:read", answers=USE)
+@endpoint("GET /v1/products/<plan_id>/deletion_info", scopes="plans:read", answers=PlanUsageBody)
 def deletion_info(request: RequestContext) -> Answer:
-    return Answer(use_body(catalog.use_of(request.call, request.path["plan_id"])))
+    return Answer(plan_usage_body(plan_usage(request.call, request.path["plan_id"])))
 
 
 @endpoint("POST /v1/plans.delete", scopes="plans:write", request=PlansDelete)

@@ -6,7 +6,7 @@ from autumn_mock.operations.errors import invalid_request
 from autumn_mock.web.context import Answer, RequestContext
 from autumn_mock.web.endpoint import Endpoint, endpoint
 from autumn_mock.web.rate_limits import GroupName
-from autumn_mock.wire.responses.shapes import ERROR
+from autumn_mock.wire.answer import Error
 
 _NO_PAYMENTS = "this emulator takes no payments"
 _OUTSIDE = "this emulator does metering only"
@@ -74,7 +74,7 @@ _LIMITS: dict[str, GroupName] = {
 
 
 def _refusing(call: str) -> Endpoint:
-    @endpoint(f"POST /v1/{call}", scopes="customers:write", limit=_LIMITS.get(call, "general"), answers={400: ERROR})
+    @endpoint(f"POST /v1/{call}", scopes="customers:write", limit=_LIMITS.get(call, "general"), answers={400: Error})
     def refuse(_request: RequestContext) -> Answer:
         raise invalid_request(MESSAGES[call])
 

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from autumn_mock.domain.track import TrackItem
-from autumn_mock.domain.version import Version
 from autumn_mock.ingest.accept import EnqueueContext, accept_batch, accept_track
 from autumn_mock.operations import check, finalize, track
 from autumn_mock.operations.tokens import token_item, token_items
 from autumn_mock.operations.upgrade_options import offer
 from autumn_mock.web.context import SUCCESS, Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
+from autumn_mock.wire.answer import Success
 from autumn_mock.wire.batch import read_batch, read_track
 from autumn_mock.wire.requests.balances import Check, CheckQuery, Finalize
 from autumn_mock.wire.requests.track import BATCH_TRACK, BATCH_TRACK_TOKENS, TRACK, TrackQuery, TrackTokens
-from autumn_mock.wire.responses import shapes
 from autumn_mock.wire.responses.preview import offer_body
-from autumn_mock.wire.responses.usage import check_body, plan_check_body, queued_body, track_body
+from autumn_mock.wire.responses.usage import (
+    CheckBody,
+    PlanCheckBody,
+    QueuedTrackBody,
+    TrackBody,
+    check_body,
+    plan_check_body,
+    queued_body,
+    track_body,
+)
 
 
 def _intake(request: RequestContext) -> EnqueueContext:
@@ -30,7 +38,7 @@ def _intake(request: RequestContext) -> EnqueueContext:
     scopes="balances:write",
     request=BATCH_TRACK,
     parser=lambda request: read_batch(request.raw, request.call.now),
-    answers={202: shapes.SUCCESS},
+    answers={202: Success},
     limit="batch_track",
     journals_body=True,
 )
@@ -44,17 +52,7 @@ def _batch(request: RequestContext, items: list[TrackItem]) -> Answer:
     request.items = request.refused = len(items)
     refused = accept_batch(request.call, _intake(request), items, len(request.raw))
     request.refused = len(refused)
-    return Answer({"success": True}, request.engine.settings.batch_status)
-
-
-def _track_item(request: RequestContext) -> TrackItem:
-    """The parsed body; below 2.0 the value may be among the properties."""
-    call, body, fields = request.call, request.json, request.fields
-    properties = fields.get("properties")
-    if call.version < Version.V2_0 and isinstance(properties, dict) and "value" in properties:
-        rest = {name: value for name, value in properties.items() if name != "value"}
-        body = {"value": properties["value"], **fields, "properties": rest}
-    return read_track(body, call.now)
+    return Answer(Success(), request.engine.settings.batch_status)
 
 
 @endpoint(
@@ -64,8 +62,8 @@ def _track_item(request: RequestContext) -> TrackItem:
     scopes="balances:write",
     request=TRACK,
     query=TrackQuery,
-    parser=_track_item,
-    answers={200: shapes.TRACK, 202: shapes.QUEUED},
+    parser=lambda request: read_track(request.newest_json, request.call.now),
+    answers={200: TrackBody, 202: QueuedTrackBody},
     limit="track",
     journals_body=True,
 )
@@ -74,16 +72,16 @@ def track_(request: RequestContext, item: TrackItem) -> Answer:
 
 
 def _track(request: RequestContext, item: TrackItem) -> Answer:
-    """Record a usage now, or queue it when the client or its version wants that."""
+    """Record a usage now, or queue it if the request, or its version, is asynchronous."""
     call = request.call
     request.parsed_items = (item,)
-    later = call.version.tracks_async if item.async_ is None else item.async_
+    later = call.traits.tracks_async if item.async_ is None else item.async_
     if not later:
-        return Answer(track_body(track.track(call, item), request.expand), kind="track")
+        return Answer(track_body(track.track(call, item), request.expand))
     request.items = request.refused = 1
     accept_track(call, _intake(request), item)
     request.refused = 0
-    return Answer(queued_body(item), 202, kind="track")
+    return Answer(queued_body(item), 202)
 
 
 @endpoint(
@@ -92,7 +90,7 @@ def _track(request: RequestContext, item: TrackItem) -> Answer:
     scopes="balances:write",
     request=TrackTokens,
     query=TrackQuery,
-    answers={200: shapes.TRACK, 202: shapes.QUEUED},
+    answers={200: TrackBody, 202: QueuedTrackBody},
     limit="track",
     journals_body=True,
 )
@@ -104,7 +102,7 @@ def track_tokens(request: RequestContext, params: TrackTokens) -> Answer:
     "POST /v1/balances.batch_track_tokens",
     scopes="balances:write",
     request=BATCH_TRACK_TOKENS,
-    answers={202: shapes.SUCCESS},
+    answers={202: Success},
     limit="batch_track",
     journals_body=True,
 )
@@ -119,7 +117,7 @@ def batch_track_tokens(request: RequestContext, batch: list[TrackTokens]) -> Ans
     scopes="balances:read",
     request=Check,
     query=CheckQuery,
-    answers=shapes.CHECK,
+    answers=CheckBody | PlanCheckBody,
     limit="check",
     public=("POST /v1/check", "POST /v1/entitled"),
     journals_body=True,
@@ -131,8 +129,8 @@ def check_(request: RequestContext, params: Check) -> Answer:
     body = check_body(result, request.expand)
     if params.with_preview:
         environment = request.call.environment
-        body["preview"] = offer_body(offer(request.call, result), environment.features.by_key, environment.env)
-    return Answer(body, kind="check")
+        body.preview = offer_body(offer(request.call, result), environment.features.by_key, environment.env)
+    return Answer(body)
 
 
 @endpoint("POST /v1/balances.finalize", scopes="balances:write", request=Finalize, limit="track", journals_body=True)

@@ -1,1 +1,4 @@
-"""What calls answer, in the newest shape. Older shapes are made from it in :mod:`autumn_mock.wire.changes`."""
+"""The answers of calls, in the newest shape: a struct for each JSON object, and the function that fills it.
+
+Older shapes are made from these in :mod:`autumn_mock.wire.versions`.
+"""

@@ -1,75 +1,120 @@
-"""What a catalogue would change, as ``catalog.preview_update`` and ``plans.preview_update`` tell it."""
+"""The changes of a catalogue, as ``catalog.*`` and ``plans.preview_update`` show them to ``atmn``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType, field
 
 from autumn_mock.domain.feature import Feature
+from autumn_mock.domain.organisation import Env
 from autumn_mock.ids import new_id
-from autumn_mock.operations.catalog import Changes, OtherVersion, PlanChange, Use
-from autumn_mock.operations.feature_diff import FeatureChange
+from autumn_mock.operations.catalogue.features import FeatureAction, FeatureChange
+from autumn_mock.operations.catalogue.preview import Changes, OtherVersion, PlanAction, PlanChange, PlanUsage
 from autumn_mock.operations.plan_diff import Conflict, PlanDiff
-from autumn_mock.wire.responses.feature import feature_body
-from autumn_mock.wire.responses.plan import plan_body
-from autumn_mock.wire.responses.shapes import FEATURE, PLAN
-from autumn_mock.wire.schema import array, boolean, enum, nullable, number, obj, optional, record, string
+from autumn_mock.wire.answer import Body
+from autumn_mock.wire.responses.feature import FeatureBody, feature_body
+from autumn_mock.wire.responses.plan import PlanDetailsBody, plan_body
 
 Json = dict[str, Any]
+Nothing = list[dict[str, Any]]
 
-_LISTS = {name: array(record()) for name in ("license_changes", "license_parents", "variants", "other_versions")}
-PLAN_CHANGE = obj(
-    {
-        "plan_id": string(),
-        "customize": nullable(record()),
-        "previous_attributes": nullable(record()),
-        "price_change": optional(record()),
-        "item_changes": array(record()),
-        "has_customers": boolean(),
-        "customer_count": number(),
-        "versionable": boolean(),
-        **_LISTS,
-    }
-)
-_FEATURE_CHANGE = obj(
-    {
-        "feature_id": string(),
-        "action": enum("create", "update", "remove", "skipped", "none"),
-        "will_archive": boolean(),
-        "blocked": boolean(),
-        "blocked_reason": nullable(string()),
-        "previous_attributes": nullable(record()),
-    }
-)
-_CATALOG_PLAN_CHANGE = PLAN_CHANGE.extend(
-    {
-        "action": enum("created", "updated", "deleted", "skipped", "none"),
-        "will_archive": boolean(),
-        "migration": optional(record()),
-    }
-)
-_OTHERS = array(record())
-CHANGES = obj(
-    {
-        "plan_changes": array(_CATALOG_PLAN_CHANGE),
-        "feature_changes": array(_FEATURE_CHANGE),
-        "reward_changes": _OTHERS,
-        "referral_program_changes": _OTHERS,
-    }
-)
-UPDATED = obj({"plans": array(PLAN), "features": array(FEATURE), "rewards": _OTHERS, "referral_programs": _OTHERS})
-HAS_CUSTOMERS = obj({"current_version": number(), "will_version": boolean(), "archived": boolean()})
-USE = obj(
-    {
-        "numVersion": number(),
-        "hasCusProducts": boolean(),
-        "hasCusProductsLatest": boolean(),
-        "customerName": optional(string()),
-        "totalCount": optional(string()),
-    }
-)
 
-#: What of a plan is told as it was before, where it changes; prices and items are told apart.
+class VersionChangeBody(Body, kw_only=True):
+    """How one version of a plan would change; ``customize`` is the change in the words of ``billing.attach``."""
+
+    plan_id: str
+    customize: Json | None
+    previous_attributes: Json | None
+    price_change: Json | UnsetType = UNSET
+    item_changes: list[Json]
+    has_customers: bool
+    customer_count: int
+    versionable: bool
+    license_changes: Nothing
+
+
+class ConflictBody(Body, kw_only=True):
+    """Where another version already differs from the one that changes."""
+
+    item_filter: Json | UnsetType = UNSET
+    feature_name: str | UnsetType = UNSET
+    reason: Literal["base_price_divergence", "value_divergence"]
+
+
+class OtherVersionBody(VersionChangeBody, kw_only=True):
+    """How another version of the plan would change with it."""
+
+    version: int
+    conflicts: list[ConflictBody]
+
+
+class PlanChangeBody(VersionChangeBody, kw_only=True):
+    """How a plan would change."""
+
+    license_parents: Nothing
+    variants: Nothing
+    other_versions: list[OtherVersionBody]
+
+
+class CatalogPlanChangeBody(PlanChangeBody, kw_only=True):
+    """How a plan of the catalogue would change; a migration would take the customers along, and is only shown."""
+
+    action: PlanAction
+    will_archive: bool
+    migration: Json | UnsetType = UNSET
+
+
+class FeatureChangeBody(Body, kw_only=True):
+    """How a feature would change."""
+
+    feature_id: str
+    action: FeatureAction
+    will_archive: bool
+    blocked: bool
+    blocked_reason: str | None
+    previous_attributes: Json | None
+
+
+class ChangesBody(Body):
+    """How a catalogue would change."""
+
+    plan_changes: list[CatalogPlanChangeBody]
+    feature_changes: list[FeatureChangeBody]
+    reward_changes: Nothing
+    referral_program_changes: Nothing
+
+
+class UpdatedBody(Body):
+    """The features and plans that were sent, as they are now."""
+
+    plans: list[PlanDetailsBody]
+    features: list[FeatureBody]
+    rewards: Nothing
+    referral_programs: Nothing
+
+
+class HasCustomersBody(Body):
+    """Whether a change would be a new version."""
+
+    current_version: int
+    will_version: bool
+    archived: bool
+
+
+class PlanUsageBody(Body, kw_only=True):
+    """The customers that prevent the deletion of a plan."""
+
+    newest_version: int = field(name="numVersion")
+    has_customers: bool = field(name="hasCusProducts")
+    newest_has_customers: bool = field(name="hasCusProductsLatest")
+    customer_name: str | UnsetType = field(name="customerName", default=UNSET)
+    customer_count: str | UnsetType = field(name="totalCount", default=UNSET)
+
+
+#: The attributes of which a change shows the previous value. Prices and items have places of their own.
 _ATTRIBUTES = (
     "id",
     "name",
@@ -81,53 +126,49 @@ _ATTRIBUTES = (
     "config",
     "billing_controls",
 )
-#: What an item is made from again; the rest of its body follows from it.
+#: The fields of an item that create it again.
 _ITEM_PARAMS = ("feature_id", "entity_feature_id", "included", "unlimited", "pooled", "reset", "price")
 
 
-def changes_body(changes: Changes, env: str) -> Json:
-    """All changes."""
-    return {
-        "plan_changes": [_catalog_plan_body(change, changes.proposed, env) for change in changes.plans],
-        "feature_changes": [_feature_change_body(change) for change in changes.features],
-        "reward_changes": [],
-        "referral_program_changes": [],
-    }
+def changes_body(changes: Changes, env: Env) -> ChangesBody:
+    """How a catalogue would change."""
+    plans = [_catalog_plan_body(change, changes.proposed, env) for change in changes.plans]
+    return ChangesBody(plans, [_feature_change_body(change) for change in changes.features], [], [])
 
 
-def plan_change_body(change: PlanChange, features: Mapping[str, Feature], env: str) -> Json:
-    """What would happen to one plan."""
-    told = _Told(change.diff, features, env)
-    previous = told.previous_attributes()
+def plan_change_body(change: PlanChange, features: Mapping[str, Feature], env: Env) -> PlanChangeBody:
+    """How a plan would change."""
+    return PlanChangeBody(**_plan_change_fields(change, features, env))
+
+
+def _plan_change_fields(change: PlanChange, features: Mapping[str, Feature], env: Env) -> Json:
+    fields = _change_fields(change.diff, features, env)
     if change.action == "deleted":
-        previous = {"id": change.plan_id, "name": change.name}
-    return {
+        fields["previous_attributes"] = {"id": change.plan_id, "name": change.name}
+    return fields | {
         "plan_id": change.plan_id,
-        "customize": told.customize or None,
-        "previous_attributes": previous,
-        **told.price_change(),
-        "item_changes": told.item_changes(),
         "has_customers": change.customers > 0,
         "customer_count": change.customers,
         "versionable": change.versionable,
-        "license_changes": [],
         "license_parents": [],
         "variants": [],
         "other_versions": [_other_version_body(other, features, env) for other in change.other_versions],
     }
 
 
-def _catalog_plan_body(change: PlanChange, features: Mapping[str, Feature], env: str) -> Json:
-    body = plan_change_body(change, features, env)
-    body |= {"action": change.action, "will_archive": change.action == "deleted" and change.customers > 0}
-    if change.diff is not None and change.customers and change.diff.changes_offer:
-        body["migration"] = _migration_body(change, change.diff, body["customize"])
-    return body
+def _catalog_plan_body(change: PlanChange, features: Mapping[str, Feature], env: Env) -> CatalogPlanChangeBody:
+    fields, diff = _plan_change_fields(change, features, env), change.diff
+    migrates = diff is not None and change.customers > 0 and diff.changes_offer
+    return CatalogPlanChangeBody(
+        **fields,
+        action=change.action,
+        will_archive=change.action == "deleted" and change.customers > 0,
+        migration=_migration(diff, fields["customize"]) if migrates and diff is not None else UNSET,
+    )
 
 
-def _migration_body(change: PlanChange, diff: PlanDiff, customize: Json) -> Json:
-    """What would take the customers along. It is only shown: migrations are not emulated."""
-    plan = {"plan_id": change.plan_id, "version": diff.current.version, "custom": False}
+def _migration(diff: PlanDiff, customize: Json) -> Json:
+    plan = {"plan_id": diff.current.id, "version": diff.current.version, "custom": False}
     taken = {name: customize[name] for name in ("price", "add_items", "remove_items") if name in customize}
     return {
         "draft": {
@@ -136,154 +177,129 @@ def _migration_body(change: PlanChange, diff: PlanDiff, customize: Json) -> Json
             "operations": {"customer": [{"type": "update_plan", "plan_filter": plan, "customize": taken}]},
             "no_billing_changes": not diff.changes_billing,
         },
-        "plan_ids": [change.plan_id],
+        "plan_ids": [diff.current.id],
         "include_custom": False,
         "has_billing_changes": diff.changes_billing,
     }
 
 
-def _other_version_body(other: OtherVersion, features: Mapping[str, Feature], env: str) -> Json:
-    told = _Told(other.diff, features, env)
-    changes = told.item_changes()
-    for each in changes:
-        if each["action"] == "created":  # is not an item of any plan yet, and so has neither a display nor an id
+def _other_version_body(other: OtherVersion, features: Mapping[str, Feature], env: Env) -> OtherVersionBody:
+    fields = _change_fields(other.diff, features, env)
+    for each in fields["item_changes"]:
+        if each["action"] == "created":  # no plan has the item yet: it has neither a display nor an id
             each["item"] = {"price": None, **_item_params(each["item"])}
-    return {
-        "plan_id": other.diff.current.id,
-        "customize": told.customize or None,
-        "previous_attributes": told.previous_attributes(),
-        **told.price_change(),
-        "item_changes": changes,
-        "has_customers": other.customers > 0,
-        "customer_count": other.customers,
-        "versionable": False,
-        "license_changes": [],
-        "version": other.diff.current.version,
-        "conflicts": [_conflict_body(conflict, features) for conflict in other.conflicts],
-    }
+    return OtherVersionBody(
+        **fields,
+        plan_id=other.diff.current.id,
+        has_customers=other.customers > 0,
+        customer_count=other.customers,
+        versionable=False,
+        version=other.diff.current.version,
+        conflicts=[_conflict_body(conflict, features) for conflict in other.conflicts],
+    )
 
 
-def _conflict_body(conflict: Conflict, features: Mapping[str, Feature]) -> Json:
+def _conflict_body(conflict: Conflict, features: Mapping[str, Feature]) -> ConflictBody:
     item = conflict.item
     if item is None:
-        return {"reason": "base_price_divergence"}
-    every = item.price or item.reset
+        return ConflictBody(reason="base_price_divergence")
     known: Json = {"feature_id": item.feature_id}
     if item.price is not None:
         known["billing_method"] = item.price.billing_method
+    every = item.price or item.reset
     if every is not None:
         known["interval"] = every.interval
         if every.interval_count != 1:
             known["interval_count"] = every.interval_count
-    return {"item_filter": known, "feature_name": features[item.feature_id].name, "reason": "value_divergence"}
+    return ConflictBody(item_filter=known, feature_name=features[item.feature_id].name, reason="value_divergence")
 
 
-class _Told:
-    """A change of one version, in the bodies of the plan before and after it."""
+def _change_fields(diff: PlanDiff | None, features: Mapping[str, Feature], env: Env) -> Json:
+    """The fields of :class:`VersionChangeBody` that follow from the plan before and after the change."""
+    fields: Json = {"customize": None, "previous_attributes": None, "item_changes": [], "license_changes": []}
+    if diff is None:
+        return fields
+    before: Json = msgspec.to_builtins(plan_body(diff.current, features, env))
+    after: Json = msgspec.to_builtins(plan_body(diff.proposed, features, env))
+    removed = _items(before, {item.entitlement_id for item in diff.removed})
+    added = _items(after, {item.entitlement_id for item in diff.added})
+    customize: Json = {}
+    if diff.changes_price:
+        price = after["price"]
+        customize["price"] = price and _only(price, ("amount", "interval", "interval_count"))
+        fields["price_change"] = {"previous": before["price"], "current": price}
+    if added:
+        customize["add_items"] = [_item_params(item) for item in added]
+    if removed:
+        customize["remove_items"] = [_item_filter(item) for item in removed]
+    if diff.changes_trial:
+        customize["free_trial"] = _without_nulls(after.get("free_trial"))
+    changed = [*(("deleted", item) for item in removed), *(("created", item) for item in added)]
+    return fields | {
+        "customize": customize or None,
+        "previous_attributes": {name: before.get(name) for name in _ATTRIBUTES if before.get(name) != after.get(name)}
+        or None,
+        "item_changes": [
+            {"action": action, "feature_id": item["feature_id"], "item": item} for action, item in changed
+        ],
+    }
 
-    def __init__(self, diff: PlanDiff | None, features: Mapping[str, Feature], env: str) -> None:
-        self._diff = diff
-        self._before: Json = {} if diff is None else plan_body(diff.current, features, env)
-        self._after: Json = {} if diff is None else plan_body(diff.proposed, features, env)
-        self.customize = {} if diff is None else self._customize(diff)
 
-    def _items(self, body: Json, ids: set[str]) -> list[Json]:
-        return [item for item in body["items"] if item["entitlement_id"] in ids]
+def _items(plan: Json, ids: set[str]) -> list[Json]:
+    return [item for item in plan["items"] if item["entitlement_id"] in ids]
 
-    def _removed(self) -> list[Json]:
-        return self._items(self._before, {item.entitlement_id for item in self._diff.removed}) if self._diff else []
 
-    def _added(self) -> list[Json]:
-        return self._items(self._after, {item.entitlement_id for item in self._diff.added}) if self._diff else []
+def _only(body: Json, names: tuple[str, ...]) -> Json:
+    return {name: body[name] for name in names if name in body}
 
-    def _customize(self, diff: PlanDiff) -> Json:
-        """The change in the words of billing.attach."""
-        customize: Json = {}
-        if diff.changes_price:
-            price = self._after["price"]
-            names = ("amount", "interval", "interval_count")
-            customize["price"] = price and {name: price[name] for name in names if name in price}
-        added, removed = self._added(), self._removed()
-        if added:
-            customize["add_items"] = [_item_params(item) for item in added]
-        if removed:
-            customize["remove_items"] = [_item_filter(item) for item in removed]
-        if diff.changes_trial:
-            trial = self._after.get("free_trial")
-            customize["free_trial"] = trial and {name: value for name, value in trial.items() if value is not None}
-        return customize
 
-    def previous_attributes(self) -> Json | None:
-        previous = {
-            name: self._before.get(name) for name in _ATTRIBUTES if self._before.get(name) != self._after.get(name)
-        }
-        return previous or None
-
-    def price_change(self) -> Json:
-        if "price" not in self.customize:
-            return {}
-        return {"price_change": {"previous": self._before["price"], "current": self._after["price"]}}
-
-    def item_changes(self) -> list[Json]:
-        told = [("deleted", item) for item in self._removed()] + [("created", item) for item in self._added()]
-        return [{"action": action, "feature_id": item["feature_id"], "item": item} for action, item in told]
+def _without_nulls(body: Json | None) -> Json | None:
+    return body and {name: value for name, value in body.items() if value is not None}
 
 
 def _item_params(item: Json) -> Json:
     params = {name: item[name] for name in _ITEM_PARAMS if item.get(name) is not None}
-    if "rollover" in item:
-        params["rollover"] = {name: value for name, value in item["rollover"].items() if value is not None}
-    return params
+    return params | ({"rollover": _without_nulls(item["rollover"])} if "rollover" in item else {})
 
 
 def _item_filter(item: Json) -> Json:
-    """How an item is told from the others of its plan."""
+    """What distinguishes an item from the others of its plan."""
     every = item["price"] or item["reset"] or {}
-    known: Json = {"feature_id": item["feature_id"]}
-    if "billing_method" in every:
-        known["billing_method"] = every["billing_method"]
-    if "interval" in every:
-        known |= {"interval": every["interval"], "interval_count": every.get("interval_count", 1)}
-    return known
+    known = {"feature_id": item["feature_id"], **_only(every, ("billing_method", "interval"))}
+    return known | ({"interval_count": every.get("interval_count", 1)} if "interval" in every else {})
 
 
-def _feature_change_body(change: FeatureChange) -> Json:
+def _feature_change_body(change: FeatureChange) -> FeatureChangeBody:
     previous: Json | None = None
     if change.feature is not None:
-        known = feature_body(change.feature)
+        known: Json = msgspec.to_builtins(feature_body(change.feature))
         if change.action == "remove":
-            previous = {name: known[name] for name in ("id", "name", "type")}
+            previous = _only(known, ("id", "name", "type"))
         elif change.action == "update":
             previous = {name: known.get(name) for name in change.changes if known.get(name) != change.changes[name]}
-    return {
-        "feature_id": change.feature_id,
-        "action": change.action,
-        "will_archive": change.will_archive,
-        "blocked": change.blocked_reason is not None,
-        "blocked_reason": change.blocked_reason,
-        "previous_attributes": previous,
-    }
+    return FeatureChangeBody(
+        feature_id=change.feature_id,
+        action=change.action,
+        will_archive=change.will_archive,
+        blocked=change.blocked_reason is not None,
+        blocked_reason=change.blocked_reason,
+        previous_attributes=previous,
+    )
 
 
-def updated_body(plans: list[Json], features: list[Json]) -> Json:
-    """What was stated, as it is now."""
-    return {"plans": plans, "features": features, "rewards": [], "referral_programs": []}
-
-
-def has_customers_body(change: PlanChange) -> Json:
+def has_customers_body(change: PlanChange) -> HasCustomersBody:
     """Whether a change would be a new version."""
     assert change.diff is not None
     current = change.diff.current
-    return {"current_version": current.version, "will_version": change.versionable, "archived": current.archived}
+    return HasCustomersBody(current.version, change.versionable, current.archived)
 
 
-def use_body(use: Use) -> Json:
-    """Who is in the way of a plan's deletion. Its names are no wire's but this one's."""
-    body: Json = {
-        "numVersion": use.version,
-        "hasCusProducts": use.customers > 0,
-        "hasCusProductsLatest": use.on_newest > 0,
-    }
-    if use.name is not None:
-        body |= {"customerName": use.name, "totalCount": str(use.customers)}
-    return body
+def plan_usage_body(usage: PlanUsage) -> PlanUsageBody:
+    """The customers that prevent the deletion of a plan."""
+    return PlanUsageBody(
+        newest_version=usage.version,
+        has_customers=usage.customers > 0,
+        newest_has_customers=usage.on_newest > 0,
+        customer_name=UNSET if usage.name is None else usage.name,
+        customer_count=UNSET if usage.name is None else str(usage.customers),
+    )

@@ -9,17 +9,16 @@ import msgspec
 from autumn_mock.domain.controls import BillingControls
 from autumn_mock.store.changes import ENCODER
 
+#: By kind of control: what was set, field by field.
+ControlsBody = dict[str, list[dict[str, Any]]]
+
 _KINDS = ("auto_topups", "spend_limits", "usage_limits", "usage_alerts", "overage_allowed")
 
 
-def controls_body(controls: BillingControls, source: str | None = None) -> dict[str, Any]:
-    """Billing controls as they were set; with ``source`` each entry says whose it is."""
-    body: dict[str, Any] = {}
-    for kind in _KINDS:
-        entries = getattr(controls, kind)
-        if entries is None:
-            continue
-        body[kind] = [
+def controls_body(controls: BillingControls, source: str | None = None) -> ControlsBody:
+    """Billing controls as they were set; with ``source``, each entry names where it is from."""
+    return {
+        kind: [
             {
                 **msgspec.json.decode(ENCODER.encode(entry)),
                 "enabled": entry.enabled,
@@ -27,4 +26,6 @@ def controls_body(controls: BillingControls, source: str | None = None) -> dict[
             }
             for entry in entries
         ]
-    return body
+        for kind in _KINDS
+        if (entries := getattr(controls, kind)) is not None
+    }

@@ -3,105 +3,195 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Literal
+
+from msgspec import UNSET, UnsetType
 
 from autumn_mock.domain.amount import number
 from autumn_mock.domain.customer import CustomerPlan, Entity
+from autumn_mock.domain.organisation import Env
 from autumn_mock.ledger.account import Account
 from autumn_mock.ledger.limits import open_window, usage_limits
 from autumn_mock.ledger.views import balance_view, flag_row
-from autumn_mock.wire.responses.balance import balance_body, flag_body
-from autumn_mock.wire.responses.controls import controls_body
-from autumn_mock.wire.responses.plan import plan_body
+from autumn_mock.wire.answer import Body, Number, in_fixed_shape
+from autumn_mock.wire.responses.balance import BalanceBody, FlagBody, balance_body, flag_body
+from autumn_mock.wire.responses.controls import ControlsBody, controls_body
+from autumn_mock.wire.responses.plan import PlanDetailsBody, plan_body
 
-Json = dict[str, Any]
+Owner = Literal["customer", "entity"]
 
 
-def customer_body(account: Account, env: str, expand: Collection[str] = (), *, with_autumn_id: bool = False) -> Json:
-    """A customer with everything they have."""
+class SubscriptionBody(Body, kw_only=True):
+    """A plan that renews."""
+
+    id: str
+    plan: PlanDetailsBody | UnsetType = UNSET
+    plan_id: str
+    auto_enable: bool
+    add_on: bool
+    status: Literal["active", "scheduled"]
+    past_due: bool
+    canceled_at: int | None
+    expires_at: int | None
+    trial_ends_at: int | None
+    started_at: int
+    current_period_start: int | None
+    current_period_end: int | None
+    quantity: Number
+    scope: Owner
+
+
+class PurchaseBody(Body, kw_only=True):
+    """A plan that was paid once."""
+
+    plan: PlanDetailsBody | UnsetType = UNSET
+    plan_id: str
+    expires_at: int | None
+    started_at: int
+    quantity: Number
+    scope: Owner
+
+
+class EntitySummaryBody(Body):
+    """An entity, as its customer lists it."""
+
+    id: str
+    name: str | None
+    customer_id: str | None
+    feature_id: str
+    created_at: int
+    env: Env
+
+
+class CustomerBody(Body, kw_only=True):
+    """A customer."""
+
+    autumn_id: str | UnsetType = UNSET
+    id: str | None
+    name: str | None
+    email: str | None
+    created_at: int
+    fingerprint: str | None
+    stripe_id: str | None
+    env: Env
+    metadata: dict[str, Any]
+    send_email_receipts: bool
+    billing_controls: ControlsBody
+    subscriptions: list[SubscriptionBody]
+    purchases: list[PurchaseBody]
+    licenses: list[dict[str, Any]]
+    balances: dict[str, BalanceBody]
+    flags: dict[str, FlagBody]
+    config: dict[str, Any]
+    invoices: list[dict[str, Any]] | UnsetType = UNSET
+    entities: list[EntitySummaryBody] | UnsetType = UNSET
+    trials_used: list[dict[str, Any]] | UnsetType = UNSET
+    referrals: list[dict[str, Any]] | UnsetType = UNSET
+
+
+class EntityBody(Body, kw_only=True):
+    """An entity, with what it has and what it inherits. The answer to its creation has no ``feature_id``."""
+
+    id: str
+    name: str | None
+    customer_id: str | None
+    feature_id: str | UnsetType = UNSET
+    created_at: int
+    env: Env
+    subscriptions: list[SubscriptionBody]
+    purchases: list[PurchaseBody]
+    balances: dict[str, BalanceBody]
+    flags: dict[str, FlagBody]
+    billing_controls: ControlsBody
+
+
+def customer_body(
+    account: Account, env: Env, expand: Collection[str] = (), *, with_autumn_id: bool = False
+) -> CustomerBody:
+    """A customer with everything they have; ``expand`` names what to include in full."""
     customer = account.customer
-    body: Json = {"autumn_id": customer.internal_id} if with_autumn_id else {}
-    body |= {
-        "id": customer.id,
-        "name": customer.name,
-        "email": customer.email,
-        "created_at": customer.created_at,
-        "fingerprint": customer.fingerprint,
-        "stripe_id": customer.stripe_id,
-        "env": env,
-        "metadata": customer.metadata,
-        "send_email_receipts": customer.send_email_receipts,
-        "billing_controls": _customer_controls(account),
-        "subscriptions": _subscriptions(account, None, env, expand),
-        "purchases": _purchases(account, None, env, expand),
-        "licenses": [],
-        "balances": _balances(account, None, "balances.feature" in expand),
-        "flags": _flags(account, None, "flags.feature" in expand),
-        "config": customer.config,
-    }
-    for name in ("invoices", "entities", "trials_used", "referrals"):
-        if name in expand:
-            body[name] = _entities(account, env) if name == "entities" else []
-    return body
+    return CustomerBody(
+        autumn_id=customer.internal_id if with_autumn_id else UNSET,
+        id=customer.id,
+        name=customer.name,
+        email=customer.email,
+        created_at=customer.created_at,
+        fingerprint=customer.fingerprint,
+        stripe_id=customer.stripe_id,
+        env=env,
+        metadata=customer.metadata,
+        send_email_receipts=customer.send_email_receipts,
+        billing_controls=_customer_controls(account),
+        subscriptions=_subscriptions(account, None, env, expand),
+        purchases=_purchases(account, None, env, expand),
+        licenses=[],
+        balances=_balances(account, None, "balances.feature" in expand),
+        flags=_flags(account, None, "flags.feature" in expand),
+        config=customer.config,
+        invoices=[] if "invoices" in expand else UNSET,
+        entities=_entities(account, env) if "entities" in expand else UNSET,
+        trials_used=[] if "trials_used" in expand else UNSET,
+        referrals=[] if "referrals" in expand else UNSET,
+    )
 
 
-def _entities(account: Account, env: str) -> list[Json]:
+def _entities(account: Account, env: Env) -> list[EntitySummaryBody]:
     return [
-        {
-            "id": entity.id,
-            "name": entity.name,
-            "customer_id": account.customer.id,
-            "feature_id": entity.feature_id,
-            "created_at": entity.created_at,
-            "env": env,
-        }
-        for entity in account.entities.values()
+        EntitySummaryBody(each.id, each.name, account.customer.id, each.feature_id, each.created_at, env)
+        for each in account.entities.values()
     ]
 
 
 def entity_body(
-    account: Account, entity: Entity, env: str, expand: Collection[str] = (), *, created: bool = False
-) -> Json:
-    """An entity with what it has and what it inherits. The answer to its creation leaves ``feature_id`` out."""
-    body: Json = {"id": entity.id, "name": entity.name, "customer_id": account.customer.id}
-    if not created:
-        body["feature_id"] = entity.feature_id
-    return body | {
-        "created_at": entity.created_at,
-        "env": env,
-        "subscriptions": _subscriptions(account, entity, env, expand),
-        "purchases": _purchases(account, entity, env, expand),
-        "balances": _balances(account, entity, "balances.feature" in expand),
-        "flags": _flags(account, entity, "flags.feature" in expand),
-        "billing_controls": controls_body(entity.billing_controls),
-    }
+    account: Account, entity: Entity, env: Env, expand: Collection[str] = (), *, created: bool = False
+) -> EntityBody:
+    """An entity with what it has and what it inherits; ``created``: in answer to its creation."""
+    return EntityBody(
+        id=entity.id,
+        name=entity.name,
+        customer_id=account.customer.id,
+        feature_id=UNSET if created else entity.feature_id,
+        created_at=entity.created_at,
+        env=env,
+        subscriptions=_subscriptions(account, entity, env, expand),
+        purchases=_purchases(account, entity, env, expand),
+        balances=_balances(account, entity, "balances.feature" in expand),
+        flags=_flags(account, entity, "flags.feature" in expand),
+        billing_controls=controls_body(entity.billing_controls),
+    )
 
 
-def _balances(account: Account, entity: Entity | None, expand_feature: bool) -> Json:
-    body: Json = {}
+def fixed_balances(account: Account, entity: Entity | None = None) -> dict[str, dict[str, Any]]:
+    """The balances of a customer, or of an entity, by feature, as the control API and the fixture show them."""
+    balances: dict[str, dict[str, Any]] = in_fixed_shape(_balances(account, entity, False))
+    return balances
+
+
+def _balances(account: Account, entity: Entity | None, expand_feature: bool) -> dict[str, BalanceBody]:
+    bodies: dict[str, BalanceBody] = {}
     owned = [] if entity is not None else [row for row in account.rows.values() if row.entity_id is not None]
     for row in [*account.visible(entity), *owned]:
         feature = account.features[row.feature_id]
-        if feature.is_boolean or feature.id in body:
+        if feature.is_boolean or feature.id in bodies:
             continue
         view = balance_view(account, feature, entity)
         if view is not None:
-            body[feature.id] = balance_body(view, expand_feature=expand_feature)
-    return body
+            bodies[feature.id] = balance_body(view, expand_feature=expand_feature)
+    return bodies
 
 
-def _flags(account: Account, entity: Entity | None, expand_feature: bool) -> Json:
-    body: Json = {}
+def _flags(account: Account, entity: Entity | None, expand_feature: bool) -> dict[str, FlagBody]:
+    bodies: dict[str, FlagBody] = {}
     for row in account.visible(entity):
         feature = account.features[row.feature_id]
-        if feature.is_boolean and feature.id not in body:
+        if feature.is_boolean and feature.id not in bodies:
             first = flag_row(account, feature, entity) or row
-            body[feature.id] = flag_body(first, feature, expand_feature=expand_feature)
-    return body
+            bodies[feature.id] = flag_body(first, feature, expand_feature=expand_feature)
+    return bodies
 
 
 def _in_order(account: Account, entity: Entity | None) -> list[CustomerPlan]:
-    """The plans a caller sees: its own level first, paid before free, main plans before add-ons, newest first."""
+    """The plans that a caller sees: its own level first, paid before free, main plans before add-ons, newest first."""
     newest = reversed(list(account.plans.values()))
     seen = [each for each in newest if entity is None or each.entity_id in (None, entity.id)]
     return sorted(
@@ -115,26 +205,37 @@ def _in_order(account: Account, entity: Entity | None) -> list[CustomerPlan]:
     )
 
 
-def _plan(attached: CustomerPlan, account: Account, env: str, expand: Collection[str]) -> Json:
+def _plan(
+    attached: CustomerPlan, account: Account, env: Env, expand: Collection[str], name: str
+) -> PlanDetailsBody | UnsetType:
+    """The plan in full, if ``expand`` names it."""
+    if name not in expand:
+        return UNSET
     return plan_body(attached.plan, account.features, env, expand_features="items.feature" in expand)
 
 
-def _subscriptions(account: Account, entity: Entity | None, env: str, expand: Collection[str]) -> list[Json]:
-    bodies = []
-    for attached in _in_order(account, entity):
-        if attached.plan.is_one_off:
-            continue
-        plan = _plan(attached, account, env, expand) if "subscriptions.plan" in expand else None
-        bodies.append(subscription_body(attached, plan))
-    return bodies
+def _subscriptions(
+    account: Account, entity: Entity | None, env: Env, expand: Collection[str]
+) -> list[SubscriptionBody]:
+    return [
+        SubscriptionBody(**subscription_fields(each), plan=_plan(each, account, env, expand, "subscriptions.plan"))
+        for each in _in_order(account, entity)
+        if not each.plan.is_one_off
+    ]
 
 
-def subscription_body(attached: CustomerPlan, plan: Json | None = None) -> Json:
-    """A plan that goes on, with the plan in full where that was asked for."""
-    body: Json = {"id": attached.id}
-    if plan is not None:
-        body["plan"] = plan
-    return body | {
+def _purchases(account: Account, entity: Entity | None, env: Env, expand: Collection[str]) -> list[PurchaseBody]:
+    return [
+        PurchaseBody(**purchase_fields(each), plan=_plan(each, account, env, expand, "purchases.plan"))
+        for each in _in_order(account, entity)
+        if each.plan.is_one_off
+    ]
+
+
+def subscription_fields(attached: CustomerPlan) -> dict[str, Any]:
+    """The fields of :class:`SubscriptionBody`, without the plan in full."""
+    return {
+        "id": attached.id,
         "plan_id": attached.plan_id,
         "auto_enable": attached.plan.auto_enable,
         "add_on": attached.plan.add_on,
@@ -151,18 +252,8 @@ def subscription_body(attached: CustomerPlan, plan: Json | None = None) -> Json:
     }
 
 
-def _purchases(account: Account, entity: Entity | None, env: str, expand: Collection[str]) -> list[Json]:
-    bodies = []
-    for attached in _in_order(account, entity):
-        if not attached.plan.is_one_off:
-            continue
-        body: Json = {"plan": _plan(attached, account, env, expand)} if "purchases.plan" in expand else {}
-        bodies.append({**body, **purchase_body(attached)})
-    return bodies
-
-
-def purchase_body(attached: CustomerPlan) -> Json:
-    """A plan that was paid once."""
+def purchase_fields(attached: CustomerPlan) -> dict[str, Any]:
+    """The fields of :class:`PurchaseBody`, without the plan in full."""
     return {
         "plan_id": attached.plan_id,
         "expires_at": attached.expires_at,
@@ -172,7 +263,7 @@ def purchase_body(attached: CustomerPlan) -> Json:
     }
 
 
-def _customer_controls(account: Account) -> Json:
+def _customer_controls(account: Account) -> ControlsBody:
     body = controls_body(account.customer.billing_controls, "customer")
     for plan in account.plans.values():
         if plan.status != "active":
@@ -187,7 +278,7 @@ def _customer_controls(account: Account) -> Json:
     return body
 
 
-def _counted(account: Account, entry: Json) -> int | float:
+def _counted(account: Account, entry: dict[str, Any]) -> Number:
     for scope, limit in usage_limits(account, None, entry["feature_id"]):
         if limit.interval == entry["interval"] and limit.filter == entry.get("filter"):
             return number(open_window(account, None, scope, limit).counted)

@@ -5,29 +5,63 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from autumn_mock.domain.organisation import ApiKey, Organisation
-from autumn_mock.wire.schema import array, enum, nullable, number, obj, record, string
+from msgspec import field
 
-Json = dict[str, Any]
+from autumn_mock.domain.organisation import ApiKey, Env, Organisation
+from autumn_mock.wire.answer import Body
 
-IDENTITY = obj({"id": string(), "name": string(), "slug": string(), "env": enum("sandbox", "live")})
-ORGANISATION = obj(
-    {
-        "id": string(),
-        "name": string(),
-        "slug": string(),
-        "created_at": number(),
-        "test_pkey": nullable(string()),
-        "live_pkey": nullable(string()),
-        "config": record(),
-    }
-)
-FLAGS_SHAPE = obj({"maintenanceModes": record(), "disableOverageBillingFlags": record()})
-REWARDS = obj({"coupons": array(record()), "feature_grants": array(record())})
-REFERRAL_PROGRAMS = obj({"list": array(record())})
 
-#: Switches of an organisation that nothing here depends on, as a new organisation has them.
-_SWITCHES: Json = {
+class IdentityBody(Body):
+    """The organisation and environment of a key."""
+
+    id: str
+    name: str
+    slug: str
+    env: Env
+
+
+class OrganisationBody(Body, kw_only=True):
+    """An organisation; most of its settings have no effect here and are those of a new organisation."""
+
+    id: str
+    name: str
+    logo: None = None
+    slug: str
+    master: None = None
+    success_url: str = "https://useautumn.com"
+    default_currency: str = "usd"
+    stripe_connection: str = "default"
+    stripe_secret_key_connected: bool = False
+    stripe_oauth_connected: bool = False
+    through_master: bool = False
+    processor_configs: dict[str, dict[str, bool]]
+    created_at: int
+    test_pkey: str | None
+    live_pkey: str | None
+    onboarded: bool = True
+    deployed: bool = True
+    config: dict[str, Any]
+    idempotency_config: None = None
+    custom_buttons: list[dict[str, Any]]
+    redis_config: None = None
+
+
+class ServiceFlagsBody(Body):
+    """What the operators of the real service may switch off for all organisations."""
+
+    maintenance_modes: dict[str, dict[str, bool]] = field(name="maintenanceModes")
+    disable_overage_billing_flags: dict[str, bool] = field(name="disableOverageBillingFlags")
+
+
+class RewardsBody(Body):
+    """The rewards of an organisation: none, as rewards are not emulated."""
+
+    coupons: list[dict[str, Any]]
+    feature_grants: list[dict[str, Any]]
+
+
+#: The settings of a new organisation that have no effect here.
+_SWITCHES: dict[str, Any] = {
     "usage_alerts": [],
     "sandbox_usage_alerts": [],
     "bill_upgrade_immediately": True,
@@ -57,46 +91,31 @@ _SWITCHES: Json = {
     "multi_currency": False,
 }
 
-#: What the operators of the real service may switch off for everybody.
-FLAGS: Json = {
-    "maintenanceModes": {"analytics": {"disableRevenueMetrics": False}},
-    "disableOverageBillingFlags": {},
-}
+#: Nothing is switched off.
+SERVICE_FLAGS = ServiceFlagsBody({"analytics": {"disableRevenueMetrics": False}}, {})
 
 
-def identity_body(organisation: Organisation, env: str) -> Json:
-    """Who a key belongs to."""
-    return {"id": organisation.id, "name": organisation.name, "slug": organisation.slug, "env": env}
+def identity_body(organisation: Organisation, env: Env) -> IdentityBody:
+    """The organisation and environment of a key."""
+    return IdentityBody(organisation.id, organisation.name, organisation.slug, env)
 
 
-def organisation_body(organisation: Organisation, keys: Iterable[ApiKey]) -> Json:
-    """Everything about an organisation. Of its publishable keys only the part is known that may be shown."""
+def organisation_body(organisation: Organisation, keys: Iterable[ApiKey]) -> OrganisationBody:
+    """An organisation. Of its publishable keys, only the part is known that may be shown."""
     public = {key.env: key.hint for key in keys if key.org_id == organisation.id and key.publishable}
     config = organisation.config
-    return {
-        "id": organisation.id,
-        "name": organisation.name,
-        "logo": None,
-        "slug": organisation.slug,
-        "master": None,
-        "success_url": "https://useautumn.com",
-        "default_currency": "usd",
-        "stripe_connection": "default",
-        "stripe_secret_key_connected": False,
-        "stripe_oauth_connected": False,
-        "through_master": False,
-        "processor_configs": {"vercel": {"connected": False}, "revenuecat": {"connected": False}},
-        "created_at": organisation.created_at,
-        "test_pkey": public.get("sandbox"),
-        "live_pkey": public.get("live"),
-        "onboarded": True,
-        "deployed": True,
-        "config": {
+    return OrganisationBody(
+        id=organisation.id,
+        name=organisation.name,
+        slug=organisation.slug,
+        processor_configs={"vercel": {"connected": False}, "revenuecat": {"connected": False}},
+        created_at=organisation.created_at,
+        test_pkey=public.get("sandbox"),
+        live_pkey=public.get("live"),
+        config={
             **_SWITCHES,
             "reverse_deduction_order": config.reverse_deduction_order,
             "persist_free_overage": config.persist_free_overage,
         },
-        "idempotency_config": None,
-        "custom_buttons": [],
-        "redis_config": None,
-    }
+        custom_buttons=[],
+    )

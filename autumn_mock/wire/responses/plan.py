@@ -1,24 +1,158 @@
-"""Plans, and how a person reads them."""
+"""Plans, and the texts that describe them to people."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
+
+from msgspec import UNSET, UnsetType
 
 from autumn_mock.domain.amount import number
 from autumn_mock.domain.feature import Feature
-from autumn_mock.domain.plan import BasePrice, ItemPrice, Plan, PlanItem, Reset
-from autumn_mock.operations.billing import Eligibility
-from autumn_mock.wire.responses.controls import controls_body
-from autumn_mock.wire.responses.feature import feature_body
+from autumn_mock.domain.organisation import Env
+from autumn_mock.domain.plan import BasePrice, Interval, ItemPrice, Plan, PlanItem, Reset, RolloverConfig
+from autumn_mock.operations.billing import AttachAction, Eligibility
+from autumn_mock.wire.answer import Body, Number
+from autumn_mock.wire.responses.controls import ControlsBody, controls_body
+from autumn_mock.wire.responses.feature import FeatureBody, feature_body
 
-Json = dict[str, Any]
+
+class DisplayBody(Body, kw_only=True):
+    """How a pricing page describes a price or an item."""
+
+    primary_text: str
+    secondary_text: str | UnsetType = UNSET
 
 
-def plan_body(plan: Plan, features: Mapping[str, Feature], env: str, *, expand_features: bool = False) -> Json:
-    """A version of a plan as ``plans.*`` shows it."""
-    body: Json = {
+class IntervalBody(Body, kw_only=True):
+    """How often something is granted or charged."""
+
+    interval: Interval
+    interval_count: int | UnsetType = UNSET
+
+
+class BasePriceBody(Body, kw_only=True):
+    """The fixed price of a plan."""
+
+    amount: Number
+    interval: Interval
+    interval_count: int | UnsetType = UNSET
+    price_id: str
+    display: DisplayBody
+
+
+class ItemPriceBody(Body, kw_only=True):
+    """The price of an item."""
+
+    amount: Number | UnsetType = UNSET
+    tiers: list[dict[str, Any]] | UnsetType = UNSET
+    tier_behavior: str | UnsetType = UNSET
+    interval: Interval
+    interval_count: int | UnsetType = UNSET
+    billing_units: Number
+    billing_method: Literal["prepaid", "usage_based"]
+    max_purchase: Number | None
+
+
+class RolloverConfigBody(Body):
+    """What of an unused grant is kept at a reset, and how long."""
+
+    max: Number | None
+    max_percentage: Number | None
+    expiry_duration_type: Literal["month", "forever"]
+    expiry_duration_length: int
+
+
+class PlanItemBody(Body, kw_only=True):
+    """A feature that a plan grants."""
+
+    feature_id: str
+    feature: FeatureBody | UnsetType = UNSET
+    included: Number
+    unlimited: bool
+    pooled: bool
+    reset: IntervalBody | None
+    price: ItemPriceBody | None
+    display: DisplayBody
+    rollover: RolloverConfigBody | UnsetType = UNSET
+    entity_feature_id: str | UnsetType = UNSET
+    entitlement_id: str
+    price_id: str | UnsetType = UNSET
+
+
+class FreeTrialBody(Body):
+    """A trial before the first payment."""
+
+    duration_length: int
+    duration_type: str
+    card_required: bool
+    on_end: None = None
+
+
+class PlanDetailsBody(Body, kw_only=True):
+    """A version of a plan where it never had an older shape: ``plans.get``, and inside other answers."""
+
+    id: str
+    name: str
+    description: str | None
+    group: str | None
+    version: int
+    add_on: bool
+    auto_enable: bool
+    price: BasePriceBody | None
+    items: list[PlanItemBody]
+    free_trial: FreeTrialBody | UnsetType = UNSET
+    created_at: int
+    env: Env
+    archived: bool
+    config: dict[str, Any]
+    billing_controls: ControlsBody
+    metadata: dict[str, Any]
+    base_variant_id: str | None
+
+
+class EligibilityBody(Body, kw_only=True):
+    """What attaching a plan would do for a customer; the second to fourth fields are those of the attached plan."""
+
+    trial_available: bool | UnsetType = UNSET
+    status: Literal["active", "scheduled"] | UnsetType = UNSET
+    canceling: bool | UnsetType = UNSET
+    trialing: bool | UnsetType = UNSET
+    attach_action: AttachAction
+
+
+class PlanBody(PlanDetailsBody, kw_only=True):
+    """A version of a plan, as lists of plans show it, perhaps to a customer."""
+
+    customer_eligibility: EligibilityBody | UnsetType = UNSET
+
+
+def plan_body(
+    plan: Plan, features: Mapping[str, Feature], env: Env, *, expand_features: bool = False
+) -> PlanDetailsBody:
+    """A version of a plan; ``expand_features``: with the features of its items in full."""
+    return PlanDetailsBody(**_fields(plan, features, env, expand_features))
+
+
+def listed_plan_body(
+    plan: Plan,
+    features: Mapping[str, Feature],
+    env: Env,
+    *,
+    expand_features: bool,
+    eligibility: Eligibility | None = None,
+) -> PlanBody:
+    """A version of a plan, and the eligibility of the customer for whom plans are listed."""
+    return PlanBody(
+        **_fields(plan, features, env, expand_features),
+        customer_eligibility=UNSET if eligibility is None else _eligibility_body(eligibility),
+    )
+
+
+def _fields(plan: Plan, features: Mapping[str, Feature], env: Env, expand_features: bool) -> dict[str, Any]:
+    trial = plan.free_trial
+    return {
         "id": plan.id,
         "name": plan.name,
         "description": plan.description,
@@ -27,16 +161,10 @@ def plan_body(plan: Plan, features: Mapping[str, Feature], env: str, *, expand_f
         "add_on": plan.add_on,
         "auto_enable": plan.auto_enable,
         "price": None if plan.price is None else _base_price_body(plan.price),
-        "items": [_item_body(item, features, expand_features) for item in in_order(plan.items, features)],
-    }
-    if plan.free_trial is not None:
-        body["free_trial"] = {
-            "duration_length": plan.free_trial.duration_length,
-            "duration_type": plan.free_trial.duration_type,
-            "card_required": plan.free_trial.card_required,
-            "on_end": None,
-        }
-    return body | {
+        "items": [_item_body(item, features[item.feature_id], expand_features) for item in in_order(plan, features)],
+        "free_trial": UNSET
+        if trial is None
+        else FreeTrialBody(trial.duration_length, trial.duration_type, trial.card_required),
         "created_at": plan.created_at,
         "env": env,
         "archived": plan.archived,
@@ -47,43 +175,36 @@ def plan_body(plan: Plan, features: Mapping[str, Feature], env: str, *, expand_f
     }
 
 
-def eligibility_body(eligibility: Eligibility) -> Json:
-    """How a customer stands to a plan."""
-    body: Json = {}
-    if eligibility.trial_available is not None:
-        body["trial_available"] = eligibility.trial_available
-    attached = eligibility.attached
+def _eligibility_body(eligibility: Eligibility) -> EligibilityBody:
+    trial, attached = eligibility.trial_available, eligibility.attached
+    body = EligibilityBody(trial_available=UNSET if trial is None else trial, attach_action=eligibility.attach_action)
     if attached is not None:
-        body |= {
-            "status": attached.status,
-            "canceling": attached.canceled_at is not None,
-            "trialing": attached.trial_ends_at is not None,
-        }
-    return {**body, "attach_action": eligibility.attach_action}
-
-
-def in_order(items: tuple[PlanItem, ...], features: Mapping[str, Feature]) -> list[PlanItem]:
-    """Priced items first, by the features' names."""
-    return sorted(items, key=lambda item: (item.price is None, features[item.feature_id].name.lower()))
-
-
-def _base_price_body(price: BasePrice) -> Json:
-    return {
-        "amount": number(price.amount),
-        **_every(Reset(interval=price.interval, interval_count=price.interval_count)),
-        "price_id": price.price_id,
-        "display": {"primary_text": f"${_plain(price.amount)}", "secondary_text": _per(price)},
-    }
-
-
-def _every(reset: Reset) -> Json:
-    body: Json = {"interval": reset.interval}
-    if reset.interval_count != 1:
-        body["interval_count"] = reset.interval_count
+        body.status = attached.status
+        body.canceling = attached.canceled_at is not None
+        body.trialing = attached.trial_ends_at is not None
     return body
 
 
-def _per(price: BasePrice | ItemPrice) -> str:
+def in_order(plan: Plan, features: Mapping[str, Feature]) -> list[PlanItem]:
+    """The items of a plan: those with a price first, then by the features' names."""
+    return sorted(plan.items, key=lambda item: (item.price is None, features[item.feature_id].name.lower()))
+
+
+def _base_price_body(price: BasePrice) -> BasePriceBody:
+    return BasePriceBody(
+        amount=number(price.amount),
+        interval=price.interval,
+        interval_count=_count(price),
+        price_id=price.price_id,
+        display=DisplayBody(primary_text=f"${_plain(price.amount)}", secondary_text=_per(price)),
+    )
+
+
+def _count(every: Reset | BasePrice | ItemPrice) -> int | UnsetType:
+    return UNSET if every.interval_count == 1 else every.interval_count
+
+
+def _per(price: BasePrice) -> str:
     if price.interval == "one_off":
         return "one-off"
     words = price.interval.replace("_", " ")
@@ -94,65 +215,62 @@ def _plain(value: Decimal) -> str:
     return str(number(value))
 
 
-def _item_body(item: PlanItem, features: Mapping[str, Feature], expand_feature: bool) -> Json:
-    body: Json = {"feature_id": item.feature_id}
-    if expand_feature:
-        body["feature"] = feature_body(features[item.feature_id])
-    body |= {
-        "included": number(item.included),
-        "unlimited": item.unlimited,
-        "pooled": item.pooled,
-        "reset": None if item.reset is None else _every(item.reset),
-        "price": None if item.price is None else _item_price_body(item.price),
-        "display": _display(item, features[item.feature_id]),
-    }
-    if item.rollover is not None:
-        body["rollover"] = {
-            "max": None if item.rollover.max is None else number(item.rollover.max),
-            "max_percentage": None if item.rollover.max_percentage is None else number(item.rollover.max_percentage),
-            "expiry_duration_type": item.rollover.expiry_duration_type,
-            "expiry_duration_length": item.rollover.expiry_duration_length or 1,
-        }
-    if item.entity_feature_id is not None:
-        body["entity_feature_id"] = item.entity_feature_id
-    body["entitlement_id"] = item.entitlement_id
-    if item.price is not None:
-        body["price_id"] = item.price.price_id
-    return body
+def _item_body(item: PlanItem, feature: Feature, expand_feature: bool) -> PlanItemBody:
+    reset, rollover = item.reset, item.rollover
+    return PlanItemBody(
+        feature_id=item.feature_id,
+        feature=feature_body(feature) if expand_feature else UNSET,
+        included=number(item.included),
+        unlimited=item.unlimited,
+        pooled=item.pooled,
+        reset=None if reset is None else IntervalBody(interval=reset.interval, interval_count=_count(reset)),
+        price=None if item.price is None else _item_price_body(item.price),
+        display=_display(item, feature),
+        rollover=UNSET if rollover is None else _rollover_body(rollover),
+        entity_feature_id=UNSET if item.entity_feature_id is None else item.entity_feature_id,
+        entitlement_id=item.entitlement_id,
+        price_id=UNSET if item.price is None else item.price.price_id,
+    )
 
 
-def _item_price_body(price: ItemPrice) -> Json:
-    body: Json = {"amount": number(price.amount)} if price.amount is not None else {}
-    if price.tiers is not None:
-        body["tiers"] = list(price.tiers)
-        if price.tier_behavior is not None:
-            body["tier_behavior"] = price.tier_behavior
-    return {
-        **body,
-        **_every(Reset(interval=price.interval, interval_count=price.interval_count)),
-        "billing_units": number(price.billing_units),
-        "billing_method": price.billing_method,
-        "max_purchase": None if price.max_purchase is None else number(price.max_purchase),
-    }
+def _rollover_body(rollover: RolloverConfig) -> RolloverConfigBody:
+    return RolloverConfigBody(
+        max=None if rollover.max is None else number(rollover.max),
+        max_percentage=None if rollover.max_percentage is None else number(rollover.max_percentage),
+        expiry_duration_type=rollover.expiry_duration_type,
+        expiry_duration_length=rollover.expiry_duration_length or 1,
+    )
 
 
-def _display(item: PlanItem, feature: Feature) -> Json:
-    """What a price page would say of an item."""
+def _item_price_body(price: ItemPrice) -> ItemPriceBody:
+    has_tiers = price.tiers is not None
+    return ItemPriceBody(
+        amount=UNSET if price.amount is None else number(price.amount),
+        tiers=UNSET if price.tiers is None else list(price.tiers),
+        tier_behavior=price.tier_behavior if has_tiers and price.tier_behavior is not None else UNSET,
+        interval=price.interval,
+        interval_count=_count(price),
+        billing_units=number(price.billing_units),
+        billing_method=price.billing_method,
+        max_purchase=None if price.max_purchase is None else number(price.max_purchase),
+    )
+
+
+def _display(item: PlanItem, feature: Feature) -> DisplayBody:
+    """The words of a pricing page for an item."""
     if feature.is_boolean:
-        return {"primary_text": feature.name}
+        return DisplayBody(primary_text=feature.name)
     if item.unlimited:
-        return {"primary_text": f"Unlimited {_several(feature)}"}
+        return DisplayBody(primary_text=f"Unlimited {_several(feature)}")
+    included = f"{_plain(item.included)} {_counted(feature, item.included)}"
     if item.price is None:
-        return {"primary_text": f"{_plain(item.included)} {_counted(feature, item.included)}"}
-    costs = f"${_plain(item.price.amount)}" if item.price.amount is not None else _tier_costs(item.price)
-    units = item.price.billing_units
-    packs = f"{_counted(feature, units)}" if units == 1 else f"{_plain(units)} {_several(feature)}"
+        return DisplayBody(primary_text=included)
+    price, units = item.price, item.price.billing_units
+    costs = f"${_plain(price.amount)}" if price.amount is not None else _tier_costs(price)
+    packs = _counted(feature, units) if units == 1 else f"{_plain(units)} {_several(feature)}"
     if item.included:
-        return {
-            "primary_text": f"{_plain(item.included)} {_counted(feature, item.included)}",
-            "secondary_text": f"then {costs} per {packs}",
-        }
-    return {"primary_text": f"{costs} per {packs}"}
+        return DisplayBody(primary_text=included, secondary_text=f"then {costs} per {packs}")
+    return DisplayBody(primary_text=f"{costs} per {packs}")
 
 
 def _tier_costs(price: ItemPrice) -> str:

@@ -4,67 +4,126 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from decimal import Decimal
-from typing import Any, get_args
+from typing import Any, Literal
 
-from autumn_mock.domain.amount import ZERO
-from autumn_mock.domain.amount import number as plain
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from autumn_mock.domain.amount import ZERO, number
 from autumn_mock.domain.feature import Feature
+from autumn_mock.domain.organisation import Env
 from autumn_mock.domain.plan import Plan
+from autumn_mock.operations.call import Call
 from autumn_mock.operations.preview import Intent, PlanPreviewChange, Preview
 from autumn_mock.operations.upgrade_options import UpgradeOption
-from autumn_mock.wire.old_products import offered_product
-from autumn_mock.wire.responses.plan import plan_body
-from autumn_mock.wire.responses.shapes import PLAN
-from autumn_mock.wire.schema import (
-    anything,
-    array,
-    boolean,
-    enum,
-    nullable,
-    number,
-    obj,
-    optional,
-    record,
-    string,
-)
+from autumn_mock.wire.answer import Body, Number
+from autumn_mock.wire.requests.billing import BillingParams
+from autumn_mock.wire.responses.plan import PlanDetailsBody, plan_body
+from autumn_mock.wire.versions.v2_0 import offered_product
 
-Json = dict[str, Any]
 Features = Mapping[str, Feature]
 
 
-def preview_body(
-    customer_id: str, preview: Preview, features: Features, env: str, expand: Collection[str] = ()
-) -> Json:
-    """What would come and go, and that nothing would be charged."""
+class AttachedBody(Body, kw_only=True):
+    """A plan has been attached or changed, without a payment."""
+
+    customer_id: str
+    entity_id: str | UnsetType = UNSET
+    payment_url: None = None
+
+
+class QuantityBody(Body):
+    """Units of a feature bought in advance, with the included ones."""
+
+    feature_id: str
+    quantity: Number
+
+
+class PreviewedPlanBody(Body, kw_only=True):
+    """A plan that would start or end; instants in ms, ``effective_at`` None for at once."""
+
+    plan_id: str
+    plan: PlanDetailsBody | UnsetType = UNSET
+    feature_quantities: list[QuantityBody]
+    effective_at: int | None
+    canceled_at: int | None
+    expires_at: int | None
+
+
+class PreviewBody(Body, kw_only=True):
+    """What would start and end. Nothing is ever charged."""
+
+    customer_id: str
+    line_items: list[dict[str, Any]]
+    subtotal: int = 0
+    total: int = 0
+    currency: str = "usd"
+    incoming: list[PreviewedPlanBody]
+    outgoing: list[PreviewedPlanBody]
+
+
+class AttachPreviewBody(PreviewBody, kw_only=True):
+    """What attaching a plan would do; it never leads to a checkout page."""
+
+    redirect_to_checkout: bool = False
+    checkout_type: str | None = None
+
+
+class UpdatePreviewBody(PreviewBody, kw_only=True):
+    """What changing or cancelling a plan would do."""
+
+    intent: Intent
+
+
+class OfferBody(Body, kw_only=True):
+    """What a denied customer is offered; the plans are products in every version."""
+
+    title: str
+    message: str
+    scenario: Literal["usage_limit", "feature_flag"]
+    feature_id: str
+    feature_name: str
+    products: list[dict[str, Any]]
+    upgrade_product_id: str | None
+
+
+def attached_body(params: BillingParams) -> AttachedBody:
+    """The answer to an attachment or update."""
+    return AttachedBody(customer_id=params.customer_id, entity_id=params.entity_id or UNSET)
+
+
+def attach_preview_body(call: Call, customer_id: str, preview: Preview, expand: Collection[str]) -> AttachPreviewBody:
+    """What attaching a plan would do; ``expand`` names the plans to include in full."""
+    return AttachPreviewBody(customer_id=customer_id, line_items=[], **_plans(call, preview, expand))
+
+
+def update_preview_body(call: Call, customer_id: str, preview: Preview, expand: Collection[str]) -> UpdatePreviewBody:
+    """What changing or cancelling a plan would do; ``expand`` names the plans to include in full."""
+    return UpdatePreviewBody(
+        customer_id=customer_id, line_items=[], **_plans(call, preview, expand), intent=preview.intent
+    )
+
+
+def _plans(call: Call, preview: Preview, expand: Collection[str]) -> dict[str, Any]:
+    features = call.environment.features.by_key
     return {
-        "customer_id": customer_id,
-        "line_items": [],
-        "subtotal": 0,
-        "total": 0,
-        "currency": "usd",
-        "incoming": [_change(each, features, env, "incoming.plan" in expand) for each in preview.incoming],
-        "outgoing": [_change(each, features, env, "outgoing.plan" in expand) for each in preview.outgoing],
+        name: [_previewed_body(each, features, call.env, f"{name}.plan" in expand) for each in changes]
+        for name, changes in (("incoming", preview.incoming), ("outgoing", preview.outgoing))
     }
 
 
-def attach_preview_body(body: Json) -> Json:
-    """The preview of an attachment, which never leads to a checkout page."""
-    return {**body, "redirect_to_checkout": False, "checkout_type": None}
-
-
-def _change(change: PlanPreviewChange, features: Features, env: str, expand_plan: bool) -> Json:
-    body: Json = {"plan_id": change.plan.id}
-    if expand_plan:
-        body["plan"] = plan_body(change.plan, features, env)
-    return body | {
-        "feature_quantities": [
-            {"feature_id": feature_id, "quantity": plain(units + _included(change.plan, feature_id))}
+def _previewed_body(change: PlanPreviewChange, features: Features, env: Env, expand_plan: bool) -> PreviewedPlanBody:
+    return PreviewedPlanBody(
+        plan_id=change.plan.id,
+        plan=plan_body(change.plan, features, env) if expand_plan else UNSET,
+        feature_quantities=[
+            QuantityBody(feature_id, number(units + _included(change.plan, feature_id)))
             for feature_id, units in change.prepaid.items()
         ],
-        "effective_at": change.effective_at,
-        "canceled_at": change.canceled_at,
-        "expires_at": change.expires_at,
-    }
+        effective_at=change.effective_at,
+        canceled_at=change.canceled_at,
+        expires_at=change.expires_at,
+    )
 
 
 def _included(plan: Plan, feature_id: str) -> Decimal:
@@ -75,37 +134,31 @@ def _included(plan: Plan, feature_id: str) -> Decimal:
     return ZERO
 
 
-def offer_body(offer: UpgradeOption | None, features: Features, env: str) -> Json | None:
-    """What a denied customer is offered, in words and as plans; None for one who was not denied."""
+def offer_body(offer: UpgradeOption | None, features: Features, env: Env) -> OfferBody | None:
+    """What a denied customer is offered; None for one who was not denied."""
     if offer is None:
         return None
-    feature = offer.feature
-    scenario = "usage_limit" if offer.is_used_up else "feature_flag"
-    named = {"feature_id": feature.id, "feature_name": feature.name}
     plans = (*offer.upgrades, *offer.add_ons)
-    if not plans:
-        message = (
-            f"You have reached the usage limit for {feature.name}. Please contact us to increase your limit."
-            if offer.is_used_up
-            else f"{feature.name} is not available for your account. Please contact us to enable it."
-        )
-        title = "Feature Unavailable"
-        return {
-            "scenario": scenario,
-            "title": title,
-            **named,
-            "message": message,
-            "products": [],
-            "upgrade_product_id": None,
-        }
-    return {
-        "title": _title(plans[0]),
-        "message": _message(offer),
-        "scenario": scenario,
-        **named,
-        "products": [offered_product(plan_body(each, features, env, expand_features=True)) for each in plans],
-        "upgrade_product_id": plans[0].id,
-    }
+    return OfferBody(
+        title=_title(plans[0]) if plans else "Feature Unavailable",
+        message=_message(offer) if plans else _contact(offer),
+        scenario="usage_limit" if offer.is_used_up else "feature_flag",
+        feature_id=offer.feature.id,
+        feature_name=offer.feature.name,
+        products=[_offered(each, features, env) for each in plans],
+        upgrade_product_id=plans[0].id if plans else None,
+    )
+
+
+def _offered(plan: Plan, features: Features, env: Env) -> dict[str, Any]:
+    return offered_product(msgspec.to_builtins(plan_body(plan, features, env, expand_features=True)))
+
+
+def _contact(offer: UpgradeOption) -> str:
+    name = offer.feature.name
+    if offer.is_used_up:
+        return f"You have reached the usage limit for {name}. Please contact us to increase your limit."
+    return f"{name} is not available for your account. Please contact us to enable it."
 
 
 def _title(plan: Plan) -> str:
@@ -127,30 +180,3 @@ def _message(offer: UpgradeOption) -> str:
     if offer.add_ons:
         message += f" Alternatively, you can purchase the {offer.add_ons[0].name} add on."
     return message
-
-
-# -- shapes
-
-_CHANGE = obj(
-    {
-        "plan_id": string(),
-        "plan": optional(PLAN),
-        "feature_quantities": array(obj({"feature_id": string(), "quantity": number()})),
-        "effective_at": nullable(number()),
-        "canceled_at": nullable(number()),
-        "expires_at": nullable(number()),
-    }
-)
-_PREVIEW = obj(
-    {
-        "customer_id": string(),
-        "line_items": array(record(anything())),
-        "subtotal": number(),
-        "total": number(),
-        "currency": string(),
-        "incoming": array(_CHANGE),
-        "outgoing": array(_CHANGE),
-    }
-)
-ATTACH_PREVIEW = _PREVIEW.extend({"redirect_to_checkout": boolean(), "checkout_type": nullable(string())})
-UPDATE_PREVIEW = _PREVIEW.extend({"intent": enum(*get_args(Intent))})

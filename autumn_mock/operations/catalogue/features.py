@@ -1,4 +1,4 @@
-"""How features would change: what they are now against what they are to be."""
+"""How the features that are sent differ from those of the organisation."""
 
 from __future__ import annotations
 
@@ -19,23 +19,26 @@ from autumn_mock.wire.requests.features import CreditCostParams, FeaturesCreate
 _CREDITS = ("credit_system", "ai_credit_system")
 
 
+FeatureAction = Literal["create", "update", "remove", "skipped", "none"]
+
+
 class FeatureChange(Struct, frozen=True):
     """What would happen to one feature."""
 
     feature_id: str
-    action: Literal["create", "update", "remove", "skipped", "none"]
+    action: FeatureAction
     #: The feature as it is; None for a new one.
     feature: Feature | None = None
-    #: What is stated differently from what is.
+    #: The fields that differ, as they were sent.
     changes: Mapping[str, Any] = {}
-    #: Why the change cannot be made; it is passed over then.
+    #: Why the change is impossible; it is not made then.
     blocked_reason: str | None = None
-    #: For a feature that goes: whether something still needs it, so that it is only archived.
+    #: For a feature that is removed: whether something still uses it, so that it is only archived.
     will_archive: bool = False
 
 
-def stated_feature(environment: Environment, given: FeaturesCreate) -> FeatureChange:
-    """What stating a feature changes."""
+def sent_feature(environment: Environment, given: FeaturesCreate) -> FeatureChange:
+    """The change that sending a feature makes."""
     feature = environment.features.get(given.feature_id)
     if feature is None:
         return FeatureChange(given.feature_id, "create")
@@ -45,20 +48,17 @@ def stated_feature(environment: Environment, given: FeaturesCreate) -> FeatureCh
 
 
 def removed_feature(feature: Feature, *, will_archive: bool) -> FeatureChange:
-    """What leaving a feature out changes."""
+    """The change that leaving a feature out makes."""
     return FeatureChange(feature.id, "remove", feature, will_archive=will_archive)
 
 
-def proposed_features(call: Call, stated: Iterable[FeaturesCreate]) -> dict[str, Feature]:
-    """All features by id: as they are, and those that are stated as they would be.
-
-    400 for what creating or changing one would refuse.
-    """
+def proposed_features(call: Call, sent: Iterable[FeaturesCreate]) -> dict[str, Feature]:
+    """All features by id, those that are sent as they would be; 400 for what creating or changing one would refuse."""
     environment = call.environment
     proposed = dict(environment.features.by_key)
-    for given in stated:
+    for given in sent:
         known = proposed.get(given.feature_id)
-        if known is not None and stated_feature(environment, given).blocked_reason is not None:
+        if known is not None and sent_feature(environment, given).blocked_reason is not None:
             continue
         blank = Feature(id=given.feature_id, name="", type="metered", consumable=False, created_at=call.now)
         feature = known or blank
@@ -83,7 +83,7 @@ def _costs(schema: Iterable[CreditCostParams]) -> list[tuple[str, Decimal]]:
 
 
 def _changes(feature: Feature, given: FeaturesCreate) -> dict[str, Any]:
-    """What is stated, where it is not so already. Lists of names and costs have no order."""
+    """The fields that differ. The order of event names and costs does not matter."""
     changes: dict[str, Any] = {
         name: getattr(given, name) for name in ("name", "type") if getattr(given, name) != getattr(feature, name)
     }
@@ -108,7 +108,7 @@ def _changes(feature: Feature, given: FeaturesCreate) -> dict[str, Any]:
 
 
 def _blocked_reason(environment: Environment, feature: Feature, changes: Mapping[str, Any]) -> str | None:
-    """Why a feature cannot become another kind of thing."""
+    """Why a feature cannot change its type, if it would."""
     kind = changes.get("type", feature.type)
     if kind == feature.type and changes.get("consumable", feature.consumable) == feature.consumable:
         return None

@@ -1,13 +1,10 @@
-"""``catalog.update``: making all features and plans what they are to be.
+"""``catalog.update``: give the organisation the features and plans that are sent.
 
-It looks at the same changes that a preview shows, so nothing happens that was not shown, and what the preview refuses
-is refused before anything is touched. One thing is not shown, here as on the real server: of a plan that is only
-stated in older versions, the newest goes.
+It carries out the changes that a preview shows, so what the preview refuses is refused before anything is changed. One
+thing is not shown, as on the real server: of a plan that is only sent in older versions, the newest version is removed.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterable
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -18,61 +15,56 @@ from autumn_mock.operations import features as features_
 from autumn_mock.operations import plan_update
 from autumn_mock.operations import plans as plans_
 from autumn_mock.operations.call import Call
-from autumn_mock.operations.catalog import PlanChange, active, customers_by_version, is_used, preview
+from autumn_mock.operations.catalogue.preview import is_used, preview, sent_plans
 from autumn_mock.store.environment import Environment
 from autumn_mock.wire.requests.features import FeaturePatch
 from autumn_mock.wire.requests.plans import Catalog, PlansCreate, PlansPreview
 
 
 def update(call: Call, params: Catalog) -> tuple[list[Plan], list[Feature]]:
-    """Make the catalogue what it is to be; the plans and features that were stated, as they are now."""
+    """Change the catalogue; returns the plans and features that were sent, as they are afterwards."""
     environment = call.environment
     with environment.lock:
         changes = preview(call, params)
-        unstated, crowd = _unstated_versions(environment, params), customers_by_version(environment)
-        stated = {each.feature_id: each for each in params.features or ()}
+        unsent = _unsent_versions(environment, params)
+        sent = {each.feature_id: each for each in params.features or ()}
         for feature in changes.features:
             if feature.action == "create":
-                features_.create(call, stated[feature.feature_id])
+                features_.create(call, sent[feature.feature_id])
             elif feature.action == "update" and feature.blocked_reason is None:
                 features_.update(call, feature.feature_id, FeaturePatch(**feature.changes))
-        for given, plan in zip(active(params), changes.plans, strict=False):
-            _apply(call, given, plan)
+        for given, plan in zip(sent_plans(params), changes.plans, strict=False):
+            if plan.action == "created":
+                plans_.create(call, _creation(given))
+            elif plan.action == "updated" or plan.versionable:
+                plan_update.update(call, given.plan_id, given)
         for plan in changes.plans:
             if plan.action == "deleted":
                 _remove(call, list(environment.plans.of(plan.plan_id).values()), archive=plan.customers > 0)
-        for version in unstated:
-            _remove(call, [version], archive=(version.id, version.version) in crowd)
+        for version in unsent:
+            _remove(call, [version], archive=plans_.customers_on(environment, version.id, version.version) > 0)
         for feature in changes.features:
             if feature.action == "remove":
                 _remove_feature(call, feature.feature_id)
-        wanted = [each.new_plan_id or each.plan_id for each in params.plans or ()]
-        plans = [plans_.latest_plan(environment, plan_id) for plan_id in wanted]
-        features = [environment.features.get(name) for name in stated]
+        ids = [each.new_plan_id or each.plan_id for each in params.plans or ()]
+        plans = [plans_.latest_plan(environment, plan_id) for plan_id in ids]
+        features = [environment.features.get(name) for name in sent]
         return [each for each in plans if each is not None], [each for each in features if each is not None]
 
 
-def _unstated_versions(environment: Environment, params: Catalog) -> list[Plan]:
-    """Newest versions of plans that are only stated in other versions: they go, or are archived."""
+def _unsent_versions(environment: Environment, params: Catalog) -> list[Plan]:
+    """The newest versions of plans that are only sent in other versions."""
     if params.skip_deletions:
         return []
     versions: dict[str, set[int | None]] = {}
-    for given in active(params):
-        version = given.version
-        versions.setdefault(given.plan_id, set()).add(None if version is None else int(version))
+    for given in sent_plans(params):
+        versions.setdefault(given.plan_id, set()).add(None if given.version is None else int(given.version))
     newest = [plans_.latest_plan(environment, plan_id) for plan_id, named in versions.items() if None not in named]
     return [plan for plan in newest if plan is not None and plan.version not in versions[plan.id] and not plan.archived]
 
 
-def _apply(call: Call, given: PlansPreview, change: PlanChange) -> None:
-    if change.action == "created":
-        plans_.create(call, _creation(given))
-    elif change.action == "updated" or change.versionable:
-        plan_update.update(call, given.plan_id, given)
-
-
 def _creation(given: PlansPreview) -> PlansCreate:
-    """The creation of a plan that is stated and does not exist."""
+    """The creation of a plan that is sent and does not exist."""
     return PlansCreate(
         plan_id=given.plan_id,
         group=given.group or "",
@@ -89,7 +81,7 @@ def _creation(given: PlansPreview) -> PlansCreate:
     )
 
 
-def _remove(call: Call, versions: Iterable[Plan], *, archive: bool) -> None:
+def _remove(call: Call, versions: list[Plan], *, archive: bool) -> None:
     with call.write() as transaction:
         for version in versions:
             if archive:

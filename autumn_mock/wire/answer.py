@@ -1,0 +1,106 @@
+"""The structs that answers are made of: JSON bodies and their JSON Schema come from one declaration."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
+
+from msgspec import UNSET, Meta, Struct, StructMeta, field
+
+from autumn_mock.domain.organisation import Env
+from autumn_mock.domain.version import Version
+from autumn_mock.wire.versions import FIXED_SHAPE, NEWEST_SHAPE, downgrades, newest_keys
+from autumn_mock.wire.versions.declaration import Json
+
+Number = int | float
+R = TypeVar("R")
+
+
+class _BodyMeta(StructMeta):
+    """Gives the fields of a struct the JSON keys of the newest version."""
+
+    def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **config: Any) -> _BodyMeta:
+        return super().__new__(mcs, name, bases, namespace, rename=newest_keys(name), **config)
+
+
+class Body(Struct, metaclass=_BodyMeta, forbid_unknown_fields=True, gc=False):
+    """A JSON object of an answer, in the newest shape. Fields that are ``UNSET`` are left out."""
+
+    #: Fields that no version shows: the downgrades of the oldest versions read them. Only in outermost structs.
+    for_older_versions: ClassVar[tuple[str, ...]] = ()
+
+
+def in_version(body: Body, version: Version) -> Body | Json:
+    """An answer in the shape of a version, to be encoded as JSON."""
+    if version in NEWEST_SHAPE:
+        for name in body.for_older_versions:
+            setattr(body, name, UNSET)
+        return body
+    shaped = downgraded(body, version)
+    return {name: value for name, value in shaped.items() if name not in body.for_older_versions}
+
+
+def downgraded(value: Any, version: Version) -> Any:
+    """A struct, or what contains structs, as JSON objects in the shape of a version, the inner ones first."""
+    if isinstance(value, Body):
+        fields = zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True)
+        json = {key: downgraded(each, version) for name, key in fields if (each := getattr(value, name)) is not UNSET}
+        for downgrade in downgrades(type(value), version):
+            json = downgrade(json)
+        return json
+    if isinstance(value, dict):
+        return {name: downgraded(each, version) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [downgraded(each, version) for each in value]
+    return value
+
+
+def in_fixed_shape(value: Any) -> Any:
+    """What the control API, the command line and the pytest fixture show: no new version of the API changes it."""
+    return downgraded(value, FIXED_SHAPE)
+
+
+class Success(Body):
+    """The call has been carried out."""
+
+    success: Annotated[bool, Meta(extra_json_schema={"const": True})] = True
+
+
+class Error(Body):
+    """The call has been refused."""
+
+    message: str
+    code: str
+    env: Env
+
+
+class Listing(Body, Generic[R], kw_only=True):
+    """A whole list."""
+
+    rows: list[R] = field(name="list")
+
+
+class CursorPage(Body, Generic[R], kw_only=True):
+    """A page of a list, and the cursor of the next page."""
+
+    rows: list[R] = field(name="list")
+    next_cursor: str | None
+
+
+class FullCursorPage(Body, Generic[R], kw_only=True):
+    """A page of a list that also says whether it is the last."""
+
+    rows: list[R] = field(name="list")
+    has_more: bool
+    next_cursor: str | None
+
+
+class OffsetPage(Body, Generic[R], kw_only=True):
+    """A page of a list of customers or entities, as versions without cursors have it."""
+
+    rows: list[R] = field(name="list")
+    total: int
+    total_count: int
+    total_filtered_count: int
+    limit: Number
+    offset: Number
+    has_more: bool

@@ -1,0 +1,126 @@
+"""What differs between API versions: the one place that compares them.
+
+Each version that changed something has a file here, named after its member of
+:class:`~autumn_mock.domain.version.Version`, with a ``CHANGES`` record of everything it changed. Requests are upgraded
+by the changes since their version, oldest first; answers are built in the newest shape and downgraded by the changes
+since the version of the request, newest first. To add a version, add a member to the enumeration and a file here.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+from autumn_mock.domain.version import Version
+from autumn_mock.wire.versions.declaration import Changes, Downgrade, Json, VersionTraits
+
+#: The shape of the balances that the control API, the command line and the pytest fixture show, so that a new version
+#: does not change them. Calls that never had an older shape use it for requests of versions before this one, too.
+FIXED_SHAPE = Version.V2_3
+
+_FILES = {module.name for module in iter_modules(__path__)}
+#: The changes of each version, oldest version first.
+_CHANGES: dict[Version, Changes] = {
+    version: import_module(f"{__name__}.{name}").CHANGES if (name := version.name.lower()) in _FILES else Changes()
+    for version in Version
+}
+_ORDER = list(_CHANGES)
+_TRAITS: dict[Version, VersionTraits] = {}
+_traits = VersionTraits()
+for _version, _changes in _CHANGES.items():
+    _traits = _TRAITS[_version] = _changes.traits(_traits)
+
+
+def traits_of(version: Version) -> VersionTraits:
+    """The behaviour of a version."""
+    return _TRAITS[version]
+
+
+def _since(version: Version) -> list[Changes]:
+    """The changes that a version does not have, oldest first."""
+    return [_CHANGES[each] for each in _ORDER[_ORDER.index(version) + 1 :]]
+
+
+# -- requests
+
+_UPGRADES = {
+    version: {
+        endpoint: tuple(changes.requests[endpoint] for changes in newer if endpoint in changes.requests)
+        for endpoint in {endpoint for changes in newer for endpoint in changes.requests}
+    }
+    for version in Version
+    for newer in [_since(version)]
+}
+
+
+def upgraded(endpoint: str, body: Any, version: Version) -> Any:
+    """The body of a request of a version, as the newest version spells it.
+
+    Args:
+        endpoint: the name of the endpoint, ``balances.track``.
+        body: parsed JSON; what is not an object is returned as it is.
+        version: the version of the request.
+    """
+    for upgrade in _UPGRADES[version].get(endpoint, ()):
+        body = upgrade(body) if isinstance(body, dict) else body
+    return body
+
+
+# -- answers
+
+#: The versions whose answers have the newest shape throughout.
+NEWEST_SHAPE = [
+    version for version in Version if not any(changes.answers or changes.renamed for changes in _since(version))
+]
+_BEFORE_FIXED_SHAPE = _ORDER[: _ORDER.index(FIXED_SHAPE)]
+
+
+def fixed_shape_for(version: Version) -> Version:
+    """The version in whose shape a call without older shapes answers requests of ``version``."""
+    return FIXED_SHAPE if version in _BEFORE_FIXED_SHAPE else version
+
+
+def newest_keys(struct: str) -> dict[str, str]:
+    """The JSON keys of the attributes of an answer struct that differ from the attribute's name."""
+    keys: dict[str, str] = {}
+    for changes in _CHANGES.values():
+        keys |= changes.renamed.get(struct, {})
+    return keys
+
+
+@cache
+def downgrades(struct: type, version: Version) -> tuple[Downgrade, ...]:
+    """How to turn an answer struct's newest JSON object into that of a version, in the order to apply.
+
+    Renamed keys are those of the struct and its base classes; other changes apply to the very struct.
+    """
+    found: list[Downgrade] = []
+    names = {base.__name__ for base in struct.__mro__}
+    for newer in reversed(_ORDER[_ORDER.index(version) + 1 :]):
+        changes = _CHANGES[newer]
+        keys = {
+            key: _key_before(newer, name, attribute)
+            for name in names & changes.renamed.keys()
+            for attribute, key in changes.renamed[name].items()
+        }
+        if keys:
+            found.append(_renaming(keys))
+        if struct.__name__ in changes.answers:
+            found.append(changes.answers[struct.__name__])
+    return tuple(found)
+
+
+def _key_before(version: Version, struct: str, attribute: str) -> str:
+    key = attribute
+    for older in _ORDER[: _ORDER.index(version)]:
+        key = _CHANGES[older].renamed.get(struct, {}).get(attribute, key)
+    return key
+
+
+def _renaming(keys: dict[str, str]) -> Downgrade:
+    def rename(body: Json) -> Json:
+        return {keys.get(key, key): value for key, value in body.items()}
+
+    return rename
