@@ -10,8 +10,8 @@ import autumn_mock
 
 PACKAGE = Path(autumn_mock.__file__).parent
 #: Packages and modules of ``autumn_mock/``, from the lowest to the highest. Those of one line do not import each other.
-#: What requests are parsed to (``wire.schema``, ``wire.requests``) and the API versions (``wire.versions``) are below the
-#: operations, the answers are above them.
+#: What requests are parsed to (``wire.schema``, ``wire.requests``) and the API versions (``wire.versions``) are below
+#: the operations, the answers are above them.
 LAYERS = (
     ("domain", "clock", "durations", "gc_pause", "fixtures_dir"),
     ("ids", "ledger"),
