@@ -1,40 +1,47 @@
-"""What requests pass through, so that what an organisation holds can be replaced between two of them."""
+"""A barrier between requests and changes that replace an organisation's data."""
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-#: Seconds that are given to those inside before they no longer count.
+from autumn_mock.locks import Level, new_lock
+
+#: Seconds to wait for requests that are inside when the barrier closes.
 DRAIN_TIMEOUT_S = 10.0
+
+_log = logging.getLogger("autumn_mock")
 
 
 class RequestBarrier:
-    """Lets everybody through, except while it is closed to an organisation, or to all. May be used from any thread."""
+    """Counts the requests inside, per organisation; while it is closed to one, no request of it is inside.
+
+    The readers of a readers-writer lock are the requests, the writer is :meth:`closed`. May be used from any thread.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._changed = threading.Condition(self._lock)
-        #: How often it is closed to an organisation, by its id; None: to all of them.
+        self._changed = threading.Condition(new_lock(Level.BARRIER))
+        #: How many times it is closed to an organisation, by its id; None: to all of them.
         self._closed: Counter[str | None] = Counter()
-        #: How many are inside of each organisation.
+        #: Requests inside, by organisation.
         self._inside: Counter[str] = Counter()
 
     def __repr__(self) -> str:
         return f"<RequestBarrier {'closed' if self._closed else 'open'}, {sum(self._inside.values())} inside>"
 
     def enter(self, org_id: str) -> None:
-        """Go in, once it is open. Whoever went in has to :meth:`leave`, and waits for nothing slow inside."""
-        with self._lock:
+        """Wait until the barrier is open, and count as inside until :meth:`leave`. Nothing slow belongs in between."""
+        with self._changed:
             while self._closed and (org_id in self._closed or None in self._closed):
                 self._changed.wait()
             self._inside[org_id] += 1
 
     def leave(self, org_id: str) -> None:
-        """Go out."""
-        with self._lock:
+        """No longer count as inside."""
+        with self._changed:
             self._inside[org_id] -= 1
             if not self._inside[org_id]:
                 del self._inside[org_id]
@@ -51,19 +58,29 @@ class RequestBarrier:
             self.leave(org_id)
 
     @contextmanager
-    def closed(self, org_id: str | None = None, parking: float = DRAIN_TIMEOUT_S) -> Iterator[None]:
-        """Nobody of an organisation, or nobody at all, is inside during the block; those who come meanwhile wait.
+    def closed(self, org_id: str | None = None, timeout: float = DRAIN_TIMEOUT_S) -> Iterator[None]:
+        """Close the barrier to an organisation, or to all, for the block. Requests that arrive meanwhile wait.
 
-        Those who are inside go on first, for ``parking`` seconds at most. Not to be used by one of them.
+        Requests inside are finished first. After ``timeout`` seconds the block runs although some are still inside, and
+        a warning is logged. Must not be called from inside.
         """
-        with self._lock:
+        with self._changed:
             self._closed[org_id] += 1
-            self._changed.wait_for(lambda: not (self._inside if org_id is None else self._inside[org_id]), parking)
+            if not self._changed.wait_for(lambda: not self._count(org_id), timeout):
+                _log.warning(
+                    "%s requests of %s did not finish within %s s; its data is replaced while they run",
+                    self._count(org_id),
+                    org_id or "all organisations",
+                    timeout,
+                )
         try:
             yield
         finally:
-            with self._lock:
+            with self._changed:
                 self._closed[org_id] -= 1
                 if not self._closed[org_id]:
                     del self._closed[org_id]
                 self._changed.notify_all()
+
+    def _count(self, org_id: str | None) -> int:
+        return sum(self._inside.values()) if org_id is None else self._inside[org_id]

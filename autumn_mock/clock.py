@@ -6,9 +6,10 @@ organisation's clock follows the server's until somebody moves it.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
+
+from autumn_mock.locks import Level, new_lock
 
 Milliseconds = int
 
@@ -29,7 +30,7 @@ class Clock:
 
     def __init__(self, source: Callable[[], Milliseconds] = wall_clock) -> None:
         self._source = source
-        self._lock = threading.Lock()
+        self._lock = new_lock(Level.CLOCK)
         self._offset = 0
         self._frozen_at: Milliseconds | None = None
         self._listeners: list[Callable[[], None]] = []

@@ -57,7 +57,7 @@ class Engine:
             )
             #: What requests pass through.
             self.gate = RequestBarrier()
-            self.queue = Queue(self.settings.workers, self.settings.max_queue)
+            self.queue = Queue(self.settings.max_queue)
             #: The rules that every environment begins with, with the seeds that were drawn for them.
             self.first_faults = tuple(parse_rule(text).seeded(self.settings.seed) for text in self.settings.fault)
             self._boards = FaultBoards(self.clock, self._startup_rules_of, self.queue.wake)

@@ -8,7 +8,6 @@ meanwhile wait at the gate.
 from __future__ import annotations
 
 import secrets
-import threading
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ from autumn_mock.domain.organisation import Env
 from autumn_mock.faults.board import FaultBoards
 from autumn_mock.faults.grammar import Rule
 from autumn_mock.ingest.queue import Queue
+from autumn_mock.locks import Level, new_rlock
 from autumn_mock.settings import Settings
 from autumn_mock.store.changes import Change
 from autumn_mock.store.documents import changes_of
@@ -76,7 +76,7 @@ class Lifecycle:
         self._journals = journals
         self.traces = traces
         #: Held while organisations come or go, and while they are replaced.
-        self._changing = threading.RLock()
+        self._changing = new_rlock(Level.LIFECYCLE)
 
     def startup_rules(self, name: tuple[str, str]) -> tuple[Rule, ...]:
         """The fault rules that a world names for an environment."""

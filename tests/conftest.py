@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+
+# Read when the package is imported, and by every server that a test starts.
+os.environ["AUTUMN_MOCK_DEBUG_LOCKS"] = "1"
 
 import pytest
 from hypothesis import settings

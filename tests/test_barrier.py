@@ -69,12 +69,13 @@ def test_who_is_inside_is_let_finish(closed_to: str | None) -> None:
     assert repr(gate) == "<RequestBarrier open, 0 inside>"
 
 
-def test_who_stays_too_long_no_longer_counts() -> None:
+def test_closed_proceeds_with_a_warning_after_its_timeout(caplog: pytest.LogCaptureFixture) -> None:
     gate = RequestBarrier()
     visit = Visit(gate, "a")
     assert visit.is_in()
-    with gate.closed("a", parking=0.05):
+    with gate.closed("a", timeout=0.05):
         assert repr(gate) == "<RequestBarrier closed, 1 inside>"
+    assert "1 requests of a did not finish within 0.05 s" in caplog.text
     visit.go()
     assert repr(gate) == "<RequestBarrier open, 0 inside>"
 

@@ -15,6 +15,7 @@ from autumn_mock.faults.grammar import Rule
 from autumn_mock.faults.kinds.enqueue import EnqueueFault
 from autumn_mock.faults.kinds.limit import LimitFault
 from autumn_mock.faults.kinds.worker import WorkerFault
+from autumn_mock.locks import Level, new_lock
 from autumn_mock.store.environment import Environment
 
 _Name = tuple[str, str]
@@ -36,7 +37,7 @@ class FaultBoard:
         self._clock = clock
         self._on_change = on_change
         self._server = server
-        self._lock: threading.Lock = server._lock if server is not None else threading.Lock()
+        self._lock: threading.Lock = server._lock if server is not None else new_lock(Level.FAULT_BOARD)
         #: On the server's board: the ids of rules, unique across all boards.
         self._numbers: Iterator[int] = itertools.count(1)
         # Replaced, never changed in place: readers check without the lock whether there is any rule.
@@ -154,7 +155,7 @@ class FaultBoards:
         self.server = FaultBoard(clock, on_change)
         self._startup_rules = startup_rules
         self._on_change = on_change
-        self._lock = threading.Lock()
+        self._lock = new_lock(Level.FAULT_BOARDS)
         self._boards: dict[_Name, FaultBoard] = {}
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""The messages of one environment in one shard: those that may be taken, and those that faults hold up."""
+"""The queued messages of one environment: those that are ready, and those that faults hold back."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class Delivery(Struct, gc=False):
 
     environment: Environment
     message: Message
-    #: Rules of the request that it came with.
+    #: Rules that apply to the request that brought the message, and to nothing else.
     once: Sequence[ArmedRule] = ()
-    #: The worker faults that fired on it; None: it has not been matched yet.
+    #: The worker faults that fired on it; None until it has been matched against the rules.
     faults: list[WorkerFault] | None = None
 
 
 class Hold(Struct, frozen=True):
-    """One rule that keeps a message back."""
+    """One rule that holds a message back."""
 
     armed: ArmedRule
     #: In ms of the organisation's clock; infinity: until the rule is over.
@@ -37,14 +37,14 @@ class Hold(Struct, frozen=True):
 
     @property
     def end(self) -> float:
-        """When it ends, on that clock: at once if the rule was cleared, and perhaps never."""
+        """When it ends, on the organisation's clock: 0 once the rule was cleared, infinity if only that can end it."""
         if self.armed.is_disarmed:
             return 0
         return self.until
 
 
 class Held(Struct, frozen=True):
-    """A message that may not be taken yet, and all that keeps it back."""
+    """A message that may not be taken yet, and all that holds it back."""
 
     delivery: Delivery
     holds: tuple[Hold, ...]
@@ -56,53 +56,74 @@ class Held(Struct, frozen=True):
 
 
 class EnvironmentQueue:
-    """Guarded by the queue's lock."""
+    """Messages of one environment, first in first out. The caller holds the lock of the queue that it is part of."""
 
     def __init__(self, environment: Environment) -> None:
         self.environment = environment
         self.ready: deque[Delivery] = deque()
-        #: By when they end; those that never end by themselves come last.
+        #: Messages that a worker has taken. While there are any, no other worker takes more.
+        self.in_flight = 0
+        #: A heap by the end of the hold; holds that only a cleared rule ends come last.
         self._held: list[tuple[float, int, Held]] = []
         self._order = itertools.count()
 
     def __len__(self) -> int:
+        """Messages that wait, held ones included."""
         return len(self.ready) + len(self._held)
 
+    def take(self, limit: int) -> list[Delivery]:
+        """Take up to ``limit`` messages from the front."""
+        ready = self.ready
+        if len(ready) <= limit:
+            taken = list(ready)
+            ready.clear()
+        else:
+            taken = [ready.popleft() for _ in range(limit)]
+        self.in_flight += len(taken)
+        return taken
+
+    def clear(self) -> int:
+        """Drop what waits; returns how many messages that were."""
+        dropped = len(self)
+        self.ready.clear()
+        self._held.clear()
+        return dropped
+
     def hold(self, held: Held) -> None:
-        """Keep a message back, unless all that held it is over by now."""
+        """Hold a message back, or make it ready if all its holds have ended."""
         end = held.last.end
         if end <= self.environment.clock.now():
             self.ready.append(held.delivery)
         else:
             heapq.heappush(self._held, (end, next(self._order), held))
 
-    def release(self) -> None:
-        """Let those go whose time has come."""
+    def release_due(self) -> None:
+        """Make those ready whose holds have ended."""
         if self._held:
             now = self.environment.clock.now()
             while self._held and self._held[0][0] <= now:
                 self.ready.append(heapq.heappop(self._held)[2].delivery)
 
-    def look_again(self) -> None:
-        """Let those go whose rules were cleared, and file those anew that other rules still hold."""
+    def recheck_holds(self) -> None:
+        """Take account of rules that were cleared."""
         if any(hold.armed.is_disarmed for _, _, held in self._held for hold in held.holds):
             held, self._held = self.held(), []
             for each in held:
                 self.hold(each)
 
-    def wait(self) -> float | None:
-        """Seconds until something is let go; None when only a change of rules or of the clock can do that."""
+    def seconds_to_release(self) -> float | None:
+        """Seconds until the next hold ends; None when only a change of rules or of the clock can end one."""
         if not self._held or self._held[0][0] == _NEVER or self.environment.clock.frozen:
             return None
         return max((self._held[0][0] - self.environment.clock.now()) / 1000, 0)
 
     def held(self) -> list[Held]:
-        """What is kept back, in the order in which it ends."""
+        """The messages held back, by the end of their holds."""
         return [each for _, _, each in sorted(self._held)]
 
     @property
     def is_stuck(self) -> bool:
-        """Whether what is left in it will not go by itself."""
+        """True if no message is ready and none will be without a change of rules or of the clock."""
         if self.ready or not self._held:
             return not self.ready
         first, clock = self._held[0][0], self.environment.clock

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 
 from autumn_mock.domain.books import Books, LostItem, Message
 from autumn_mock.domain.customer import Entity
@@ -27,12 +26,13 @@ from autumn_mock.ingest.queue import Queue
 from autumn_mock.ingest.worker_faults import WorkerFaults
 from autumn_mock.journal.messages import MessageJournal
 from autumn_mock.ledger.account import Account
+from autumn_mock.ledger.deduction import PlainRow
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError
 from autumn_mock.operations.idempotency import claim, release
 from autumn_mock.operations.subjects import open_account, store
 from autumn_mock.operations.track import subject_of
-from autumn_mock.operations.usage import use
+from autumn_mock.operations.usage import use, write_event
 from autumn_mock.store.environment import Environment, Transaction
 
 #: Messages taken at once. Of many, more belong to one customer and share a transaction.
@@ -48,7 +48,7 @@ _log = logging.getLogger("autumn_mock.workers")
 
 
 class Workers:
-    """One thread for each shard of a queue. A thread that a fault makes crash is replaced by another."""
+    """The threads that deduct. A thread that a fault makes crash is replaced by another."""
 
     def __init__(
         self,
@@ -61,40 +61,36 @@ class Workers:
         self._queue = queue
         self._board_of = board_of
         self._journal = deliveries
-        #: All names of a call, as rules may use them.
+        #: All names of a call that rules may use for it.
         self._names_of = names_of
         self._stopping = threading.Event()
-        #: One for each environment: two workers at once would only take turns at its lock, which costs a fifth of their
-        #: time.
-        self._turns: defaultdict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
-        self._threads = [self._thread(shard) for shard in range(count)]
+        self._threads = [self._thread(number) for number in range(count)]
 
-    def _thread(self, shard: int) -> threading.Thread:
-        return threading.Thread(target=self._run, args=(shard,), name=f"autumn-mock-worker-{shard}", daemon=True)
+    def _thread(self, number: int) -> threading.Thread:
+        return threading.Thread(target=self._run, args=(number,), name=f"autumn-mock-worker-{number}", daemon=True)
 
     def start(self) -> None:
-        """Begin to work."""
+        """Start the threads."""
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Finish what is in flight and end. What is ready stays where it is."""
+        """Finish what is in flight and end the threads. Messages that are ready stay queued."""
         self._stopping.set()
         self._queue.close()
-        for shard in range(len(self._threads)):
-            while (thread := self._threads[shard]).ident is not None:
+        for number in range(len(self._threads)):
+            while (thread := self._threads[number]).ident is not None:
                 thread.join()
-                if thread is self._threads[shard]:  # else it crashed, and another took its place
+                if thread is self._threads[number]:  # else it crashed, and another took its place
                     break
 
-    def _run(self, shard: int) -> None:
-        while deliveries := self._queue.take(shard, BATCH_SIZE):
+    def _run(self, number: int) -> None:
+        while deliveries := self._queue.take(BATCH_SIZE):
             try:
-                with self._turns[deliveries[0].environment.name]:
-                    self._work_off(deliveries)
+                self._work_off(deliveries)
             except WorkerCrash as crash:
-                _log.warning("worker %s: %s; another takes over", shard, crash)
-                successor = self._threads[shard] = self._thread(shard)
+                _log.warning("worker %s crashed: %s; another one is started", number, crash)
+                successor = self._threads[number] = self._thread(number)
                 successor.start()
                 return
 
@@ -108,16 +104,16 @@ class Workers:
         )
         if fates is not None:
             deliveries = fates.before_deduction(deliveries, self._queue)
-        groups = list(_by_customer(deliveries))
+        groups = _grouped(deliveries, one_customer=fates is not None)
         for place, group in enumerate(groups):
             messages = [each.message for each in group]
             try:
                 deduct_messages(environment, messages, fates.dropped if fates is not None else ())
             except OSError as error:
-                _log.error("a deduction could not be kept and will be tried again: %s", error)
-                # What comes after it may be the same customer's.
-                self._queue.give_back([each for rest in groups[place:] for each in rest])
+                _log.error("deductions could not be written and will be retried: %s", error)
                 self._stopping.wait(RETRY_DELAY_S)
+                # All that follows goes back, too: some of it may be of the same customers.
+                self._queue.give_back([each for rest in groups[place:] for each in rest])
                 return
             if fates is not None:
                 crash = fates.crash(group)
@@ -137,20 +133,32 @@ def _needs_faults(board: FaultBoard, deliveries: list[Delivery]) -> bool:
     return board.has(WorkerFault) or any(each.once or each.faults is not None for each in deliveries)
 
 
-def _by_customer(deliveries: list[Delivery]) -> Iterator[list[Delivery]]:
-    """Messages of one customer together, in their order, no more of them than one transaction should hold."""
-    groups: dict[str, list[Delivery]] = {}
+def _grouped(deliveries: list[Delivery], *, one_customer: bool) -> list[list[Delivery]]:
+    """The messages of each transaction: those of a customer together and in their order, at most ``LARGEST``.
+
+    ``one_customer``: no transaction has messages of several customers, as worker faults need it.
+    """
+    customers: dict[str, list[Delivery]] = {}
     for delivery in deliveries:
-        groups.setdefault(delivery.message.item.customer_id, []).append(delivery)
-    for group in groups.values():
-        for start in range(0, len(group), LARGEST):
-            yield group[start : start + LARGEST]
+        customer_id = delivery.message.item.customer_id
+        found = customers.get(customer_id)
+        if found is None:
+            customers[customer_id] = [delivery]
+        else:
+            found.append(delivery)
+    groups: list[list[Delivery]] = []
+    for of_one in customers.values():
+        if groups and not one_customer and len(groups[-1]) + len(of_one) <= LARGEST:
+            groups[-1] += of_one
+        else:
+            groups += [of_one[start : start + LARGEST] for start in range(0, len(of_one), LARGEST)]
+    return groups
 
 
 def deduct_messages(environment: Environment, messages: list[Message], dropped: Collection[str] = ()) -> None:
-    """Deduct messages of one customer, in their order; those with the ids ``dropped`` are lost instead.
+    """Deduct messages in one transaction, in their order; those with the ids ``dropped`` are lost instead.
 
-    Raises :class:`OSError` when that could not be kept.
+    Raises :class:`OSError` when that could not be written; nothing is changed then.
     """
     environment.lock.yield_to_waiters()
     try:
@@ -159,30 +167,35 @@ def deduct_messages(environment: Environment, messages: list[Message], dropped: 
     except OSError:
         raise
     except Exception as error:
-        if len(messages) > 1:  # one of them is bad: the others shall not suffer for it
+        if len(messages) > 1:  # one of them is bad: retry each alone, so that the others do not fail with it
             for message in messages:
                 deduct_messages(environment, [message], dropped)
             return
-        _log.exception("message %s cannot be worked off", messages[0].id)
+        _log.exception("message %s cannot be deducted", messages[0].id)
         failure = ApiError(500, str(error) or "Unknown error", "internal_error")
         with environment.write() as transaction:
             _Deduction(environment, transaction).lose_all(messages, failure)
 
 
 class _Deduction:
-    """Messages of one customer, worked off in one transaction."""
+    """The deduction of messages in one transaction."""
 
     def __init__(self, environment: Environment, transaction: Transaction) -> None:
         version = default_version(environment.organisation.created_at)
         self.call = Call(environment, version, environment.clock.now())
         self.environment = environment
         self.transaction = transaction
+        #: The account of the customer that messages are being deducted for, and the id that they name it by.
         self.account: Account | None = None
+        self._customer_id: str | None = None
+        #: By feature: the row that pays for its uses; None where each use has to be decided alone.
+        self._plain: dict[str, PlainRow | None] = {}
         self._features: dict[tuple[str | None, str | None], list[Feature]] = {}
         self.deducted = 0
         self.lost: dict[str, int] = {}
 
     def run(self, messages: list[Message], dropped: Collection[str]) -> None:
+        """Deduct messages, or lose them for what a client did wrong."""
         done: dict[str, Message] = {}
         waiting = self.environment.messages.by_key
         for message in messages:
@@ -200,6 +213,7 @@ class _Deduction:
         self._finish(done)
 
     def lose_all(self, messages: list[Message], error: ApiError) -> None:
+        """Lose messages for one reason."""
         waiting = {each.id: each for each in messages if each.id in self.environment.messages}
         for message in waiting.values():
             self._release_key(message)
@@ -208,39 +222,93 @@ class _Deduction:
 
     def _finish(self, done: dict[str, Message]) -> None:
         self.transaction.delete_all(list(done.values()))
-        if self.account is not None:
-            store(self.transaction, self.account)
+        self._close_account()
         lost = sum(self.lost.values())
         if self.deducted or lost:
             self.transaction.book(Books(deducted=self.deducted, lost=lost, lost_by_reason=self.lost))
 
+    def _close_account(self) -> None:
+        """Store the account; the next message opens one again."""
+        self._store_plain()
+        self._plain.clear()
+        if self.account is not None:
+            store(self.transaction, self.account)
+            self.account = None
+
+    def _store_plain(self) -> None:
+        """Bring the account up to date; what follows may change any row of it."""
+        for feature_id, plain in list(self._plain.items()):
+            if plain is not None:
+                plain.store()
+                del self._plain[feature_id]
+
     def _deduct(self, message: Message) -> None:
-        item, call, transaction = message.item, self.call, self.transaction
+        item = message.item
+        if item.customer_id != self._customer_id:
+            self._close_account()
+            self._customer_id = item.customer_id
         key = f"track:{item.idempotency_key}" if item.idempotency_key and message.claims_key else None
         if key is not None:
-            claim(self.environment, transaction, key, call.now)
+            claim(self.environment, self.transaction, key, self.call.now)
         try:
-            named = (item.feature_id, item.event_name)
-            features = self._features.get(named)
-            if features is None:
-                features = self._features[named] = call.tracked_features(*named)
-            account, entity = self._subject(item)
-            use(call, transaction, account, entity, features, item, message_id=message.id)
+            if not self._use_plainly(message):
+                self._use(message)
         except ApiError as error:
             if error.status != 409:
                 self._release_key(message)
             raise
 
+    def _use_plainly(self, message: Message) -> bool:
+        """Deduct a message as most can be, at a fraction of the cost; False if that has to be done in full."""
+        item = message.item
+        feature_id = item.feature_id
+        if feature_id is None or item.entity_id or item.lock is not None or item.taken is not None:
+            return False
+        if feature_id in self._plain:
+            plain = self._plain[feature_id]
+        else:
+            plain = self._plain[feature_id] = self._find_plain(item, feature_id)
+        if plain is None:
+            return False
+        used = plain.take(item.value)
+        if used is None:
+            plain.store()
+            self._plain[feature_id] = None
+            return False
+        if not item.skip_event:
+            timestamp = item.timestamp or self.call.now
+            write_event(
+                self.transaction, plain.account, None, feature_id, *used, item.properties, timestamp, message.id
+            )
+        return True
+
+    def _find_plain(self, item: TrackItem, feature_id: str) -> PlainRow | None:
+        feature = self.environment.features.get(feature_id)
+        if feature is None or self.transaction.is_watched or self.call.traits.creates_customers:
+            return None
+        account, _ = self._subject(item)
+        return PlainRow.find(account, feature)
+
+    def _use(self, message: Message) -> None:
+        item, call = message.item, self.call
+        self._store_plain()
+        named = (item.feature_id, item.event_name)
+        features = self._features.get(named)
+        if features is None:
+            features = self._features[named] = call.tracked_features(*named)
+        account, entity = self._subject(item)
+        use(call, self.transaction, account, entity, features, item, message_id=message.id)
+
     def _release_key(self, message: Message) -> None:
-        """Give an item's key back, because nothing was deducted for it."""
+        """Release an item's key, because nothing was deducted for it."""
         if message.item.idempotency_key:
             release(self.environment, self.transaction, f"track:{message.item.idempotency_key}")
 
     def _subject(self, item: TrackItem) -> tuple[Account, Entity | None]:
-        """The account of the customer, loaded once, and the entity that an item names."""
+        """The account of the customer, opened once, and the entity that an item names."""
         account = self.account
         if account is not None and self.call.traits.creates_customers:
-            store(self.transaction, account)  # making an entity changes rows behind the account's back
+            store(self.transaction, account)  # creating an entity changes rows that the account has copied
             account = None
         if account is not None and not item.entity_id:
             return account, None

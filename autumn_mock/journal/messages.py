@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from typing import Literal
 
 from msgspec import Struct
 
 from autumn_mock.faults.kinds.worker import Effect
+from autumn_mock.locks import Level, new_lock
 
 #: Messages per environment with notes; the oldest are dropped.
 CAPACITY = 10_000
@@ -29,7 +29,7 @@ class MessageJournal:
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
-        self._lock = threading.Lock()
+        self._lock = new_lock(Level.MESSAGE_JOURNAL)
         self._kept: dict[tuple[str, str], OrderedDict[str, list[MessageNote]]] = {}
 
     def note(self, name: tuple[str, str], message_id: str, note: MessageNote) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import threading
 from collections import deque
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from msgspec import Struct
 from msgspec.structs import asdict, replace
+
+from autumn_mock.locks import Level, new_lock
 
 #: How many requests of one environment are remembered.
 CAPACITY = 1000
@@ -91,7 +92,7 @@ class RequestJournal:
     def __init__(self, capacity: int = CAPACITY, body_capacity: int = BODY_CAPACITY) -> None:
         self._capacity = capacity
         self._body_capacity = body_capacity
-        self._lock = threading.Lock()
+        self._lock = new_lock(Level.REQUEST_JOURNAL)
         self._kept: dict[tuple[str, str], _Kept] = {}
         self._numbers = itertools.count(1)
 

@@ -184,7 +184,7 @@ class _Counter(Struct):
         return room if room > _DUST else ZERO
 
 
-def _limits_usage(account: Account, entity: Entity | None) -> bool:
+def limits_usage(account: Account, entity: Entity | None) -> bool:
     """Whether anybody set a usage limit at all; most never do."""
     key = entity.id if entity is not None else None
     known = account.usage_limited.get(key)
@@ -209,7 +209,7 @@ class UsageGate:
     ) -> None:
         self._units: list[_Counter] = []
         self._credits: dict[str, list[_Counter]] = {}
-        if not _limits_usage(account, entity):
+        if not limits_usage(account, entity):
             return
         relevant = {row.feature_id for row in rows} | {feature.id}
         for feature_id in sorted(relevant):

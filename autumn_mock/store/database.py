@@ -25,6 +25,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 
+from autumn_mock.locks import Level, new_lock
 from autumn_mock.store.errors import StoreError
 from autumn_mock.store.fileutil import sync_directory
 from autumn_mock.store.lockfile import LockFile
@@ -54,8 +55,8 @@ class Database:
         self.path = path
         self._lock = lock
         self._fsync = fsync
-        self._switch = threading.Lock()  # held while appending, and while changing the log that appends go to
-        self._checkpoint = threading.Lock()
+        self._switch = new_lock(Level.LOG_SWITCH)  # held while appending, and while changing the log that appends go to
+        self._checkpoint = new_lock(Level.CHECKPOINT)
         self._begun_by: int | None = None  # the thread that may finish the checkpoint
         self._closed = False
 

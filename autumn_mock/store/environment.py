@@ -43,7 +43,7 @@ class Environment:
         self.organisation = organisation
         self.env: Env = env
         self.clock = clock
-        self.lock = FairLock()
+        self.lock = FairLock((organisation.id, env))
         self._sink = sink
         #: Who is told of webhooks; None: nobody, and nothing is looked for.
         self.listener: Listener | None = None
@@ -124,8 +124,10 @@ class Environment:
                 table.clear()
 
     def replace_contents(self, other: Environment) -> None:
-        """Hold what ``other`` holds, which nobody may use any more. Whoever looks meanwhile, with or without the lock,
-        finds a table as it was or as it is then."""
+        """Take over the contents of ``other``, which must not be used afterwards.
+
+        A reader, with or without the lock, sees each table either as it was or as it is then.
+        """
         with self.lock:
             self.organisation = other.organisation
             self.books = other.books

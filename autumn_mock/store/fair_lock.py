@@ -1,29 +1,29 @@
-"""Whose turn it is: the lock of an environment."""
+"""The lock of an environment."""
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from types import TracebackType
 
 from autumn_mock.clock import pause
+from autumn_mock.locks import Level, new_rlock
 
-#: Seconds for which background work stands back: enough for whoever waits to be woken.
-_PAUSE = 0.001
+#: Seconds for which :meth:`FairLock.yield_to_waiters` steps aside: enough for a waiting thread to wake up.
+_YIELD_S = 0.001
 
 
 class FairLock:
-    """A reentrant lock. Whoever does long work in many short turns lets others go first between them.
+    """A reentrant lock; a thread with much to do lets others acquire it in between.
 
-    A thread that releases a lock and wants it again nearly always gets it, because those who sleep have to wake up
-    first. Without :meth:`yield_to_waiters` a request would wait until all of a batch is deducted.
+    A thread that releases a lock and acquires it again at once nearly always gets it, because a waiting thread has to
+    wake up first. Without :meth:`yield_to_waiters` a request would wait until a whole batch is deducted.
     """
 
     __slots__ = ("_lock", "_waiting")
 
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
-        #: One entry for each who waits; a deque, because adding to it and taking from it are atomic.
+    def __init__(self, name: tuple[str, ...] = ()) -> None:
+        self._lock = new_rlock(Level.ENVIRONMENT, name)
+        #: One entry for each waiting thread; adding to a deque and removing from it are atomic.
         self._waiting: deque[None] = deque()
 
     def __repr__(self) -> str:
@@ -43,7 +43,6 @@ class FairLock:
         self._lock.release()
 
     def yield_to_waiters(self) -> None:
-        """Let those go first who wait; not to be called with the lock held. Stands back only for a moment, so that
-        work is done however many wait."""
+        """Give waiting threads a moment to acquire the lock. Must be called without holding it."""
         if self._waiting:
-            pause(_PAUSE)
+            pause(_YIELD_S)

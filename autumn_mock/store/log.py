@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +21,7 @@ from zlib import crc32
 
 from msgspec import Struct
 
+from autumn_mock.locks import Level, new_lock
 from autumn_mock.store.errors import DamagedFile, ForeignFile, UnsupportedFormat
 from autumn_mock.store.fileutil import O_BINARY, sync_data, sync_directory
 
@@ -57,7 +57,7 @@ class WriteAheadLog:
     def __init__(self, path: Path, *, fsync: bool = False) -> None:
         self.path = path
         self._fsync = fsync
-        self._lock = threading.Lock()
+        self._lock = new_lock(Level.LOG)
         self._fd: int | None = _open_to_append(path)
         self._size = os.fstat(self._fd).st_size
         self._has_waste = False

@@ -6,7 +6,6 @@ Lives in memory. With a database every change is appended to its log before the 
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
@@ -19,6 +18,7 @@ import msgspec
 from autumn_mock.clock import Clock
 from autumn_mock.domain.organisation import ApiKey, Env, Organisation
 from autumn_mock.gc_pause import gc_paused
+from autumn_mock.locks import Level, new_rlock
 from autumn_mock.store.changes import Change, decode, encode
 from autumn_mock.store.database import Database
 from autumn_mock.store.documents import changes_of, documents_of, head_of, kinds_of_tables
@@ -56,7 +56,7 @@ class State:
     def __init__(self, clock: Clock, database: Database | None = None, progress: Progress = no_progress) -> None:
         self.clock = clock
         self._database = database
-        self._lock = threading.RLock()
+        self._lock = new_rlock(Level.STATE)
         self.organisations: Table[Organisation] = Table(Organisation, attrgetter("id"))
         self.keys: Table[ApiKey] = Table(ApiKey, attrgetter("hash"))
         self._environments: dict[tuple[str, Env], Environment] = {}
@@ -86,10 +86,13 @@ class State:
                     organisation = self.organisations.get(org_id)
                     if organisation is None:
                         raise NoSuchOrganisation(org_id)
-                    found = Environment(organisation, env, self.clock_of(org_id), self._keep)
-                    found.listener = self._webhooks_to(org_id)
-                    self._environments[org_id, env] = found
+                    found = self._environments[org_id, env] = self._new_environment(organisation, env)
         return found
+
+    def _new_environment(self, organisation: Organisation, env: Env) -> Environment:
+        environment = Environment(organisation, env, self.clock_of(organisation.id), self._keep)
+        environment.listener = self._webhooks_to(organisation.id)
+        return environment
 
     def clock_of(self, org_id: str) -> Clock:
         """An organisation's own clock."""
@@ -152,23 +155,28 @@ class State:
         ``OSError`` changes nothing. Says how much of each was in the environments that were replaced. No organisation
         may have come or gone since the stage was made.
         """
+        parts = [each.as_change() for each in prepare._environments.values()]
         with self._lock:
             names = dict.fromkeys([*self._environments, *prepare._environments] if alone else prepare._environments)
-            for name in names:
-                if name[0] in self.organisations:
-                    self.environment(*name)  # from here on nobody else can make it
-            with self._all_locked():
-                change = self._adoption(prepare, alone)
+            owners = {(org, env): prepare.organisations.get(org) for org, env in names}
+            # Those that are new are published last, complete.
+            targets = {
+                name: self._environments.get(name) or self._new_environment(owner, name[1])
+                for name, owner in owners.items()
+                if owner is not None
+            }
+            with self._all_locked(targets):
+                change = self._adoption(prepare, parts, alone)
                 if change is None:
                     return {}
                 self._keep(change)
-                gone: Counter[str] = Counter()
+                replaced: Counter[str] = Counter()
                 for environment in (self._environments[name] for name in names if name in self._environments):
-                    gone.update({name: len(table) for name, table in environment.tables.items()})
-                self._take_over(prepare, names, alone)
-                return dict(gone)
+                    replaced.update({name: len(table) for name, table in environment.tables.items()})
+                self._take_over(prepare, targets, alone)
+                return dict(replaced)
 
-    def _adoption(self, prepare: State, alone: bool) -> Change | None:
+    def _adoption(self, prepare: State, parts: list[Change], alone: bool) -> Change | None:
         """What :meth:`adopt` changes; None when that is nothing."""
         put: dict[str, list[Any]] = {}
         for name, theirs, ours in (
@@ -178,19 +186,22 @@ class State:
             new = [each for key, each in theirs.by_key.items() if alone or ours.by_key.get(key) is not each]
             if new:
                 put[name] = new
-        parts = [each.as_change() for each in prepare._environments.values()]
         return Change(put=put, parts=parts, cleared=alone) if put or parts or alone else None
 
-    def _take_over(self, prepare: State, names: Iterable[tuple[str, Env]], alone: bool) -> None:
+    def _take_over(self, prepare: State, targets: Mapping[tuple[str, Env], Environment], alone: bool) -> None:
         if alone:
             self.organisations = prepare.organisations
             self._end_environments(lambda org_id: org_id not in prepare.organisations)
         else:
             for organisation in prepare.organisations:
                 self.organisations.put(organisation)
-        for name in names:
-            if name[0] in self.organisations:
-                self.environment(*name).replace_contents(prepare.environment(*name))
+        for name, environment in targets.items():
+            prepared = prepare._environments.get(name)
+            if prepared is None:
+                owner = prepare.organisations.by_key[name[0]]
+                prepared = Environment(owner, name[1], environment.clock, self._keep)
+            environment.replace_contents(prepared)
+            self._environments[name] = environment
         if alone:  # the keys come last: they open what is complete
             self.keys = prepare.keys
         else:
@@ -282,10 +293,12 @@ class State:
         if self._database is not None:
             self._database.close()
 
-    def _all_locked(self) -> ExitStack:
+    def _all_locked(self, further: Mapping[tuple[str, Env], Environment] = {}) -> ExitStack:
+        """Hold the locks of all environments, and of ``further`` ones, acquired in the order of their names."""
+        environments = {**self._environments, **further}
         stack = ExitStack()
-        for name in sorted(self._environments):
-            stack.enter_context(self._environments[name].lock)
+        for name in sorted(environments):
+            stack.enter_context(environments[name].lock)
         return stack
 
     def _snapshot(self, org_id: str | None = None) -> dict[str, list[tuple[bytes, list[Any]]]]:

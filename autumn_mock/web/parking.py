@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from autumn_mock.locks import Level, new_lock
+
 #: Seconds between two checks whether a wait is over.
 _POLL_S = 0.02
 
@@ -15,7 +17,7 @@ class RequestParking:
 
     def __init__(self) -> None:
         self._stopping = threading.Event()
-        self._lock = threading.Lock()
+        self._lock = new_lock(Level.PARKING)
         self._waiting = 0
         self._set_extra_threads: Callable[[int], None] = lambda _: None
 

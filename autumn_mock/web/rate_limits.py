@@ -8,7 +8,6 @@ measured on the organisation's own clock, so that moving that clock ends them.
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
@@ -21,6 +20,7 @@ from limits.storage import Storage
 from msgspec import Struct
 
 from autumn_mock.domain.version import Version
+from autumn_mock.locks import Level, new_lock
 from autumn_mock.store.environment import Environment
 from autumn_mock.web.context import RequestContext
 from autumn_mock.wire.versions import traits_of
@@ -126,7 +126,7 @@ class ClockStorage(Storage):
 
     def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **options: str) -> None:
         super().__init__(uri, wrap_exceptions=wrap_exceptions, **options)
-        self._lock = threading.Lock()
+        self._lock = new_lock(Level.RATE_LIMITS)
         #: Environment to key to (hits, end of the window in ms).
         self._windows: dict[tuple[str, str], dict[str, tuple[int, int]]] = {}
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from autumn_mock.domain.webhook import WebhookType
+from autumn_mock.locks import Level, new_lock
 
 #: How many deliveries are remembered.
 CAPACITY = 1000
@@ -45,7 +46,7 @@ class WebhookJournal:
         self._entries: deque[WebhookDelivery] = deque(maxlen=capacity)
         self._released = False
         self._unattempted: set[WebhookDelivery] = set()
-        self._changed = threading.Condition()
+        self._changed = threading.Condition(new_lock(Level.WEBHOOK_JOURNAL))
 
     def __len__(self) -> int:
         return len(self._entries)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autumn_mock.domain.webhook import Endpoint, Webhook
 from autumn_mock.ids import new_id
+from autumn_mock.locks import Level, new_lock
 from autumn_mock.store.environment import Environment
 from autumn_mock.webhooks.journal import WebhookDelivery, WebhookJournal
 from autumn_mock.webhooks.sender import Sender
@@ -33,7 +33,7 @@ class Outbox:
         self._senders: dict[Endpoint, Sender] = {}
         self._everyone = self._open(endpoints)
         self._own = {org: self._open(each) for org, each in (own or {}).items()}
-        self._lock = threading.Lock()
+        self._lock = new_lock(Level.OUTBOX)
         #: In the order they were first used.
         self._keys: dict[str, None] = {}
 

@@ -21,6 +21,7 @@ import msgspec
 from autumn_mock import __version__
 from autumn_mock.clock import stopwatch, wall_clock
 from autumn_mock.domain.webhook import Endpoint
+from autumn_mock.locks import Level, new_lock
 from autumn_mock.webhooks.journal import WebhookDelivery, WebhookJournal
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class Sender:
         self._numbers = itertools.count()
         #: The one that is being attempted, unless it was given up meanwhile.
         self._flying: WebhookDelivery | None = None
-        self._changed = threading.Condition()
+        self._changed = threading.Condition(new_lock(Level.SENDER))
         self._stopping = False
         self._thread: threading.Thread | None = None
         self._connection: HTTPConnection | None = None

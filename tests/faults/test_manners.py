@@ -559,7 +559,7 @@ def test_a_worker_that_crashes_is_replaced() -> None:
         until(lambda: threads(server), usual.__eq__)
         assert audit_is_fine(organisation)
         assert organisation.balance("cus_123") == 1100 - 51
-        assert server.stderr().count("another takes over") == 50
+        assert server.stderr().count("another one is started") == 50
         assert "Traceback" not in server.stderr()
 
 

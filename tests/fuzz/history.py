@@ -179,7 +179,7 @@ class History:
 
     def offer(self, *items: TrackItem) -> None:
         """Accept a batch."""
-        accept_batch(self.call(), EnqueueContext(Queue(1), FaultBoard(self.state.clock)), items, 0)
+        accept_batch(self.call(), EnqueueContext(Queue(), FaultBoard(self.state.clock)), items, 0)
 
     def track(self, choices: Choices) -> None:
         self.use(self._item(choices))

@@ -37,27 +37,29 @@ def here() -> Environment:
 
 
 def test_what_was_put_is_taken_in_order(here: Environment) -> None:
-    queue = Queue(1)
+    queue = Queue()
     queue.put(here, map(message, range(5)))
     assert queue.counts() == (5, 0)
-    assert ids(queue.take(0, 2)) == ["m0", "m1"]
+    assert ids(queue.take(2)) == ["m0", "m1"]
     assert queue.counts() == (3, 2)
-    assert ids(queue.take(0, 9)) == ["m2", "m3", "m4"]
-    queue.done(here, 5)
+    queue.done(here, 2)
+    assert ids(queue.take(9)) == ["m2", "m3", "m4"]
+    queue.done(here, 3)
     assert queue.counts() == (0, 0)
 
 
 def test_what_is_given_back_comes_first_again(here: Environment) -> None:
-    queue = Queue(1)
+    queue = Queue()
     queue.put(here, map(message, range(4)))
-    taken = queue.take(0, 3)
+    taken = queue.take(3)
     queue.give_back(taken[1:])
     assert queue.counts() == (3, 1)
-    assert ids(queue.take(0, 9)) == ["m1", "m2", "m3"]
+    queue.done(here, 1)
+    assert ids(queue.take(9)) == ["m1", "m2", "m3"]
 
 
 def test_counts_are_told_by_environment_and_together(here: Environment) -> None:
-    queue, there = Queue(1), environment("other")
+    queue, there = Queue(), environment("other")
     queue.put(here, [message(1)])
     queue.put(there, [message(2), message(3)])
     assert (queue.counts(here.name), queue.counts(there.name), queue.counts()) == ((1, 0), (2, 0), (3, 0))
@@ -65,10 +67,10 @@ def test_counts_are_told_by_environment_and_together(here: Environment) -> None:
 
 
 def test_clear_drops_what_is_ready_and_not_what_is_in_flight(here: Environment) -> None:
-    queue, there = Queue(1), environment("other")
+    queue, there = Queue(), environment("other")
     queue.put(here, map(message, range(3)))
     queue.put(there, [message(9)])
-    queue.take(0, 1)
+    queue.take(1)
     assert queue.clear(here.name) == 2
     assert queue.counts(here.name) == (0, 1)
     assert queue.counts(there.name) == (1, 0)
@@ -78,10 +80,10 @@ def test_clear_drops_what_is_ready_and_not_what_is_in_flight(here: Environment) 
 
 
 def test_waiting_ends_when_the_last_is_done(here: Environment) -> None:
-    queue = Queue(1)
+    queue = Queue()
     queue.put(here, [message(1), message(2)])
     assert not queue.wait_idle(0)
-    queue.take(0, 2)
+    queue.take(2)
     queue.done(here, 1)
     assert not queue.wait_idle(0, here.name)
     outcome: list[bool] = []
@@ -93,7 +95,7 @@ def test_waiting_ends_when_the_last_is_done(here: Environment) -> None:
 
 
 def test_waiting_for_one_environment_does_not_wait_for_another(here: Environment) -> None:
-    queue = Queue(1)
+    queue = Queue()
     queue.put(environment("other"), [message(1)])
     assert queue.wait_idle(0, here.name)
     assert not queue.wait_idle(0)
@@ -101,7 +103,7 @@ def test_waiting_for_one_environment_does_not_wait_for_another(here: Environment
 
 def test_waiting_does_not_outlast_a_pause(here: Environment) -> None:
     """A paused queue with messages in it would never become idle."""
-    queue = Queue(1)
+    queue = Queue()
     queue.put(here, [message(1)])
     queue.pause()
     assert not queue.wait_idle(TIMEOUT_S)
@@ -110,13 +112,13 @@ def test_waiting_does_not_outlast_a_pause(here: Environment) -> None:
 
 
 def taker(queue: Queue, into: list[list[str]]) -> threading.Thread:
-    thread = threading.Thread(target=lambda: into.append(ids(queue.take(0, 9))), daemon=True)
+    thread = threading.Thread(target=lambda: into.append(ids(queue.take(9))), daemon=True)
     thread.start()
     return thread
 
 
 def test_a_taker_is_woken_by_a_message(here: Environment) -> None:
-    queue, taken = Queue(1), list[list[str]]()
+    queue, taken = Queue(), list[list[str]]()
     thread = taker(queue, taken)
     queue.put(here, [message(1)])
     thread.join(TIMEOUT_S)
@@ -124,7 +126,7 @@ def test_a_taker_is_woken_by_a_message(here: Environment) -> None:
 
 
 def test_nothing_is_taken_while_paused(here: Environment) -> None:
-    queue, taken = Queue(1), list[list[str]]()
+    queue, taken = Queue(), list[list[str]]()
     queue.pause()
     assert queue.paused
     thread = taker(queue, taken)
@@ -138,7 +140,7 @@ def test_nothing_is_taken_while_paused(here: Environment) -> None:
 
 @pytest.mark.parametrize("paused", [False, True])
 def test_closing_lets_takers_go(here: Environment, paused: bool) -> None:
-    queue, taken = Queue(1), list[list[str]]()
+    queue, taken = Queue(), list[list[str]]()
     if paused:
         queue.pause()
         queue.put(here, [message(1)])
@@ -146,29 +148,28 @@ def test_closing_lets_takers_go(here: Environment, paused: bool) -> None:
     queue.close()
     thread.join(TIMEOUT_S)
     assert taken == [[]]
-    assert queue.take(0, 1) == []
+    assert queue.take(1) == []
 
 
-def test_every_message_is_taken_once_by_its_customers_shard_and_in_order(here: Environment) -> None:
-    """Many threads put while each shard is emptied by its own."""
-    queue, lock = Queue(3), threading.Lock()
+def test_take_serves_each_message_once_and_in_order_with_many_workers() -> None:
+    queue, lock = Queue(), threading.Lock()
+    environments = [environment(f"org{number}") for number in range(5)]
     seen: dict[str, list[int]] = defaultdict(list)
-    shards: dict[str, set[int]] = defaultdict(set)
 
-    def work(shard: int) -> None:
-        while taken := queue.take(shard, 4):
+    def work() -> None:
+        while taken := queue.take(4):
+            owner = taken[0].environment
             with lock:
-                for each in (delivery.message for delivery in taken):
-                    seen[each.item.customer_id].append(each.index)
-                    shards[each.item.customer_id].add(shard)
-            queue.done(here, len(taken))
+                assert {each.environment for each in taken} == {owner}
+                seen[owner.name[0]] += [each.message.index for each in taken]
+            queue.done(owner, len(taken))
 
-    def offer(customer_id: str) -> None:
+    def offer(owner: Environment) -> None:
         for start in range(0, 200, 5):
-            queue.put(here, (message(n, customer_id) for n in range(start, start + 5)))
+            queue.put(owner, (message(n) for n in range(start, start + 5)))
 
-    workers = [threading.Thread(target=work, args=(shard,), daemon=True) for shard in range(3)]
-    givers = [threading.Thread(target=offer, args=(f"c{n}",), daemon=True) for n in range(5)]
+    workers = [threading.Thread(target=work, daemon=True) for _ in range(3)]
+    givers = [threading.Thread(target=offer, args=(each,), daemon=True) for each in environments]
     for thread in [*workers, *givers]:
         thread.start()
     for thread in givers:
@@ -177,12 +178,55 @@ def test_every_message_is_taken_once_by_its_customers_shard_and_in_order(here: E
     queue.close()
     for thread in workers:
         thread.join(TIMEOUT_S)
-    assert seen == {f"c{n}": list(range(200)) for n in range(5)}
-    assert all(len(found) == 1 for found in shards.values())
+    assert seen == {f"org{n}": list(range(200)) for n in range(5)}
 
 
-def test_it_tells_what_it_holds(here: Environment) -> None:
-    queue = Queue(1)
+def test_take_serves_environments_in_turn_and_leaves_busy_ones_alone(here: Environment) -> None:
+    queue, there = Queue(), environment("other")
+    queue.put(here, map(message, range(4)))
+    queue.put(there, map(message, range(4, 6)))
+    assert ids(queue.take(1)) == ["m0"]
+    assert ids(queue.take(1)) == ["m4"]
+    queue.done(here, 1)
+    assert ids(queue.take(2)) == ["m1", "m2"]
+    taken = list[list[str]]()
+    thread = taker(queue, taken)
+    thread.join(0.05)
+    assert thread.is_alive()  # both environments are busy
+    queue.done(there, 1)
+    queue.wake()
+    thread.join(TIMEOUT_S)
+    assert taken == [["m5"]]
+
+
+def test_take_wakes_another_worker_for_another_environment(here: Environment) -> None:
+    queue, there, taken = Queue(), environment("other"), list[list[str]]()
+    threads = [taker(queue, taken) for _ in range(2)]
+    queue.put(here, [message(1)])
+    queue.put(there, [message(2)])
+    for thread in threads:
+        thread.join(TIMEOUT_S)
+    assert sorted(taken) == [["m1"], ["m2"]]
+
+
+def test_an_environment_without_messages_leaves_nothing_behind() -> None:
+    queue = Queue(capacity=5)
+    for number in range(3):
+        each = environment(f"org{number}")
+        queue.put(each, map(message, range(3)))
+        assert queue.room() == 2
+        taken = queue.take(2)
+        queue.give_back(taken[1:])
+        queue.done(each, 1)
+        queue.clear(each.name)
+    assert queue.room() == 5
+    assert not queue.held()
+    assert not queue.peek()
+    assert not queue._queues
+
+
+def test_repr_shows_counts_and_pause(here: Environment) -> None:
+    queue = Queue()
     queue.put(here, [message(1)])
     queue.pause()
     assert repr(queue) == "<Queue [1 ready, 0 in flight, paused]>"

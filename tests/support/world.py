@@ -283,7 +283,7 @@ class IngestWorld(World):
 
     def __init__(self, shards: int = 2, *, created_at: int = NOW - 1) -> None:
         super().__init__(created_at=created_at)
-        self.queue = Queue(shards)
+        self.queue = Queue()
         self.faults = FaultBoard(self.environment.clock)
         self.workers = Workers(self.queue, shards, lambda _: self.faults, MessageJournal())
 
