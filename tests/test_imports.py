@@ -13,7 +13,8 @@ PACKAGE = Path(autumn_mock.__file__).parent
 #: What requests are parsed to (``wire.schema``, ``wire.requests``) and the API versions (``wire.versions``) are below
 #: the operations, the answers are above them.
 LAYERS = (
-    ("domain", "clock", "durations", "gc_pause", "fixtures_dir"),
+    ("domain", "locks"),
+    ("clock", "durations", "gc_pause", "fixtures_dir"),
     ("ids", "ledger"),
     ("store", "wire.schema", "wire.versions"),
     ("wire.requests",),

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from autumn_mock.domain.books import Message
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.domain.version import Version
 from autumn_mock.ingest import workers as workers_module
 from autumn_mock.ingest.workers import LARGEST, deduct_messages
-from autumn_mock.operations import features, track, usage
+from autumn_mock.operations import features, track
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError
 from tests.support.world import NOW, TIMEOUT_S, IngestWorld, ItemCounts, item
@@ -218,17 +219,14 @@ def test_the_oldest_lost_items_are_forgotten(world: IngestWorld, monkeypatch: py
 
 def poisoned(monkeypatch: pytest.MonkeyPatch, is_bad: Callable[[TrackItem], bool]) -> None:
     """Make some items impossible to deduct."""
-    real = usage.use
+    deduct = workers_module._Deduction._deduct
 
-    def use(
-        call: Any, transaction: Any, account: Any, entity: Any, features_: Any, item_: TrackItem, **more: Any
-    ) -> Any:
-        done = real(call, transaction, account, entity, features_, item_, **more)
-        if is_bad(item_):
+    def deduct_or_fail(deduction: Any, message: Message) -> None:
+        deduct(deduction, message)
+        if is_bad(message.item):
             raise ArithmeticError("bad luck")
-        return done
 
-    monkeypatch.setattr("autumn_mock.ingest.workers.use", use)
+    monkeypatch.setattr(workers_module._Deduction, "_deduct", deduct_or_fail)
 
 
 def test_a_poison_message_is_lost_alone(world: IngestWorld, monkeypatch: pytest.MonkeyPatch) -> None:

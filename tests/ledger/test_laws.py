@@ -10,12 +10,19 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from autumn_mock.domain.amount import ZERO, rounded
+from autumn_mock.domain.amount import ZERO, amount, rounded
 from autumn_mock.domain.balance import Balance
 from autumn_mock.domain.controls import BillingControls
 from autumn_mock.domain.lock import Mutation
 from autumn_mock.ledger.account import Account, ceiling, raw_balance, share_ids
-from autumn_mock.ledger.deduction import Behaviour, InsufficientBalance, may_overdraw, spendable_rows, summarise
+from autumn_mock.ledger.deduction import (
+    Behaviour,
+    InsufficientBalance,
+    PlainRow,
+    may_overdraw,
+    spendable_rows,
+    summarise,
+)
 from autumn_mock.ledger.intervals import HOUR
 from autumn_mock.ledger.limits import UsageGate, overdrawn, spend_limit
 from autumn_mock.ledger.locks import held_value, settle
@@ -86,6 +93,38 @@ def takes_everything(case: Case) -> bool:
     """Whether an unlimited row is in front."""
     rows = spendable_rows(case.account, case.feature, case.entity)
     return bool(rows) and rows[0].unlimited
+
+
+# -- many uses together
+
+
+@law
+@given(cases(), st.lists(st.sampled_from([0, 1, 1.0, 2.5, 0.1, 7, -1, 40]), max_size=8), behaviours)
+def test_a_plain_row_takes_what_deduct_takes(case: Case, values: list[float], behaviour: Behaviour) -> None:
+    """The uses that a plain row accepts change the account, and list deductions, as each of them alone does."""
+    one_by_one, together = case.again(), case.again()
+    one_by_one.entity = together.entity = None
+    plain = PlainRow.find(together.account, case.feature)
+    if plain is None:
+        return
+    for value in values:
+        used = plain.take(value)
+        if used is None:
+            break
+        assert used == (amount(value), summarise(one_by_one.account, one_by_one.take(amount(value), behaviour)))
+    plain.store()
+    assert together.account.rows == one_by_one.account.rows
+    assert together.account.windows == one_by_one.account.windows
+    assert together.account.changed == {
+        row_id: row for row_id, row in one_by_one.account.changed.items() if row != case.account.rows[row_id]
+    }
+
+
+def test_a_plain_row_pays_to_the_last_unit_and_no_further() -> None:
+    made = account(balance(6))
+    plain = PlainRow.find(made, made.features["messages"])
+    assert plain is not None
+    assert [plain.take(value) is not None for value in (3, 2, 1, 1, 0, -1)] == [True, True, True, False, True, False]
 
 
 # -- conservation

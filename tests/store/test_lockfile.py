@@ -124,7 +124,8 @@ def test_the_lock_of_another_process_names_it_and_ends_with_it(database: Path, t
 
 
 def test_racing_processes_are_never_in_at_once(database: Path, tmp_path: Path) -> None:
-    racers = [run_script(script(tmp_path, RACER), database) for _ in range(3)]
+    race = script(tmp_path, RACER)
+    racers = [run_script(race, database) for _ in range(3)]
     for racer in racers:
         assert racer.stdout is not None
         assert racer.stdout.readline() == "ready\n"
