@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from tests.sdk.calls import ClientError, SdkClient
+from tests.support.client import Client
 
 HOUR = 3_600_000
 MONTH = {"interval": "month"}
+USE = {"customer_id": "cus_1", "feature_id": "messages"}
 
 #: Every method with a test here.
 METERING = (
@@ -151,13 +153,69 @@ class EveryMethod:
 
     def test_batch_track(self, client: SdkClient) -> None:
         items = [{"customer_id": "cus_1", "feature_id": "messages", "value": value} for value in (1, 2)]
-        assert client.call("batch_track", request=items) == {"success": True}
+        by_event = {"customer_id": "cus_1", "event_name": "message.sent"}  # a value left out is 1
+        unknown = {"customer_id": "cus_2", "feature_id": "messages"}
+        assert client.call("batch_track", request=[*items, by_event, unknown]) == {"success": True}
+        assert client.organisation.drain()["lost"] == 1
+        assert remaining(client) == 996
+
+    def test_batch_track_of_a_thousand(self, client: SdkClient) -> None:
+        assert client.call("batch_track", request=[{**USE, "value": 0.5}] * 1000) == {"success": True}
+        counts = client.organisation.drain()
+        assert (counts["accepted"], counts["deducted"], counts["lost"]) == (1000, 1000, 0)
+        assert remaining(client) == 500
+
+    def test_batch_track_keeps_properties(self, client: SdkClient) -> None:
+        properties = {"camelCase": 1, "nested": {"list": [1, None]}}
+        client.call("batch_track", request=[{**USE, "properties": properties}])
         client.organisation.drain()
-        assert remaining(client) == 997
+        (event,) = client.organisation.ask("/v1/events.list", {"customer_id": "cus_1"})["list"]
+        assert event["properties"] == properties
+
+    @pytest.mark.parametrize(
+        ("items", "status", "message", "code"),
+        [
+            ([], 400, "input: Too small: expected array to have >=1 items", "invalid_inputs"),
+            ([USE] * 1001, 400, "input: Too big: expected array to have <=1000 items", "invalid_inputs"),
+            ([USE, {**USE, "feature_id": "nope"}], 404, "Feature nope not found", "feature_not_found"),
+            (
+                [{"customer_id": "cus_1", "event_name": "nope"}],
+                404,
+                "No features found for event name: nope",
+                "invalid_request",
+            ),
+        ],
+    )
+    def test_batch_track_refuses_the_whole_batch(
+        self, client: SdkClient, items: list[Any], status: int, message: str, code: str
+    ) -> None:
+        with pytest.raises(ClientError) as caught:
+            client.call("batch_track", request=items)
+        assert (caught.value.name, caught.value.status) == ("AutumnDefaultError", status)
+        assert caught.value.body == f'{{"message":"{message}","code":"{code}","env":"sandbox"}}'
+        assert client.organisation.stats()["accepted"] == 0
+
+    def test_batch_track_with_a_wrong_key(self, client: SdkClient) -> None:
+        other = SdkClient(client.caller, Client(client.organisation.url, "am_sk_test_wrong_key"), camel=client.camel)
+        with pytest.raises(ClientError) as caught:
+            other.call("batch_track", request=[USE])
+        assert (caught.value.status, caught.value.body) == (
+            401,
+            '{"message":"Invalid secret key: am_sk_test_wron*****","code":"invalid_secret_key","env":"sandbox"}',
+        )
 
     def test_track(self, client: SdkClient) -> None:
-        answer = client.call("track", customer_id="cus_1", feature_id="messages", value=4, async_=False)
-        assert (answer["customer_id"], answer["value"], answer["balance"]["remaining"]) == ("cus_1", 4, 996)
+        answer = client.call("track", **USE, value=4, async_=False)
+        assert (answer["customer_id"], answer["value"]) == ("cus_1", 4)
+        balance = answer["balance"]
+        assert (balance["granted"], balance["usage"], balance["remaining"]) == (1000, 4, 996)
+        queued = client.call("track", **USE, value=4, async_=True)
+        assert (queued["value"], queued["balance"]) == (4, None)
+        client.organisation.drain()
+        assert remaining(client) == 992
+        with pytest.raises(ClientError) as caught:
+            client.call("track", customer_id="cus_2", feature_id="messages", async_=False)
+        assert (caught.value.status, "Customer cus_2 not found" in caught.value.body) == (404, True)
 
     def test_track_tokens(self, client: SdkClient) -> None:
         markups = {"custom/mine": {"input_cost": 2, "output_cost": 10}}
