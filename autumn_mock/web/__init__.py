@@ -35,7 +35,7 @@ def create_app(emulator: Engine, parking: RequestParking | None = None) -> Flask
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     app.url_map.redirect_defaults = False
     app.url_map.merge_slashes = False
-    limits = RateLimits(app, emulator.settings.rate_limit)
+    limits = RateLimits(emulator.settings.rate_limit)
     emulator.attach_application({each.name: each.names for each in ENDPOINTS}, limits.forget)
     _serve_api(app, Dispatcher(emulator, limits, parking or RequestParking()))
     control.serve(app, emulator)

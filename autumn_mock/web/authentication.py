@@ -9,10 +9,9 @@ from autumn_mock.web.context import RequestContext
 
 def authenticate(request: RequestContext) -> ApiKey:
     """The key of a request. Raises :class:`ApiError` (401)."""
-    http = request.http
-    if http.headers.get("x-client-type") == "dashboard":
+    if request.header("X_CLIENT_TYPE") == "dashboard":
         raise no_session()
-    header = http.headers.get("Authorization", "")
+    header = request.header("AUTHORIZATION") or ""
     token = header[len("Bearer ") :].strip() if header.startswith("Bearer ") else ""
     if not token:
         raise ApiError(401, "Secret key not found in Authorization header", "no_secret_key")

@@ -98,6 +98,11 @@ class RequestContext(Struct):
     def call(self, call: Call) -> None:
         self._call = call
 
+    def header(self, name: str) -> str | None:
+        """A request header, by its name in the WSGI environ (``X_API_VERSION``); Flask's lookup raises for a miss."""
+        value: str | None = self.http.environ.get(f"HTTP_{name}")
+        return value
+
     @property
     def env(self) -> str:
         """The environment that error replies name: the key's, or ``sandbox`` before authentication."""

@@ -106,7 +106,7 @@ class Dispatcher:
         request.now = environment.clock.now()
         request.query = read_query(http.query_string)
         board = engine.board_for(environment)
-        request.once = board.once(_header_rules(http.headers.get("x-autumn-mock-fault")))
+        request.once = board.once(_header_rules(request.header("X_AUTUMN_MOCK_FAULT")))
         faults = request.faults = RequestFaults(board, request, environment, self._parking)
         if faults.revokes_key():
             raise revoked(key)
@@ -163,7 +163,7 @@ class Dispatcher:
             duration_ms=round((replied - request.started) * 1000, 3),
             org=org,
             env=env,
-            api_version=http.headers.get("x-api-version"),
+            api_version=request.header("X_API_VERSION"),
             size=len(request.raw),
             items=request.items,
             refused=request.refused,
@@ -204,7 +204,7 @@ def _header_rules(header: str | None) -> list[Rule]:
 
 def _negotiate_version(request: RequestContext) -> None:
     """Choose the version that ``x-api-version`` names, or the organisation's default (contract 2)."""
-    environment, key, header = request.environment, request.key, request.http.headers.get("x-api-version")
+    environment, key, header = request.environment, request.key, request.header("X_API_VERSION")
     assert environment is not None and key is not None  # noqa: PT018  # authenticated
     if header is None or not header.strip():
         version = default_version(environment.organisation.created_at)
@@ -217,7 +217,7 @@ def _negotiate_version(request: RequestContext) -> None:
 
 
 def _claim_idempotency_key(request: RequestContext) -> None:
-    key = request.http.headers.get("Idempotency-Key")
+    key = request.header("IDEMPOTENCY_KEY")
     if key:
         begin(request.call, key)
         request.idempotency_key = key
@@ -312,7 +312,7 @@ def _refusals(request: RequestContext) -> dict[int, str]:
 
 def _retry_after(reply: Response, now: int) -> float | None:
     """The seconds that a reply asks the client to wait; a date counts from ``now`` (ms)."""
-    value = reply.headers.get("Retry-After")
+    value = next((value for name, value in reply.headers if name.lower() == "retry-after"), None)  # cheaper than get()
     if value is None:
         return None
     if value.isdigit():

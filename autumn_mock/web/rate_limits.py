@@ -134,7 +134,8 @@ class ClockStorage(Storage):
     def base_exceptions(self) -> type[Exception]:
         return ValueError
 
-    def _window(self, key: str) -> tuple[int, int]:
+    def window(self, key: str) -> tuple[int, int]:
+        """The hits that a window has counted, and its end (ms)."""
         return self._windows.get(_current().environment.name, {}).get(key, (0, 0))
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
@@ -149,11 +150,11 @@ class ClockStorage(Storage):
             return hits + amount
 
     def get(self, key: str) -> int:
-        hits, ends_at = self._window(key)
+        hits, ends_at = self.window(key)
         return hits if _current().environment.clock.now() < ends_at else 0
 
     def get_expiry(self, key: str) -> float:
-        return self._window(key)[1] / 1000
+        return self.window(key)[1] / 1000
 
     def check(self) -> bool:
         return True
@@ -173,22 +174,26 @@ class ClockStorage(Storage):
 
 
 class RateLimits:
-    """Applies the rate limits of an application.
+    """Applies the rate limits.
 
     ``batch_limit`` is the limit of ``batch_track`` in Flask-Limiter's notation; ``off`` disables all limits.
     """
 
-    def __init__(self, app: Flask, batch_limit: str) -> None:
+    def __init__(self, batch_limit: str) -> None:
         self._is_enabled = batch_limit != "off"
         self._batch_limit = batch_limit if self._is_enabled else GROUPS["batch_track"].limit
         self._limiter = Limiter(
             lambda: _current().key,
-            app=app,
+            # An application of its own: on the one that serves, the limiter would add hooks to every request that find
+            # nothing to limit. They cost a tenth of a call.
+            app=Flask("autumn_mock.rate_limits"),
             storage_uri=f"{ClockStorage.STORAGE_SCHEME[0]}://",
             strategy="fixed-window",
-            # Outside a hit a request has no identity, and the limiter's own hooks have nothing to do.
-            request_identifier=lambda: hit.group if (hit := _CURRENT.get()) is not None else "",
+            request_identifier=lambda: _current().group,
         )
+        storage = self._limiter.storage
+        assert isinstance(storage, ClockStorage)
+        self._storage = storage
 
         @self._limiter.limit(lambda: _current().limit)
         def hit() -> None:
@@ -198,9 +203,7 @@ class RateLimits:
 
     def forget(self, name: tuple[str, str] | None) -> int:
         """Forget the windows of one environment, or (None) all. Returns how many there were."""
-        storage = self._limiter.storage
-        assert isinstance(storage, ClockStorage)
-        return storage.forget(name)
+        return self._storage.forget(name)
 
     def apply(self, request: RequestContext, faults: RequestFaults) -> None:
         """Count a request and set its ``limit``. Fault rules may replace or exhaust the limit.
@@ -231,14 +234,14 @@ class RateLimits:
                 self._hit()
             limit = self._limiter.current_limit
             assert limit is not None
-            ends_at, remaining = limit.window
-            left = ends_at - hit.environment.clock.now() / 1000
+            hits, ends_at = self._storage.window(limit.key)
+            left = ends_at - hit.environment.clock.now()
             return LimitResult(
                 allowed=not limit.breached,
                 limit=limit.limit.amount,
                 window=limit.limit.get_expiry(),
-                remaining=int(remaining),
-                reset=math.ceil(left) if left > 0 else None,
+                remaining=max(limit.limit.amount - hits, 0),
+                reset=math.ceil(left / 1000) if left > 0 else None,
             )
         finally:
             _CURRENT.reset(token)

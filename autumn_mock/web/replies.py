@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from flask import Request, Response
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 
 from autumn_mock.domain.organisation import ApiKey
@@ -16,20 +17,31 @@ from autumn_mock.web.authentication import revoked, unknown_key
 from autumn_mock.web.rate_limits import TooManyRequests
 from autumn_mock.wire.schema import ValidationFailed
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
 _ENCODER = msgspec.json.Encoder()
 _log = logging.getLogger("autumn_mock.web")
 
 TOO_MANY_REQUESTS = "Too many requests, please try again later."
 
 
+class Reply(Response):
+    """A reply that goes out with the headers it has."""
+
+    def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
+        """The headers themselves, without the copy and the corrections that replies with a location need."""
+        return super().get_wsgi_headers(environ) if self.status_code in (204, 304) else self.headers
+
+
 def json_reply(body: Any, status: int = 200) -> Response:
     """A compact JSON reply."""
-    return Response(_ENCODER.encode(body), status, content_type="application/json")
+    return Reply(_ENCODER.encode(body), status, content_type="application/json")
 
 
 def text_reply(text: str, status: int = 200) -> Response:
     """A plain text reply."""
-    return Response(text, status, content_type="text/plain; charset=UTF-8")
+    return Reply(text, status, content_type="text/plain; charset=UTF-8")
 
 
 def error_reply(error: ApiError, env: str) -> Response:
