@@ -1,4 +1,4 @@
-"""Whether uses are tracked one by one or in batches, the balances end the same."""
+"""Single tracks and batches of the same items leave the same balances."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ _numbers = itertools.count()
 
 @settings(max_examples=examples(120), deadline=None, suppress_health_check=list(HealthCheck))
 @given(items=tracks, size=st.integers(1, 12), limited=st.booleans())
-def test_single_tracks_and_batches_end_alike(
+def test_batch_track_and_single_tracks_leave_the_same_balances(
     server: tuple[Engine, Call], items: list[dict[str, Any]], size: int, limited: bool
 ) -> None:
     emulator, call = server

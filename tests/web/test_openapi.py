@@ -1,4 +1,4 @@
-"""The OpenAPI document says what the server does, and the server does what it says."""
+"""The OpenAPI document describes what the server does."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from autumn_mock.web.resources import ROUTES
 from tests.support.effort import examples
 from tests.web.conftest import KEY
 
-#: Answers that are 500 on the real server too, and so here: a schema inside the handler, an entity of nobody.
+#: Messages of the 500 replies that the real server gives, too.
 _ON_PURPOSE = ("input: Invalid input", "Customer not found for entity")
 
 _KEY = {"Authorization": f"Bearer {KEY}"}
-#: Checks that cannot hold, because they do not hold for the real service: it takes a body that it cannot read for
-#: ``{}``, and refuses more than a schema can tell (a feature and an event name at once, a plan that does not exist).
+#: Checks that do not hold for the real service: it treats an unreadable body as ``{}``, and refuses more than a schema
+#: can express (a feature and an event name at once, a plan that does not exist).
 _UNTRUE = [negative_data_rejection, positive_data_acceptance]
 _CHECKS = [check for check in CHECKS.get_all() if check not in _UNTRUE]
 
 
-#: What the default world holds, by the parameter that names it: guessed names hardly get past a 404.
+#: What the default world has, by parameter: generated ids are mostly unknown and end in a 404.
 _EXISTING = {"customer_id": "cus_123", "feature_id": "messages", "plan_id": "pro"}
 
 
@@ -60,7 +60,7 @@ def described(api: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
 @pytest.mark.parametrize("label", _labels())
-def test_every_operation_answers_as_the_document_says(
+def test_openapi_describes_the_replies_of_every_call(
     described: dict[str, Any], label: str, mode: GenerationMode
 ) -> None:
     @settings(max_examples=examples(6), deadline=None, database=None, suppress_health_check=list(HealthCheck))
@@ -79,5 +79,5 @@ def test_every_operation_answers_as_the_document_says(
     run()
 
 
-def test_the_document_lists_every_route(described: dict[str, Any]) -> None:
+def test_openapi_lists_every_route(described: dict[str, Any]) -> None:
     assert sorted(described) == _labels()

@@ -1,4 +1,4 @@
-"""The order of a request's steps, its headers, and what becomes of requests that nobody serves."""
+"""Dispatch: the order of its steps, its headers, unserved routes, and errors at every step."""
 
 from __future__ import annotations
 
@@ -17,60 +17,20 @@ BATCH = "/v1/balances.batch_track"
 ITEM = {"customer_id": "cus_123", "feature_id": "messages"}
 
 
-def test_a_bad_key_is_told_before_a_bad_version(post: Post) -> None:
+def test_dispatch_authenticates_before_it_negotiates_the_version(post: Post) -> None:
     reply = post(BATCH, [ITEM], key="am_sk_test_unknown", x_api_version="9.9.9")
     assert (reply.status_code, reply.get_json()["code"]) == (401, "invalid_secret_key")
     assert "ratelimit-limit" not in reply.headers
 
 
-def test_a_bad_version_is_told_before_the_limit_counts(post: Post) -> None:
+def test_dispatch_negotiates_the_version_before_it_counts_the_request(post: Post) -> None:
     reply = post(BATCH, {}, x_api_version="9.9.9")
     assert reply.status_code == 400
     assert reply.get_json()["message"] == '"9.9.9" is not a valid API version'
     assert "ratelimit-limit" not in reply.headers
 
 
-def test_a_bad_body_counts_against_the_limit(post: Post) -> None:
-    remaining = [int(post(BATCH, {}).headers["ratelimit-remaining"]) for _ in range(3)]
-    assert remaining == [9, 8, 7]
-
-
-def test_the_eleventh_batch_of_a_window_is_refused_in_plain_text(emulator: Engine, post: Post) -> None:
-    emulator.clock.freeze()
-    statuses = [post(BATCH, [ITEM]).status_code for _ in range(10)]
-    refused = post(BATCH, [ITEM])
-    assert statuses == [202] * 10
-    assert refused.status_code == 429
-    assert refused.text == "Too many requests, please try again later."
-    assert refused.headers["content-type"] == "text/plain; charset=UTF-8"
-    assert {name: value for name, value in refused.headers.items() if "rate" in name or "retry" in name} == {
-        "ratelimit-limit": "10",
-        "ratelimit-policy": "10;w=1",
-        "ratelimit-remaining": "0",
-        "ratelimit-reset": "1",
-        "retry-after": "1",
-    }
-
-
-def test_a_window_passes_on_the_organisations_own_clock(emulator: Engine, post: Post) -> None:
-    emulator.clock.freeze()
-    for _ in range(11):
-        last = post(BATCH, [ITEM])
-    assert last.status_code == 429
-    assert post("/_mock/clock", {"advance": "1s"}).status_code == 200
-    assert post(BATCH, [ITEM]).headers["ratelimit-remaining"] == "9"
-
-
-def test_environments_and_organisations_have_limits_of_their_own(emulator: Engine, post: Post) -> None:
-    emulator.clock.freeze()
-    for _ in range(10):
-        post(BATCH, [ITEM])
-    assert post(BATCH, [ITEM], key="am_sk_live_autumn_mock").headers["ratelimit-remaining"] == "9"
-    assert post(BATCH, [ITEM], key="am_sk_test_other").headers["ratelimit-remaining"] == "9"
-    assert post("/v1/balances.track", ITEM).headers["ratelimit-limit"] == "10000"
-
-
-def test_an_idempotency_key_is_taken_until_a_request_fails(post: Post) -> None:
+def test_dispatch_frees_the_idempotency_key_of_a_failed_request(post: Post) -> None:
     assert post(BATCH, {}, Idempotency_Key="once").status_code == 400
     assert post(BATCH, [ITEM], Idempotency_Key="once").status_code == 202
     again = post("/v1/features.list", {}, Idempotency_Key="once")
@@ -84,7 +44,7 @@ def test_an_idempotency_key_is_taken_until_a_request_fails(post: Post) -> None:
     )
 
 
-def test_every_reply_has_the_common_headers(post: Post) -> None:
+def test_dispatch_adds_the_common_headers(post: Post) -> None:
     headers = post(BATCH, [ITEM]).headers
     assert headers["content-type"] == "application/json"
     assert headers["access-control-allow-credentials"] == "true"
@@ -93,18 +53,18 @@ def test_every_reply_has_the_common_headers(post: Post) -> None:
     assert "access-control-allow-origin" not in headers
 
 
-def test_json_is_compact_and_keys_stand_in_the_wires_order(post: Post) -> None:
+def test_dispatch_replies_compact_json_in_the_order_of_the_wire(post: Post) -> None:
     reply = post("/v1/balances.check", {"customer_id": "nobody", "feature_id": "messages"})
     assert reply.text == '{"message":"Customer nobody not found","code":"customer_not_found","env":"sandbox"}'
 
 
-def test_a_preflight_needs_no_key(client: FlaskClient) -> None:
+def test_dispatch_answers_a_preflight_without_a_key(client: FlaskClient) -> None:
     reply = client.options(BATCH)
     assert (reply.status_code, reply.data) == (204, b"")
 
 
 @pytest.mark.parametrize("path", ["/v1/balances.batchTrack", "/v1/balances.batch_track/", "/v1/nope", "/v1/"])
-def test_what_is_not_served_answers_as_the_real_server_and_says_so_in_the_journal(
+def test_dispatch_refuses_an_unserved_route_and_notes_it_in_the_journal(
     emulator: Engine, post: Post, path: str
 ) -> None:
     reply = post(path, {})
@@ -114,24 +74,24 @@ def test_what_is_not_served_answers_as_the_real_server_and_says_so_in_the_journa
     assert note.startswith(f"POST {path} does not exist here")
 
 
-def test_a_wrong_method_is_not_told_either(client: FlaskClient) -> None:
+def test_dispatch_refuses_a_wrong_method_as_an_unserved_route(client: FlaskClient) -> None:
     reply = client.get(BATCH, headers={"Authorization": f"Bearer {KEY}"})
     assert reply.status_code == 401
     assert "allow" not in reply.headers
 
 
-def test_the_journal_never_holds_a_key(emulator: Engine, post: Post) -> None:
+def test_dispatch_keeps_keys_out_of_the_journal(emulator: Engine, post: Post) -> None:
     post(BATCH, [ITEM])
     assert KEY not in str(emulator.journal.entries())
 
 
-def test_a_fault_header_that_does_not_parse_is_told(post: Post) -> None:
+def test_dispatch_refuses_an_invalid_fault_header(post: Post) -> None:
     reply = post(BATCH, [ITEM], x_autumn_mock_fault="enqueue:fial")
     assert reply.status_code == 400
     assert "did you mean enqueue:fail" in reply.get_json()["message"]
 
 
-def test_partial_failure_is_a_202_and_the_failure_is_kept(emulator: Engine, client: FlaskClient, post: Post) -> None:
+def test_batch_track_replies_202_when_some_items_are_refused(emulator: Engine, client: FlaskClient, post: Post) -> None:
     reply = post(BATCH, [ITEM, ITEM, ITEM], x_autumn_mock_fault="enqueue:fail items=1")
     assert (reply.status_code, reply.json) == (202, {"success": True})
     assert emulator.drain(10)
@@ -143,7 +103,7 @@ def test_partial_failure_is_a_202_and_the_failure_is_kept(emulator: Engine, clie
     assert (stats["offered"], stats["refused"], stats["accepted"], stats["deducted"]) == (3, 1, 2, 2)
 
 
-def test_total_failure_is_a_503_that_is_safe_to_retry(emulator: Engine, post: Post) -> None:
+def test_batch_track_replies_503_when_every_item_is_refused(emulator: Engine, post: Post) -> None:
     reply = post(BATCH, [ITEM, ITEM], x_autumn_mock_fault="queue:down")
     assert reply.status_code == 503
     assert reply.headers["retry-after"] == "1"
@@ -155,7 +115,7 @@ def test_total_failure_is_a_503_that_is_safe_to_retry(emulator: Engine, post: Po
     assert emulator.stats()["accepted"] == 0
 
 
-def test_a_key_whose_organisation_goes_meanwhile_opens_nothing(
+def test_dispatch_refuses_a_key_whose_organisation_is_removed_during_authentication(
     emulator: Engine, post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key, find = emulator.open_organisation().key, emulator.find_key
@@ -173,7 +133,7 @@ def test_a_key_whose_organisation_goes_meanwhile_opens_nothing(
 
 @pytest.mark.parametrize("headers", [{}, {"Idempotency_Key": "k"}], ids=["plain", "keyed"])
 @pytest.mark.parametrize("path", ["/v1/balances.track", "/v1/features.list"])
-def test_a_full_disk_is_a_503_that_may_be_sent_again(
+def test_dispatch_replies_503_when_the_disk_is_full(
     emulator: Engine, post: Post, monkeypatch: pytest.MonkeyPatch, path: str, headers: dict[str, str]
 ) -> None:
     reads = path == "/v1/features.list"
@@ -194,7 +154,7 @@ def test_a_full_disk_is_a_503_that_may_be_sent_again(
     assert post(path, {} if reads else ITEM, **headers).status_code == 200
 
 
-def test_a_request_whose_organisation_goes_before_its_work_finds_nothing(
+def test_dispatch_refuses_a_request_whose_organisation_is_removed_before_the_barrier(
     emulator: Engine, post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key, board_for = emulator.open_organisation().key, emulator.board_for
@@ -209,7 +169,7 @@ def test_a_request_whose_organisation_goes_before_its_work_finds_nothing(
     assert repr(emulator.gate) == "<RequestBarrier open, 0 inside>"
 
 
-def test_a_failure_on_the_way_out_is_a_500_and_leaves_the_gate(
+def test_dispatch_replies_500_and_leaves_the_barrier_when_journalling_fails(
     emulator: Engine, post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:

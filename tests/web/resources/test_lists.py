@@ -1,0 +1,125 @@
+"""Lists of balances, subscriptions and purchases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from autumn_mock.engine import Engine
+from tests.web.resources.conftest import DAY, KEY, MONTH, attach, grant, plan
+
+
+def test_balances_list_pages_all_customers_newest_first(ask: Any, emulator: Engine) -> None:
+    ask("customers.get_or_create", {"customer_id": "d"})
+    for number, customer_id in enumerate("cdcdc"):
+        grant(ask, customer_id, balance_id=f"row_{number}")
+        emulator.clock.advance(1)
+    seen: list[tuple[str, str]] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = ask("balances.list", {"limit": 2, "start_cursor": cursor})
+        seen += [(row["customer_id"], row["id"]) for row in page["list"]]
+        cursor = page["next_cursor"]
+        assert page["has_more"] is (cursor is not None)
+    assert seen == [("c", "row_4"), ("d", "row_3"), ("c", "row_2"), ("d", "row_1"), ("c", "row_0")]
+
+
+def test_balances_list_omits_flags_and_drained_balances_without_a_plan(ask: Any) -> None:
+    plan(ask)
+    attach(ask)
+    grant(ask)
+    ask("balances.update", {"customer_id": "c", "feature_id": "messages", "remaining": 0})
+    (row,) = ask("balances.list", {"customer_id": "c"})["list"]
+    assert (row["plan_id"], row["remaining"], row["usage"], row["rollovers"]) == ("free", 0, 100, [])
+
+
+def test_balances_list_shows_expired_balances_by_status(ask: Any, emulator: Engine) -> None:
+    grant(ask, expires_at=emulator.clock.now() + DAY, balance_id="brief")
+    grant(ask, balance_id="lasting")
+    emulator.clock.advance(2 * DAY)
+    active = ask("balances.list", {"customer_id": "c"})["list"]
+    assert [(row["id"], row["status"]) for row in active] == [("lasting", "active")]
+    expired = ask("balances.list", {"customer_id": "c", "statuses": ["expired"]})["list"]
+    assert [(row["id"], row["status"]) for row in expired] == [("brief", "expired")]
+
+
+def test_balances_list_applies_resets_that_are_due(ask: Any, emulator: Engine) -> None:
+    grant(ask, reset=MONTH)
+    ask("balances.track", {"customer_id": "c", "feature_id": "messages", "value": 4, "async": False})
+    assert ask("balances.list", {})["list"][0]["remaining"] == 6
+    emulator.clock.advance(32 * DAY)
+    assert ask("balances.list", {})["list"][0]["remaining"] == 10
+
+
+def test_balances_list_of_an_entity_has_its_own_balances_and_its_share(ask: Any) -> None:
+    items = [{"feature_id": "messages", "included": 5, "reset": MONTH, "entity_feature_id": "seats"}]
+    plan(ask, "seat", items=items)
+    for entity_id in ("e1", "e2"):
+        ask("entities.create", {"customer_id": "c", "entity_id": entity_id, "feature_id": "seats"})
+    attach(ask, "seat")
+    grant(ask)
+    grant(ask, entity_id="e1")
+    asked = {"customer_id": "c", "entity_id": "e1"}
+    rows = ask("balances.list", asked)["list"]
+    assert [(row["plan_id"], row["entity_id"], row["included_grant"]) for row in rows] == [
+        (None, "e1", 10),
+        ("seat", "e1", 5),
+    ]
+    whole = ask("balances.list", {"customer_id": "c"})["list"]
+    assert [(row["plan_id"], row["entity_id"], row["included_grant"]) for row in whole] == [
+        (None, "e1", 10),
+        (None, None, 10),
+        ("seat", None, 10),
+    ]
+
+
+@pytest.mark.parametrize("path", ["balances.list", "subscriptions.list", "purchases.list"])
+def test_lists_of_an_unknown_customer_or_entity_are_empty(ask: Any, path: str) -> None:
+    nothing = {"list": [], "has_more": False, "next_cursor": None}
+    assert ask(path, {"customer_id": "nobody"}) == nothing
+    assert ask(path, {"customer_id": "c", "entity_id": "nobody"}) == nothing
+
+
+@pytest.mark.parametrize("path", ["balances.list", "subscriptions.list", "purchases.list"])
+def test_lists_refuse_invalid_parameters(ask: Any, path: str) -> None:
+    assert ask(path, {"start_cursor": "!"}, 400)["code"] == "invalid_cursor"
+    assert ask(path, {"limit": 201}, 400)["message"] == "limit: Too big: expected number to be <=200"
+    assert ask(path, {"entity_id": "e1"}, 400)["message"] == "entity_id: entity_id requires customer_id"
+
+
+def test_get_balances_list_shows_balances_without_a_plan(ask: Any, client: FlaskClient) -> None:
+    plan(ask)
+    attach(ask)
+    headers = {"Authorization": f"Bearer {KEY}", "x-api-version": "2.3.0"}
+    assert client.get("/v1/balances/list?customer_id=c", headers=headers).get_json() == {"balances": []}
+    grant(ask, balance_id="gift")
+    (row,) = client.get("/v1/balances/list?customer_id=c", headers=headers).get_json()["balances"]
+    assert (row["id"], row["remaining"]) == ("gift", 10)
+    assert client.get("/v1/balances/list?customer_id=nobody", headers=headers).status_code == 404
+    assert client.get("/v1/balances/list", headers=headers).status_code == 400
+
+
+def test_subscriptions_list_shows_plans_of_customers_and_entities(ask: Any) -> None:
+    plan(ask)
+    ask("entities.create", {"customer_id": "c", "entity_id": "e1", "feature_id": "seats"})
+    attach(ask)
+    attach(ask, entity_id="e1")
+    both = ask("subscriptions.list", {"customer_id": "c"})["list"]
+    assert {(each["scope"], each["entity_id"]) for each in both} == {("customer", None), ("entity", "e1")}
+    (own,) = ask("subscriptions.list", {"customer_id": "c", "entity_id": "e1"})["list"]
+    assert own["entity_id"] == "e1"
+    assert ask("subscriptions.list", {"plan_id": "other"})["list"] == []
+    assert ask("subscriptions.list", {"statuses": ["expired"]})["list"] == []
+    assert ask("purchases.list", {})["list"] == []
+
+
+def test_subscriptions_list_omits_a_plan_that_has_ended(ask: Any, emulator: Engine) -> None:
+    plan(ask, "pro", price={"amount": 20, **MONTH})
+    attach(ask, "pro")
+    cancel = {"customer_id": "c", "plan_id": "pro", "cancel_action": "cancel_end_of_cycle"}
+    ask("billing.update", cancel)
+    assert ask("subscriptions.list", {})["list"][0]["canceled_at"] is not None
+    emulator.clock.advance(32 * DAY)
+    assert ask("subscriptions.list", {})["list"] == []
