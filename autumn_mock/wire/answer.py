@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 from msgspec import UNSET, Meta, Struct, StructMeta, field
 
 from autumn_mock.domain.organisation import Env
 from autumn_mock.domain.version import Version
-from autumn_mock.wire.versions import FIXED_SHAPE, NEWEST_SHAPE, downgrades, newest_keys
-from autumn_mock.wire.versions.declaration import Json
+from autumn_mock.wire.versions import DOWNGRADES, FIXED_SHAPE, NEWEST_SHAPE, newest_keys
+from autumn_mock.wire.versions.declaration import Downgrade, Json
 
 Number = int | float
+_SCALARS = frozenset((str, int, float, bool, type(None)))
 R = TypeVar("R")
 
 
@@ -35,22 +37,30 @@ def in_version(body: Body, version: Version) -> Body | Json:
         for name in body.for_older_versions:
             setattr(body, name, UNSET)
         return body
-    shaped = downgraded(body, version)
+    shaped: Json = downgraded(body, version)
     return {name: value for name, value in shaped.items() if name not in body.for_older_versions}
 
 
 def downgraded(value: Any, version: Version) -> Any:
-    """A struct, or what contains structs, as JSON objects in the shape of a version, the inner ones first."""
+    """A struct, or a list or dict of structs, as JSON in the shape of a version."""
+    return _downgraded(value, DOWNGRADES[version])
+
+
+def _downgraded(value: Any, downgrades: Mapping[type, Sequence[Downgrade]]) -> Any:
+    """The inner structs are downgraded first."""
     if isinstance(value, Body):
-        fields = zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True)
-        json = {key: downgraded(each, version) for name, key in fields if (each := getattr(value, name)) is not UNSET}
-        for downgrade in downgrades(type(value), version):
+        json: Json = {}
+        for name, key in zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True):
+            each = getattr(value, name)
+            if each is not UNSET:
+                json[key] = each if each.__class__ in _SCALARS else _downgraded(each, downgrades)
+        for downgrade in downgrades[value.__class__]:
             json = downgrade(json)
         return json
     if isinstance(value, dict):
-        return {name: downgraded(each, version) for name, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [downgraded(each, version) for each in value]
+        return {name: _downgraded(each, downgrades) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_downgraded(each, downgrades) for each in value]
     return value
 
 

@@ -8,7 +8,6 @@ since the version of the request, newest first. To add a version, add a member t
 
 from __future__ import annotations
 
-from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
@@ -36,6 +35,11 @@ for _version, _changes in _CHANGES.items():
 def traits_of(version: Version) -> VersionTraits:
     """The behaviour of a version."""
     return _TRAITS[version]
+
+
+def declared_changes(version: Version) -> Changes:
+    """What the file of a version declares."""
+    return _CHANGES[version]
 
 
 def _since(version: Version) -> list[Changes]:
@@ -90,26 +94,34 @@ def newest_keys(struct: str) -> dict[str, str]:
     return keys
 
 
-@cache
-def downgrades(struct: type, version: Version) -> tuple[Downgrade, ...]:
-    """How to turn an answer struct's newest JSON object into that of a version, in the order to apply.
+class _Downgrades(dict[type, tuple[Downgrade, ...]]):
+    """How to turn the newest JSON object of each answer struct into that of a version, in the order to apply.
 
     Renamed keys are those of the struct and its base classes; other changes apply to the very struct.
     """
-    found: list[Downgrade] = []
-    names = {base.__name__ for base in struct.__mro__}
-    for newer in reversed(_ORDER[_ORDER.index(version) + 1 :]):
-        changes = _CHANGES[newer]
-        keys = {
-            key: _key_before(newer, name, attribute)
-            for name in names & changes.renamed.keys()
-            for attribute, key in changes.renamed[name].items()
-        }
-        if keys:
-            found.append(_renaming(keys))
-        if struct.__name__ in changes.answers:
-            found.append(changes.answers[struct.__name__])
-    return tuple(found)
+
+    def __init__(self, version: Version) -> None:
+        self._newer = _ORDER[: _ORDER.index(version) : -1]
+
+    def __missing__(self, struct: type) -> tuple[Downgrade, ...]:
+        found: list[Downgrade] = []
+        names = {base.__name__ for base in struct.__mro__}
+        for version in self._newer:
+            changes = _CHANGES[version]
+            keys = {
+                key: _key_before(version, name, attribute)
+                for name in names & changes.renamed.keys()
+                for attribute, key in changes.renamed[name].items()
+            }
+            if keys:
+                found.append(_renaming(keys))
+            if struct.__name__ in changes.answers:
+                found.append(changes.answers[struct.__name__])
+        self[struct] = tuple(found)
+        return self[struct]
+
+
+DOWNGRADES = {version: _Downgrades(version) for version in Version}
 
 
 def _key_before(version: Version, struct: str, attribute: str) -> str:
