@@ -12,9 +12,7 @@ from autumn_mock.clock import Clock
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.faults.armed import ArmedRule, Subject
 from autumn_mock.faults.grammar import Rule
-from autumn_mock.faults.kinds.enqueue import EnqueueFault
-from autumn_mock.faults.kinds.limit import LimitFault
-from autumn_mock.faults.kinds.worker import WorkerFault
+from autumn_mock.faults.sites import EnqueueFault, LimitFault, MessagePlan, WorkerFault
 from autumn_mock.locks import Level, new_lock
 from autumn_mock.store.environment import Environment
 
@@ -118,28 +116,30 @@ class FaultBoard:
             refused: dict[int, str] = {}
             for armed in (*self._rules, *once):
                 if isinstance(armed, EnqueueFault) and armed.matches(subject):
-                    for index in armed.refusals(items):
+                    for index in armed.on_enqueue(items):
                         refused.setdefault(index, armed.rule.text)
             return refused
 
-    def trigger_message(self, item: TrackItem, subject: Subject, once: Sequence[ArmedRule] = ()) -> list[WorkerFault]:
-        """The rules that fire on a message which a worker has taken."""
+    def plan_message(
+        self, item: TrackItem, accepted_at: int, subject: Subject, once: Sequence[ArmedRule] = ()
+    ) -> MessagePlan:
+        """What rules do to a message that a worker has taken; ``accepted_at`` is in ms of this board's clock."""
+        plan = MessagePlan(accepted_at, self._clock.now())
         with self._lock:
-            return [
-                armed
-                for armed in (*self._rules, *once)
-                if isinstance(armed, WorkerFault) and armed.matches(subject) and armed.trigger_message(item)
-            ]
+            for armed in (*self._rules, *once):
+                if (
+                    isinstance(armed, WorkerFault)
+                    and armed.matches(subject)
+                    and armed.matches_item(item)
+                    and armed.trigger()
+                ):
+                    armed.on_message(plan)
+        return plan
 
-    def hold_until(self, armed: WorkerFault, accepted_at: int) -> float | None:
-        """Until when (ms of this board's clock) a rule holds a message; None: it does not."""
+    def limit_refused(self, armed: LimitFault) -> None:
+        """A replaced limit refused a request."""
         with self._lock:
-            return armed.hold_until(accepted_at, self._clock.now())
-
-    def count_refusal(self, armed: LimitFault) -> None:
-        """Count that a replaced limit refused a request."""
-        with self._lock:
-            armed.count_refusal()
+            armed.on_refusal()
 
 
 class FaultBoards:

@@ -145,6 +145,9 @@ def name(text: str) -> str:
     return text
 
 
+#: An option of the kinds that act on items.
+EVENT = Option("event", name, "only items with this event name", "NAME")
+
 #: The options that every rule accepts.
 MODIFIERS: dict[str, Option] = {
     option.name: option

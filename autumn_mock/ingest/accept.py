@@ -17,7 +17,7 @@ from autumn_mock.domain.books import Books, EnqueueFailure, Message
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.faults.armed import ArmedRule, ItemSubject
 from autumn_mock.faults.board import FaultBoard
-from autumn_mock.faults.kinds.worker import WorkerFault
+from autumn_mock.faults.sites import WorkerFault
 from autumn_mock.ingest.queue import Queue
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import queue_unavailable

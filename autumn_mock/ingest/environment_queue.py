@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from autumn_mock.domain.books import Message
 from autumn_mock.faults.armed import ArmedRule
-from autumn_mock.faults.kinds.worker import WorkerFault
+from autumn_mock.faults.sites import Hold, MessagePlan
 from autumn_mock.store.environment import Environment
 
 _NEVER = float("inf")
@@ -24,23 +24,8 @@ class Delivery(Struct, gc=False):
     message: Message
     #: Rules that apply to the request that brought the message, and to nothing else.
     once: Sequence[ArmedRule] = ()
-    #: The worker faults that fired on it; None until it has been matched against the rules.
-    faults: list[WorkerFault] | None = None
-
-
-class Hold(Struct, frozen=True):
-    """One rule that holds a message back."""
-
-    armed: ArmedRule
-    #: In ms of the organisation's clock; infinity: until the rule is over.
-    until: float
-
-    @property
-    def end(self) -> float:
-        """When it ends, on the organisation's clock: 0 once the rule was cleared, infinity if only that can end it."""
-        if self.armed.is_disarmed:
-            return 0
-        return self.until
+    #: What worker faults do to it; None until it has been matched against the rules.
+    plan: MessagePlan | None = None
 
 
 class Held(Struct, frozen=True):

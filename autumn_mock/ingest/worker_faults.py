@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection
 
 from autumn_mock.faults.armed import ItemSubject
 from autumn_mock.faults.board import FaultBoard
-from autumn_mock.faults.kinds.worker import WorkerFault
-from autumn_mock.ingest.environment_queue import Delivery, Held, Hold
+from autumn_mock.faults.sites import MessagePlan, WorkerFault
+from autumn_mock.ingest.environment_queue import Delivery, Held
 from autumn_mock.ingest.queue import Queue
-from autumn_mock.journal.messages import MessageJournal, MessageNote
+from autumn_mock.journal.messages import Effect, MessageJournal, MessageNote
 from autumn_mock.store.environment import Environment
 
 
@@ -33,78 +33,64 @@ class WorkerFaults:
 
     def before_deduction(self, deliveries: list[Delivery], queue: Queue) -> list[Delivery]:
         """The deliveries to deduct now, in this order. Held ones go back to the queue; see also :attr:`dropped`."""
-        due: list[Delivery] = []
+        due: list[tuple[Delivery, MessagePlan]] = []
         held: list[Held] = []
         for delivery in deliveries:
-            hold = self._match(delivery)
-            if hold is None:
-                due.append(delivery)
-            else:
-                held.append(hold)
+            plan = delivery.plan
+            if plan is None:
+                plan = delivery.plan = self._plan(delivery)
+                for hold in plan.holds:
+                    self._note(delivery, "held", hold.armed.rule.text)
+                if plan.holds:
+                    held.append(Held(delivery, tuple(plan.holds)))
+                    continue
+            due.append((delivery, plan))
         if held:
             queue.hold(held)
         waiting = self._environment.messages
-        for each in due:
-            if each.message.id not in waiting:  # deducted before; the worker skips it
-                self._journal.note(self._environment.name, each.message.id, MessageNote("absorbed"))
-                continue
-            for armed in each.faults or ():
-                if armed.drops:
-                    self.dropped.add(each.message.id)
-                    self._note(each, armed)
-                    break
+        for delivery, plan in due:
+            if delivery.message.id not in waiting:  # deducted before; the worker skips it
+                self._note(delivery, "absorbed")
+            elif plan.dropped_by is not None:
+                self.dropped.add(delivery.message.id)
+                self._note(delivery, "dropped", plan.dropped_by.rule.text)
         return self._reversed(due)
 
-    def _match(self, delivery: Delivery) -> Held | None:
-        """Match a delivery against the rules, unless that was done before; how it is held, if it is."""
-        if delivery.faults is not None:
-            return None
+    def _plan(self, delivery: Delivery) -> MessagePlan:
         message = delivery.message
         organisation = self._environment.organisation
         subject = ItemSubject((organisation.id, organisation.slug), self._names_of(message.call), (message.item,))
-        delivery.faults = self._board.trigger_message(message.item, subject, delivery.once)
-        holds = []
-        for armed in delivery.faults:
-            until = self._board.hold_until(armed, message.accepted_at)
-            if until is not None:
-                holds.append(Hold(armed, until))
-                self._note(delivery, armed)
-        return Held(delivery, tuple(holds)) if holds else None
+        return self._board.plan_message(message.item, message.accepted_at, subject, delivery.once)
 
-    def _reversed(self, deliveries: list[Delivery]) -> list[Delivery]:
+    def _reversed(self, due: list[tuple[Delivery, MessagePlan]]) -> list[Delivery]:
         """The deliveries with the reordered ones in reverse order, in the positions that they had."""
-        by_position = {
-            position: next(armed for armed in each.faults or () if armed.reverses)
-            for position, each in enumerate(deliveries)
-            if any(armed.reverses for armed in each.faults or ())
+        moved = [delivery for delivery, _ in due]
+        rules: dict[int, WorkerFault] = {
+            position: plan.reversed_by for position, (_, plan) in enumerate(due) if plan.reversed_by is not None
         }
-        moved = list(deliveries)
-        for position, other in zip(by_position, reversed(by_position), strict=True):
-            moved[position] = deliveries[other]
+        for position, other in zip(rules, reversed(rules), strict=True):
+            moved[position] = due[other][0]
             if position != other:
-                self._note(deliveries[other], by_position[other])
+                self._note(moved[position], "reordered", rules[other].rule.text)
         return moved
 
     def crash(self, group: list[Delivery]) -> str | None:
-        """Why the worker crashes after deducting a group; None: it does not. A message crashes one worker only."""
+        """Why the worker crashes after deducting a group; None: it does not. Each rule crashes it once a message."""
         for delivery in group:
-            for armed in delivery.faults or ():
-                if armed.crashes:
-                    delivery.faults = [each for each in delivery.faults or () if each is not armed]
-                    self._note(delivery, armed)
-                    return f"{armed.rule.text} at message {delivery.message.id}"
+            if delivery.plan is not None and delivery.plan.crashes:
+                rule = delivery.plan.crashes.pop(0).rule.text
+                self._note(delivery, "crashed", rule)
+                return f"{rule} at message {delivery.message.id}"
         return None
 
     def redelivered(self, group: list[Delivery]) -> list[Delivery]:
         """The deliveries of a group that are delivered a second time."""
         again = []
         for delivery in group:
-            for armed in delivery.faults or ():
-                if armed.redelivers:
-                    again.append(delivery)
-                    self._note(delivery, armed)
-                    break
+            if delivery.plan is not None and delivery.plan.redelivered_by is not None:
+                again.append(delivery)
+                self._note(delivery, "duplicated", delivery.plan.redelivered_by.rule.text)
         return again
 
-    def _note(self, delivery: Delivery, armed: WorkerFault) -> None:
-        self._journal.note(self._environment.name, delivery.message.id, MessageNote(armed.effect, armed.rule.text))
+    def _note(self, delivery: Delivery, effect: Effect, rule: str = "") -> None:
+        self._journal.note(self._environment.name, delivery.message.id, MessageNote(effect, rule))

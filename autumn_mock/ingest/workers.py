@@ -20,7 +20,7 @@ from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.domain.version import default_version
 from autumn_mock.faults.board import FaultBoard
-from autumn_mock.faults.kinds.worker import WorkerFault
+from autumn_mock.faults.sites import WorkerFault
 from autumn_mock.ingest.environment_queue import Delivery
 from autumn_mock.ingest.queue import Queue
 from autumn_mock.ingest.worker_faults import WorkerFaults
@@ -130,7 +130,7 @@ class WorkerCrash(Exception):
 
 def _needs_faults(board: FaultBoard, deliveries: list[Delivery]) -> bool:
     """Whether faults have a word in it: rules are armed, or messages are here that rules had struck before."""
-    return board.has(WorkerFault) or any(each.once or each.faults is not None for each in deliveries)
+    return board.has(WorkerFault) or any(each.once or each.plan is not None for each in deliveries)
 
 
 def _grouped(deliveries: list[Delivery], *, one_customer: bool) -> list[list[Delivery]]:

@@ -7,20 +7,19 @@ from typing import Literal
 
 from msgspec import Struct
 
-from autumn_mock.faults.kinds.worker import Effect
 from autumn_mock.locks import Level, new_lock
 
 #: Messages per environment with notes; the oldest are dropped.
 CAPACITY = 10_000
 
-#: The effect of a fault, or ``absorbed``: a second delivery after the deduction, which changed nothing.
-MessageEffect = Effect | Literal["absorbed"]
+#: What a fault did to a message, or ``absorbed``: a second delivery after the deduction, which changed nothing.
+Effect = Literal["held", "reordered", "duplicated", "crashed", "dropped", "absorbed"]
 
 
 class MessageNote(Struct, frozen=True):
     """One effect on a message, and the text of the rule (empty for ``absorbed``)."""
 
-    fate: MessageEffect
+    fate: Effect
     rule: str = ""
 
 

@@ -223,7 +223,7 @@ class RateLimits:
             hit = _Hit(environment, group.name, (armed.replacement if armed is not None else None) or limit, key)
             request.limit = self._count(hit)
             if armed is not None and not request.limit.allowed:
-                faults.count_limit_refusal(armed)
+                faults.limit_refused(armed)
         if request.limit is not None and not request.limit.allowed:
             raise TooManyRequests
 

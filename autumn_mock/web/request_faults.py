@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import email.utils
 from collections.abc import Callable, Collection, Iterator
-from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from flask import Response
 
 from autumn_mock.clock import stopwatch
-from autumn_mock.durations import parse_duration
 from autumn_mock.faults.armed import ArmedRule
 from autumn_mock.faults.board import FaultBoard
-from autumn_mock.faults.kinds.auth import AuthFault
-from autumn_mock.faults.kinds.limit import LimitFault
-from autumn_mock.faults.kinds.reply import ReplyFault, ReplyOutcome, Substitute
+from autumn_mock.faults.sites import AuthFault, LimitFault, ReplyFault, ReplyOutcome, ReplyPlan, Wait
 from autumn_mock.operations.errors import ApiError, queue_unavailable
 from autumn_mock.store.environment import Environment
 from autumn_mock.web.context import RequestContext
@@ -72,9 +67,10 @@ class RequestFaults:
         self._once = request.once
         self._parking = parking
         self._triggered: list[str] = []
-        self._replies: list[ReplyFault] = []
-        #: What the client receives of the reply.
-        self.reply_status: ReplyOutcome = "sent"
+        #: The rules that act on the reply of the service.
+        self._after: list[ReplyFault] = []
+        #: How the reply is sent; None: as the service made it.
+        self._plan: ReplyPlan | None = None
         #: Whether the service handled the request.
         self.reached_service = True
         #: Called when a reply that was recorded as sent turns out to be lost.
@@ -92,156 +88,121 @@ class RequestFaults:
 
     def revokes_key(self) -> bool:
         """Whether a rule makes the key unknown."""
-        return bool(self._trigger(AuthFault))
+        return any(armed.on_key() for armed in self._trigger(AuthFault))
 
     def limit(self, *, is_batch: bool) -> LimitFault | None:
         """The rule that changes the limit of the request: an exhausted limit first, then the newest rule."""
         armed = self._board.trigger(LimitFault, self._subject, self._once)
-        found = [each for each in reversed(armed) if each.applies(is_batch=is_batch)]
+        found = [each for each in reversed(armed) if each.on_limit(is_batch=is_batch)]
         exhausted = [each for each in found if each.replacement is None]
         self._triggered += [each.rule.text for each in exhausted]
         return next(iter([*exhausted, *found]), None)
 
-    def count_limit_refusal(self, armed: LimitFault) -> None:
+    def limit_refused(self, armed: LimitFault) -> None:
         """The replaced limit refused the request."""
-        self._board.count_refusal(armed)
+        self._board.limit_refused(armed)
         self._triggered.append(armed.rule.text)
 
     def before_service(self) -> Response | None:
         """Delay the request, or end it with the returned reply before the service handles it."""
-        self._replies = self._trigger(ReplyFault)
-        early = [armed for armed in self._replies if armed.rule.phase == "before"]
-        for place, armed in enumerate(early):
-            if not armed.ends_request:
-                self._wait(armed)
-                continue
-            self._replies = early[: place + 1]  # the others do not apply
-            self.reached_service = False
-            self.reply_status = armed.outcome
-            substitute = armed.substitute()
-            if substitute is None:
-                return Response("", 503)  # not sent: the connection ends without a reply
-            return _substituted(substitute, None, self._environment)
+        fired = self._trigger(ReplyFault)
+        self._after = [armed for armed in fired if armed.rule.phase == "after"]
+        if len(self._after) == len(fired):
+            return None
+        plan = self._plan_of(Response("", 503))
+        for armed in fired:
+            if armed.rule.phase == "before":
+                armed.on_reply(plan)
+                if plan.outcome != "sent":  # later rules do not apply
+                    self._plan, self._after, self.reached_service = plan, [], False
+                    return _response(plan)
+                self._pass_waits(plan)
         return None
 
     def after_service(self, reply: Response) -> Response:
         """The reply as the rules change it."""
-        if not self.reached_service:
+        if not self._after:
             return reply
-        share, spread_s = 1.0, 0.0
-        slowest: ReplyFault | None = None
-        for armed in self._replies:
-            if armed.rule.phase == "before":
-                continue
-            if armed.outcome == "lost" or self.reply_status == "sent":
-                self.reply_status = armed.outcome
-            substitute = armed.substitute()
-            if substitute is not None:
-                reply = _substituted(substitute, reply, self._environment)
-            original = reply.get_data()
-            body = armed.replace_body(original)
-            if body is not original:
-                reply.set_data(body)
-            reply.headers["Content-Type"] = armed.replace_content_type(reply.headers["Content-Type"])
-            share = min(share, armed.body_share)
-            if armed.spread_s():
-                slowest, spread_s = armed, armed.spread_s()
-        if share < 1 or slowest is not None:
-            self._send_in_pieces(reply, share, slowest, spread_s)
-        return reply
+        plan = self._plan = self._plan_of(reply)
+        for armed in self._after:
+            armed.on_reply(plan)
+        changed = _response(plan)
+        if plan.share < 1 or plan.spread is not None:
+            sent = plan.body[: int(len(plan.body) * plan.share)]
+            changed.response = iter([sent]) if plan.spread is None else self._dribble(plan.spread, sent)
+            changed.headers["Content-Length"] = str(len(plan.body))
+        return changed
+
+    @property
+    def reply_status(self) -> ReplyOutcome:
+        """What the client receives of the reply."""
+        return self._plan.outcome if self._plan is not None else "sent"
 
     @property
     def is_silent(self) -> bool:
         """Whether no reply is sent."""
-        return any(armed.connection != "keep" for armed in self._replies)
+        return self._plan is not None and self._plan.ending is not None
 
     @property
     def is_pending(self) -> bool:
         """Whether :meth:`complete` has something to do."""
-        return any(
-            armed.connection != "keep" or (armed.waits and armed.rule.phase == "after") for armed in self._replies
-        )
+        return self._plan is not None and (self._plan.ending is not None or bool(self._plan.waits))
 
     def complete(self) -> bool:
         """Wait, and end the connection if a rule says so. False if the client has closed the connection meanwhile."""
-        for armed in self._replies:
-            if armed.connection == "keep" and armed.rule.phase == "before":
-                continue
-            if armed.waits:
-                self._wait(armed)
-            if armed.connection != "keep":
-                abort_connection(self._environ, reset=armed.connection == "reset")
+        if self._plan is not None:
+            self._pass_waits(self._plan)
+            if self._plan.ending is not None:
+                abort_connection(self._environ, reset=self._plan.ending == "reset")
         return not is_client_disconnected(self._environ)
 
     # -- details
 
-    def _wait(self, armed: ReplyFault) -> None:
-        self._parking.wait(armed.wait_s(), lambda: armed.is_over or is_client_disconnected(self._environ))
+    def _plan_of(self, reply: Response) -> ReplyPlan:
+        env, now = self._environment.env, self._environment.clock.now()
+        headers = list(reply.headers.items())
+        return ReplyPlan(
+            reply.status_code, headers, reply.get_data(), now, lambda status, text: _error(status, text, env)
+        )
 
-    def _send_in_pieces(self, reply: Response, share: float, slowest: ReplyFault | None, spread_s: float) -> None:
-        """Send a part of the body, or all of it slowly, with the length of the whole body."""
-        whole = reply.get_data()
-        sent = whole[: int(len(whole) * share)]
-        reply.response = iter([sent]) if slowest is None else self._dribble(slowest, sent, spread_s, self._environ)
-        reply.headers["Content-Length"] = str(len(whole))
+    def _is_over(self, wait: Wait) -> bool:
+        return wait.armed.is_over or is_client_disconnected(self._environ)
 
-    def _dribble(self, armed: ReplyFault, content: bytes, spread_s: float, environ: Any) -> Iterator[bytes]:
+    def _pass_waits(self, plan: ReplyPlan) -> None:
+        while plan.waits:
+            self._parking.wait(plan.waits[0].seconds, lambda: self._is_over(plan.waits[0]))
+            del plan.waits[0]
+
+    def _dribble(self, spread: Wait, content: bytes) -> Iterator[bytes]:
         """The content in pieces: at any moment as much as is due, counted from the start."""
         started, sent = stopwatch(), 0
-        interval = max(spread_s / max(len(content), 1), _PIECE_INTERVAL_S)
+        seconds = spread.seconds or _PIECE_INTERVAL_S
+        interval = max(seconds / max(len(content), 1), _PIECE_INTERVAL_S)
         try:
             with self._parking.spare_thread():
                 while sent < len(content):
-                    self._parking.pause(interval, lambda: armed.is_over or is_client_disconnected(environ))
-                    share = 1.0 if armed.is_over else min((stopwatch() - started) / spread_s, 1.0)
+                    self._parking.pause(interval, lambda: self._is_over(spread))
+                    share = 1.0 if spread.armed.is_over else min((stopwatch() - started) / seconds, 1.0)
                     due = max(int(len(content) * share), sent + 1)
                     yield content[sent:due]
-                    flush(environ)
+                    flush(self._environ)
                     sent = due
         finally:
             if sent < len(content):  # the client has closed the connection
                 self.on_loss()
 
 
-def _substituted(substitute: Substitute, reply: Response | None, environment: Environment) -> Response:
-    """A substitute as an HTTP reply; a success keeps the reply of the service."""
-    if substitute.body == "service" and reply is not None:
-        reply.status_code = substitute.status
-    elif substitute.status < 300 and reply is not None:
-        reply.status_code = substitute.status
-        reply.set_data(b"")
-    else:
-        reply = _failure(substitute.status, substitute.body, environment.env)
-    if substitute.retry_after is not None:
-        reply.headers["Retry-After"] = _retry_after(substitute.retry_after, environment.clock.now())
-    return reply
+def _response(plan: ReplyPlan) -> Response:
+    return Response(plan.body, plan.status, headers=plan.headers)
 
 
-def _failure(status: int, body: str, env: str) -> Response:
-    phrase = _phrase(status)
-    if body == "empty":
-        return Response(b"", status, content_type="text/plain")
-    if body == "html":
-        title = f"{status} {phrase}"
-        page = f"<html>\r\n<head><title>{title}</title></head>\r\n<body><h1>{title}</h1></body>\r\n</html>\r\n"
-        return Response(page, status, content_type="text/html")
+def _error(status: int, message: str, env: str) -> tuple[str, bytes]:
+    """Content type and body of the service's own error with a status."""
     if status == 429:
-        return text_reply(TOO_MANY_REQUESTS, 429)
-    if status == 503:
-        error = queue_unavailable()
-        return error_reply(ApiError(503, error.message, error.code), env)
-    return error_reply(ApiError(status, phrase, "internal_error"), env)
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "Unknown"
-
-
-def _retry_after(value: str, now: int) -> str:
-    """The value of the header; a relative date counts from ``now`` (ms)."""
-    if not value.startswith("date+"):
-        return value
-    return email.utils.formatdate((now + parse_duration(value.removeprefix("date+"))) / 1000, usegmt=True)
+        reply = text_reply(TOO_MANY_REQUESTS, status)
+    elif status == 503:
+        unavailable = queue_unavailable()
+        reply = error_reply(ApiError(status, unavailable.message, unavailable.code), env)
+    else:
+        reply = error_reply(ApiError(status, message, "internal_error"), env)
+    return reply.headers["Content-Type"], reply.get_data()

@@ -14,7 +14,8 @@ import pytest
 from autumn_mock.clock import Clock
 from autumn_mock.faults.board import FaultBoard
 from autumn_mock.faults.grammar import parse_rule
-from autumn_mock.ingest.environment_queue import Delivery, EnvironmentQueue, Held, Hold
+from autumn_mock.faults.sites import Hold
+from autumn_mock.ingest.environment_queue import Delivery, EnvironmentQueue, Held
 from tests.faults.harness import PATIENCE, until
 from tests.faults.wire import Wire, connect, receive, send
 from tests.support.client import Client

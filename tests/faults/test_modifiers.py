@@ -10,11 +10,8 @@ from autumn_mock.faults.armed import ArmedRule, ItemSubject
 from autumn_mock.faults.board import FaultBoard
 from autumn_mock.faults.grammar import parse_rule
 from autumn_mock.faults.kinds import FAULT_KINDS
-from autumn_mock.faults.kinds.auth import AuthFault
-from autumn_mock.faults.kinds.enqueue import EnqueueFault
-from autumn_mock.faults.kinds.limit import LimitFault
-from autumn_mock.faults.kinds.worker import WorkerFault
 from autumn_mock.faults.options import MODIFIERS
+from autumn_mock.faults.sites import AuthFault, EnqueueFault, LimitFault, WorkerFault
 
 _ITEM = TrackItem(customer_id="cus_1", feature_id="messages")
 _CALL = ItemSubject(("org_1", "acme"), ("balances.batch_track",), (_ITEM,))
@@ -37,11 +34,13 @@ class _Scene:
         if isinstance(rule, EnqueueFault):
             return bool(board.refusals([_ITEM], _CALL))
         if isinstance(rule, WorkerFault):
-            return bool(board.trigger_message(_ITEM, _CALL))
+            before = sum(each.fired for each in board.armed())
+            board.plan_message(_ITEM, self.clock.now(), _CALL)
+            return sum(each.fired for each in board.armed()) > before
         triggered = board.trigger(type(rule), _CALL)
         for each in triggered:
             if isinstance(each, LimitFault):
-                board.count_refusal(each)
+                board.limit_refused(each)
         return bool(triggered)
 
     def six(self) -> str:

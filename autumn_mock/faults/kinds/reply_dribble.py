@@ -1,0 +1,20 @@
+"""``reply:dribble``."""
+
+from __future__ import annotations
+
+from autumn_mock.faults.options import duration
+from autumn_mock.faults.sites import ReplyFault, ReplyPlan, Wait
+
+
+class DribbleReply(ReplyFault):
+    """A body in small pieces."""
+
+    name = "reply:dribble"
+    summary = "the body is sent in small pieces over this time"
+    example = "reply:dribble 3s"
+    argument = duration
+    argument_placeholder = "TIME"
+    argument_default = 2000
+
+    def on_reply(self, reply: ReplyPlan) -> None:
+        reply.spread = Wait(self, self.rule.argument / 1000)

@@ -1,0 +1,188 @@
+"""The sites where faults act: a base class for each, with the hook that its kinds implement.
+
+The hooks act on plain records. The records of replies know nothing of HTTP libraries; the web layer carries them out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar, Literal
+
+import msgspec
+from msgspec import Struct
+
+from autumn_mock.domain.track import TrackItem
+from autumn_mock.faults.armed import ArmedRule
+from autumn_mock.faults.options import EVENT, Option
+
+#: What the client receives of a reply: the service's, a changed one, or not (all of) it.
+ReplyOutcome = Literal["sent", "altered", "lost"]
+
+
+# -- authentication and rate limits
+
+
+class AuthFault(ArmedRule):
+    """Acts on the API key of a request."""
+
+    def on_key(self) -> bool:
+        """Whether the key is treated as unknown."""
+        raise NotImplementedError
+
+
+class LimitFault(ArmedRule):
+    """Acts on the rate limit of a request."""
+
+    def on_limit(self, *, is_batch: bool) -> bool:
+        """Whether it changes the limit of this request; ``is_batch``: of a batch of usage."""
+        raise NotImplementedError
+
+    @property
+    def replacement(self) -> str | None:
+        """The limit to use, such as ``3/second``; None: the limit counts as exhausted."""
+        return None
+
+    def on_refusal(self) -> None:
+        """The replacement refused the request."""
+
+
+# -- the queue
+
+
+class EnqueueFault(ArmedRule):
+    """Refuses items when they are queued. ``times`` and ``after`` count batches."""
+
+    def on_enqueue(self, items: Sequence[TrackItem]) -> list[int]:
+        """The indexes of the items of a batch that cannot be queued."""
+        if self.completed:
+            return []
+        matching = [index for index, item in enumerate(items) if self.matches_item(item)]
+        if not matching or not self.is_past_start():
+            return []
+        refused = self.select(matching, len(items))
+        if refused:
+            self.fired += 1
+            self.refused += len(refused)
+        return refused
+
+    def select(self, matching: list[int], count: int) -> list[int]:  # noqa: ARG002  # kinds may need the batch's size
+        """Those of the matching indexes of a batch of ``count`` items that it refuses."""
+        return matching if self.is_selected() else []
+
+
+# -- messages
+
+
+class Hold(Struct, frozen=True):
+    """A rule that holds a message back."""
+
+    armed: ArmedRule
+    #: In ms of the organisation's clock; infinity: until the rule is cleared.
+    until: float
+
+    @property
+    def end(self) -> float:
+        """When it ends, on the organisation's clock: 0 once the rule is cleared, infinity if only that can end it."""
+        return 0 if self.armed.is_disarmed else self.until
+
+
+class MessagePlan(Struct):
+    """What the rules that fired on a message do to it."""
+
+    #: When the message was accepted, in ms of the organisation's clock.
+    accepted_at: int = 0
+    #: What that clock reads now.
+    now: int = 0
+    holds: list[Hold] = msgspec.field(default_factory=list)
+    #: The rule that loses the message instead of having it deducted.
+    dropped_by: WorkerFault | None = None
+    #: The rule that deducts it in reverse order with others that are taken together.
+    reversed_by: WorkerFault | None = None
+    #: The rule that delivers it again after its deduction.
+    redelivered_by: WorkerFault | None = None
+    #: The rules that crash its worker after the deduction was committed, before the acknowledgement; one crash each.
+    crashes: list[WorkerFault] = msgspec.field(default_factory=list)
+
+
+class WorkerFault(ArmedRule):
+    """Acts on a message that a worker has taken. Each message is matched once, when it is first taken."""
+
+    own_options: ClassVar[tuple[Option, ...]] = (EVENT,)
+
+    def on_message(self, plan: MessagePlan) -> None:
+        """Add what the rule does to the message."""
+        raise NotImplementedError
+
+
+# -- replies
+
+
+class Wait(Struct, frozen=True):
+    """A time that passes because of a rule, and ends with it."""
+
+    armed: ArmedRule
+    #: None: until the rule is over or the client closes the connection.
+    seconds: float | None
+
+
+class ReplyPlan(Struct):
+    """A reply that faults change, and how it is sent."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+    #: In ms of the organisation's clock.
+    now: int
+    #: Content type and body of the service's own error with a status and a message.
+    error: Callable[[int, str], tuple[str, bytes]]
+    outcome: ReplyOutcome = "sent"
+    #: Passed one after the other before anything is sent.
+    waits: list[Wait] = msgspec.field(default_factory=list)
+    #: What becomes of the connection instead of a reply.
+    ending: Literal["close", "reset"] | None = None
+    #: The part of the body that is sent before the connection is closed.
+    share: float = 1.0
+    #: The time over which the body is sent in pieces.
+    spread: Wait | None = None
+
+    def alter(self, *, status: int | None = None, body: bytes | None = None) -> None:
+        """Change the status, the body, or both."""
+        self.status = self.status if status is None else status
+        self.body = self.body if body is None else body
+        if self.outcome != "lost":
+            self.outcome = "altered"
+
+    def replace(self, status: int, content_type: str, body: bytes) -> None:
+        """Another reply, without the headers of this one."""
+        self.headers = [("Content-Type", content_type)]
+        self.alter(status=status, body=body)
+
+    def set_header(self, name: str, value: str) -> None:
+        """Set a header, in place of one of the same name."""
+        self.headers = [each for each in self.headers if each[0].lower() != name.lower()] + [(name, value)]
+        self.alter()
+
+    def wait(self, armed: ArmedRule, seconds: float | None) -> None:
+        """Send the reply later."""
+        self.waits.append(Wait(armed, seconds))
+
+    def lose(self, ending: Literal["close", "reset"]) -> None:
+        """Send no reply."""
+        self.ending = ending
+        self.outcome = "lost"
+
+    def truncate(self, share: float) -> None:
+        """Send a part of the body."""
+        self.share = min(self.share, share)
+        self.outcome = "lost"
+
+
+class ReplyFault(ArmedRule):
+    """Acts on the reply, before the service handles the request (``before=enqueue``) or after.
+
+    A rule that alters or loses the reply before the service handles the request ends the request.
+    """
+
+    def on_reply(self, reply: ReplyPlan) -> None:
+        """Change the reply, or how it is sent."""
+        raise NotImplementedError
