@@ -1,4 +1,4 @@
-"""Where a case is played: an organisation whose rule was armed in one of the ways there are."""
+"""Plays a case: an organisation whose rule is armed, requests to it, and what must be seen of them afterwards."""
 
 from __future__ import annotations
 
@@ -11,26 +11,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tests.faults.cases import Advance, Call, Case, Held, Proof, Send, Step, Stop
-from tests.faults.wire import Wire, exchange
-from tests.support.client import DEFAULT_VERSION
-from tests.support.server import ServerProcess
+from tests.faults.cases import Advance, Call, Case, Freeze, Held, Proof, Send, Step
+from tests.faults.wire import exchange
+from tests.support.client import BATCH, CHECK, TRACK, Client
 
 T = TypeVar("T")
 
-#: Seconds that something may take which always happens.
+#: Seconds within which something that must happen has happened.
 PATIENCE = 20.0
-#: Seconds after which a client gives up on a reply that is not to come.
-GIVES_UP = 0.15
-
-FATES = {"d": "deducted", "r": "refused", "l": "lost"}
+#: Seconds after which a client stops waiting for a reply that is not sent.
+CLIENT_TIMEOUT = 0.15
 
 
-def until(look: Callable[[], T], wanted: Callable[[T], object] = bool, parking: float = PATIENCE) -> T:
-    """Look again and again until what is seen is what is wanted."""
-    end = time.monotonic() + parking
-    while not wanted(seen := look()):
-        assert time.monotonic() < end, f"still {seen!r} after {parking} s"
+def until(read: Callable[[], T], wanted: Callable[[T], object] = bool, timeout: float = PATIENCE) -> T:
+    """Read repeatedly until the value is a wanted one; the value."""
+    end = time.monotonic() + timeout
+    while not wanted(seen := read()):
+        assert time.monotonic() < end, f"still {seen!r} after {timeout} s"
         time.sleep(0.005)
     return seen
 
@@ -62,101 +59,80 @@ _LETTERS: Mapping[str, Mapping[str, Any]] = {
     "e": {"customer_id": "cus_1", "event_name": "message.sent"},
     "o": {"customer_id": "cus_2", "feature_id": "messages"},
     "k": {"customer_id": "cus_1", "feature_id": "messages", "idempotency_key": "the same"},
-    "?": {"customer_id": "cus_nobody", "feature_id": "messages"},
 }
-
-
-def items(letters: str) -> list[dict[str, Any]]:
-    """What the letters stand for."""
-    return [dict(_LETTERS[letter]) for letter in letters]
 
 
 def request(send: Send) -> tuple[str, str, Any]:
     """Method, path and body."""
-    first = items(send.items)[0]
-    ways: dict[Call, tuple[str, str, Any]] = {
-        "batch": ("POST", "/v1/balances.batch_track", items(send.items)),
-        "track": ("POST", "/v1/balances.track", {**first, "async": True}),
+    items = [dict(_LETTERS[letter]) for letter in send.items]
+    first = items[0]
+    calls: dict[Call, tuple[str, str, Any]] = {
+        "batch": ("POST", BATCH, items),
+        "track": ("POST", TRACK, {**first, "async": True}),
         "old track": ("POST", "/v1/track", {**first, "async": True}),
-        "track now": ("POST", "/v1/balances.track", {**first, "async": False}),
-        "check": ("POST", "/v1/balances.check", first),
+        "track now": ("POST", TRACK, {**first, "async": False}),
+        "check": ("POST", CHECK, first),
         "customer": ("POST", "/v1/customers.get", {"customer_id": first["customer_id"]}),
         "customer by path": ("GET", f"/v1/customers/{first['customer_id']}", None),
     }
-    return ways[send.call]
+    return calls[send.call]
 
 
-# -- a place with a rule
+# -- playing
 
 
 @dataclass
-class ScenarioTarget:
-    """An organisation, and the rule as it was armed for it."""
+class Target:
+    """An organisation with an armed rule."""
 
-    server: ServerProcess
-    key: str
-    #: The rule's text as the journal has to name it.
+    client: Client
+    #: The rule's text as the journal has it.
     rule: str
-    #: What goes with every request.
+    #: The fault header of every request.
     header: str | None = None
-    #: The number of the rule, if it is one of the whole server.
+    #: The id of the rule, if it is one of the whole server.
     number: int | None = None
-    #: Each request that was played, with the number of its entry in the journal.
+    #: Each request that was sent, with the id of its entry in the journal.
     played: list[tuple[Send, int]] = field(default_factory=list)
-    proof: dict[str, Any] | None = None
+    report: dict[str, Any] | None = None
 
-    # -- talking to it
-
-    def exchange(self, method: str, path: str, body: Any, timeout: float = 30) -> Wire:
-        headers = {"authorization": f"Bearer {self.key}", "content-type": "application/json"}
-        headers["x-api-version"] = DEFAULT_VERSION
-        if self.header is not None:
-            headers["x-autumn-mock-fault"] = self.header
-        return exchange(self.server.url, method, path, body, headers, timeout)
-
-    def control(self, path: str) -> Any:
-        status, _, body = self.server.get(f"/_mock/{path}", self.key)
+    def _get(self, path: str) -> Any:
+        status, _, body = self.client.get(f"/_mock/{path}")
         assert status == 200, body
         return body
 
-    def clear(self) -> None:
-        if self.number is None:
-            headers = {"authorization": f"Bearer {self.key}"}
-            assert self.server.request("DELETE", "/_mock/faults", None, headers).status == 200
-        else:
-            assert self.server.request("DELETE", f"/_mock/faults/{self.number}").status == 200
-
-    def drained(self) -> bool:
-        return self.server.post("/_mock/drain", {"timeout": 1}, self.key).status == 200
-
-    # -- playing
-
     def play(self, case: Case) -> None:
-        steps = case.header if self.header is not None and case.header is not None else case.steps
-        for step in steps:
+        """Play the steps and check everything that is reported afterwards."""
+        for step in case.header if self.header is not None and case.header is not None else case.steps:
             self._play(step)
-        until(self.drained)
-        self._read_proof()
+        self.client.drain()
+        self._read_report()
         self._check_journal()
-        self._check_books()
+        self._check_counts()
         if self.header is None:
             self._check_proof(case.proof)
 
     def _play(self, step: Step) -> None:
         if isinstance(step, Send):
             self._send(step)
-        elif isinstance(step, Stop):
-            self.server.ask("/_mock/clock", {"freeze": True, **({"now": step.at} if step.at else {})}, self.key)
+        elif isinstance(step, Freeze):
+            self.client.ask("/_mock/clock", {"freeze": True, **({"now": step.at} if step.at else {})})
         elif isinstance(step, Advance):
-            self.server.ask("/_mock/clock", {"advance": step.by}, self.key)
+            self.client.advance(step.by)
         elif isinstance(step, Held):
             self._check_held(step)
         else:
-            self._read_proof()
-            self.clear()
+            self._read_report()
+            self._clear()
+
+    def _clear(self) -> None:
+        key, path = (self.client.key, "faults") if self.number is None else (None, f"faults/{self.number}")
+        assert self.client.request("DELETE", f"/_mock/{path}", None, self.client.headers(key)).status == 200
 
     def _send(self, step: Send) -> None:
-        wire = self.exchange(*request(step), timeout=GIVES_UP if step.ending == "silent" else 30)
+        more = {"x_autumn_mock_fault": self.header} if self.header is not None else {}
+        timeout = CLIENT_TIMEOUT if step.ending == "silent" else 30
+        wire = exchange(self.client.url, *request(step), self.client.headers(**more), timeout)
         assert (wire.ending, wire.status) == (step.ending, step.status), wire
         if isinstance(step.body, re.Pattern):
             assert step.body.fullmatch(wire.body.decode()), wire
@@ -165,40 +141,33 @@ class ScenarioTarget:
         assert {name: wire.headers.get(name) for name in step.headers} == step.headers
         assert wire.took >= step.takes
         assert wire.pieces >= step.pieces
-        entries = until(lambda: self._entries(), lambda found: len(found) > len(self.played))
+        entries = until(self._entries, lambda found: len(found) > len(self.played))
         self.played.append((step, entries[-1]["id"]))
 
     def _entries(self) -> list[dict[str, Any]]:
-        """The requests under /v1 in the journal, in their order."""
-        return list(self.control("requests")["list"])
+        """The journal's requests under /v1, in order."""
+        return list(self._get("requests")["list"])
 
     # -- checking
 
     def _check_held(self, step: Held) -> None:
-        def look() -> tuple[Any, int]:
-            queue = self.control("queue")
-            return queue["held"], queue["deducted"]
-
         if self.header is None:
-            until(look, ([{"rule": self.rule, "items": step.items}], step.deducted).__eq__)
-        until(
-            lambda: self.control("stats"),
-            lambda stats: (stats["ready"], stats["deducted"]) == (step.items, step.deducted),
-        )
+            until(lambda: self._get("queue")["held"], [{"rule": self.rule, "items": step.items}].__eq__)
+        counts = (step.items, step.deducted)
+        until(lambda: self._get("stats"), lambda stats: (stats["ready"], stats["deducted"]) == counts)
         waiting = [fate for _, number in self.played for fate in self._fates(number) if fate["fate"] == "waiting"]
         assert len(waiting) == step.items
-        messages = self.control("queue/messages")["list"]
-        assert [each["held_by"] for each in messages] == [self.rule] * step.items
+        assert [each["held_by"] for each in self._get("queue/messages")["list"]] == [self.rule] * step.items
 
     def _fates(self, number: int) -> list[dict[str, Any]]:
-        return list(self.control(f"requests/{number}")["items_fate"])
+        return list(self._get(f"requests/{number}")["items_fate"])
 
     def _check_journal(self) -> None:
         entries = self._entries()
         assert [entry["id"] for entry in entries] == [number for _, number in self.played]
         for entry, (send, number) in zip(entries, self.played, strict=True):
             seen = (entry["faults"], entry["reply"], entry["status"], entry["service_status"])
-            assert seen == ([self.rule] if send.struck else [], send.reply, send.status, send.service), send
+            assert seen == ([self.rule] if send.triggered else [], send.reply, send.status, send.service), send
             fates = self._fates(number)
             assert "".join(fate["fate"][0] for fate in fates) == send.fates, send
             refusals = {fate["reason"] for fate in fates if fate["fate"] == "refused"}
@@ -208,39 +177,30 @@ class ScenarioTarget:
             rules = {note["rule"] for fate in fates for note in fate.get("notes", []) if note["fate"] != "absorbed"}
             assert rules <= {self.rule}
 
-    def _check_books(self) -> None:
+    def _check_counts(self) -> None:
         fates = Counter(letter for send, _ in self.played for letter in send.fates)
-        stats = self.control("stats")
-        books = {"offered": fates.total(), "refused": fates["r"], "accepted": fates["d"] + fates["l"]}
-        books |= {"ready": 0, "in_flight": 0, "deducted": fates["d"], "lost": fates["l"]}
-        assert {name: stats[name] for name in books} == books
-        audit = self.control("audit")
-        assert (audit["balanced"], audit["problems"]) == (True, [])
-        taken = Counter(
-            letter
-            for send, _ in self.played
-            for letter, fate in zip(send.items, send.fates, strict=False)
-            if fate == "d"
-        )
-        customers = {
-            customer["customer"]: customer["amounts"]
-            for [found] in [audit["organisations"]]
+        counts = {"offered": fates.total(), "refused": fates["r"], "accepted": fates["d"] + fates["l"]}
+        counts |= {"ready": 0, "in_flight": 0, "deducted": fates["d"], "lost": fates["l"]}
+        stats = self._get("stats")
+        assert {name: stats[name] for name in counts} == counts
+        [found] = self.client.audit()["organisations"]
+        taken: Counter[tuple[str, str]] = Counter()
+        for send, _ in self.played:
+            for letter, fate in zip(send.items, send.fates, strict=False):
+                item = _LETTERS[letter]
+                taken[item["customer_id"], item.get("feature_id", "messages")] += fate == "d"
+        amounts = {
+            (customer["customer"], feature): amount["taken"]
             for customer in found["customers"]
+            for feature, amount in customer["amounts"].items()
         }
-        first, second = customers.get("cus_1", {}), customers.get("cus_2", {})
-        assert _taken(first, "messages") == taken["m"] + taken["e"] + taken["k"]
-        assert _taken(first, "words") == taken["w"]
-        assert _taken(second, "messages") == taken["o"]
+        assert {row: count for row, count in amounts.items() if count} == dict(+taken)
 
-    def _read_proof(self) -> None:
-        if self.proof is None and self.header is None:
-            armed = self.server.get("/_mock/faults", self.key if self.number is None else None).body["list"]
-            [self.proof] = [each for each in armed if each["rule"] == self.rule and self.number in (None, each["id"])]
+    def _read_report(self) -> None:
+        if self.report is None and self.header is None:
+            armed = self._get("faults")["list"]
+            [self.report] = [each for each in armed if each["rule"] == self.rule and self.number in (None, each["id"])]
 
     def _check_proof(self, wanted: Proof) -> None:
-        assert self.proof is not None
-        assert {name: self.proof[name] for name in vars(wanted)} == vars(wanted)
-
-
-def _taken(amounts: Mapping[str, Mapping[str, float]], feature: str) -> float:
-    return float(amounts.get(feature, {"taken": 0})["taken"])
+        assert self.report is not None
+        assert {name: self.report[name] for name in vars(wanted)} == vars(wanted)
