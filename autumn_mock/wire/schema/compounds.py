@@ -168,8 +168,15 @@ class Object(Constrained[T_co]):
         super().__init__(rules)
         self.fields = dict(fields)
         self.build = build
+        #: Of each field: its key, its step of a path, its argument of ``build``, its check, and whether it may be absent.
         self._steps = [
-            (key, (key,), "async_" if key == "async" else key, field, isinstance(field, Optional))
+            (
+                key,
+                (key,),
+                "async_" if key == "async" else key,
+                field.inner.check if isinstance(field, Optional) else field.check,
+                isinstance(field, Optional),
+            )
             for key, field in self.fields.items()
         ]
 
@@ -178,19 +185,22 @@ class Object(Constrained[T_co]):
         if not isinstance(value, dict):
             issues.append(Issue(path, expected_but("object", value)))
             return value
-        is_map = self.build is None or issues.as_json
+        build = None if issues.as_json else self.build
         parsed: Any = {}
-        for key, step, argument, field, is_optional in self._steps:
-            given = value.get(key, UNDEFINED)
-            if given is UNDEFINED and is_optional:
+        for key, step, argument, check, is_optional in self._steps:
+            if key in value:
+                result = check(value[key], path + step, issues)
+            elif is_optional:
                 continue
-            result = field.check(given, path + step, issues)
-            if result is not UNDEFINED:
-                parsed[key if is_map else argument] = result
+            else:
+                result = check(UNDEFINED, path + step, issues)
+                if result is UNDEFINED:
+                    continue
+            parsed[key if build is None else argument] = result
         if issues.aborted(since):
             return value
-        if not is_map:
-            parsed = self.build(**parsed)  # type: ignore[misc]  # is_map
+        if build is not None:
+            parsed = build(**parsed)
         if self.rules:
             apply_rules(self.rules, parsed, path, issues, since)
         return parsed
