@@ -168,7 +168,7 @@ class Object(Constrained[T_co]):
         super().__init__(rules)
         self.fields = dict(fields)
         self.build = build
-        #: Of each field: its key, its step of a path, its argument of ``build``, its check, and whether it may be absent.
+        #: Of each field: key, step of a path, argument of ``build``, check, whether it may be absent.
         self._steps = [
             (
                 key,
