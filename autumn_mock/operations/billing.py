@@ -30,7 +30,7 @@ from autumn_mock.operations.attachments import (
     scheduled,
 )
 from autumn_mock.operations.call import Call
-from autumn_mock.operations.customers import begin, get_or_create_entity
+from autumn_mock.operations.creation import begin, get_or_create_entity
 from autumn_mock.operations.grants import grant, rows_of, withdraw
 from autumn_mock.operations.subjects import get_customer, get_entity, open_account
 from autumn_mock.store.environment import Transaction

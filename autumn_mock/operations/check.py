@@ -17,7 +17,7 @@ from autumn_mock.ledger.account import Account
 from autumn_mock.ledger.intervals import DAY
 from autumn_mock.ledger.views import BalanceView, allows, balance_view, flag_row
 from autumn_mock.operations.call import Call
-from autumn_mock.operations.customers import get_or_create_customer
+from autumn_mock.operations.creation import get_or_create_customer
 from autumn_mock.operations.errors import ApiError, insufficient_balance, invalid_request, plan_not_found
 from autumn_mock.operations.plans import latest_plan
 from autumn_mock.operations.subjects import open_account, store

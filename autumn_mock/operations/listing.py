@@ -36,7 +36,17 @@ class Listed(Protocol):
     def created_at(self) -> int: ...
 
 
+class Named(Protocol):
+    """A record with an id of the caller's."""
+
+    @property
+    def id(self) -> str | None: ...
+    @property
+    def created_at(self) -> int: ...
+
+
 L = TypeVar("L", bound=Listed)
+N = TypeVar("N", bound=Named)
 R = TypeVar("R")
 Place = tuple[int, str]
 
@@ -46,6 +56,15 @@ class Page(Struct, Generic[R], frozen=True):
 
     rows: list[R]
     next: Place | None
+
+
+class CountedPage(Struct, Generic[R], frozen=True):
+    """A page, how many rows there are, and how many of them match."""
+
+    rows: list[R]
+    next: Place | None
+    total_count: int
+    filtered_count: int
 
 
 class BalanceLine(Struct, frozen=True):
@@ -186,6 +205,20 @@ def _narrowed(call: Call, params: RowsOfACustomer) -> tuple[str | None, str | No
             return customer.internal_id, None
         entity = find_entity(environment, customer, entity_id)
         return (customer.internal_id, entity.id) if entity is not None else (_NO_ONE, None)
+
+
+def cut(found: list[N], before: Place | None, offset: int, limit: int) -> tuple[list[N], Place | None]:
+    """The rows of a list in its order, after ``before`` or from ``offset`` on, and where the next page begins.
+
+    Where the row at ``before`` was deleted, the list continues with the older ones.
+    """
+    rest = found[offset:]
+    if before is not None:
+        places = [index for index, each in enumerate(found) if (each.created_at, each.id) == before]
+        rest = found[places[0] + 1 :] if places else [each for each in found if each.created_at < before[0]]
+    shown = rest[:limit]
+    last = shown[-1] if len(rest) > len(shown) else None
+    return shown, (last.created_at, last.id) if last is not None and last.id is not None else None
 
 
 def _cut(records: list[L], before: Place | None, limit: int) -> tuple[list[L], Place | None]:

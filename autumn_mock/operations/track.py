@@ -11,7 +11,7 @@ from autumn_mock.domain.event import Deduction
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.ledger.views import BalanceView, balance_view
 from autumn_mock.operations.call import Call
-from autumn_mock.operations.customers import get_or_create_customer, get_or_create_entity
+from autumn_mock.operations.creation import get_or_create_customer, get_or_create_entity
 from autumn_mock.operations.errors import entity_not_found
 from autumn_mock.operations.idempotency import idempotent
 from autumn_mock.operations.subjects import find_customer, get_customer, get_entity, open_account, store

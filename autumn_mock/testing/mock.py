@@ -19,7 +19,7 @@ from autumn_mock.faults.grammar import parse_rule
 from autumn_mock.journal.audit import accepted_by, audit
 from autumn_mock.journal.findings import Finding
 from autumn_mock.journal.requests import RequestEntry
-from autumn_mock.operations import customers
+from autumn_mock.operations import customers, entities
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError
 from autumn_mock.settings import read_instant
@@ -224,7 +224,7 @@ class AutumnMock:
             if entity is None:
                 balances = fixed_balances(customers.get(call, customer))
             else:
-                balances = fixed_balances(*customers.get_entity_account(call, entity, customer))
+                balances = fixed_balances(*entities.get(call, entity, customer))
         except ApiError as error:
             raise AssertionError(error.message) from None
         if feature not in balances:

@@ -11,7 +11,7 @@ from typing import Any
 from autumn_mock.domain.organisation import ApiKey, Env, OrganisationConfig, hash_key, mask_key
 from autumn_mock.domain.webhook import DEFAULT_SECRET, Endpoint
 from autumn_mock.faults.grammar import Rule, RuleError, parse_rule
-from autumn_mock.operations import balances, billing, customers, features, plans
+from autumn_mock.operations import balances, billing, customers, entities, features, plans
 from autumn_mock.operations.call import Call
 from autumn_mock.store.changes import Change
 from autumn_mock.store.documents import changes_of
@@ -181,7 +181,7 @@ def _customer_steps(customer: Mapping[str, Any], path: KeyPath) -> Iterator[Seed
             yield SeedStep(partial(billing.attach, params=plan), place)
     for place, entity in _entries(customer, "entities", path):
         entity_params = EntitiesCreate(**{**entity, "customer_id": owner})
-        yield SeedStep(partial(customers.create_entity, params=entity_params), place)
+        yield SeedStep(partial(entities.create, params=entity_params), place)
     for plan, place in attached:
         if plan.entity_id:
             yield SeedStep(partial(billing.attach, params=plan), place)

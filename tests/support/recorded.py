@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from autumn_mock.operations import billing, customers, plans, track
+from autumn_mock.operations import billing, customers, entities, plans, track
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError
 from autumn_mock.store.environment import Environment
@@ -52,7 +52,7 @@ def play(call: Call, step: Mapping[str, Any]) -> Any:
     steps: dict[str, Callable[[Any], Any]] = {
         "/v1/customers.get_or_create": lambda body: customers.get_or_create(call, parse(CustomersGetOrCreate, body)),
         "/v1/billing.attach": lambda body: billing.attach(call, parse(BillingAttach, body)),
-        "/v1/entities.create": lambda body: customers.create_entity(call, parse(EntitiesCreate, body)),
+        "/v1/entities.create": lambda body: entities.create(call, parse(EntitiesCreate, body)),
         "/v1/balances.track": lambda body: track.track(call, read_track(body, call.now)),
     }
     run = steps.get(step["path"])

@@ -33,7 +33,18 @@ from autumn_mock.ingest.workers import Workers
 from autumn_mock.journal.messages import MessageJournal
 from autumn_mock.ledger.account import Account
 from autumn_mock.ledger.views import BalanceView, balance_view
-from autumn_mock.operations import balances, billing, check, customers, features, finalize, plans, subjects, track
+from autumn_mock.operations import (
+    balances,
+    billing,
+    check,
+    customers,
+    entities,
+    features,
+    finalize,
+    plans,
+    subjects,
+    track,
+)
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError
 from autumn_mock.store.changes import Change, encode
@@ -153,7 +164,7 @@ class World:
 
     def entity(self, entity_id: str = "e1", customer_id: str = "c", feature_id: str = "seats") -> Entity:
         body = {"customer_id": customer_id, "entity_id": entity_id, "feature_id": feature_id}
-        return customers.create_entity(self.call(), parse(EntitiesCreate, body))[1]
+        return entities.create(self.call(), parse(EntitiesCreate, body))[1]
 
     def balance(
         self, grant: float | None = 10, feature_id: str = "messages", customer_id: str = "c", **fields: Any

@@ -25,12 +25,12 @@ from autumn_mock.wire.requests.customers import (
     CustomersList,
     CustomersUpdate,
 )
-from autumn_mock.wire.requests.entities import EntitiesCreate, EntitiesDelete, EntitiesGet, EntitiesList, EntitiesUpdate
+from autumn_mock.wire.requests.entities import EntitiesCreate, EntitiesList, EntitiesUpdate, EntityId
 from autumn_mock.wire.requests.events import EventsAggregate, EventsList
-from autumn_mock.wire.requests.features import FeaturesDelete, FeaturesGet
+from autumn_mock.wire.requests.features import FeatureId
 from autumn_mock.wire.requests.plans import PlansCreate, PlansDelete, PlansGet, PlansList, PlansUpdate
 from autumn_mock.wire.requests.track import TRACK, TrackTokens
-from autumn_mock.wire.schema import Array, CommaSeparated, Issues, Object, Params, Schema, obj
+from autumn_mock.wire.schema import Array, Issues, Object, Params, Schema, obj
 
 pytest.importorskip("autumn_sdk", reason="the SDK comes with the test extra")
 
@@ -52,12 +52,12 @@ REQUESTS: dict[str, type[Params] | Schema] = {
     "DeleteCustomerParams": CustomersDelete,
     "AdvanceTestClockParams": AdvanceTestClock,
     "CreateEntityParams": EntitiesCreate,
-    "GetEntityParams": EntitiesGet,
+    "GetEntityParams": EntityId,
     "ListEntitiesParams": EntitiesList,
     "UpdateEntityParams": EntitiesUpdate,
-    "DeleteEntityParams": EntitiesDelete,
-    "GetFeatureParams": FeaturesGet,
-    "DeleteFeatureParams": FeaturesDelete,
+    "DeleteEntityParams": EntityId,
+    "GetFeatureParams": FeatureId,
+    "DeleteFeatureParams": FeatureId,
     "CreatePlanParams": PlansCreate,
     "UpdatePlanParams": PlansUpdate,
     "GetPlanParams": PlansGet,
@@ -101,7 +101,6 @@ def refused(words: set[str], schema: Schema) -> set[str]:
     """The words that a schema, or the items of a list, would not take."""
     while (inner := schema.item if isinstance(schema, Array) else getattr(schema, "inner", None)) is not None:
         schema = inner
-    schema = schema.array.item if isinstance(schema, CommaSeparated) else schema
     issues = {word: Issues(0) for word in words}
     for word, found in issues.items():
         schema.check(word, (), found)

@@ -85,13 +85,13 @@ def list_(request: RequestContext, params: CustomersList | CustomersListOffset) 
         return _offset_page(request, params)
     return cursor_page(
         params,
-        lambda before: customers.list_customers(request.call, params, before=before),
+        lambda before: customers.list_(request.call, params, before=before),
         lambda account: _body(request, account),
     )
 
 
 def _offset_page(request: RequestContext, params: CustomersListOffset) -> Answer:
-    page = customers.list_customers(request.call, params, offset=params.offset)
+    page = customers.list_(request.call, params, offset=params.offset)
     return offset_page(params, page, lambda account: _body(request, account))
 
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from autumn_mock.domain.customer import Entity
 from autumn_mock.ledger.account import Account
-from autumn_mock.operations import customers
+from autumn_mock.operations import entities
 from autumn_mock.web.context import SUCCESS, Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
 from autumn_mock.web.pagination import cursor_page, offset_page, paged
 from autumn_mock.wire.answer import CursorPage
 from autumn_mock.wire.requests.entities import (
     EntitiesCreate,
-    EntitiesDelete,
-    EntitiesGet,
     EntitiesList,
     EntitiesListOffset,
     EntitiesUpdate,
+    EntityId,
 )
 from autumn_mock.wire.responses.customer import EntityBody, entity_body
 
@@ -29,18 +28,18 @@ def _body(request: RequestContext, found: Found, *, created: bool = False) -> En
 
 @endpoint("POST /v1/entities.create", scopes="customers:write", request=EntitiesCreate, answers=EntityBody)
 def create(request: RequestContext, params: EntitiesCreate) -> Answer:
-    return Answer(_body(request, customers.create_entity(request.call, params), created=True))
+    return Answer(_body(request, entities.create(request.call, params), created=True))
 
 
 @endpoint(
     "POST /v1/entities.get",
     scopes="customers:read",
-    request=EntitiesGet,
+    request=EntityId,
     answers=EntityBody,
     limit="customer_entities_get",
 )
-def get(request: RequestContext, params: EntitiesGet) -> Answer:
-    found = customers.get_entity_account(request.call, params.entity_id, params.customer_id)
+def get(request: RequestContext, params: EntityId) -> Answer:
+    found = entities.get(request.call, params.entity_id, params.customer_id)
     return Answer(_body(request, found))
 
 
@@ -52,7 +51,7 @@ def get(request: RequestContext, params: EntitiesGet) -> Answer:
 )
 def get_by_path(request: RequestContext) -> Answer:
     path = request.path
-    found = customers.get_entity_account(request.call, path["entity_id"], path["customer_id"])
+    found = entities.get(request.call, path["entity_id"], path["customer_id"])
     return Answer(_body(request, found))
 
 
@@ -69,16 +68,16 @@ def list_(request: RequestContext, params: EntitiesList | EntitiesListOffset) ->
 
     call = request.call
     if isinstance(params, EntitiesListOffset):
-        return offset_page(params, customers.list_entities(call, params, offset=params.offset), body_of)
-    return cursor_page(params, lambda before: customers.list_entities(call, params, before=before), body_of)
+        return offset_page(params, entities.list_(call, params, offset=params.offset), body_of)
+    return cursor_page(params, lambda before: entities.list_(call, params, before=before), body_of)
 
 
 @endpoint("POST /v1/entities.update", scopes="customers:write", request=EntitiesUpdate, answers=EntityBody)
 def update(request: RequestContext, params: EntitiesUpdate) -> Answer:
-    return Answer(_body(request, customers.update_entity(request.call, params)))
+    return Answer(_body(request, entities.update(request.call, params)))
 
 
-@endpoint("POST /v1/entities.delete", scopes="customers:write", request=EntitiesDelete)
-def delete(request: RequestContext, params: EntitiesDelete) -> Answer:
-    customers.delete_entity(request.call, params.entity_id, params.customer_id)
+@endpoint("POST /v1/entities.delete", scopes="customers:write", request=EntityId)
+def delete(request: RequestContext, params: EntityId) -> Answer:
+    entities.delete(request.call, params.entity_id, params.customer_id)
     return SUCCESS

@@ -7,10 +7,9 @@ from autumn_mock.web.context import SUCCESS, Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
 from autumn_mock.wire.answer import Listing
 from autumn_mock.wire.requests.features import (
+    FeatureId,
     FeaturePatch,
     FeaturesCreate,
-    FeaturesDelete,
-    FeaturesGet,
     FeaturesUpdate,
 )
 from autumn_mock.wire.responses.feature import FeatureBody, feature_body
@@ -32,8 +31,8 @@ def list_(request: RequestContext) -> Answer:
     return Answer(Listing(rows=[feature_body(each) for each in request.call.environment.features]))
 
 
-@endpoint("POST /v1/features.get", scopes="features:read", request=FeaturesGet, answers=FeatureBody)
-def get(request: RequestContext, params: FeaturesGet) -> Answer:
+@endpoint("POST /v1/features.get", scopes="features:read", request=FeatureId, answers=FeatureBody)
+def get(request: RequestContext, params: FeatureId) -> Answer:
     return Answer(feature_body(request.call.feature(params.feature_id)))
 
 
@@ -52,8 +51,8 @@ def update_by_path(request: RequestContext, params: FeaturePatch) -> Answer:
     return Answer(feature_body(features.update(request.call, request.path["feature_id"], params)), fixed_shape=True)
 
 
-@endpoint("POST /v1/features.delete", scopes="features:write", request=FeaturesDelete)
-def delete(request: RequestContext, params: FeaturesDelete) -> Answer:
+@endpoint("POST /v1/features.delete", scopes="features:write", request=FeatureId)
+def delete(request: RequestContext, params: FeatureId) -> Answer:
     features.delete(request.call, params.feature_id)
     return SUCCESS
 

@@ -5,32 +5,16 @@ from __future__ import annotations
 from typing import Any, Final
 
 from autumn_mock.domain.plan import Interval
+from autumn_mock.wire import schema as z
 from autumn_mock.wire.requests.controls import CustomerControlsParams, EntityControlsParams
-from autumn_mock.wire.schema import (
-    Params,
-    Schema,
-    array,
-    boolean,
-    coerced_integer,
-    email,
-    enum,
-    field,
-    nullable,
-    number,
-    obj,
-    optional,
-    record,
-    rule,
-    string,
-)
 
-RESET_INTERVAL: Final[Schema[Interval]] = enum(
+RESET_INTERVAL: Final[z.Schema[Interval]] = z.enum(
     "one_off", "minute", "hour", "day", "week", "month", "quarter", "semi_annual", "year"
 )
-BILLING_INTERVAL: Final[Schema[Interval]] = enum("one_off", "week", "month", "quarter", "semi_annual", "year")
+BILLING_INTERVAL: Final[z.Schema[Interval]] = z.enum("one_off", "week", "month", "quarter", "semi_annual", "year")
 
 #: Newer clients may also ask for ``billing_details``, which the measured refusal does not name.
-CUSTOMER_EXPAND: Final = enum(
+CUSTOMER_EXPAND: Final = z.enum(
     "invoices",
     "invoice_previews",
     "trials_used",
@@ -56,110 +40,105 @@ vnd vuv wst xaf xcd xof xpf yer zar zmw
 """
 _CURRENCIES: Final = frozenset(_CURRENCY_CODES.split())
 
-CURRENCY: Final = string().refine(lambda code: code.lower() in _CURRENCIES, "must be a Stripe-supported currency code")
-
-
-class TaxId(Params):
-    type: str = field(string())
-    value: str = field(string())
-
-
-class TaxIds(Params):
-    add: list[TaxId] | None = field(array(obj(TaxId)), default=None)
-    remove: list[TaxId] | None = field(array(obj(TaxId)), default=None)
-
-
-class BillingDetails(Params):
-    """Accepted, and not used without a payment provider."""
-
-    address: dict[str, Any] | None = field(nullable(record()), default=None)
-    tax_ids: TaxIds | None = field(obj(TaxIds), default=None)
-    tax_exempt: str | None = field(enum("none", "exempt", "reverse"), default=None)
-    invoice_settings: dict[str, Any] | None = field(record(), default=None)
-
-
-#: Kept as it was sent.
-CUSTOMER_CONFIG: Final = obj(
-    {"disable_pooled_balance": optional(boolean()), "disable_overage_billing": optional(boolean())}
+CURRENCY: Final = z.string().refine(
+    lambda code: code.lower() in _CURRENCIES, "must be a Stripe-supported currency code"
 )
 
 
-class InternalOptions(Params):
-    """Accepted and not used."""
+_TAX_IDS: Final = z.array(z.obj({"type": z.string(), "value": z.string()}))
+#: Accepted, and not used without a payment provider.
+BILLING_DETAILS: Final = z.obj(
+    {
+        "address": z.nullish(z.record()),
+        "tax_ids": z.optional(z.obj({"add": z.optional(_TAX_IDS), "remove": z.optional(_TAX_IDS)})),
+        "tax_exempt": z.optional(z.enum("none", "exempt", "reverse")),
+        "invoice_settings": z.optional(z.record()),
+    }
+)
+#: Accepted and not used.
+INTERNAL_OPTIONS: Final = z.obj({"default_group": z.optional(z.string()), "disable_defaults": z.optional(z.boolean())})
+#: Kept as it was sent.
+CUSTOMER_CONFIG: Final = z.obj(
+    {"disable_pooled_balance": z.optional(z.boolean()), "disable_overage_billing": z.optional(z.boolean())}
+)
 
-    default_group: str | None = field(string(), default=None)
-    disable_defaults: bool | None = field(boolean(), default=None)
 
-
-class CustomerData(Params):
+class CustomerData(z.Params):
     """What a call that creates its customer says about it."""
 
-    name: str | None = field(nullable(string()), default=None)
-    email: str | None = field(nullable(email()), default=None)
-    fingerprint: str | None = field(nullable(string()), default=None)
-    metadata: dict[str, Any] | None = field(nullable(record()), default=None)
-    stripe_id: str | None = field(nullable(string()), default=None)
-    create_in_stripe: bool | None = field(boolean(), default=None)
-    auto_enable_plan_id: str | None = field(string(), default=None)
-    processors: dict[str, Any] | None = field(nullable(record()), default=None)
-    send_email_receipts: bool | None = field(boolean(), default=None)
-    currency: str | None = field(nullable(CURRENCY), default=None)
-    billing_controls: CustomerControlsParams | None = field(obj(CustomerControlsParams), default=None)
-    config: dict[str, Any] | None = field(CUSTOMER_CONFIG, default=None)
-    billing_details: BillingDetails | None = field(obj(BillingDetails), default=None)
-    internal_options: InternalOptions | None = field(obj(InternalOptions), default=None)
+    name: str | None = z.field(z.nullable(z.string()), default=None)
+    email: str | None = z.field(z.nullable(z.email()), default=None)
+    fingerprint: str | None = z.field(z.nullable(z.string()), default=None)
+    metadata: dict[str, Any] | None = z.field(z.nullable(z.record()), default=None)
+    stripe_id: str | None = z.field(z.nullable(z.string()), default=None)
+    create_in_stripe: bool | None = z.field(z.boolean(), default=None)
+    auto_enable_plan_id: str | None = z.field(z.string(), default=None)
+    processors: dict[str, Any] | None = z.field(z.nullable(z.record()), default=None)
+    send_email_receipts: bool | None = z.field(z.boolean(), default=None)
+    currency: str | None = z.field(z.nullable(CURRENCY), default=None)
+    billing_controls: CustomerControlsParams | None = z.field(z.obj(CustomerControlsParams), default=None)
+    config: dict[str, Any] | None = z.field(CUSTOMER_CONFIG, default=None)
+    billing_details: dict[str, Any] | None = z.field(BILLING_DETAILS, default=None)
+    internal_options: dict[str, Any] | None = z.field(INTERNAL_OPTIONS, default=None)
 
 
-class EntityData(Params):
+class EntityData(z.Params):
     """What a call that creates its entity says about it."""
 
-    feature_id: str = field(string())
-    name: str | None = field(string(), default=None)
-    billing_controls: EntityControlsParams | None = field(obj(EntityControlsParams), default=None)
-    metadata: dict[str, Any] | None = field(nullable(record()), default=None)
+    feature_id: str = z.field(z.string())
+    name: str | None = z.field(z.string(), default=None)
+    billing_controls: EntityControlsParams | None = z.field(z.obj(EntityControlsParams), default=None)
+    metadata: dict[str, Any] | None = z.field(z.nullable(z.record()), default=None)
 
 
-class PlanFilter(Params):
+class PlanFilter(z.Params):
     """Customers on a plan, in these versions of it."""
 
-    id: str = field(string())
-    versions: list[float] | None = field(array(number()), default=None)
+    id: str = z.field(z.string())
+    versions: list[float] | None = z.field(z.array(z.number()), default=None)
 
 
-class ListFilters(Params):
+class ListFilters(z.Params):
     """Filters that customers.list and entities.list have in common."""
 
-    plans: list[PlanFilter] | None = field(array(obj(PlanFilter)), default=None)
-    subscription_status: str | None = field(enum("active", "scheduled"), default=None)
-    search: str | None = field(string(), default=None)
-    processors: list[str] | None = field(array(enum("stripe", "revenuecat", "vercel")), default=None)
+    plans: list[PlanFilter] | None = z.field(z.array(z.obj(PlanFilter)), default=None)
+    subscription_status: str | None = z.field(z.enum("active", "scheduled"), default=None)
+    search: str | None = z.field(z.string(), default=None)
+    processors: list[str] | None = z.field(z.array(z.enum("stripe", "revenuecat", "vercel")), default=None)
 
 
 #: The fields of a page by cursor, the form since 2.3, and of a page by offset, the form before.
-START_CURSOR: Final = string()
-OFFSET: Final = coerced_integer(min=0)
+START_CURSOR: Final = z.string()
+OFFSET: Final = z.coerced_integer(min=0)
 
 
-def page_limit(most: int, *, least: int = 1) -> Schema[int]:
+def page_limit(most: int, *, least: int = 1) -> z.Schema[int]:
     """How many rows a page has at most."""
-    return coerced_integer(min=least, max=most)
+    return z.coerced_integer(min=least, max=most)
 
 
-class RowsOfACustomer(Params):
+class RowsOfACustomer(z.Params):
     """The parameters of the lists that can be narrowed to a customer and one of its entities."""
 
-    customer_id: str | None = field(string(), default=None)
-    entity_id: str | None = field(string(), default=None)
-    limit: int = field(page_limit(200), default=50)
-    start_cursor: str = field(START_CURSOR, default="")
+    customer_id: str | None = z.field(z.string(), default=None)
+    entity_id: str | None = z.field(z.string(), default=None)
+    limit: int = z.field(page_limit(200), default=50)
+    start_cursor: str = z.field(START_CURSOR, default="")
 
-    @rule("entity_id requires customer_id", ("entity_id",))
+    @z.rule("entity_id requires customer_id", ("entity_id",))
     def _names_the_owner(self) -> bool:
         return not self.entity_id or bool(self.customer_id)
 
 
-class ResetParams(Params):
+class ResetParams(z.Params):
     """How often a grant is renewed."""
 
-    interval: Interval = field(RESET_INTERVAL)
-    interval_count: float | None = field(number(), default=None)
+    interval: Interval = z.field(RESET_INTERVAL)
+    interval_count: float | None = z.field(z.number(), default=None)
+
+
+class TimeSpan(z.Params):
+    """Instants in ms, both included."""
+
+    start: float | None = z.field(z.coerced_number(), default=None)
+    end: float | None = z.field(z.coerced_number(), default=None)

@@ -5,120 +5,101 @@ from __future__ import annotations
 from typing import Any, Final, Literal
 
 from autumn_mock.domain.feature import Display, FeatureType
-from autumn_mock.wire.schema import (
-    Params,
-    Schema,
-    array,
-    boolean,
-    enum,
-    field,
-    integer,
-    literal,
-    nullable,
-    number,
-    obj,
-    optional,
-    record,
-    rule,
-    string,
-    union,
-)
+from autumn_mock.wire import schema as z
 
-_TIERS = array(obj({"to": union(number(), literal("inf")), "credit_cost": number()}))
-_MATCH = record(union(string(), number(), boolean()))
-_DIMENSIONS = record(
-    obj(
+_TIERS = z.array(z.obj({"to": z.union(z.number(), z.literal("inf")), "credit_cost": z.number()}))
+_MATCH = z.record(z.union(z.string(), z.number(), z.boolean()))
+_DIMENSIONS = z.record(
+    z.obj(
         {
             "match": _MATCH,
-            "credit_cost": optional(number()),
-            "tiers": optional(_TIERS),
-            "tier_behavior": optional(enum("graduated")),
-            "priority": optional(integer()),
+            "credit_cost": z.optional(z.number()),
+            "tiers": z.optional(_TIERS),
+            "tier_behavior": z.optional(z.enum("graduated")),
+            "priority": z.optional(z.integer()),
         }
     )
 )
-_MULTIPLIERS = record(obj({"match": _MATCH, "factor": optional(number()), "add": optional(number())}))
+_MULTIPLIERS = z.record(z.obj({"match": _MATCH, "factor": z.optional(z.number()), "add": z.optional(z.number())}))
 
 
-class CreditCostParams(Params):
+class CreditCostParams(z.Params):
     """What one unit of a feature costs in credits: a number, or (newer clients) tiers instead of one.
 
     Only the number is emulated.
     """
 
-    metered_feature_id: str = field(string())
-    credit_cost: float | None = field(number(), default=None)
-    tiers: list[dict[str, Any]] | None = field(_TIERS, default=None)
-    tier_behavior: str | None = field(enum("graduated"), default=None)
-    billing_units: float | None = field(number(), default=None)
-    dimensions: dict[str, dict[str, Any]] | None = field(_DIMENSIONS, default=None)
-    multipliers: dict[str, dict[str, Any]] | None = field(_MULTIPLIERS, default=None)
-    excluded: bool | None = field(literal(True), default=None)
+    metered_feature_id: str = z.field(z.string())
+    credit_cost: float | None = z.field(z.number(), default=None)
+    tiers: list[dict[str, Any]] | None = z.field(_TIERS, default=None)
+    tier_behavior: str | None = z.field(z.enum("graduated"), default=None)
+    billing_units: float | None = z.field(z.number(), default=None)
+    dimensions: dict[str, dict[str, Any]] | None = z.field(_DIMENSIONS, default=None)
+    multipliers: dict[str, dict[str, Any]] | None = z.field(_MULTIPLIERS, default=None)
+    excluded: bool | None = z.field(z.literal(True), default=None)
 
-    @rule("must be a number (received undefined)", ("credit_cost",))
+    @z.rule("must be a number (received undefined)", ("credit_cost",))
     def _has_a_cost(self) -> bool:
         return self.credit_cost is not None or self.tiers is not None or self.excluded is not None
 
 
-MODEL_MARKUPS: Final = record(
-    obj({"markup": optional(number()), "input_cost": optional(number()), "output_cost": optional(number())})
+MODEL_MARKUPS: Final = z.record(
+    z.obj(
+        {"markup": z.optional(z.number()), "input_cost": z.optional(z.number()), "output_cost": z.optional(z.number())}
+    )
 )
-PROVIDER_MARKUPS: Final = record(obj({"markup": number()}))
+PROVIDER_MARKUPS: Final = z.record(z.obj({"markup": z.number()}))
 #: In percent.
-DEFAULT_MARKUP: Final = number(min=-100)
+DEFAULT_MARKUP: Final = z.number(min=-100)
 
-_TYPE: Schema[FeatureType] = enum("boolean", "metered", "credit_system", "ai_credit_system")
+_TYPE: z.Schema[FeatureType] = z.enum("boolean", "metered", "credit_system", "ai_credit_system")
 
 
-class FeatureSettings(Params):
-    consumable: bool | None = field(boolean(), default=None)
-    combine: Literal["sum", "max", "min"] | None = field(enum("sum", "max", "min"), default=None)
-    display: Display | None = field(obj({"singular": string(), "plural": string()}, Display), default=None)
-    credit_schema: list[CreditCostParams] | None = field(array(obj(CreditCostParams)), default=None)
-    model_markups: dict[str, dict[str, Any]] | None = field(nullable(MODEL_MARKUPS), default=None)
-    default_markup: float | None = field(DEFAULT_MARKUP, default=None)
-    provider_markups: dict[str, dict[str, Any]] | None = field(nullable(PROVIDER_MARKUPS), default=None)
-    event_names: list[str] | None = field(array(string()), default=None)
+class FeatureSettings(z.Params):
+    consumable: bool | None = z.field(z.boolean(), default=None)
+    combine: Literal["sum", "max", "min"] | None = z.field(z.enum("sum", "max", "min"), default=None)
+    display: Display | None = z.field(z.obj({"singular": z.string(), "plural": z.string()}, Display), default=None)
+    credit_schema: list[CreditCostParams] | None = z.field(z.array(z.obj(CreditCostParams)), default=None)
+    model_markups: dict[str, dict[str, Any]] | None = z.field(z.nullable(MODEL_MARKUPS), default=None)
+    default_markup: float | None = z.field(DEFAULT_MARKUP, default=None)
+    provider_markups: dict[str, dict[str, Any]] | None = z.field(z.nullable(PROVIDER_MARKUPS), default=None)
+    event_names: list[str] | None = z.field(z.array(z.string()), default=None)
 
 
 class FeaturesCreate(FeatureSettings, leading=("name", "type")):
     """The measured order of refusals: the name, the type, the id."""
 
-    name: str = field(string())
-    type: FeatureType = field(_TYPE)
-    feature_id: str = field(string())
+    name: str = z.field(z.string())
+    type: FeatureType = z.field(_TYPE)
+    feature_id: str = z.field(z.string())
 
-    @rule("Please specify the credit schema for the feature.", ("credit_schema",))
+    @z.rule("Please specify the credit schema for the feature.", ("credit_schema",))
     def _has_a_credit_schema(self) -> bool:
         return self.type != "credit_system" or self.credit_schema is not None
 
-    @rule("Credit system features must be consumable.", ("consumable",))
+    @z.rule("Credit system features must be consumable.", ("consumable",))
     def _is_consumable(self) -> bool:
         return self.type != "credit_system" or self.consumable is not False
 
 
-class FeaturesGet(Params):
-    feature_id: str = field(string())
+class FeatureId(z.Params):
+    feature_id: str = z.field(z.string())
 
 
 class FeatureChanges(FeatureSettings, leading=("name", "type")):
     """What of a feature can be changed. An absent key stays as it is."""
 
-    name: str | None = field(string(min=1), default=None)
-    type: FeatureType | None = field(_TYPE, default=None)
-    archived: bool | None = field(boolean(), default=None)
+    name: str | None = z.field(z.string(min=1), default=None)
+    type: FeatureType | None = z.field(_TYPE, default=None)
+    archived: bool | None = z.field(z.boolean(), default=None)
 
 
 class FeaturePatch(FeatureChanges):
     """Changes of the feature in the path."""
 
-    new_feature_id: str | None = field(string(), default=None)
+    new_feature_id: str | None = z.field(z.string(), default=None)
 
 
 class FeaturesUpdate(FeatureChanges):
-    feature_id: str = field(string())
-    new_feature_id: str | None = field(string(), default=None)
-
-
-class FeaturesDelete(Params):
-    feature_id: str = field(string())
+    feature_id: str = z.field(z.string())
+    new_feature_id: str | None = z.field(z.string(), default=None)

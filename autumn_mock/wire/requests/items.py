@@ -7,95 +7,78 @@ from typing import Any, Final, Literal
 from msgspec import UNSET, UnsetType
 
 from autumn_mock.domain.plan import Interval
+from autumn_mock.wire import schema as z
 from autumn_mock.wire.requests.common import BILLING_INTERVAL, RESET_INTERVAL, ResetParams
 from autumn_mock.wire.requests.features import DEFAULT_MARKUP, MODEL_MARKUPS, PROVIDER_MARKUPS, CreditCostParams
-from autumn_mock.wire.schema import (
-    Params,
-    Schema,
-    anything,
-    array,
-    boolean,
-    enum,
-    field,
-    integer,
-    literal,
-    nullable,
-    nullish,
-    number,
-    obj,
-    optional,
-    record,
-    rule,
-    string,
-    union,
-)
 
 BillingMethod = Literal["prepaid", "usage_based"]
 
-_BILLING_METHOD: Schema[BillingMethod] = enum("prepaid", "usage_based")
+_BILLING_METHOD: z.Schema[BillingMethod] = z.enum("prepaid", "usage_based")
 
-_AMOUNTS: Final = array(obj({"currency": string(), "amount": optional(number()), "flat_amount": optional(number())}))
+_AMOUNTS: Final = z.array(
+    z.obj({"currency": z.string(), "amount": z.optional(z.number()), "flat_amount": z.optional(z.number())})
+)
 
 
-class BasePriceParams(Params):
-    amount: float = field(number())
-    interval: Interval = field(BILLING_INTERVAL)
-    interval_count: float | None = field(number(), default=None)
-    additional_currencies: list[dict[str, Any]] | None = field(_AMOUNTS, default=None)
-    entitlement_id: str | None = field(string(), default=None)
-    price_id: str | None = field(string(), default=None)
-    stripe_price_id: str | None = field(string(), default=None)
+class BasePriceParams(z.Params):
+    amount: float = z.field(z.number())
+    interval: Interval = z.field(BILLING_INTERVAL)
+    interval_count: float | None = z.field(z.number(), default=None)
+    additional_currencies: list[dict[str, Any]] | None = z.field(_AMOUNTS, default=None)
+    entitlement_id: str | None = z.field(z.string(), default=None)
+    price_id: str | None = z.field(z.string(), default=None)
+    stripe_price_id: str | None = z.field(z.string(), default=None)
 
 
 #: Kept as they were sent.
-_TIERS: Final = array(
-    obj(
+_TIERS: Final = z.array(
+    z.obj(
         {
-            "to": union(number(), literal("inf")),
-            "amount": optional(number()),
-            "flat_amount": optional(number()),
-            "additional_currencies": optional(_AMOUNTS),
+            "to": z.union(z.number(), z.literal("inf")),
+            "amount": z.optional(z.number()),
+            "flat_amount": z.optional(z.number()),
+            "additional_currencies": z.optional(_AMOUNTS),
         }
     )
 )
 
 
-class ItemPriceParams(Params):
-    amount: float | None = field(number(), default=None)
-    additional_currencies: list[dict[str, Any]] | None = field(_AMOUNTS, default=None)
-    tiers: list[dict[str, Any]] | None = field(_TIERS, default=None)
-    tier_behavior: str | None = field(enum("graduated", "volume"), default=None)
-    interval: Interval = field(BILLING_INTERVAL)
-    interval_count: float = field(number(), default=1)
-    billing_units: float = field(number(), default=1)
-    billing_method: BillingMethod = field(_BILLING_METHOD)
-    max_purchase: float | None = field(nullable(number()), default=None)
+class ItemPriceParams(z.Params):
+    amount: float | None = z.field(z.number(), default=None)
+    additional_currencies: list[dict[str, Any]] | None = z.field(_AMOUNTS, default=None)
+    tiers: list[dict[str, Any]] | None = z.field(_TIERS, default=None)
+    tier_behavior: str | None = z.field(z.enum("graduated", "volume"), default=None)
+    interval: Interval = z.field(BILLING_INTERVAL)
+    interval_count: float = z.field(z.number(), default=1)
+    billing_units: float = z.field(z.number(), default=1)
+    billing_method: BillingMethod = z.field(_BILLING_METHOD)
+    max_purchase: float | None = z.field(z.nullable(z.number()), default=None)
 
 
-_PRORATION = obj(
+_PRORATION = z.obj(
     {
-        "on_increase": enum("bill_immediately", "prorate_immediately", "prorate_next_cycle", "bill_next_cycle"),
-        "on_decrease": enum("prorate", "prorate_immediately", "prorate_next_cycle", "none", "no_prorations"),
+        "on_increase": z.enum("bill_immediately", "prorate_immediately", "prorate_next_cycle", "bill_next_cycle"),
+        "on_decrease": z.enum("prorate", "prorate_immediately", "prorate_next_cycle", "none", "no_prorations"),
     }
 )
 
 
-class ItemRollover(Params):
-    max: float | None = field(number(), default=None)
-    max_percentage: float | None = field(number(), default=None)
-    expiry_duration_type: Literal["month", "forever"] = field(enum("month", "forever"))
-    expiry_duration_length: float | None = field(number(), default=None)
+class ItemRollover(z.Params):
+    max: float | None = z.field(z.number(), default=None)
+    max_percentage: float | None = z.field(z.number(), default=None)
+    expiry_duration_type: Literal["month", "forever"] = z.field(z.enum("month", "forever"))
+    expiry_duration_length: float | None = z.field(z.number(), default=None)
 
 
-_FEATURE_OVERRIDE = obj(
+_FEATURE_OVERRIDE = z.obj(
     {
-        "credit_schema": optional(array(obj(CreditCostParams))),
-        "markups": optional(
-            obj(
+        "credit_schema": z.optional(z.array(z.obj(CreditCostParams))),
+        "markups": z.optional(
+            z.obj(
                 {
-                    "default_markup": optional(DEFAULT_MARKUP),
-                    "provider_markups": nullish(PROVIDER_MARKUPS),
-                    "model_markups": nullish(MODEL_MARKUPS),
+                    "default_markup": z.optional(DEFAULT_MARKUP),
+                    "provider_markups": z.nullish(PROVIDER_MARKUPS),
+                    "model_markups": z.nullish(MODEL_MARKUPS),
                 }
             )
         ),
@@ -103,73 +86,75 @@ _FEATURE_OVERRIDE = obj(
 )
 
 
-class PlanItemParams(Params):
-    feature_id: str = field(string())
-    included: float | None = field(number(), default=None)
-    unlimited: bool | None = field(boolean(), default=None)
-    pooled: bool | None = field(boolean(), default=None)
-    reset: ResetParams | None = field(obj(ResetParams), default=None)
-    price: ItemPriceParams | None = field(obj(ItemPriceParams), default=None)
-    proration: dict[str, Any] | None = field(_PRORATION, default=None)
-    rollover: ItemRollover | None = field(obj(ItemRollover), default=None)
-    expiry: dict[str, Any] | None = field(
-        obj({"duration": enum("day", "week", "month", "year"), "length": number()}), default=None
+class PlanItemParams(z.Params):
+    feature_id: str = z.field(z.string())
+    included: float | None = z.field(z.number(), default=None)
+    unlimited: bool | None = z.field(z.boolean(), default=None)
+    pooled: bool | None = z.field(z.boolean(), default=None)
+    reset: ResetParams | None = z.field(z.obj(ResetParams), default=None)
+    price: ItemPriceParams | None = z.field(z.obj(ItemPriceParams), default=None)
+    proration: dict[str, Any] | None = z.field(_PRORATION, default=None)
+    rollover: ItemRollover | None = z.field(z.obj(ItemRollover), default=None)
+    expiry: dict[str, Any] | None = z.field(
+        z.obj({"duration": z.enum("day", "week", "month", "year"), "length": z.number()}), default=None
     )
-    threshold_billing: dict[str, Any] | None = field(nullable(obj({"threshold": number()})), default=None)
-    feature_override: dict[str, Any] | None = field(_FEATURE_OVERRIDE, default=None)
-    entity_feature_id: str | None = field(string(), default=None)
-    entitlement_id: str | None = field(string(), default=None)
-    price_id: str | None = field(string(), default=None)
+    threshold_billing: dict[str, Any] | None = z.field(z.nullable(z.obj({"threshold": z.number()})), default=None)
+    feature_override: dict[str, Any] | None = z.field(_FEATURE_OVERRIDE, default=None)
+    entity_feature_id: str | None = z.field(z.string(), default=None)
+    entitlement_id: str | None = z.field(z.string(), default=None)
+    price_id: str | None = z.field(z.string(), default=None)
 
-    @rule("If 'price' is present, either 'amount' or 'tiers' must be defined.")
+    @z.rule("If 'price' is present, either 'amount' or 'tiers' must be defined.")
     def _has_a_price(self) -> bool:
         return self.price is None or self.price.amount is not None or bool(self.price.tiers)
 
-    @rule("'amount' and 'tiers' cannot both be defined in 'price'.")
+    @z.rule("'amount' and 'tiers' cannot both be defined in 'price'.")
     def _has_one_price(self) -> bool:
         return self.price is None or self.price.amount is None or not self.price.tiers
 
 
-class FreeTrialParams(Params):
-    duration_length: float = field(number())
-    duration_type: Literal["day", "month", "year"] = field(enum("day", "month", "year"), default="month")
-    card_required: bool = field(boolean(), default=True)
-    on_end: str | None = field(enum("bill", "revert"), default=None)
+class FreeTrialParams(z.Params):
+    duration_length: float = z.field(z.number())
+    duration_type: Literal["day", "month", "year"] = z.field(z.enum("day", "month", "year"), default="month")
+    card_required: bool = z.field(z.boolean(), default=True)
+    on_end: str | None = z.field(z.enum("bill", "revert"), default=None)
 
 
-LICENSES: Final = array(
-    obj(
+LICENSES: Final = z.array(
+    z.obj(
         {
-            "license_plan_id": string(),
-            "version_slug": optional(string()),
-            "included": optional(integer()),
-            "prepaid_only": optional(boolean()),
-            "customize": nullish(record()),
-            "metadata": optional(record()),
+            "license_plan_id": z.string(),
+            "version_slug": z.optional(z.string()),
+            "included": z.optional(z.integer()),
+            "prepaid_only": z.optional(z.boolean()),
+            "customize": z.nullish(z.record()),
+            "metadata": z.optional(z.record()),
         }
     )
 )
 
 
-_REMOVED_ITEM = obj(
+_REMOVED_ITEM = z.obj(
     {
-        "feature_id": optional(string()),
-        "billing_method": optional(_BILLING_METHOD),
-        "interval": optional(union(BILLING_INTERVAL, RESET_INTERVAL)),
-        "interval_count": optional(integer(min=1)),
-        "included": optional(anything()),
+        "feature_id": z.optional(z.string()),
+        "billing_method": z.optional(_BILLING_METHOD),
+        "interval": z.optional(z.union(BILLING_INTERVAL, RESET_INTERVAL)),
+        "interval_count": z.optional(z.integer(min=1)),
+        "included": z.optional(z.anything()),
     }
 )
 
 
-class Customize(Params):
+class Customize(z.Params):
     """How one customer's version of a plan differs from the plan. Null removes the price."""
 
-    price: BasePriceParams | UnsetType | None = field(nullable(obj(BasePriceParams)), default=UNSET)
-    items: list[PlanItemParams] | None = field(array(obj(PlanItemParams)), default=None)
-    add_items: list[PlanItemParams] | None = field(array(obj(PlanItemParams)), default=None)
-    remove_items: list[dict[str, Any]] | None = field(array(_REMOVED_ITEM), default=None)
-    free_trial: FreeTrialParams | None = field(nullable(obj(FreeTrialParams)), default=None)
-    billing_controls: dict[str, Any] | None = field(record(), default=None)
-    upsert_licenses: list[dict[str, Any]] | None = field(LICENSES, default=None)
-    remove_licenses: list[dict[str, Any]] | None = field(array(obj({"license_plan_id": string()})), default=None)
+    price: BasePriceParams | UnsetType | None = z.field(z.nullable(z.obj(BasePriceParams)), default=UNSET)
+    items: list[PlanItemParams] | None = z.field(z.array(z.obj(PlanItemParams)), default=None)
+    add_items: list[PlanItemParams] | None = z.field(z.array(z.obj(PlanItemParams)), default=None)
+    remove_items: list[dict[str, Any]] | None = z.field(z.array(_REMOVED_ITEM), default=None)
+    free_trial: FreeTrialParams | None = z.field(z.nullable(z.obj(FreeTrialParams)), default=None)
+    billing_controls: dict[str, Any] | None = z.field(z.record(), default=None)
+    upsert_licenses: list[dict[str, Any]] | None = z.field(LICENSES, default=None)
+    remove_licenses: list[dict[str, Any]] | None = z.field(
+        z.array(z.obj({"license_plan_id": z.string()})), default=None
+    )

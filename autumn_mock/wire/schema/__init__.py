@@ -47,50 +47,9 @@ from autumn_mock.wire.schema.rules import (
 )
 from autumn_mock.wire.schema.scalars import Anything, Boolean, Enum, Literal, Number, String
 
-__all__ = [
-    "UNDEFINED",
-    "Array",
-    "CommaSeparated",
-    "Issue",
-    "Issues",
-    "JsonSchema",
-    "Number",
-    "Object",
-    "Params",
-    "Path",
-    "Record",
-    "Schema",
-    "String",
-    "Undefined",
-    "ValidationFailed",
-    "anything",
-    "array",
-    "as_json",
-    "boolean",
-    "coerced_integer",
-    "coerced_number",
-    "comma_separated",
-    "default",
-    "email",
-    "enum",
-    "field",
-    "identifier",
-    "instant",
-    "integer",
-    "literal",
-    "nullable",
-    "nullish",
-    "number",
-    "obj",
-    "optional",
-    "parse",
-    "past_instant",
-    "record",
-    "rule",
-    "schema_of",
-    "string",
-    "union",
-]
+__all__ = ["UNDEFINED", "Issue", "Issues", "JsonSchema", "Path", "Schema", "Undefined", "ValidationFailed"]
+__all__ += ["Array", "CommaSeparated", "Number", "Object", "Record", "String"]
+__all__ += ["Params", "field", "parse", "rule", "schema_of"]
 
 T = TypeVar("T")
 A = TypeVar("A")

@@ -83,6 +83,8 @@ class Schema(Generic[T_co]):
     """A description of the values that are accepted in one place, and of the type that they are parsed to."""
 
     __slots__ = ()
+    #: Whether a key of this schema may be absent.
+    takes_absence = False
 
     def check(self, value: Any, path: Path, issues: Issues) -> Any:
         """The parsed ``value``; errors are added to ``issues``, and the result is then meaningless."""
@@ -91,11 +93,6 @@ class Schema(Generic[T_co]):
     def json_schema(self) -> JsonSchema:
         """The same description as JSON Schema 2020-12."""
         raise NotImplementedError
-
-    @property
-    def takes_absence(self) -> bool:
-        """Whether a key of this schema may be absent."""
-        return False
 
 
 def kind_of(value: Any) -> str:

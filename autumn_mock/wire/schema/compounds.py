@@ -11,32 +11,32 @@ from autumn_mock.wire.schema.rules import Constrained, Rules, apply_rules
 T = TypeVar("T")
 
 
-class Optional(Schema["T | None"]):
-    """A key that may be absent (but not null)."""
+class Wrapper(Schema[T_co]):
+    """A schema that changes what another one accepts."""
 
     __slots__ = ("inner",)
 
-    def __init__(self, inner: Schema[T]) -> None:
+    def __init__(self, inner: Schema[Any]) -> None:
         self.inner = inner
-
-    def check(self, value: Any, path: Path, issues: Issues) -> Any:
-        return value if value is UNDEFINED else self.inner.check(value, path, issues)
 
     def json_schema(self) -> JsonSchema:
         return self.inner.json_schema()
 
-    @property
-    def takes_absence(self) -> bool:
-        return True
+
+class Optional(Wrapper["T | None"]):
+    """A key that may be absent (but not null)."""
+
+    __slots__ = ()
+    takes_absence = True
+
+    def check(self, value: Any, path: Path, issues: Issues) -> Any:
+        return value if value is UNDEFINED else self.inner.check(value, path, issues)
 
 
-class Nullable(Schema["T | None"]):
+class Nullable(Wrapper["T | None"]):
     """A value or null."""
 
-    __slots__ = ("inner",)
-
-    def __init__(self, inner: Schema[T]) -> None:
-        self.inner = inner
+    __slots__ = ()
 
     def check(self, value: Any, path: Path, issues: Issues) -> Any:
         return value if value is None else self.inner.check(value, path, issues)
@@ -45,13 +45,14 @@ class Nullable(Schema["T | None"]):
         return {"anyOf": [self.inner.json_schema(), {"type": "null"}]}
 
 
-class Default(Schema[T]):
+class Default(Wrapper[T]):
     """A key that may be absent and then has this value."""
 
-    __slots__ = ("inner", "value")
+    __slots__ = ("value",)
+    takes_absence = True
 
     def __init__(self, inner: Schema[T], value: Any) -> None:
-        self.inner = inner
+        super().__init__(inner)
         self.value = value
 
     def check(self, value: Any, path: Path, issues: Issues) -> Any:
@@ -60,9 +61,29 @@ class Default(Schema[T]):
     def json_schema(self) -> JsonSchema:
         return {**self.inner.json_schema(), "default": self.value}
 
-    @property
-    def takes_absence(self) -> bool:
-        return True
+
+class CommaSeparated(Wrapper["list[T]"]):
+    """A list that a query string may also write as one text with commas."""
+
+    __slots__ = ()
+
+    def check(self, value: Any, path: Path, issues: Issues) -> Any:
+        if isinstance(value, str):
+            value = [part.strip() for part in value.split(",")]
+        return self.inner.check(value, path, issues)
+
+
+class AsJson(Wrapper["dict[str, Any]"]):
+    """An object that is checked by its schema and parsed to a plain map, as records keep it."""
+
+    __slots__ = ()
+
+    def check(self, value: Any, path: Path, issues: Issues) -> Any:
+        before, issues.as_json = issues.as_json, True
+        try:
+            return self.inner.check(value, path, issues)
+        finally:
+            issues.as_json = before
 
 
 class Union(Schema[T]):
@@ -110,23 +131,6 @@ class Array(Constrained["list[T]"]):
 
     def json_schema(self) -> JsonSchema:
         return self.described({"type": "array", "items": self.item.json_schema()})
-
-
-class CommaSeparated(Schema["list[T]"]):
-    """A list that a query string may also write as one text with commas."""
-
-    __slots__ = ("array",)
-
-    def __init__(self, array: Array[T]) -> None:
-        self.array = array
-
-    def check(self, value: Any, path: Path, issues: Issues) -> Any:
-        if isinstance(value, str):
-            value = [part.strip() for part in value.split(",")]
-        return self.array.check(value, path, issues)
-
-    def json_schema(self) -> JsonSchema:
-        return self.array.json_schema()
 
 
 class Record(Constrained["dict[str, T]"]):
@@ -220,22 +224,3 @@ class Object(Constrained[T_co]):
         }
         required = [key for key, field in self.fields.items() if not field.takes_absence]
         return {**schema, "required": required} if required else schema
-
-
-class AsJson(Schema["dict[str, Any]"]):
-    """An object that is checked by its schema and parsed to a plain map, as records keep it."""
-
-    __slots__ = ("inner",)
-
-    def __init__(self, inner: Object[Any]) -> None:
-        self.inner = inner
-
-    def check(self, value: Any, path: Path, issues: Issues) -> Any:
-        before, issues.as_json = issues.as_json, True
-        try:
-            return self.inner.check(value, path, issues)
-        finally:
-            issues.as_json = before
-
-    def json_schema(self) -> JsonSchema:
-        return self.inner.json_schema()

@@ -23,16 +23,13 @@ class Anything(Schema[Any]):
     """Any JSON value, or none."""
 
     __slots__ = ()
+    takes_absence = True
 
     def check(self, value: Any, path: Path, issues: Issues) -> Any:  # noqa: ARG002  # the signature of every schema
         return value
 
     def json_schema(self) -> JsonSchema:
         return {}
-
-    @property
-    def takes_absence(self) -> bool:
-        return True
 
 
 class String(Constrained[str]):
