@@ -1,8 +1,6 @@
-"""``events.aggregate``: events counted and summed up, bin by bin.
+"""``events.aggregate``: counts and sums of events in bins of time (contract 9.5).
 
-The hour is the grain: a span begins with the hour that holds its start. Events count under the very name they were
-recorded with. What is asked about all events comes from the hourly tallies that the store keeps; what is asked about
-some of them, or about groups, from the cells that :mod:`autumn_mock.operations.event_counts` counts.
+A range is extended to the start of its first hour. Events count under the name with which they were recorded.
 """
 
 from __future__ import annotations
@@ -14,28 +12,27 @@ from decimal import Decimal
 from msgspec import Struct
 
 from autumn_mock.domain.amount import ZERO
+from autumn_mock.ledger.intervals import HOUR
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.deduction_totals import DeductedBin, deducted
 from autumn_mock.operations.errors import ApiError, invalid_request
-from autumn_mock.operations.event_counts import Cells, Grid, add, count_blocks, grouping, renamed
+from autumn_mock.operations.event_counts import Cells, Grid, Tally, count_blocks, grouping, renamed, sum_exactly
 from autumn_mock.operations.events import Filter, as_list, filter_of, walk
 from autumn_mock.operations.subjects import get_customer
 from autumn_mock.operations.time_ranges import TimeRange, bins, time_range_of, zone_of
-from autumn_mock.store.environment import Environment
-from autumn_mock.store.tallies import HOUR, Tally, sum_exactly
 from autumn_mock.store.timeline import LAST_ID
 from autumn_mock.wire.requests.events import EventsAggregate
 
-#: The group of all that is beyond ``max_groups``.
+#: The group of everything beyond ``max_groups``.
 RESERVED = "AUTUMN_RESERVED"
 _MAX_GROUPS = 9
 _PATH = re.compile(r"[a-zA-Z0-9_]+(\.[a-zA-Z0-9_]+)*")
 
 
 class Question(Struct, frozen=True):
-    """What is asked about some events."""
+    """What to count, and in which bins."""
 
-    #: Empty: every name counts in the totals, and there are no values.
+    #: Empty: the totals have every name, and the bins have no values.
     names: list[str]
     grid: Grid
     group_by: str | None = None
@@ -45,7 +42,7 @@ class Question(Struct, frozen=True):
 
 
 class Bin(Struct, frozen=True):
-    """One stretch of time. ``groups``: name to group to value, with the same groups in every bin."""
+    """One bin. ``period``: its start (ms). ``groups``: name to group to value; all bins have the same groups."""
 
     period: int
     values: dict[str, Decimal]
@@ -53,7 +50,7 @@ class Bin(Struct, frozen=True):
 
 
 class AggregateResult(Struct):
-    """What was counted. ``totals`` names only what has events."""
+    """The answer. ``totals`` has only names with events."""
 
     bins: list[Bin] = []
     totals: dict[str, Tally] = {}
@@ -61,7 +58,10 @@ class AggregateResult(Struct):
 
 
 def aggregate(call: Call, params: EventsAggregate) -> AggregateResult:
-    """The answer to the parsed parameters of ``events.aggregate``; 404 for an unknown customer."""
+    """Answer ``events.aggregate``.
+
+    Raises :class:`ApiError`: 404 for an unknown customer, 400 for an invalid time zone or property path.
+    """
     customer_id, group_by = params.customer_id, params.group_by
     wants_deductions = params.aggregate_on == "deducted"
     if wants_deductions and customer_id is None:
@@ -91,11 +91,8 @@ def aggregate(call: Call, params: EventsAggregate) -> AggregateResult:
 
 
 def _count(call: Call, question: Question, wanted: Filter, start: int, end: int) -> Cells:
-    """What there is between two instants, both included."""
+    """The cells of the wanted events between two instants (ms), both included."""
     environment = call.environment
-    is_about_all = wanted.owner is None and wanted.entity_id is None and not wanted.properties
-    if is_about_all and grouping(question.group_by) is None:
-        return _from_tallies(environment, question, start, end)
     with environment.lock:
         blocks = environment.events.timeline(wanted.owner).blocks(start, (end, LAST_ID))
     cells = count_blocks(blocks, wanted, question.group_by, question.grid, start, end)
@@ -110,38 +107,12 @@ def _count(call: Call, question: Question, wanted: Filter, start: int, end: int)
     return cells
 
 
-def _from_tallies(environment: Environment, question: Question, start: int, end: int) -> Cells:
-    grid = question.grid
-    with environment.lock:
-        timeline = environment.events.everything
-        # Hours that a bin or the end cuts through are counted anew, unless nothing lies behind the cut.
-        edges = grid.bins[1:] if (timeline.newest or 0) <= end else [*grid.bins[1:], end + 1]
-        cut = {edge - edge % HOUR for edge in edges if edge % HOUR}
-        hours = [
-            (name, hour, count, value)
-            for name in question.names or timeline.names
-            for hour, count, value in timeline.hours(name, start, end + 1)
-            if hour not in cut
-        ]
-        spans = [(hour, min(hour + HOUR - 1, end)) for hour in cut]
-        pieces = [(timeline.blocks(first, (last, LAST_ID)), first, last) for first, last in spans]
-    cells: Cells = {}
-    for name, hour, count, value in hours:
-        add(cells, (grid.bin_of(hour), name, None), count, value)
-    for blocks, first, last in pieces:
-        for cell, tally in count_blocks(
-            blocks, Filter(names=frozenset(question.names)), None, grid, first, last
-        ).items():
-            add(cells, cell, tally.count, tally.sum)
-    return cells
-
-
 def answer(cells: Cells, question: Question) -> AggregateResult:
-    """The answer that cells give, in groups if that is asked. What is in no group counts in the totals alone then."""
+    """Make the answer of cells. With ``group_by``, events in no group count in the totals only."""
     totals: dict[str, Tally] = {}
     found: dict[tuple[int, str], dict[str | None, Tally]] = {}
     for (period, name, group), tally in cells.items():
-        totals.setdefault(name, Tally()).add(tally.count, tally.sum)
+        totals[name] = totals.get(name, Tally()).plus(tally)
         found.setdefault((period, name), {})[group] = tally
     if grouping(question.group_by) is None:
         rows = [_bin(period, found, question) for period in question.grid.bins]
@@ -177,7 +148,7 @@ def _measured(tally: Tally, question: Question) -> Decimal:
 
 
 def _largest(groups: Mapping[str | None, Tally], question: Question) -> dict[str, Decimal]:
-    """The largest groups of one bin, and the others as one."""
+    """The largest groups of one bin; the others are added up as one."""
     values = sorted(
         ((group, _measured(tally, question)) for group, tally in groups.items() if group is not None),
         key=lambda each: (-each[1], each[0]),
@@ -194,7 +165,7 @@ def _group_order(group: str) -> tuple[bool, str, str]:
 
 
 def _require_paths(params: EventsAggregate) -> None:
-    """400 for what cannot be the path of a property."""
+    """Raise a 400 for an invalid property path."""
     paths = list(params.filter_by or {})
     group_by = params.group_by or ""
     if group_by.startswith("properties."):

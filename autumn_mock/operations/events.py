@@ -1,6 +1,6 @@
-"""``events.list``, and the walk through the events of an environment that every question about them takes.
+"""``events.list``, and the selection of events (contract 9.5).
 
-Events are walked newest first, as they were when the walk began: the environment's lock is held only for that moment.
+Events are iterated newest first, from a snapshot: the environment's lock is held only while it is taken.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Page(Struct, frozen=True):
 
 
 class Filter(Struct, frozen=True):
-    """Which events are meant. ``owner`` is an internal id; empty ``names``: all."""
+    """Which events are selected. ``owner`` is an internal id; empty ``names``: all."""
 
     owner: str | None = None
     names: frozenset[str] = frozenset()
@@ -37,7 +37,7 @@ class Filter(Struct, frozen=True):
     properties: Mapping[str, str] | None = None
 
     def select(self, events: Iterable[Event]) -> Iterable[Event]:
-        """Those of some events of the owner that are meant."""
+        """The selected ones among events of the owner."""
         if self.names:
             names = self.names
             events = (event for event in events if event.name in names)
@@ -56,7 +56,10 @@ def _having(events: Iterable[Event], read: Callable[[Event], str | None], text: 
 def list_events(
     call: Call, params: EventsList | EventsListOffset, *, before: tuple[int, str] | None = None, offset: int = 0
 ) -> Page:
-    """A page of events, newest first. ``before``: only those older than (ms, id)."""
+    """A page of events, newest first.
+
+    ``before``: only events before this (timestamp in ms, id). ``offset``: how many events to skip.
+    """
     customer = None
     if params.customer_id is not None:
         customer = find_customer(call.environment, params.customer_id)
@@ -76,35 +79,32 @@ def list_events(
 
 
 def walk(environment: Environment, wanted: Filter, span: TimeRange, before: Moment | None = None) -> Iterator[Event]:
-    """The wanted events of a span, newest first; ``before``: only those older than that."""
-    than = before
+    """The wanted events of a range, newest first, and before a moment if one is given."""
     if span.end is not None:
         end = (span.end, LAST_ID)
-        than = end if before is None else min(before, end)
+        before = end if before is None else min(before, end)
     with environment.lock:
-        events = environment.events
-        if wanted.names and wanted.names.isdisjoint(events.everything.names):
-            return
-        blocks = events.timeline(wanted.owner).blocks(span.start, than)
+        blocks = environment.events.timeline(wanted.owner).blocks(span.start, before)
     for block in reversed(blocks):
-        yield from wanted.select(reversed(block.between(span.start, than)))
+        if not wanted.names or not wanted.names.isdisjoint(block.names):
+            yield from wanted.select(reversed(block.between(span.start, before)))
 
 
 def filter_of(params: EventFilters | EventsAggregate, owner: str | None) -> Filter:
-    """The filter that parameters ask for."""
+    """The filter of the parameters of a call."""
     names = frozenset(as_list(params.feature_id))
     return Filter(owner, names, params.entity_id, params.filter_by)
 
 
 def as_list(given: str | list[str] | None) -> list[str]:
-    """A parameter that takes one name or several: each once."""
+    """The names of a parameter that takes one or several, without duplicates."""
     if given is None:
         return []
     return [given] if isinstance(given, str) else list(dict.fromkeys(given))
 
 
 def property_reader(path: str) -> Callable[[Event], str | None]:
-    """Reads a property as text, the way JSON writes it; None when it is not there. Dots lead into objects."""
+    """A function that returns a property as text, as JSON writes it, or None. Dots in the path lead into objects."""
     keys = path.split(".")
 
     def read(event: Event) -> str | None:

@@ -1,4 +1,4 @@
-"""What time has brought about, done without waiting for somebody to look."""
+"""Work that maintenance does: what is due by time, and the limit on events."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from autumn_mock.store.environment import Environment
 
 
 def sweep(environment: Environment) -> int:
-    """Reset, begin, end and release all that is due, and forget idempotency keys that are over.
+    """Apply all resets, plan starts, plan ends and lock releases that are due, and delete expired idempotency keys.
 
-    Returns how many customers something was done for. The lock is taken for each of them anew.
+    Returns the number of customers concerned. The environment's lock is released between two customers.
     """
     call = Call(environment, Version.NEWEST, environment.clock.now())
     with environment.write() as transaction:
@@ -29,12 +29,12 @@ def sweep(environment: Environment) -> int:
     return len(due)
 
 
-#: Events that are dropped under one lock.
+#: How many events are deleted in one transaction.
 _BATCH_SIZE = 5000
 
 
 def drop_oldest_events(environment: Environment, most: int) -> int:
-    """Forget the events that came first, so that no more than ``most`` are left; says how many that were."""
+    """Delete the events that were recorded first, so that at most ``most`` remain; returns how many were deleted."""
     dropped = 0
     while (excess := len(environment.events) - most) > 0:
         with environment.write() as transaction:
@@ -46,11 +46,11 @@ def drop_oldest_events(environment: Environment, most: int) -> int:
 
 
 def _due(environment: Environment, now: int) -> set[str]:
-    """The customers for whom something is due."""
+    """The internal ids of the customers for whom something is due at ``now`` (ms)."""
     due = {row.customer for row in environment.balances if row.next_reset_at is not None and row.next_reset_at < now}
     for attached in environment.customer_plans:
-        turns = attached.started_at if attached.status == "scheduled" else attached.expires_at
-        if turns is not None and turns <= now:
+        changes_at = attached.started_at if attached.status == "scheduled" else attached.expires_at
+        if changes_at is not None and changes_at <= now:
             due.add(attached.customer)
     for lock in environment.locks:
         if lock.forgotten_at <= now or (lock.releases_at is not None and lock.releases_at <= now):

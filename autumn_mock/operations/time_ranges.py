@@ -1,7 +1,7 @@
-"""The spans of time that events are asked about, and the bins they are cut into.
+"""Ranges of time of ``events.list`` and ``events.aggregate``, and their bins (contract 9.5).
 
-A named range ends now: ``7d`` began seven days ago. ``1bc`` and ``last_cycle`` reach back by the length of the
-customer's current billing cycle, ``3bc`` by three; who has none gets one day.
+A named range ends now: ``7d`` started seven days ago. ``1bc`` and ``last_cycle`` have the length of the customer's
+current billing cycle, ``3bc`` of three; without one, the length is a day.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _CYCLES = {"1bc": 1, "last_cycle": 1, "3bc": 3}
 
 
 class TimeRange(Struct, frozen=True):
-    """A span of time, both ends included; None: open."""
+    """From ``start`` to ``end`` (ms), both included; None: unbounded."""
 
     start: float | None
     end: float | None
@@ -37,7 +37,7 @@ def time_range_of(
     *,
     default: str | None = None,
 ) -> TimeRange:
-    """The span that ``custom_range`` or ``range`` asks for. Neither: ``default``, or all of time."""
+    """The range of ``custom_range`` or ``range``; without either that of ``default``, or an unbounded one."""
     custom = params.custom_range
     if custom is not None and (custom.start is not None or custom.end is not None):
         return TimeRange(custom.start, custom.end)
@@ -52,7 +52,8 @@ def time_range_of(
 
 
 def _cycle(call: Call, customer: Customer, names: Collection[str]) -> int:
-    """How long the current cycle of a customer's plans is: the shortest one that renews what is asked about."""
+    """The length (ms) of the customer's shortest current cycle: of balances of the features ``names`` if there are any,
+    else of all balances; a day without a cycle."""
     lengths: dict[bool, list[int]] = {True: [], False: []}
     for row in call.environment.balances.of(customer.internal_id).values():
         if row.is_loose or row.next_reset_at is None or row.reset is None or row.reset.interval == "one_off":
@@ -63,7 +64,7 @@ def _cycle(call: Call, customer: Customer, names: Collection[str]) -> int:
 
 
 def zone_of(name: str | None) -> tzinfo:
-    """A time zone by its IANA name; UTC when none is named."""
+    """The time zone of an IANA name, UTC for None. Raises :class:`ApiError` (400) for an unknown one."""
     try:
         return ZoneInfo(name or "UTC")
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -71,9 +72,9 @@ def zone_of(name: str | None) -> tzinfo:
 
 
 def bins(start: int, end: int, size: str, zone: tzinfo) -> list[int]:
-    """When the bins begin that cover a span, the first before or at its start.
+    """The starts (ms) of the bins that cover a range; the first is at or before ``start``.
 
-    Hours are those of UTC; days, weeks (from Monday) and months those of the zone.
+    Hours are UTC hours; days, weeks (from Monday) and months are local to the zone.
     """
     if size == "hour":
         return list(range(start - start % HOUR, end + 1, HOUR))
@@ -82,13 +83,13 @@ def bins(start: int, end: int, size: str, zone: tzinfo) -> list[int]:
         period = to_instant(datetime(day.year, day.month, day.day, tzinfo=zone))
         if period > end:
             break
-        if not periods or period > periods[-1]:  # a zone that crosses the date line skips a day
+        if not periods or period > periods[-1]:  # a zone that moves across the date line skips a day
             periods.append(period)
     return periods
 
 
 def _days(day: date, size: str) -> Iterator[date]:
-    """The first days of bins, from the bin that holds ``day`` on."""
+    """The first days of bins, starting with the bin of ``day``."""
     if size == "month":
         day = day.replace(day=1)
         while True:

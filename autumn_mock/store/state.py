@@ -340,10 +340,9 @@ class State:
             except _CORRUPT_RECORD_ERRORS as error:
                 raise DamagedFile(database.log_path, f"line {number}", _why(error)) from error
         for environment in self._environments.values():
-            try:
-                environment.events.work_in()
-            except _CORRUPT_RECORD_ERRORS as error:
-                raise DamagedFile(database.path, "table events", _why(error)) from error
+            if not all(event.value.is_finite() for event in environment.events):
+                raise DamagedFile(database.path, "table events", "a value is not a finite number")
+            environment.events.merge()  # now, rather than in the first request
 
 
 def _why(error: Exception) -> str:

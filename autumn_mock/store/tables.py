@@ -1,4 +1,4 @@
-"""Tables in memory: records by key, in the order they came, with an index by owner."""
+"""Tables in memory: records by key, in the order of insertion, with an index by owner."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from autumn_mock.domain.event import Event
-from autumn_mock.store.tallies import TalliedTimeline
 from autumn_mock.store.timeline import Timeline
 
 R = TypeVar("R")
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
+_EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
 class Table(Generic[R]):
@@ -41,15 +40,15 @@ class Table(Generic[R]):
 
     @property
     def by_key(self) -> Mapping[str, R]:
-        """The records by key, always as they are now."""
+        """A live view of the records by key."""
         return MappingProxyType(self._rows)
 
     def of(self, owner: str | None) -> Mapping[str, R]:
         """The records of an owner, by key."""
-        return self._by_owner.get(owner, _NOTHING)
+        return self._by_owner.get(owner, _EMPTY)
 
     def put(self, record: R) -> R | None:
-        """Keep a record under its key; returns the one it replaces."""
+        """Insert or replace a record; returns the one it replaces."""
         key = self.key(record)
         old = self._rows.get(key)
         self._rows[key] = record
@@ -61,7 +60,7 @@ class Table(Generic[R]):
         return old
 
     def put_all(self, records: Sequence[R]) -> Iterable[tuple[str, R | None]]:
-        """Keep many records; returns each key with what it replaces."""
+        """Insert or replace records; returns each key with the record it replaces."""
         new = {self.key(record): record for record in records}
         if len(new) == len(records) and self._rows.keys().isdisjoint(new):
             self._put_new(new)
@@ -75,14 +74,14 @@ class Table(Generic[R]):
                 self._by_owner.setdefault(self._owner(record), {})[key] = record
 
     def delete(self, key: str) -> R | None:
-        """Forget a record; returns it."""
+        """Delete a record; returns it, or None."""
         old = self._rows.pop(key, None)
         if old is not None and self._owner is not None:
             self._disown(key, old)
         return old
 
     def delete_all(self, keys: Iterable[str]) -> None:
-        """Forget many records."""
+        """Delete records."""
         for key in keys:
             self.delete(key)
 
@@ -95,28 +94,28 @@ class Table(Generic[R]):
             del self._by_owner[owner]
 
     def clear(self) -> int:
-        """Forget everything; returns how much that was."""
+        """Delete all records; returns how many there were."""
         count = len(self._rows)
         self._rows.clear()
         self._by_owner.clear()
         return count
 
     def snapshot(self) -> list[R]:
-        """The records as they are now; later changes do not show in it."""
+        """A copy of the list of records."""
         return list(self._rows.values())
 
 
-#: How many events of all customers are noted before they are worked in: many, because batches that come at one time lie
-#: across one another, and few enough to take milliseconds.
-_NOTED = 4096
+#: The size of the buffer for the events of all customers: large, because concurrent batches overlap in time, and small
+#: enough to be merged in milliseconds.
+_BUFFER_SIZE = 4096
 
 
 class EventTable(Table[Event]):
-    """The events of an environment, also in order of time: all of them, and each customer's (by internal id)."""
+    """The events of an environment, with timelines of all of them and of each customer's (by internal id)."""
 
     def __init__(self) -> None:
         super().__init__(Event, attrgetter("id"))
-        self._all = TalliedTimeline(_NOTED)
+        self._all = Timeline(_BUFFER_SIZE)
         self._timelines: dict[str, Timeline] = {}
 
     def put(self, record: Event) -> Event | None:
@@ -144,33 +143,28 @@ class EventTable(Table[Event]):
 
     def delete_all(self, keys: Iterable[str]) -> None:
         rows = self._rows
-        gone = [rows.pop(key) for key in keys if key in rows]
-        self._all.remove_all(gone)
-        for customer, events in _by_customer(gone).items():
+        deleted = [rows.pop(key) for key in keys if key in rows]
+        self._all.remove_all(deleted)
+        for customer, events in _by_customer(deleted).items():
             self._timelines[customer].remove_all(events)
 
     def clear(self) -> int:
         count = super().clear()
-        self._all = TalliedTimeline(_NOTED)
+        self._all = Timeline(_BUFFER_SIZE)
         self._timelines.clear()
         return count
 
-    @property
-    def everything(self) -> TalliedTimeline:
-        """All events in order of time. Only to be used under the environment's lock."""
-        return self._all
-
-    def work_in(self) -> None:
-        """Bring all timelines up to date. Raises :class:`ArithmeticError` for a value that is no amount."""
+    def merge(self) -> None:
+        """Merge the buffers of all timelines."""
         for timeline in (self._all, *self._timelines.values()):
-            timeline.work_in()
+            timeline.merge()
 
     def timeline(self, customer: str | None = None) -> Timeline:
-        """The events of a customer in order of time, or all events. Only to be used under the environment's lock."""
+        """The timeline of a customer, or of all events. Use it under the environment's lock only."""
         return self._all if customer is None else self._timelines.get(customer, _NO_EVENTS)
 
     def between(self, start: int | None, end: int | None, customer: str | None = None) -> list[Event]:
-        """Events of a span of time, both ends included, oldest first."""
+        """Events with ``start <= timestamp <= end`` (ms), oldest first."""
         return self.timeline(customer).between(start, end)
 
 

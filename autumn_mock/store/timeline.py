@@ -1,11 +1,10 @@
 """Events in order of time.
 
-Whoever writes does not wait for the order: an event that is put is only noted, and so is one that is taken out. What
-was noted is worked in when somebody looks, or when it has become much, all of it at once.
+Writes only append to a buffer; the buffer is merged on the next read, or when it is full, many events at once.
 
-The order is kept in blocks of a few thousand: most events are the newest when they come and go to the last block, a
-late one moves no more than one block's worth of others. A block never changes; another one takes its place. So blocks
-may be looked at without the lock, and what was made of the events of one can be remembered.
+The order is kept in blocks of a few thousand events. New events usually go to the last block; a late one moves at most
+the events of one block. Blocks are immutable and are replaced as a whole, so they may be read without the lock, and
+what is computed from the events of one can be cached in it.
 """
 
 from __future__ import annotations
@@ -17,61 +16,71 @@ from typing import Any, TypeVar
 
 from autumn_mock.domain.event import Event
 
-#: (timestamp, id): the order of events. No two have the same one.
+#: (timestamp, id): the order of events. It is unique.
 Moment = tuple[float, str]
-#: Comes after every id.
+#: Sorts after every id.
 LAST_ID = "\U0010ffff"
 #: The most events in one block.
-_BLOCK = 4096
-#: How many events of one customer are noted before they are worked in. There are many customers, and the garbage
-#: collector walks over what they have noted, but not over blocks.
-_NOTED = 512
-#: So many times more events have to lie between the first and the last of a few for these to be placed one by one.
-_FEW = 16
-#: How many different digests a block remembers, and how many events one thing in them has to stand for on average.
-_DIGESTS, _WORTH = 16, 8
+_BLOCK_SIZE = 4096
+#: The size of a customer's buffer. There are many customers, and the garbage collector traverses lists, but not blocks.
+_BUFFER_SIZE = 512
+#: Events are inserted one by one when this many times more events lie between the first and the last of them.
+_SPARSE = 16
+#: How many digests a block caches, and the fewest events per entry of a digest for it to be cached.
+_DIGESTS, _EVENTS_PER_ENTRY = 16, 8
 
 D = TypeVar("D", bound=Sized)
 
-#: Where an event stands in the order.
+#: The place of an event in the order.
 moment_of: Callable[[Event], Moment] = attrgetter("timestamp", "id")
 _timestamp = attrgetter("timestamp")
 _id = attrgetter("id")
+_name = attrgetter("name")
 
 
 class Block:
-    """Some events in order, one at least. Neither they nor what is made of them ever changes."""
+    """At least one event, in order. Immutable, apart from its caches."""
 
-    __slots__ = ("_digests", "events")
+    __slots__ = ("_digests", "_names", "events")
 
     def __init__(self, events: Sequence[Event]) -> None:
         self.events = tuple(events)
         self._digests: dict[Hashable, Any] = {}
+        self._names: frozenset[str] | None = None
 
     @property
     def first(self) -> int:
-        """When the first event was."""
+        """The timestamp of the first event (ms)."""
         return self.events[0].timestamp
 
     @property
     def last(self) -> int:
-        """When the last event was."""
+        """The timestamp of the last event (ms)."""
         return self.events[-1].timestamp
 
-    def between(self, since: float | None, than: Moment | None) -> tuple[Event, ...]:
-        """Those not before ``since`` and before ``than``, oldest first."""
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of the events."""
+        if self._names is None:
+            self._names = frozenset(map(_name, self.events))
+        return self._names
+
+    def between(self, since: float | None, before: Moment | None) -> tuple[Event, ...]:
+        """The events from timestamp ``since`` on and before a moment, oldest first."""
         low = 0 if since is None else bisect_left(self.events, since, key=_timestamp)
-        high = len(self.events) if than is None else bisect_left(self.events, than, key=moment_of)
+        high = len(self.events) if before is None else bisect_left(self.events, before, key=moment_of)
         return self.events[low:high]
 
     def digest(self, key: Hashable, make: Callable[[Sequence[Event]], D]) -> D:
-        """What ``make`` makes of all the events, which has to be told by ``key`` alone. Remembered when it is a good
-        deal smaller than the block, for some questions that were asked last."""
+        """The result of ``make`` for all events, which ``key`` must identify.
+
+        It is cached when it is much smaller than the block. The cache is emptied when it is full.
+        """
         digests = self._digests
         found: D | None = digests.get(key)
         if found is None:
             found = make(self.events)
-            if len(found) * _WORTH <= len(self.events):
+            if len(found) * _EVENTS_PER_ENTRY <= len(self.events):
                 if len(digests) >= _DIGESTS:
                     digests = self._digests = {}
                 digests[key] = found
@@ -87,78 +96,79 @@ def _last_moment(block: Block) -> Moment:
 
 
 class Timeline:
-    """Some events in order. Whoever uses it holds the environment's lock; the blocks that it hands out need none."""
+    """Events in order. Guarded by the environment's lock; the blocks that it returns need no lock.
 
-    __slots__ = ("_blocks", "_fresh", "_most", "_stale")
+    ``buffer_size``: how many events are buffered before they are merged.
+    """
 
-    def __init__(self, most: int | None = None) -> None:
-        """``most``: how many events are noted before they are worked in."""
-        self._most = most or _NOTED
+    __slots__ = ("_blocks", "_buffer_size", "_fresh", "_stale")
+
+    def __init__(self, buffer_size: int | None = None) -> None:
+        self._buffer_size = buffer_size or _BUFFER_SIZE
         #: None of them empty.
         self._blocks: list[Block] = []
-        #: To be worked in, in no order: events that are in no block yet, and those that are in one still. An event may
-        #: be in both; it is taken out first.
+        #: Buffered additions and removals, unordered. An event may be in both; it is removed first.
         self._fresh: list[Event] = []
         self._stale: list[Event] = []
 
-    # -- changing
+    # -- writing
 
     def add(self, event: Event) -> None:
-        """Take an event in, wherever it belongs."""
+        """Add an event."""
         fresh = self._fresh
         fresh.append(event)
-        if len(fresh) >= self._most:
-            self.work_in()
+        if len(fresh) >= self._buffer_size:
+            self.merge()
 
     def add_all(self, events: Iterable[Event]) -> None:
-        """Take events in, in whatever order they are."""
+        """Add events in any order."""
         self._fresh += events
-        if len(self._fresh) >= self._most:
-            self.work_in()
+        if len(self._fresh) >= self._buffer_size:
+            self.merge()
 
     def remove(self, event: Event) -> None:
-        """Take an event out again."""
+        """Remove an event."""
         fresh = self._fresh
-        if fresh and fresh[-1] is event:  # a transaction that fails takes back the last one first
+        if fresh and fresh[-1] is event:  # a failed transaction undoes its last write first
             fresh.pop()
         else:
             self.remove_all((event,))
 
     def remove_all(self, events: Sequence[Event]) -> None:
-        """Take events out again, in whatever order they are."""
+        """Remove events in any order."""
         if self._fresh:
-            self.work_in()
+            self.merge()
         self._stale += events
-        if len(self._stale) >= self._most:
-            self.work_in()
+        if len(self._stale) >= self._buffer_size:
+            self.merge()
 
-    def work_in(self) -> None:
-        """Put what was noted where it belongs."""
+    def merge(self) -> None:
+        """Merge the buffers into the blocks."""
         if self._stale:
             stale = _in_order(self._stale)
             self._stale = []
-            self._take_out(stale)
+            self._remove_from_blocks(stale)
         if self._fresh:
             fresh = _in_order(self._fresh)
             self._fresh = []
-            self._put_in(fresh)
+            self._add_to_blocks(fresh)
 
-    def _put_in(self, events: list[Event]) -> None:
+    def _add_to_blocks(self, events: list[Event]) -> None:
         blocks = self._blocks
         start = 0
         while start < len(events):
             place = self._block_of(moment_of(events[start]))
-            if place >= len(blocks) - 1:  # what is newer than all others belongs to the last one
+            if place >= len(blocks) - 1:  # the last block takes whatever is newer than all others
                 last = blocks.pop().events if blocks else ()
-                blocks += _cut(_with(last, events[start:]), _BLOCK)
+                blocks += _cut(_with(last, events[start:]), _BLOCK_SIZE)
                 return
             stop = bisect_right(events, _last_moment(blocks[place]), start, key=moment_of)
             grown = _with(blocks[place].events, events[start:stop])
-            # Halves, when one is too much: both have room for a few more.
-            blocks[place : place + 1] = _cut(grown, -(-len(grown) // -(-len(grown) // _BLOCK)))
+            # A block that is too large is cut into equal parts, so that each has room for a few more.
+            blocks[place : place + 1] = _cut(grown, -(-len(grown) // -(-len(grown) // _BLOCK_SIZE)))
             start = stop
 
-    def _take_out(self, events: list[Event]) -> None:
+    def _remove_from_blocks(self, events: list[Event]) -> None:
         blocks = self._blocks
         start = 0
         while start < len(events):
@@ -168,37 +178,38 @@ class Timeline:
             blocks[place : place + 1] = [Block(rest)] if rest else []
             start = stop
 
-    # -- looking
+    # -- reading
 
     def _block_of(self, moment: Moment) -> int:
-        """The first block that reaches up to a moment; the number of blocks when none does."""
+        """The index of the first block that ends at a moment or later; the number of blocks when none does."""
         return bisect_left(self._blocks, moment, key=_last_moment)
 
-    def blocks(self, since: float | None = None, than: Moment | None = None) -> list[Block]:
-        """The blocks that hold the events not before ``since`` and before ``than``, in order, and perhaps others."""
-        self.work_in()
+    def blocks(self, since: float | None = None, before: Moment | None = None) -> list[Block]:
+        """The blocks, in order, that have events from timestamp ``since`` on and before a moment. They may have
+        others, too."""
+        self.merge()
         low = 0 if since is None else self._block_of((since, ""))
-        high = len(self._blocks) if than is None else bisect_left(self._blocks, than, key=_first_moment)
+        high = len(self._blocks) if before is None else bisect_left(self._blocks, before, key=_first_moment)
         return self._blocks[low:high]
 
     def between(self, start: float | None, end: float | None) -> list[Event]:
         """Events with ``start <= timestamp <= end``, oldest first."""
-        than = None if end is None else (end, LAST_ID)
-        return [event for block in self.blocks(start, than) for event in block.between(start, than)]
+        before = None if end is None else (end, LAST_ID)
+        return [event for block in self.blocks(start, before) for event in block.between(start, before)]
 
 
 def _in_order(events: list[Event]) -> list[Event]:
-    """Sorted by one after the other: ids rise already when events come, and numbers alone compare fast."""
+    """Sorted by id, then by timestamp: ids are nearly in order, and comparing one number is faster than a tuple."""
     result = sorted(events, key=_id)
     result.sort(key=_timestamp)
     return result
 
 
 def _with(block: tuple[Event, ...], events: list[Event]) -> list[Event]:
-    """A block and further events, all in order."""
+    """The events of a block and further ones, all in order."""
     low = bisect_left(block, moment_of(events[0]), key=moment_of)
     high = bisect_left(block, moment_of(events[-1]), low, key=moment_of)
-    if high - low > _FEW * len(events):
+    if high - low > _SPARSE * len(events):
         grown = list(block)
         for event in events:
             insort(grown, event, key=moment_of)
@@ -207,16 +218,16 @@ def _with(block: tuple[Event, ...], events: list[Event]) -> list[Event]:
 
 
 def _without(block: tuple[Event, ...], events: list[Event]) -> list[Event]:
-    """What is left of a block that holds all of the events; they are in order."""
+    """The events of a block without some of them, which are in order."""
     low = bisect_left(block, moment_of(events[0]), key=moment_of)
     high = bisect_right(block, moment_of(events[-1]), low, key=moment_of)
     rest = list(block)
-    if high - low > _FEW * len(events):
+    if high - low > _SPARSE * len(events):
         for event in reversed(events):
             del rest[bisect_left(rest, moment_of(event), key=moment_of)]
     else:
-        gone = {event.id for event in events}
-        rest[low:high] = [event for event in rest[low:high] if event.id not in gone]
+        removed = {event.id for event in events}
+        rest[low:high] = [event for event in rest[low:high] if event.id not in removed]
     return rest
 
 

@@ -19,8 +19,8 @@ from autumn_mock.ledger.intervals import DAY, HOUR
 from autumn_mock.operations.aggregate import Question, aggregate, answer
 from autumn_mock.operations.errors import ApiError
 from autumn_mock.operations.event_counts import Grid, count_events, plan_of
-from autumn_mock.operations.events import Filter, walk
-from autumn_mock.operations.time_ranges import TimeRange, bins, zone_of
+from autumn_mock.operations.events import Filter
+from autumn_mock.operations.time_ranges import bins, zone_of
 from autumn_mock.store import timeline
 from autumn_mock.store.environment import Environment
 from autumn_mock.wire.requests.events import EventsAggregate
@@ -74,7 +74,7 @@ def recorded_questions() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(("body", "response"), list(recorded_questions()))
-def test_answers_as_recorded(played: Environment, body: dict[str, Any], response: dict[str, Any]) -> None:
+def test_aggregate_answers_as_recorded(played: Environment, body: dict[str, Any], response: dict[str, Any]) -> None:
     answer = result_of(lambda: ask(played, **body))
     if isinstance(answer, ApiError):
         assert (answer.status, answer.message, answer.code) == (404, response["message"], response["code"])
@@ -88,7 +88,7 @@ def test_answers_as_recorded(played: Environment, body: dict[str, Any], response
     assert answer == expected
 
 
-def test_groups_of_all_customers(played: Environment) -> None:
+def test_aggregate_groups_by_customer_id(played: Environment) -> None:
     answer = ask(played, feature_id="messages", range="7d", group_by="$customer_id")
     assert answer["list"][-1]["grouped_values"] == {"messages": {"ev_aggregate_d": 1}}
 
@@ -96,7 +96,7 @@ def test_groups_of_all_customers(played: Environment) -> None:
 # -- ranges and bins
 
 
-def test_a_billing_cycle_reaches_back_by_the_period_of_the_plan(played: Environment) -> None:
+def test_aggregate_billing_cycle_is_that_of_the_plan(played: Environment) -> None:
     for name in ("1bc", "last_cycle", None):
         body: dict[str, Any] = {"range": name} if name else {}
         rows = ask(played, customer_id="ev_aggregate_d", feature_id="messages", **body)["list"]
@@ -107,7 +107,7 @@ def test_a_billing_cycle_reaches_back_by_the_period_of_the_plan(played: Environm
     assert three[0]["period"] == instant("2026-08-24")
 
 
-def test_without_a_customer_or_a_plan_the_cycle_is_a_day(played: Environment) -> None:
+def test_aggregate_billing_cycle_without_a_plan_is_a_day(played: Environment) -> None:
     played.customers.put(Customer(internal_id="bare", id="bare", created_at=0))
     assert len(ask(played, customer_id="bare", feature_id="messages")["list"]) == 2
     assert len(ask(played, feature_id="messages", range="3bc")["list"]) == 4
@@ -142,14 +142,14 @@ def test_bins(start: str, end: str, size: str, zone: str, periods: list[str]) ->
     assert bins(instant(start), instant(end), size, zone_of(zone)) == list(map(instant, periods))
 
 
-def test_what_lies_ahead_has_no_bins(played: Environment) -> None:
+def test_aggregate_has_no_bins_in_the_future(played: Environment) -> None:
     ahead = {"start": NOW + DAY, "end": NOW + 2 * DAY}
     assert ask(played, feature_id="messages", custom_range=ahead) == {"list": [], "total": {}}
     halfway = {"start": NOW - HOUR, "end": NOW + 2 * DAY}
     assert len(ask(played, feature_id="messages", custom_range=halfway)["list"]) == 1
 
 
-def test_an_unknown_zone_is_refused(played: Environment) -> None:
+def test_aggregate_refuses_an_unknown_timezone(played: Environment) -> None:
     error = result_of(lambda: ask(played, feature_id="messages", timezone="Mars/Olympus"))
     assert (error.status, error.code) == (400, "invalid_inputs")
 
@@ -158,26 +158,26 @@ def test_an_unknown_zone_is_refused(played: Environment) -> None:
 
 
 @pytest.mark.parametrize("given_by", ["group_by", "filter_by"])
-def test_the_path_of_a_property_is_words_and_dots(played: Environment, given_by: str) -> None:
+def test_aggregate_refuses_an_invalid_property_path(played: Environment, given_by: str) -> None:
     path: Any = "properties.a-b" if given_by == "group_by" else {"a-b": "1"}
     error = result_of(lambda: ask(played, feature_id="messages", **{given_by: path}))
     assert (error.status, error.code) == (400, "invalid_inputs")
     assert error.message == "Invalid property path. Should only contain alphanumeric and underscore characters."
 
 
-def test_deductions_need_a_customer(played: Environment) -> None:
+def test_aggregate_of_deductions_needs_a_customer(played: Environment) -> None:
     error = result_of(lambda: ask(played, feature_id="messages", aggregate_on="deducted"))
     expected = (400, "customer_id is required when aggregate_on is set", "invalid_request")
     assert (error.status, error.message, error.code) == expected
 
 
-def test_counts_instead_of_sums(played: Environment) -> None:
+def test_aggregate_measures_counts(played: Environment) -> None:
     answer = ask(played, customer_id="ev_aggregate_d", feature_id="messages", range="7d", measure="count")
     assert [row["values"]["messages"] for row in answer["list"]] == [0, 0, 0, 0, 1, 2, 2, 3]
     assert answer["total"] == {"messages": {"count": 8, "sum": 26}}
 
 
-def test_groups_beyond_the_largest_are_put_together() -> None:
+def test_aggregate_adds_up_groups_beyond_max_groups() -> None:
     events = [
         Event(id=f"e{number}", timestamp=time, name="f", customer="c", value=Decimal(value), properties={"g": group})
         for number, (time, group, value) in enumerate([(0, "a", 1), (0, "b", 3), (0, "c", 2), (HOUR, "d", 1)])
@@ -190,7 +190,7 @@ def test_groups_beyond_the_largest_are_put_together() -> None:
     ]
 
 
-def test_the_plan_of_an_event_is_the_one_that_moved_most() -> None:
+def test_plan_of_is_the_plan_with_the_largest_deductions() -> None:
     def event(*moved: tuple[str | None, int]) -> Event:
         deductions = tuple(
             Deduction(balance_id="b", feature_id="f", plan_id=plan_id, value=Decimal(value)) for plan_id, value in moved
@@ -202,7 +202,7 @@ def test_the_plan_of_an_event_is_the_one_that_moved_most() -> None:
     assert plan_of(event(("p", 2), ("q", -3), ("p", 2), (None, 9))) == "p"
 
 
-def test_what_is_beyond_the_largest_groups_of_a_deduction_is_other(played: Environment) -> None:
+def test_aggregate_adds_up_groups_of_deductions_beyond_max_groups(played: Environment) -> None:
     answer = ask(
         played,
         customer_id="ev_aggregate_d",
@@ -216,90 +216,11 @@ def test_what_is_beyond_the_largest_groups_of_a_deduction_is_other(played: Envir
     assert groups == {"apac": {"deducted": 4}, "Other": {"deducted": 3}}
 
 
-# -- tallies, a walk, and a plain sum agree
+# -- the law: an answer is a plain sum over the events, whatever blocks have cached
 
 _EDGE = NOW - NOW % HOUR
 _TIMES = st.integers(_EDGE - 60 * HOUR, NOW) | st.sampled_from([_EDGE - 1, _EDGE, _EDGE - 24 * HOUR, NOW])
 _EVENTS: st.SearchStrategy[list[dict[str, Any]]] = st.lists(
-    st.builds(
-        dict,
-        timestamp=_TIMES,
-        name=st.sampled_from(["messages", "words"]),
-        customer=st.sampled_from(["c1", "c2"]),
-        value=st.decimals(allow_nan=False, allow_infinity=False, places=10) | st.just(Decimal("1e300")),
-        kept=st.booleans(),
-    ),
-    max_size=30,
-)
-
-
-@given(
-    given_events=_EVENTS,
-    start=_TIMES,
-    end=_TIMES,
-    size=st.sampled_from(["hour", "day", "week", "month"]),
-    zone=st.sampled_from(["UTC", "America/New_York", "Asia/Kolkata", "Asia/Kathmandu"]),
-    names=st.sampled_from([["messages"], ["words", "messages"], [], ["nothing"]]),
-    customer=st.sampled_from([None, "c1", "c2"]),
-)
-def test_tallies_and_walks_agree(
-    given_events: list[dict[str, Any]],
-    start: int,
-    end: int,
-    size: str,
-    zone: str,
-    names: list[str],
-    customer: str | None,
-) -> None:
-    environment = new_environment()
-    for internal_id in ("c1", "c2"):
-        environment.customers.put(Customer(internal_id=internal_id, id=internal_id, created_at=0))
-    kept: list[Event] = []
-    for number, fields in enumerate(given_events):
-        is_kept = fields.pop("kept")
-        event = Event(id=f"evt_{number}", **fields)
-        environment.events.put(event)
-        if is_kept:
-            kept.append(event)
-        else:
-            environment.events.delete(event.id)
-    start, end = min(start, end), max(start, end) + 1
-    params: dict[str, Any] = {
-        "feature_id": names,
-        "bin_size": size,
-        "timezone": zone,
-        "custom_range": {"start": start, "end": end},
-        **({"customer_id": customer} if customer else {}),
-    }
-    result = aggregate(call_at(environment, NOW), parse(EventsAggregate, params))
-
-    first, last = start - start % HOUR, min(end, NOW)
-    grid = Grid(size, zone, bins(first, last, size, zone_of(zone)))
-    assert [row.period for row in result.bins] == grid.bins
-    wanted = Filter(customer, frozenset(names))
-    walked = list(walk(environment, wanted, TimeRange(first, last)))[::-1]
-    assert answer(count_events(walked, grid, wanted, None), Question(names, grid)) == result
-
-    meant = [
-        event
-        for event in kept
-        if (not names or event.name in names)
-        and customer in (None, event.customer)
-        and first <= event.timestamp <= last
-    ]
-    edges = [*grid.bins, last + 1]
-    for row, until in zip(result.bins, edges[1:], strict=True):
-        for name in names:
-            inside = [each for each in meant if each.name == name and row.period <= each.timestamp < until]
-            assert Fraction(row.values[name]) == sum(Fraction(each.value) for each in inside)
-    for name in {event.name for event in meant}:
-        of_name = [event for event in meant if event.name == name]
-        assert result.totals[name].count == len(of_name)
-        assert Fraction(result.totals[name].sum) == sum(Fraction(event.value) for event in of_name)
-    assert set(result.totals) == {event.name for event in meant}
-
-
-_GROUPED_EVENTS: st.SearchStrategy[list[dict[str, Any]]] = st.lists(
     st.builds(
         dict,
         timestamp=_TIMES,
@@ -317,59 +238,57 @@ _GROUPS: dict[str | None, Any] = {
     "$customer_id": lambda event: event.customer.replace("i", "c"),
     "properties.g": lambda event: str(event.properties["g"]) if "g" in (event.properties or {}) else None,
 }
-
-
-@given(
-    rounds=st.lists(st.tuples(_GROUPED_EVENTS, st.lists(st.integers(0, 30))), min_size=1, max_size=4),
-    questions=st.lists(
-        st.tuples(
-            _TIMES,
-            _TIMES,
-            st.sampled_from(["hour", "day"]),
-            st.sampled_from(["UTC", "Asia/Kathmandu"]),
-            st.sampled_from(list(_GROUPS)),
-            st.fixed_dictionaries(
-                {},
-                optional={
-                    "entity_id": st.just("e1"),
-                    "filter_by": st.sampled_from([{"g": "a"}, {"h": "x"}, {"g": "2"}]),
-                    "customer_id": st.sampled_from(["c1", "c2"]),
-                    "measure": st.just("count"),
-                },
-            ),
-        ),
-        min_size=1,
-        max_size=2,
-    ),
+_QUESTIONS = st.fixed_dictionaries(
+    {
+        "feature_id": st.sampled_from([["messages"], ["words", "messages"], [], ["nothing"]]),
+        "bin_size": st.sampled_from(["hour", "day", "week", "month"]),
+        "timezone": st.sampled_from(["UTC", "America/New_York", "Asia/Kolkata", "Asia/Kathmandu"]),
+        "custom_range": st.tuples(_TIMES, _TIMES).map(lambda span: {"start": min(span), "end": max(span) + 1}),
+    },
+    optional={
+        "group_by": st.sampled_from([each for each in _GROUPS if each is not None]),
+        "entity_id": st.just("e1"),
+        "filter_by": st.sampled_from([{"g": "a"}, {"h": "x"}, {"g": "2"}]),
+        "customer_id": st.sampled_from(["c1", "c2"]),
+        "measure": st.just("count"),
+    },
 )
-def test_what_is_remembered_is_what_is_there(rounds: list[Any], questions: list[Any]) -> None:
-    """The same questions between changes, with small blocks that remember whatever was asked."""
+
+
+def with_customers() -> Environment:
     environment = new_environment()
     for number in (1, 2):
         environment.customers.put(Customer(internal_id=f"i{number}", id=f"c{number}", created_at=0))
+    return environment
+
+
+@given(
+    rounds=st.lists(st.tuples(_EVENTS, st.lists(st.integers(0, 30))), min_size=1, max_size=4),
+    questions=st.lists(_QUESTIONS, min_size=1, max_size=2),
+)
+def test_aggregate_is_a_plain_sum_between_any_changes(rounds: list[Any], questions: list[dict[str, Any]]) -> None:
+    environment = with_customers()
     kept: dict[str, Event] = {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(timeline, "_BLOCK", 3)
-        patch.setattr(timeline, "_WORTH", 0)
-        for number, (given_events, gone) in enumerate(rounds):
+        patch.setattr(timeline, "_BLOCK_SIZE", 3)
+        patch.setattr(timeline, "_EVENTS_PER_ENTRY", 0)  # cache whatever is asked
+        for number, (given_events, deleted) in enumerate(rounds):
             for place, fields in enumerate(given_events):
                 event = Event(id=f"evt_{number}_{place}", **fields)
                 kept[event.id] = event
                 environment.events.put(event)
-            for key in [list(kept)[place] for place in gone if place < len(kept)]:
+            for key in [list(kept)[place] for place in deleted if place < len(kept)]:
                 environment.events.delete(key)
                 kept.pop(key, None)
             for question in questions:
-                ask_and_compare(environment, list(kept.values()), *question)
+                ask_and_compare(environment, list(kept.values()), question)
 
 
-def test_questions_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(timeline, "_BLOCK", 8)
-    monkeypatch.setattr(timeline, "_WORTH", 0)
+def test_aggregate_distinguishes_cached_questions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timeline, "_BLOCK_SIZE", 8)
+    monkeypatch.setattr(timeline, "_EVENTS_PER_ENTRY", 0)
     monkeypatch.setattr(timeline, "_DIGESTS", 1000)
-    environment = new_environment()
-    for number in (1, 2):
-        environment.customers.put(Customer(internal_id=f"i{number}", id=f"c{number}", created_at=0))
+    environment = with_customers()
     kept = [
         Event(
             id=f"evt_{number}",
@@ -382,9 +301,8 @@ def test_questions_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
         )
         for number in range(1, 150)
     ]
-    for event in kept:
-        environment.events.put(event)
-    furthers: list[dict[str, Any]] = [
+    environment.events.put_all(kept)
+    filters: list[dict[str, Any]] = [
         {},
         {"measure": "count"},
         {"entity_id": "e1"},
@@ -395,60 +313,54 @@ def test_questions_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
         {"customer_id": "c1"},
     ]
     sizes, zones = ("hour", "day", "week"), ("UTC", "Asia/Kathmandu")
-    for size, zone, group_by, further in itertools.product(sizes, zones, _GROUPS, furthers):
-        ask_and_compare(environment, kept, NOW - 2 * DAY, NOW, size, zone, group_by, further)
+    for size, zone, group_by, further in itertools.product(sizes, zones, _GROUPS, filters):
+        question = {
+            "feature_id": ["messages"],
+            "bin_size": size,
+            "timezone": zone,
+            "custom_range": {"start": NOW - 2 * DAY, "end": NOW + 1},
+            **({} if group_by is None else {"group_by": group_by}),
+            **further,
+        }
+        ask_and_compare(environment, kept, question)
 
 
-def ask_and_compare(
-    environment: Environment,
-    kept: list[Event],
-    first: int,
-    last: int,
-    size: str,
-    zone: str,
-    group_by: str | None,
-    further: dict[str, Any],
-) -> None:
-    start, end = min(first, last), max(first, last) + 1
-    params = {
-        "feature_id": ["messages"],
-        "bin_size": size,
-        "timezone": zone,
-        "custom_range": {"start": start, "end": end},
-        **({} if group_by is None else {"group_by": group_by}),
-        **further,
-    }
-    result = aggregate(call_at(environment, NOW), parse(EventsAggregate, params))
-    start, end = start - start % HOUR, min(end, NOW)
+def ask_and_compare(environment: Environment, kept: list[Event], question: dict[str, Any]) -> None:
+    result = aggregate(call_at(environment, NOW), parse(EventsAggregate, question))
+    names, span = question["feature_id"], question["custom_range"]
+    start, end = span["start"] - span["start"] % HOUR, min(span["end"], NOW)
     meant = [
         event
         for event in kept
-        if event.name == "messages"
+        if (not names or event.name in names)
         and start <= event.timestamp <= end
-        and further.get("entity_id") in (None, event.entity_id)
-        and further.get("customer_id") in (None, event.customer.replace("i", "c"))
-        and all(str((event.properties or {}).get(key)) == text for key, text in further.get("filter_by", {}).items())
+        and question.get("entity_id") in (None, event.entity_id)
+        and question.get("customer_id") in (None, event.customer.replace("i", "c"))
+        and all(str((event.properties or {}).get(key)) == text for key, text in question.get("filter_by", {}).items())
     ]
-    measure: Any = (lambda _: 1) if further.get("measure") == "count" else (lambda event: Fraction(event.value))
-    edges = bins(start, end, size, zone_of(zone))
+    measure: Any = (lambda _: 1) if question.get("measure") == "count" else (lambda event: Fraction(event.value))
+    group_of = _GROUPS[question.get("group_by")]
+    edges = bins(start, end, question["bin_size"], zone_of(question["timezone"]))
     assert [row.period for row in result.bins] == edges
     for row, until in zip(result.bins, [*edges[1:], end + 1], strict=True):
-        inside = [each for each in meant if row.period <= each.timestamp < until]
-        if row.groups is None:
-            assert Fraction(row.values["messages"]) == sum(map(measure, inside))
-            continue
-        groups: dict[str, Fraction] = {}
-        for each in inside:
-            group = _GROUPS[group_by](each)
-            if group is not None:
-                groups[group] = groups.get(group, Fraction(0)) + measure(each)
-        found = {name: Fraction(value) for name, value in row.groups["messages"].items()}
-        assert {**dict.fromkeys(found, Fraction(0)), **groups} == found
-        assert Fraction(row.values["messages"]) == sum(groups.values())
-    total = result.totals.get("messages")
-    assert (total.count if total else 0) == len(meant)
-    assert Fraction(total.sum if total else 0) == sum(Fraction(each.value) for each in meant)
+        for name in names:
+            inside = [each for each in meant if each.name == name and row.period <= each.timestamp < until]
+            if row.groups is None:
+                assert Fraction(row.values[name]) == sum(map(measure, inside))
+                continue
+            groups: dict[str, Fraction] = {}
+            for each in inside:
+                if group_of(each) is not None:
+                    groups[group_of(each)] = groups.get(group_of(each), Fraction(0)) + measure(each)
+            found = {group: Fraction(value) for group, value in row.groups[name].items()}
+            assert {**dict.fromkeys(found, Fraction(0)), **groups} == found
+            assert Fraction(row.values[name]) == sum(groups.values())
+    totals: dict[str, tuple[int, Fraction]] = {}
+    for event in meant:
+        count, total = totals.get(event.name, (0, Fraction(0)))
+        totals[event.name] = (count + 1, total + Fraction(event.value))
+    assert {name: (each.count, Fraction(each.sum)) for name, each in result.totals.items()} == totals
 
 
-def test_nothing_makes_nothing() -> None:
+def test_answer_of_no_cells_has_no_totals() -> None:
     assert answer({}, Question(["f"], Grid("day", "UTC", [0]))).totals == {}

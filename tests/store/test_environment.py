@@ -13,7 +13,7 @@ from tests.support.world import new_environment
 
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> Environment:
-    monkeypatch.setattr(timeline, "_BLOCK", 4)
+    monkeypatch.setattr(timeline, "_BLOCK_SIZE", 4)
     environment = new_environment()
     with environment.write() as transaction:
         for event in EVENTS:
