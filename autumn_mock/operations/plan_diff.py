@@ -1,4 +1,4 @@
-"""How a plan would change: what it is now against what it is to be."""
+"""How a version of a plan would change, and how other versions would change with it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,9 @@ from msgspec.structs import replace
 
 from autumn_mock.domain.plan import Plan, PlanItem
 
-#: What an item is recognised by from one state to the next: feature, billing method, interval, and how many of these.
-ItemKey = tuple[str, str, str, int]
-
 
 class PlanDiff(Struct, frozen=True):
-    """A version of a plan, and what it would become. A changed item goes, and comes back."""
+    """A version of a plan, and what it would become. An item that changes is removed and added."""
 
     current: Plan
     proposed: Plan
@@ -36,57 +33,45 @@ class PlanDiff(Struct, frozen=True):
 
     @property
     def changes_offer(self) -> bool:
-        """Whether customers on the plan would get something else than they have."""
+        """Whether customers on the plan would get something different."""
         return self.changes_items or self.changes_price or self.changes_trial
 
     @property
-    def changes_controls(self) -> bool:
-        return self.current.billing_controls != self.proposed.billing_controls
-
-    @property
-    def changes_anything(self) -> bool:
-        return self.current != self.proposed
-
-    @property
     def changes_billing(self) -> bool:
-        """Whether anybody's bill would change."""
+        """Whether bills would change."""
         return self.changes_price or any(item.price is not None for item in (*self.removed, *self.added))
 
 
 class Conflict(Struct, frozen=True):
-    """An item of another version that had gone its own way before the change. None: the base price did."""
+    """An item in which another version already differs from the one that changes; None: it is the base price."""
 
     item: PlanItem | None
 
 
-def item_key(item: PlanItem) -> ItemKey:
-    """What an item is recognised by."""
+def _key(item: PlanItem) -> tuple[str, str, str, int]:
+    """What identifies an item across versions: feature, billing method, interval and interval count."""
     every = item.price or item.reset
     method = item.price.billing_method if item.price is not None else ""
     return (item.feature_id, method, every.interval if every else "", every.interval_count if every else 1)
 
 
-def same_item(left: PlanItem, right: PlanItem) -> bool:
-    """Whether two items grant the same, whatever their ids."""
-    return _plain(left) == _plain(right)
-
-
 def _plain(item: PlanItem) -> PlanItem:
+    """The item without its ids, to compare what two items grant."""
     price = None if item.price is None else replace(item.price, price_id="")
     rollover = item.rollover
-    if rollover is not None:  # is shown as 1 when it is not set, and comes back as it was shown
+    if rollover is not None:  # an unset length is shown as 1, and clients send back what they were shown
         rollover = replace(rollover, expiry_duration_length=rollover.expiry_duration_length or 1)
     return replace(item, entitlement_id="", price=price, rollover=rollover)
 
 
 def diff(current: Plan, proposed: Plan) -> PlanDiff:
-    """What goes and what comes."""
+    """The difference between two states of a version."""
     removed, added = _without(current.items, proposed.items), _without(proposed.items, current.items)
     return PlanDiff(current, proposed, removed, added)
 
 
 def _without(items: Iterable[PlanItem], others: Iterable[PlanItem]) -> tuple[PlanItem, ...]:
-    """The items that have no equal among others, one for one; the order says nothing."""
+    """The items without an equal one among others, in any order; each of the others is equal to one item only."""
     left = [_plain(other) for other in others]
     alone = []
     for item in items:
@@ -100,33 +85,27 @@ def _without(items: Iterable[PlanItem], others: Iterable[PlanItem]) -> tuple[Pla
 
 def carry_over(change: PlanDiff, other: Plan) -> Plan:
     """Another version of the plan, changed in the same places."""
-    gone = {item_key(item) for item in (*change.removed, *change.added)}
+    replaced = {_key(item) for item in (*change.removed, *change.added)}
     fields: dict[str, Any] = {
         name: getattr(change.proposed, name)
         for name in Plan.__struct_fields__
         if name != "items" and getattr(change.current, name) != getattr(change.proposed, name)
     }
     if change.changes_items:
-        fields["items"] = (*(item for item in other.items if item_key(item) not in gone), *change.added)
+        fields["items"] = (*(item for item in other.items if _key(item) not in replaced), *change.added)
     return replace(other, **fields)
 
 
 def conflicts(change: PlanDiff, other: Plan) -> tuple[Conflict, ...]:
-    """Where another version already differs from the one that is changed, in the places of the change."""
-    before = {item_key(item): item for item in change.current.items}
-    after = {item_key(item) for item in change.proposed.items}
-    touched = {item_key(item) for item in (*change.removed, *change.added)}
-    found = [
-        Conflict(item)
-        for item in other.items
-        if item_key(item) in touched & after
-        and item_key(item) in before
-        and not same_item(item, before[item_key(item)])
-    ]
-    if change.changes_price and _amount(other) != _amount(change.current):
+    """Where another version already differs from the one that changes, among what the change touches and keeps."""
+    before = {_key(item): _plain(item) for item in change.current.items}
+    kept = {_key(item) for item in change.proposed.items} & before.keys()
+    touched = {_key(item) for item in (*change.removed, *change.added)} & kept
+    found = [Conflict(item) for item in other.items if _key(item) in touched and _plain(item) != before[_key(item)]]
+    if change.changes_price and _base_price(other) != _base_price(change.current):
         found.append(Conflict(None))
     return tuple(found)
 
 
-def _amount(plan: Plan) -> object:
+def _base_price(plan: Plan) -> object:
     return None if plan.price is None else replace(plan.price, price_id="")

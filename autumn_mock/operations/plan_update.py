@@ -1,9 +1,9 @@
-"""``plans.update``, and what every other way of changing a plan shares with it.
+"""``plans.update``, and what the catalogue shares with it.
 
-A change makes a new version, and leaves the old one to the customers who are on it, when customers are on the version
-that is changed and would get something else, or other billing controls. A name, say, is changed in place.
-``force_version`` makes a version of any change, or of none; ``disable_version`` and ``all_versions`` change what
-there is, the latter the other versions, too.
+A change makes a new version, and leaves the old one to its customers, if customers are on the version that changes and
+would get something different, or other billing controls. Other changes, of a name for example, are made in place.
+``force_version`` always makes a version; ``disable_version`` and ``all_versions`` never do, and the latter changes the
+other versions, too.
 
 Example: customers are on version 1 of a plan with 10 messages. Another name stays version 1, 20 messages are version 2,
 the same 10 messages are no change.
@@ -26,7 +26,7 @@ from autumn_mock.wire.requests.plans import PlanPatch
 
 
 def propose(call: Call, current: Plan, params: PlanPatch) -> Plan:
-    """A plan as a call would have it; what the call does not mention, or mentions as it is, stays the same record."""
+    """A plan with the changes of a request. What the request leaves out, or sends unchanged, stays the same record."""
     sent = {
         "id": params.new_plan_id or None,
         "name": params.name,
@@ -60,17 +60,19 @@ def propose(call: Call, current: Plan, params: PlanPatch) -> Plan:
 
 
 def makes_version(change: PlanDiff, params: PlanPatch, customers: int) -> bool:
-    """Whether a change is a new version, when so many ``customers`` are on the version that is changed."""
+    """Whether a change is a new version, with this number of ``customers`` on the version that changes."""
     if params.force_version:
         return True
     in_place = params.disable_version or params.all_versions
-    return customers > 0 and not in_place and (change.changes_offer or change.changes_controls)
+    changes_controls = change.current.billing_controls != change.proposed.billing_controls
+    return customers > 0 and not in_place and (change.changes_offer or changes_controls)
 
 
 def update(call: Call, plan_id: str, params: PlanPatch) -> Plan:
-    """Change a plan, or make a new version of it; the version that was changed or made.
+    """Change a plan, or make a new version of it. Returns the version that was changed or made.
 
-    404 when there is no such plan or version; 400 when the new id is taken or the plan cannot be enabled for everyone.
+    Raises :class:`ApiError`: 404 for an unknown plan or version; 400 if the new id is taken, or if the plan may not be
+    enabled automatically.
     """
     environment = call.environment
     with call.write() as transaction:
@@ -95,7 +97,7 @@ def update(call: Call, plan_id: str, params: PlanPatch) -> Plan:
 
 
 def _put(transaction: Transaction, before: Plan, after: Plan) -> None:
-    """Keep a version in place of what it was, perhaps under another id."""
+    """Replace a version, perhaps under another id."""
     if after.id != before.id:
         transaction.delete(before)
     if after != before:

@@ -1,6 +1,6 @@
-"""``billing.preview_attach`` and ``billing.preview_update``: what would come and go. Nothing is changed.
+"""``billing.preview_attach`` and ``billing.preview_update``: the plans that would start and end. Nothing is changed.
 
-No payment is ever taken here, so nothing would be charged; what attach or update would refuse, its preview refuses.
+Nothing would be charged, as the emulator takes no payments. A preview refuses what the call itself would refuse.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Intent = Literal["update_plan", "update_quantity", "cancel_immediately", "cancel
 
 
 class PlanPreviewChange(Struct, frozen=True):
-    """A plan that comes or goes. ``effective_at``: when, None for at once."""
+    """A plan that would start or end; ``effective_at`` in ms, None for at once."""
 
     plan: Plan
     #: Units bought in advance, by feature, the included ones not counted.
@@ -32,7 +32,7 @@ class PlanPreviewChange(Struct, frozen=True):
 
 
 class Preview(Struct, frozen=True):
-    """What would come and go. ``intent``: what an update is about."""
+    """What would start and end; ``intent`` is the kind of an update."""
 
     incoming: tuple[PlanPreviewChange, ...] = ()
     outgoing: tuple[PlanPreviewChange, ...] = ()
@@ -82,7 +82,7 @@ def preview_update(call: Call, params: BillingUpdate) -> Preview:
 
 
 def _customer(call: Call, customer_id: str) -> Customer:
-    """The customer, with everything done that time has brought about."""
+    """The customer, after everything that was due has been applied."""
     with call.write() as transaction:
         customer = get_customer(call.environment, customer_id)
         open_account(call, transaction, customer)

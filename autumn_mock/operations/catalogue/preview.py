@@ -162,7 +162,7 @@ def _plan_change(call: Call, current: Plan, params: PlansPreview) -> PlanChange:
         ]
     return PlanChange(
         params.plan_id,
-        "updated" if change.changes_anything else "none",
+        "none" if change.proposed == current else "updated",
         diff=change,
         customers=customers,
         versionable=makes_version(change, params, customers),
