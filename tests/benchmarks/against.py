@@ -105,7 +105,7 @@ def queued(setting: Setting, ours: Path, theirs: Path) -> Iterator[Comparison]:
             report = load(child, requests, count=count, stamped=True, answers=202)
             side.turns.append((child.cpu - used, report.seconds, count))
             used, began = child.cpu, time.monotonic()
-            child.ask("/_mock/queue", {"paused": False}, keyed=False)
+            child.call("/_mock/queue", {"paused": False}, keyed=False)
             child.drain()
             turn = (child.cpu - used, time.monotonic() - began, count * SIZE)
             deduct[accept.index(side)].turns.append(turn)
@@ -135,8 +135,8 @@ def start(setting: Setting, ours: Path, theirs: Path) -> Iterator[Comparison]:
 def _first_answer(environment: dict[str, str]) -> tuple[float, float, int]:
     """What a start takes: CPU seconds of the whole process, seconds, and 1."""
     used, began = _children_cpu(), time.monotonic()
-    with server(environment=environment) as child:
-        child.ask(BATCH, [{"customer_id": "cus_123", "feature_id": "messages"}])
+    with server(env=environment) as child:
+        child.call(BATCH, [{"customer_id": "cus_123", "feature_id": "messages"}])
         seconds = time.monotonic() - began
     return _children_cpu() - used, seconds, 1
 
@@ -152,8 +152,7 @@ def _servers(setting: Setting, sides: tuple[Side, Side]) -> Iterator[list[Child]
     with ExitStack() as stack:
         options = (setting.options("--rate-limit", "off") for _ in sides)
         yield [
-            stack.enter_context(server(*each, environment=side.environment))
-            for side, each in zip(sides, options, strict=True)
+            stack.enter_context(server(*each, env=side.environment)) for side, each in zip(sides, options, strict=True)
         ]
 
 

@@ -1,23 +1,19 @@
-"""The processes of a measurement: the server, what it is compared with, and whoever asks them."""
+"""The processes of a measurement: the server, what it is compared with, and the generators of load."""
 
 from __future__ import annotations
 
 import os
 import pickle
-import queue
 import subprocess
 import sys
-import tempfile
-import threading
-from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
 from tests.benchmarks.generator import Plan, Report
 from tests.benchmarks.traffic import SIZE
-from tests.support.client import OWN, Client
+from tests.support.client import OWN
+from tests.support.server import PROGRAM, ServerProcess
 
 _ROOT = Path(__file__).parents[2]
 _GENERATOR = "from tests.benchmarks.generator import main; main()"
@@ -26,63 +22,26 @@ _GENERATOR = "from tests.benchmarks.generator import main; main()"
 def child_environment() -> dict[str, str]:
     """The environment of a process that finds what is measured, and the measurements."""
     paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    plain = {name: value for name, value in os.environ.items() if name != "AUTUMN_MOCK_DEBUG_LOCKS"}
-    return {**plain, "PYTHONPATH": os.pathsep.join(paths)}
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
-class Child:
-    """A Python process that says where it answers in its first line. It is killed at the end of the ``with`` block: a
-    clean stop writes everything to the file first, which would be measured with whatever comes next."""
-
-    def __init__(self, *arguments: str, environment: Mapping[str, str] | None = None, parking: float = 300) -> None:
-        self._command = [sys.executable, *arguments]
-        self._environment = {**child_environment(), **(environment or {})}
-        self._parking = parking
-        self._scratch = tempfile.TemporaryDirectory(prefix="autumn-mock-bench-")
-        self._errors = Path(self._scratch.name, "stderr")
-        self.process: subprocess.Popen[str]
-        self.port = 0
+class Child(ServerProcess):
+    """A server that is killed at the end of the ``with`` block: a clean stop writes everything to the file first, which
+    would be measured with what follows."""
 
     def __enter__(self) -> Child:
-        with self._errors.open("wb") as errors:
-            self.process = subprocess.Popen(
-                self._command,
-                cwd=self._scratch.name,
-                env=self._environment,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-            )
-        try:
-            words = self._first_line().split()
-            assert words, f"no first line; it said:\n{self.errors()}"
-            self.port = int(urlsplit(words[-1]).port or 0)
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
+        super().__enter__()
         return self
 
-    def _first_line(self) -> str:
-        found: queue.SimpleQueue[str] = queue.SimpleQueue()
-        assert self.process.stdout is not None
-        read = self.process.stdout.readline
-        threading.Thread(target=lambda: found.put(read()), daemon=True).start()
-        return found.get(timeout=self._parking)
+    def __exit__(self, *error: object) -> None:
+        self.clean_up()
+        if error[0] is not None:
+            print(self.stderr(), file=sys.stderr)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.process.kill()
-        self.process.wait()
-        if self.process.stdout is not None:
-            self.process.stdout.close()
-        if error is not None:
-            print(self.errors(), file=sys.stderr)
-        self._scratch.cleanup()
-
-    def errors(self) -> str:
-        """What it has written to standard error so far."""
-        return self._errors.read_text("utf-8", "replace")
+    @property
+    def port(self) -> int:
+        """Where it listens on loopback."""
+        return urlsplit(self.url).port or 0
 
     @property
     def cpu(self) -> float:
@@ -102,25 +61,24 @@ class Child:
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS"))
         return round(int(line.split()[1]) / 1024, 1)
 
-    def ask(self, path: str, body: Any = None, *, keyed: bool = True, timeout: float = 600) -> Any:
-        """Ask it something that has to succeed: a GET, or with a body a POST."""
-        client = Client(f"http://127.0.0.1:{self.port}", timeout=timeout)
+    def call(self, path: str, body: Any = None, *, keyed: bool = True) -> Any:
+        """GET, or POST with a body, and require success; the body of the response."""
         method = "GET" if body is None else "POST"
-        reply = client.request(method, path, body, client.headers(OWN if keyed else None))
+        reply = self.request(method, path, body, self.headers(OWN if keyed else None), 600)
         assert reply.status in (200, 202), f"{path} answered {reply.status} {str(reply.body)[:500]}"
         return reply.body
 
     def pause(self) -> None:
-        """Let the workers rest."""
-        self.ask("/_mock/queue", {"paused": True}, keyed=False)
+        """Pause the workers."""
+        self.call("/_mock/queue", {"paused": True}, keyed=False)
 
-    def drain(self) -> dict[str, Any]:
+    def drain(self, key: str | None = None, timeout: float = 3000) -> dict[str, Any]:
         """Wait until everything queued is deducted; the counts then."""
-        return dict(self.ask("/_mock/drain", {"timeout": 3000}, keyed=False, timeout=3010))
+        return super().drain(key, timeout)
 
     def require_deducted(self, batches: int) -> None:
-        """Raises :class:`AssertionError` unless all items of so many batches were deducted and nothing else was."""
-        stats = self.ask("/_mock/stats")
+        """Raises :class:`AssertionError` unless the items of ``batches`` batches were deducted, and nothing else."""
+        stats = self.call("/_mock/stats")
         assert stats["deducted"] == stats["offered"] == batches * SIZE, stats
 
 
@@ -158,11 +116,16 @@ def load(child: Child, requests: list[bytes], *, answers: int | None = None, **p
     return report
 
 
-def server(*options: str, **words: Any) -> Child:
+def server(*options: str, env: dict[str, str] | None = None) -> Child:
     """The server itself, on a free port."""
-    return Child("-m", "autumn_mock", "serve", "--port", "0", *options, **words)
+    return Child(*options, env=env, timeout=300)
+
+
+def stamped(*options: str, stamp: Path) -> Child:
+    """The server that writes the time of its last log record to a file."""
+    return Child(*options, timeout=300, program=("-m", "tests.benchmarks.stamped", str(stamp), *PROGRAM[2:]))
 
 
 def bare(*options: str) -> Child:
     """A bare Flask view on the same Waitress."""
-    return Child("-m", "tests.benchmarks.bare", *options)
+    return Child(*options, timeout=300, program=("-m", "tests.benchmarks.bare"))

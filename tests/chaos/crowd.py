@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
-from tests.chaos.victim import PATIENCE, Victim
+from tests.chaos.victim import TIMEOUT, Victim
 from tests.support.client import Client
 
 R = TypeVar("R")
 
 
-def together(acts: Sequence[Callable[[], R]], parking: float = PATIENCE) -> list[R]:
+def together(acts: Sequence[Callable[[], R]], timeout: float = TIMEOUT) -> list[R]:
     """Do each in a thread of its own; their results in order. The first thing that goes wrong is raised here."""
     results: dict[int, R] = {}
     errors: list[BaseException] = []
@@ -28,7 +28,7 @@ def together(acts: Sequence[Callable[[], R]], parking: float = PATIENCE) -> list
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(parking)
+        thread.join(timeout)
         assert not thread.is_alive(), "a client hangs"
     if errors:
         raise errors[0]
@@ -53,7 +53,7 @@ def at_once(clients: Sequence[Client], act: Callable[[int, Client], R]) -> list[
     barrier = threading.Barrier(len(clients))
 
     def one(number: int, client: Client) -> R:
-        barrier.wait(PATIENCE)
+        barrier.wait(TIMEOUT)
         return act(number, client)
 
     def prepared(number: int, client: Client) -> Callable[[], R]:

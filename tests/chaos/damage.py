@@ -20,9 +20,10 @@ from tests.chaos.calls import CUSTOMER, READS, WRITES, Call
 from tests.chaos.harness import ScenarioTarget, differences, fresh, loaded, put_at_rest, staged
 from tests.chaos.numbered import tables_of
 from tests.chaos.scripts import Effort, Figures, Unreachable, script
-from tests.chaos.victim import ROOT, Victim
+from tests.chaos.victim import Victim
 from tests.support.client import BATCH, DEFAULT_KEY
 
+_ROOT = Path(__file__).parents[2]
 #: Calls whose one record is put last into a log, to be damaged there; the first of them in the brief form.
 _LAST = ("batch", "check and lock", "track", "finalize", "customers.delete", "attach")
 
@@ -285,7 +286,7 @@ def other_formats(_effort: Effort, place: Path) -> Figures:
 def _is_refused(arguments: list[str], sentences: Iterable[str], name: str, prefix: Iterable[str] = ()) -> str:
     """Run the program, which has to refuse its work with these words and nothing worse; what it said."""
     command = [*prefix, sys.executable, "-m", "autumn_mock", *arguments]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(_ROOT), os.environ.get("PYTHONPATH", "")])}
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
     assert done.returncode not in (0, None), f"{name}: it ended with code {done.returncode}"
     assert "Traceback" not in done.stderr, f"{name}: {done.stderr}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from tests.chaos.harness import differences, fresh
 from tests.chaos.numbered import Notebook, Verdict, deducted_numbers, tables_of
 from tests.chaos.refusals import Refusing
 from tests.chaos.scripts import Effort, Figures, require_linux, script
-from tests.chaos.victim import EAGER, PLAIN, Victim, wait_until
+from tests.chaos.victim import EAGER, PLAIN, TIMEOUT, Victim, wait_until
 from tests.support.client import BATCH, TRACK, Client
 
 _NEVER = float("inf")
@@ -103,7 +103,7 @@ class _Told:
         self.rng = random.Random(seed)
         self.notebook = Notebook()
 
-    def start(self, program: str = PLAIN) -> Victim:
+    def start(self, program: Sequence[str] = PLAIN) -> Victim:
         """A server on the database; what it says is not kept on the disk."""
         return Victim(self._place, "--db", str(self.path), program=program)
 
@@ -205,7 +205,7 @@ def _requests(told: _Told) -> Figures:
         assert set(reads.values()) == {200}, reads
         client.audit()
         client.ask("/_mock/queue", {"paused": False})
-        wait_until(lambda: "could not be kept" in victim.stderr(), "a worker that meets the full disk")
+        wait_until(lambda: "could not be written and will be retried" in victim.stderr(), "a worker that meets the full disk")
         waiting = client.audit()["organisations"][0]["books"]["waiting"]
         assert waiting >= 600, "items were worked off that could not be kept"
         assert set(writes.values()) == {503}, writes
@@ -302,7 +302,7 @@ def _stop(told: _Told) -> Figures:
         code = victim.wait()
         said = victim.stderr()
     with told.start() as other:
-        started = other.wait_ready()
+        started = other.wait_ready(TIMEOUT)
         other.kill()
         refusal = other.stderr()
     disk.forget()

@@ -90,7 +90,7 @@ class _History:
         """Whether it is ready before its time has come, which runs from when it has taken the lock."""
         lock = self._path.with_name("db.json.lock")
         mine = f"{victim.pid}\n"
-        wait_until(lambda: lock.exists() and lock.read_text() == mine, "taking the lock", look_every=0.001)
+        wait_until(lambda: lock.exists() and lock.read_text() == mine, "taking the lock", interval=0.001)
         return victim.wait_ready(self._rng.uniform(0, self._starting / 4))
 
     def _crowd(self, victim: Victim, end: str) -> str:
@@ -135,7 +135,7 @@ class _History:
 
     def _wait_for_a_checkpoint(self) -> None:
         before = self._logs()
-        wait_until(lambda: bool(self._logs() - before), "a checkpoint", look_every=0.0005)
+        wait_until(lambda: bool(self._logs() - before), "a checkpoint", interval=0.0005)
 
     def _look(self) -> None:
         """Count what the end left behind."""

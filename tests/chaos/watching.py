@@ -28,13 +28,13 @@ def open_files(victim: Victim) -> int:
 class Bystander(threading.Thread):
     """Somebody who checks a balance again and again, every other time on a new connection, for the time of a block.
 
-    Leaving the block fails when one of the answers was not a 200, or came later than ``parking`` seconds.
+    Leaving the block fails when one of the answers was not a 200, or came later than ``timeout`` seconds.
     """
 
-    def __init__(self, victim: Victim, parking: float = 5.0) -> None:
+    def __init__(self, victim: Victim, timeout: float = 5.0) -> None:
         super().__init__(daemon=True)
         self._victim = victim
-        self._parking = parking
+        self._timeout = timeout
         self._told_to_stop = threading.Event()
         self._times: list[float] = []
         self._wrong: list[str] = []
@@ -55,16 +55,16 @@ class Bystander(threading.Thread):
 
     def run(self) -> None:
         body = {"customer_id": "cus_456", "feature_id": "messages"}
-        kept = self._victim.client(timeout=self._parking)
+        kept = self._victim.client(timeout=self._timeout)
         while not self._told_to_stop.wait(0.02):
-            client = kept if len(self._times) % 2 else self._victim.client(timeout=self._parking)
+            client = kept if len(self._times) % 2 else self._victim.client(timeout=self._timeout)
             began = time.monotonic()
             try:
                 status = client.post(CHECK, body).status
                 if status != 200:
                     self._wrong.append(f"answered {status}")
             except NoReply as error:
-                self._wrong.append(f"no answer within {self._parking} s: {error}")
+                self._wrong.append(f"no answer within {self._timeout} s: {error}")
             self._times.append(time.monotonic() - began)
             if client is not kept:
                 client.close()

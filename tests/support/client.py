@@ -134,7 +134,9 @@ class Client:
 
     def drain(self, key: str | None = OWN, timeout: float = 120) -> dict[str, Any]:
         """Wait until everything queued is processed, for the key or (None) the whole server; the counts then."""
-        body = self.ask("/_mock/drain", {"timeout": timeout}, key)
+        headers = self.headers(key)
+        status, _, body = self.request("POST", "/_mock/drain", {"timeout": timeout}, headers, timeout + 10)
+        assert status == 200, body
         assert body["drained"], body
         return dict(body)
 

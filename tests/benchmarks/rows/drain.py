@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from tests.benchmarks.children import Child, load
+from tests.benchmarks.children import load, stamped
 from tests.benchmarks.results import Result, at_most, median, percentile
 from tests.benchmarks.setting import Setting
 from tests.benchmarks.stamped import read_stamp
@@ -21,10 +21,9 @@ def measure(setting: Setting) -> Iterator[Result]:
     """One result."""
     rounds = setting.pick(200, 40)
     stamp = setting.scratch / "stamp"
-    command = ["-m", "tests.benchmarks.stamped", str(stamp), "serve", "--port", "0"]
     times = []
     waits = []
-    with Child(*command, *setting.options("--rate-limit", "off")) as child:
+    with stamped(*setting.options("--rate-limit", "off"), stamp=stamp) as child:
         for number in range(rounds):
             load(child, batches(), count=1 + number % 3, stamped=True, connections=1)
             asked = time.monotonic()

@@ -38,8 +38,8 @@ def measure(setting: Setting) -> Iterator[Result]:
 def answer(environment: dict[str, str]) -> float:
     """Milliseconds from starting a server to its first answer to a batch."""
     started = time.monotonic()
-    with server(environment=environment) as child:
-        assert child.ask(BATCH, [{"customer_id": "cus_123", "feature_id": "messages"}]) == {"success": True}
+    with server(env=environment) as child:
+        assert child.call(BATCH, [{"customer_id": "cus_123", "feature_id": "messages"}]) == {"success": True}
         return (time.monotonic() - started) * 1000
 
 

@@ -43,7 +43,7 @@ def measure(setting: Setting) -> Iterator[Result]:
             events.append(_stored(child))
             print(f"ten_million: {tenth + 1} of 10 tenths", file=sys.stderr)
         child.require_deducted(count + 8)
-        journal = len(child.ask("/_mock/requests", keyed=False)["list"])
+        journal = len(child.call("/_mock/requests", keyed=False)["list"])
     per_batch = [round(each / (count // 10) * 1000, 2) for each in tenths]
     details = {
         "items": count * SIZE,
@@ -70,5 +70,5 @@ def _seconds(child: Child, count: int) -> float:
 
 
 def _stored(child: Child) -> int:
-    totals = child.ask("/v1/events.aggregate", _AGGREGATE)["total"]
+    totals = child.call("/v1/events.aggregate", _AGGREGATE)["total"]
     return int(totals["messages"]["count"])
