@@ -177,7 +177,8 @@ class Dispatcher:
 
     def _finish_reply_faults(self, request: RequestContext, entry: RequestEntry) -> None:
         """Delay, hang or reset the reply as the fault rules say."""
-        faults = request.faults
+        # The faults refer to the request: without the cycle a large body is freed now, and not by the next collection.
+        faults, request.faults = request.faults, None
         if faults is not None and faults.is_pending and not faults.complete() and entry.reply != "lost":
             self._engine.journal.amend(entry, reply="lost")
 

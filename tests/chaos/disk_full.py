@@ -205,7 +205,9 @@ def _requests(told: _Told) -> Figures:
         assert set(reads.values()) == {200}, reads
         client.audit()
         client.ask("/_mock/queue", {"paused": False})
-        wait_until(lambda: "could not be written and will be retried" in victim.stderr(), "a worker that meets the full disk")
+        wait_until(
+            lambda: "could not be written and will be retried" in victim.stderr(), "a worker that meets the full disk"
+        )
         waiting = client.audit()["organisations"][0]["books"]["waiting"]
         assert waiting >= 600, "items were worked off that could not be kept"
         assert set(writes.values()) == {503}, writes
