@@ -1,7 +1,7 @@
-"""Amounts: exact decimals inside, plain JSON numbers at the border.
+"""Amounts: exact decimals internally, plain JSON numbers in requests and answers.
 
 Autumn computes in doubles and rounds the balances it shows to ten decimals, half up. Decimals give the same answers
-without the dust: 0.1 + 0.2 is 0.3, and a refund undoes a charge exactly.
+without rounding errors: 0.1 + 0.2 is 0.3, and a refund undoes a charge exactly.
 
     >>> number(rounded(amount(10) / amount(3)))
     3.3333333333
@@ -17,7 +17,7 @@ INFINITE = Decimal("Infinity")
 
 #: Ten decimals, the precision of every amount that Autumn shows.
 _PLACES = Decimal("1e-10")
-#: Wide enough for any double, so that an absurd value is merely large and never an error.
+#: Precise enough for any double, so that no value is an error.
 _WIDE = Context(prec=700, rounding=ROUND_HALF_UP)
 
 
@@ -42,6 +42,6 @@ def number(value: Decimal) -> int | float:
 
 
 def exact_number(value: Decimal) -> int | float:
-    """An amount as JSON writes it, to the last digit."""
+    """An amount as JSON writes it, with all its digits."""
     whole = int(value)
     return whole if whole == value else float(value)

@@ -44,7 +44,7 @@ class Balance(Record, frozen=True, kw_only=True):
     #: The grant of one period, without what was bought in advance.
     included: Decimal = Decimal(0)
     prepaid: Decimal = Decimal(0)
-    #: What edits added to the grant since its last reset.
+    #: What edits added to the grant since the previous reset.
     adjustment: Decimal = Decimal(0)
     unlimited: bool = False
     #: The caller's own id for a loose balance, shown instead of ``id``.

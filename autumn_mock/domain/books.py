@@ -1,4 +1,4 @@
-"""Bookkeeping: where every item that a client ever offered has gone.
+"""Bookkeeping: the state of every item that a client ever offered.
 
 An item is in exactly one of these states, so the sums always balance:
 ``offered = refused + accepted`` and ``accepted = ready + in_flight + deducted + lost``.
@@ -58,7 +58,7 @@ class EnqueueFailure(Record, frozen=True, kw_only=True):
 
 
 class Books(Record, frozen=True, kw_only=True):
-    """The sums of one environment. ``ready`` and ``in_flight`` are the queue's to tell."""
+    """The sums of one environment. ``ready`` and ``in_flight`` are counted by the queue."""
 
     offered: int = 0
     refused: int = 0

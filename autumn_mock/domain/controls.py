@@ -48,7 +48,7 @@ class SpendLimit(Record, frozen=True, kw_only=True):
 
 
 class AutoTopup(Record, frozen=True, kw_only=True):
-    """Kept and shown; topping up needs a payment provider."""
+    """Stored and returned; topping up needs a payment provider."""
 
     feature_id: str
     threshold: Decimal

@@ -27,7 +27,7 @@ class Customer(Record, frozen=True, kw_only=True):
 
 
 class Entity(Record, frozen=True, kw_only=True):
-    """Something of a customer's that has usage of its own: a seat, a workspace."""
+    """A part of a customer with usage of its own: a seat, a workspace."""
 
     internal_id: str
     id: str

@@ -33,5 +33,5 @@ class Event(Record, frozen=True, kw_only=True):
     entity_id: str | None = None
     properties: dict[str, Any] | None = None
     deductions: tuple[Deduction, ...] = ()
-    #: The queued message that it came from; None for what was done at once.
+    #: The queued message that it was made from; None for a synchronous call.
     message_id: str | None = None

@@ -1,4 +1,4 @@
-"""Features: what can be metered, switched on, or paid for in credits."""
+"""Features: metered, boolean, or credit systems."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class CreditCost(Record, frozen=True, kw_only=True):
 
 
 class Display(Record, frozen=True, kw_only=True):
-    """How a person calls one and several units."""
+    """The names of one unit and of several."""
 
     singular: str | None = None
     plural: str | None = None
@@ -30,7 +30,7 @@ class Feature(Record, frozen=True, kw_only=True):
     id: str
     name: str
     type: FeatureType
-    #: False for things that are held rather than used up (seats): they never reset.
+    #: False for features that are allocated, not used up (seats): they never reset.
     consumable: bool
     created_at: int
     event_names: tuple[str, ...] = ()
@@ -53,7 +53,7 @@ class Feature(Record, frozen=True, kw_only=True):
 
     @property
     def is_allocated(self) -> bool:
-        """Held, not used up: seats, storage."""
+        """Allocated, not used up: seats, storage."""
         return self.type == "metered" and not self.consumable
 
     def cost_of(self, feature_id: str) -> Decimal | None:

@@ -9,7 +9,7 @@ from autumn_mock.domain.record import Record
 
 
 class Mutation(Record, frozen=True, kw_only=True):
-    """One step of a deduction: ``native`` taken from one number, worth ``units`` of the tracked feature."""
+    """One step of a deduction: ``native`` deducted from one balance for ``units`` of the tracked feature."""
 
     balance_id: str
     units: Decimal
@@ -19,27 +19,27 @@ class Mutation(Record, frozen=True, kw_only=True):
 
 
 class Lock(Record, frozen=True, kw_only=True):
-    """The receipt of a held deduction."""
+    """The receipt of a deduction that can still be released."""
 
     id: str
     #: The customer's internal id.
     customer: str
     feature_id: str
     created_at: int
-    #: When the receipt itself is forgotten; the deduction then stays.
+    #: When the receipt is deleted and the deduction becomes final (ms).
     forgotten_at: int
     mutations: tuple[Mutation, ...]
     entity_id: str | None = None
-    #: When a lock taken by check gives its amount back by itself.
+    #: When a lock of a check expires and its amount is returned (ms).
     releases_at: int | None = None
     properties: dict[str, Any] | None = None
     skip_event: bool = False
-    #: How more is taken when it is confirmed with more than was held.
+    #: Applies to what is deducted beyond the held amount on confirmation.
     overage_behavior: Literal["cap", "overflow"] = "cap"
 
 
 class Claim(Record, frozen=True, kw_only=True):
-    """An idempotency key (or the mark of a finalize) that is taken until ``expires_at``."""
+    """An idempotency key (or the mark of a finalize) that is claimed until ``expires_at`` (ms)."""
 
     key: str
     expires_at: int

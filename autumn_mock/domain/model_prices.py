@@ -12,12 +12,12 @@ from decimal import Decimal
 from msgspec import Struct
 from msgspec.structs import replace
 
-#: From so many input tokens on, cached ones included, a call counts as a long one.
+#: A call with more input tokens than this, cached ones included, is billed at the long rates.
 LONG_CONTEXT = 200_000
 
 
 class LongRates(Struct, frozen=True):
-    """What a long call costs instead."""
+    """The rates of a long call."""
 
     input: Decimal
     output: Decimal
@@ -26,7 +26,7 @@ class LongRates(Struct, frozen=True):
 
 
 class Rates(Struct, frozen=True):
-    """Prices by kind of token. None: that of text tokens going the same way."""
+    """Prices by kind of token. None: the price of text tokens in the same direction."""
 
     input: Decimal
     output: Decimal
@@ -38,7 +38,7 @@ class Rates(Struct, frozen=True):
     long: LongRates | None = None
 
     def for_context(self, tokens: int) -> tuple[Rates, bool]:
-        """The rates of a call with so many input tokens, and whether they are those of a long one."""
+        """The rates of a call with ``tokens`` input tokens, and whether they are the long ones."""
         if self.long is None or tokens <= LONG_CONTEXT:
             return self, False
         long = self.long

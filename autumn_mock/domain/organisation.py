@@ -1,4 +1,4 @@
-"""Who calls: an organisation, its two environments and the keys that open them."""
+"""Organisations, their two environments and their keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plans: what a customer gets by being attached to one."""
+"""Plans: what customers get when they are attached to one."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ItemPrice(Record, frozen=True, kw_only=True):
 
 
 class RolloverConfig(Record, frozen=True, kw_only=True):
-    """What of an unused grant survives its reset, and for how long."""
+    """How much of an unused grant is kept at a reset, and for how long."""
 
     max: Decimal | None = None
     max_percentage: Decimal | None = None
@@ -95,11 +95,11 @@ class Plan(Record, frozen=True, kw_only=True):
 
     @property
     def is_free(self) -> bool:
-        """Whether nobody ever pays for it."""
+        """Whether neither the plan nor any item has a price."""
         return self.price is None and all(item.price is None for item in self.items)
 
     @property
     def is_one_off(self) -> bool:
-        """Whether everything in it is paid once: it shows among purchases, not subscriptions."""
+        """Whether all its prices are paid once: it is a purchase, not a subscription."""
         prices = [p.interval for p in (self.price, *(item.price for item in self.items)) if p is not None]
         return bool(prices) and all(interval == "one_off" for interval in prices)

@@ -1,4 +1,4 @@
-"""Track items: usage as it was asked to be recorded, already checked, not yet applied."""
+"""Track items: validated usage that is not yet deducted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OverageBehavior = Literal["cap", "overflow", "reject"]
 
 
 class LockRequest(Record, frozen=True, kw_only=True):
-    """The wish to hold the deduction until it is finalized."""
+    """The request to hold a deduction until it is finalized. ``expires_at`` is in ms."""
 
     lock_id: str
     enabled: bool
@@ -40,5 +40,5 @@ class TrackItem(Record, frozen=True, kw_only=True):
     skip_event: bool = False
     async_: bool | None = field(default=None, name="async")
     lock: LockRequest | None = None
-    #: What is taken when that is not ``value``: tokens that cost nothing still take one. No client can set it.
+    #: What is deducted where that is not ``value``: tokens without cost still deduct one. Clients cannot set it.
     taken: int | float | None = None

@@ -1,6 +1,6 @@
-"""What putting a customer on a plan, or changing that, comes to. Nothing here changes anything.
+"""The effects of attaching a plan and of changing an attached one, computed without changing anything.
 
-Previews tell it, :mod:`autumn_mock.operations.billing` does it.
+Previews return them, :mod:`autumn_mock.operations.billing` applies them.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from autumn_mock.wire.requests.billing import BillingAttach, BillingParams, Bill
 
 
 class Attachment(Struct, frozen=True):
-    """What attaching a plan comes to."""
+    """The effect of attaching a plan."""
 
     plan: Plan
     prepaid: dict[str, Decimal]
-    #: The main plan of the same group that it takes the place of.
+    #: The main plan of the same group that it replaces.
     current: CustomerPlan | None
     #: Whether it waits for the end of the current plan's period.
     is_deferred: bool
 
 
 def decide(call: Call, customer: Customer, scope: str | None, params: BillingAttach) -> Attachment:
-    """What attaching a plan to a customer (or an entity, by its id) comes to; nothing is changed."""
+    """The effect of attaching a plan to a customer (or an entity, by its id)."""
     plan = _customized(call, plans.get(call, params.plan_id, params.version), params)
     _require_no_payment(plan, params)
     if params.starts_at is not None and params.starts_at > call.now and plan.price is None:
@@ -53,7 +53,7 @@ def decide(call: Call, customer: Customer, scope: str | None, params: BillingAtt
 
 
 def _customized(call: Call, plan: Plan, params: BillingParams) -> Plan:
-    """The plan with the items and price that this customer alone gets."""
+    """The plan with the items, price and trial of this customer."""
     custom = params.customize
     changes: dict[str, Any] = {}
     if custom is not None and custom.items is not None:
@@ -79,13 +79,13 @@ def _quantities(params: BillingParams) -> dict[str, Decimal]:
 
 
 def attached_plans(call: Call, customer: Customer, scope: str | None) -> list[CustomerPlan]:
-    """What a customer (or an entity, by its id) is on, or will be."""
+    """The active and scheduled plans of a customer (or an entity, by its id)."""
     plans_ = call.environment.customer_plans.of(customer.internal_id).values()
     return [each for each in plans_ if each.entity_id == scope]
 
 
 def current_plan(call: Call, customer: Customer, plan: Plan, scope: str | None) -> CustomerPlan | None:
-    """The main plan of the same group that the customer is on."""
+    """The active main plan of the same group."""
     for each in attached_plans(call, customer, scope):
         main = not each.plan.add_on and not each.plan.is_one_off
         if main and each.status == "active" and each.plan.group == plan.group:
@@ -94,13 +94,13 @@ def current_plan(call: Call, customer: Customer, plan: Plan, scope: str | None) 
 
 
 def scheduled(call: Call, customer: Customer, plan: Plan, scope: str | None) -> list[CustomerPlan]:
-    """The plans of the same group that are to begin later."""
+    """The scheduled plans of the same group."""
     plans_ = attached_plans(call, customer, scope)
     return [each for each in plans_ if each.status == "scheduled" and each.plan.group == plan.group]
 
 
 def monthly_price(plan: Plan) -> Decimal:
-    """The base price of a plan for one month, by which plans are dearer or cheaper."""
+    """The base price of a plan for one month, by which plans are compared."""
     if plan.price is None:
         return ZERO
     months = {"month": 1, "quarter": 3, "semi_annual": 6, "year": 12}.get(plan.price.interval, 1)
@@ -117,7 +117,7 @@ def is_deferred(plan: Plan, current: Plan, schedule: str | None = None) -> bool:
 
 
 def next_turn(call: Call) -> int:
-    """When a period that nobody bills is taken to end."""
+    """The end of a period that is not billed (ms): a month from now."""
     return add_months(call.now, 1)
 
 
@@ -141,7 +141,7 @@ def ending(call: Call, current: CustomerPlan) -> CustomerPlan:
 
 
 def fallbacks(call: Call, current: CustomerPlan) -> list[Plan]:
-    """What a customer is on after a plan has ended at once: the plan of its group that every new customer gets."""
+    """The plans that replace one that was cancelled immediately: the auto-enabled plan of its group."""
     if current.plan.add_on or current.entity_id is not None:
         return []
     every = plans.auto_enabled_plans(call.environment)
@@ -149,7 +149,7 @@ def fallbacks(call: Call, current: CustomerPlan) -> list[Plan]:
 
 
 def revised(call: Call, current: CustomerPlan, params: BillingUpdate) -> CustomerPlan:
-    """An attached plan with other items, quantities or another version; nothing is changed."""
+    """An attached plan with the items, quantities or version of an update."""
     plan = current.plan
     if params.version is not None:
         plan = plans.get(call, plan.id, params.version)

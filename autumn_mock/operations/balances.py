@@ -1,4 +1,4 @@
-"""``balances.create``, ``update``, ``delete``, ``recalculate`` and ``/v1/usage``: balances edited by hand."""
+"""``balances.create``, ``update``, ``delete``, ``recalculate`` and ``/v1/usage``: edits of balances."""
 
 from __future__ import annotations
 
@@ -201,7 +201,7 @@ def _raw(rows: list[Balance], entity: Entity | None) -> Decimal:
 
 
 def _granted_by(rows: list[Balance], entity: Entity | None) -> Decimal:
-    """What rows started with: one that is split over entities, for each of them."""
+    """The grants of rows; of a row that is split over entities, all shares."""
     return sum((ceiling(row, share) for row in rows for share in share_ids(row, entity)), ZERO)
 
 
@@ -256,7 +256,7 @@ def delete(call: Call, params: BalancesDelete) -> None:
 
 
 def _hidden(account: Account, feature_id: str | None, entity: Entity | None) -> list[Balance]:
-    """Drained and expired loose rows, which go with the others."""
+    """Drained and expired loose rows, which are deleted with the others."""
     shown = {row.id for row in account.visible(entity)}
     scope = entity.id if entity is not None else None
     return [
@@ -311,7 +311,7 @@ def recalculated(call: Call, params: FeatureOfACustomer, *, keep: bool) -> list[
 
 
 def _level(account: Account, rows: list[Balance]) -> None:
-    """Pay what some rows are overdrawn by from those that have something left."""
+    """Pay the overdraft of some rows from those with a remaining balance."""
     debt = sum((max(-row.balance, ZERO) for row in rows if not row.unlimited), ZERO)
     for row in rows:
         if row.unlimited or row.is_per_entity:

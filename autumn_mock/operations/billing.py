@@ -1,7 +1,7 @@
-"""``billing.attach`` and ``billing.update``: putting customers on plans, changing and ending that, without payments.
+"""``billing.attach`` and ``billing.update``: attaching, changing and cancelling plans, without payments.
 
 Of the main plans of one group a customer is on one. Attaching a dearer one replaces it at once; a cheaper one is
-scheduled for a month later, when the current one ends. Add-ons and one-off purchases stand beside.
+scheduled for a month later, when the current one ends. Add-ons and one-off purchases are independent of it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate, Carr
 
 
 def attach(call: Call, params: BillingAttach) -> None:
-    """Put a customer (or an entity) on a plan."""
+    """Attach a plan to a customer (or an entity)."""
     environment = call.environment
     with call.write() as transaction:
         customer = get_customer(environment, params.customer_id)
@@ -98,7 +98,7 @@ def _switch(
     prepaid: dict[str, Decimal],
     params: BillingAttach,
 ) -> None:
-    """Replace a plan now. Rollovers go along; usage, or what is left, if the caller asks for it."""
+    """Replace a plan now. Rollovers are carried over; usage and remaining balances if the request says so."""
     old_rows = withdraw(call, transaction, current)
     attached = begin(call, transaction, customer, plan, entity_id=current.entity_id, prepaid=prepaid)
     usages = {row.id for row in _carried(params.carry_over_usages, old_rows)}
@@ -116,7 +116,7 @@ def _switch(
 
 
 def _counterpart(row: Balance, old_rows: list[Balance]) -> Balance | None:
-    """The old row that a new one goes on from, taken out of ``old_rows``: of one feature, billed alike if any is."""
+    """The old row that a new one continues, removed from ``old_rows``: same feature, if possible billed alike."""
     same = [each for each in old_rows if each.feature_id == row.feature_id]
     found = next((each for each in same if each.usage_allowed == row.usage_allowed), next(iter(same), None))
     if found is not None:
@@ -152,7 +152,7 @@ AttachAction = Literal["activate", "upgrade", "downgrade", "purchase", "none"]
 
 
 class Eligibility(Struct, frozen=True):
-    """What attaching a plan would do for a customer, and how the customer stands to it."""
+    """What attaching a plan would do for a customer."""
 
     attach_action: AttachAction
     attached: CustomerPlan | None
@@ -161,7 +161,7 @@ class Eligibility(Struct, frozen=True):
 
 
 def eligibility(call: Call, customer: Customer, scope: str | None, plan: Plan) -> Eligibility:
-    """How a customer (or an entity, by its id) stands to a plan."""
+    """What attaching a plan to a customer (or an entity, by its id) would do."""
     attached = next((each for each in attached_plans(call, customer, scope) if each.plan_id == plan.id), None)
     action: AttachAction = "activate"
     if plan.is_one_off:
@@ -179,7 +179,7 @@ def eligibility(call: Call, customer: Customer, scope: str | None, plan: Plan) -
 
 
 def update(call: Call, params: BillingUpdate) -> None:
-    """Change a plan that a customer is on: quantities, items, version; or cancel it, or take that back."""
+    """Change an attached plan (quantities, items, version), cancel it, or undo a cancellation."""
     environment = call.environment
     with call.write() as transaction:
         customer = get_customer(environment, params.customer_id)
@@ -199,7 +199,7 @@ def update(call: Call, params: BillingUpdate) -> None:
 
 
 def _cancel_now(call: Call, transaction: Transaction, customer: Customer, current: CustomerPlan) -> None:
-    """End a plan; a group with a plan for every new customer falls back to it."""
+    """End a plan now; its group falls back to its auto-enabled plan."""
     withdraw(call, transaction, current)
     if current.plan.add_on:
         return
@@ -209,7 +209,7 @@ def _cancel_now(call: Call, transaction: Transaction, customer: Customer, curren
 
 
 def _revise(call: Call, transaction: Transaction, current: CustomerPlan, params: BillingUpdate) -> None:
-    """Give a customer other items, quantities or another version; usage is kept."""
+    """Change the items, quantities or version of an attached plan; usage is kept."""
     new = revised(call, current, params)
     old_rows = rows_of(call, current)
     for row in old_rows:

@@ -1,4 +1,4 @@
-"""``balances.check``: may this be used, and perhaps use it or hold it."""
+"""``balances.check``: whether a use is allowed; optionally records or holds it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from autumn_mock.wire.requests.balances import Check
 
 
 class CheckResult(Struct, frozen=True):
-    """What a check answers. ``required`` is in units of ``feature``, credits when credits would pay."""
+    """The result of a check. ``required`` is in units of ``feature``, credits when credits would pay."""
 
     customer_id: str
     entity_id: str | None
@@ -110,7 +110,7 @@ def check(call: Call, params: Check) -> CheckResult:
         if not uses:
             return result
         if answer.view is None and answer.required > 0:
-            return replace(result, required=amount(item.value))  # nothing would pay, so nothing is converted
+            return replace(result, required=amount(item.value))  # no balance would pay, so the amount is not converted
         releases_at = int(item.lock.expires_at) if item.lock is not None and item.lock.expires_at else None
         try:
             usage = use(call, transaction, account, entity, [feature], item, releases_at=releases_at)
@@ -159,7 +159,7 @@ def _answer(account: Account, feature: Feature, entity: Entity | None, required:
 
 
 class PlanCheckResult(Struct, frozen=True):
-    """What a check of a plan answers; ``status`` is None when it is not attached."""
+    """The result of a check of a plan; ``status`` is None when it is not attached."""
 
     customer_id: str
     plan_id: str

@@ -1,4 +1,4 @@
-"""``customers.advance_test_clock``: time goes on, for the whole organisation that the customer belongs to."""
+"""``customers.advance_test_clock``: advances the clock of the customer's whole organisation."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import invalid_request
 from autumn_mock.operations.subjects import get_customer
 
-#: How far ahead one call may go: beyond it calendars end.
+#: How far one call may advance the clock, in ms; calendars end beyond it.
 FARTHEST = 1000 * 366 * DAY
 
 
 def advance(call: Call, customer_id: str, frozen_time: int) -> int:
-    """Set the organisation's clock to a later moment, rounded down to seconds; returns it.
+    """Set the organisation's clock to a later instant (ms), rounded down to seconds, and return it.
 
-    The clock runs on from there. (The real service moves the customer's clock at the payment provider, which stands.)
+    The clock continues from there. (The real service sets a frozen clock of the customer at the payment provider.)
+    Raises :class:`ApiError` (400) for an instant that is not later, or too far ahead.
     """
     get_customer(call.environment, customer_id)
     moment = frozen_time // 1000 * 1000

@@ -1,6 +1,6 @@
-"""What the passing of time has brought about for a customer: locks let go, plans ended and begun.
+"""What becomes due for a customer with time: expiry of locks, end and begin of plans.
 
-Called before a customer is looked at, and by a sweep, so that what a client sees does not depend on who looked.
+Applied before a customer is read, and by a sweep, so that answers do not depend on earlier reads.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from autumn_mock.store.environment import Transaction
 
 
 def apply_plan_changes(call: Call, transaction: Transaction, customer: Customer) -> None:
-    """End cancelled plans and begin scheduled ones whose time has come."""
+    """End cancelled plans and begin scheduled ones that are due."""
     plans = list(call.environment.customer_plans.of(customer.internal_id).values())
     for attached in plans:
         if attached.status == "active" and attached.expires_at is not None and attached.expires_at <= call.now:
@@ -40,15 +40,15 @@ def apply_plan_changes(call: Call, transaction: Transaction, customer: Customer)
 
 
 def release_expired_locks(call: Call, transaction: Transaction, account: Account) -> None:
-    """Give back what locks of a customer hold whose time has come; forget receipts that nobody finalized."""
+    """Release the expired locks of a customer; delete receipts that were never finalized."""
     locks = list(call.environment.locks.of(account.customer.internal_id).values())
     for lock in sorted(locks, key=lambda each: each.releases_at or 0):
         if lock.releases_at is not None and lock.releases_at <= call.now:
-            account.now = lock.releases_at  # a reset that was due before it comes before it
+            account.now = lock.releases_at  # an earlier reset is applied first
             refresh(account, new_id)
             finish_lock(call, transaction, account, lock, ZERO, None)
             account.now = call.now
-            account.spending_order.clear()  # what was in order then may have expired since
+            account.spending_order.clear()  # rows of that order may have expired since
         elif lock.forgotten_at <= call.now:
             transaction.delete(lock)
 
@@ -61,7 +61,7 @@ def finish_lock(
     final: Decimal,
     properties: Mapping[str, Any] | None,
 ) -> None:
-    """Bring a lock to its final value, write the event of the difference, forget the receipt."""
+    """Settle a lock at its final value, write the event of the difference, delete the receipt."""
     transaction.delete(lock)
     entity = account.entities.get(lock.entity_id) if lock.entity_id is not None else None
     held = held_value(lock)

@@ -1,10 +1,10 @@
-"""Errors as Autumn tells them: a status, a sentence, a code."""
+"""Errors as Autumn returns them: a status, a message, a code (contract 1.5)."""
 
 from __future__ import annotations
 
 
 class ApiError(Exception):
-    """A call that fails, and how. ``retry_after`` is in seconds."""
+    """The error of a call. ``retry_after`` is in seconds."""
 
     def __init__(self, status: int, message: str, code: str, retry_after: int | None = None) -> None:
         super().__init__(message)
@@ -59,7 +59,7 @@ def database_unavailable() -> ApiError:
 
 
 def no_stripe() -> ApiError:
-    """What cannot be shown without a payment provider."""
+    """The error of everything that needs a payment provider."""
     return invalid_request(
         "There is no Stripe account linked to this organization. "
         "Please connect it here: https://app.useautumn.com/sandbox/dev?tab=stripe"

@@ -1,4 +1,4 @@
-"""``features.*``: the catalogue of what can be used."""
+"""``features.*``: the features of the catalogue."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def _renamed(plan: Plan, old: str, new: str) -> Plan:
 
 
 def delete(call: Call, feature_id: str) -> None:
-    """Forget a feature that nothing uses; 409 otherwise."""
+    """Delete an unused feature; 409 when plans or credit systems use it."""
     environment = call.environment
     with call.write() as transaction:
         feature = call.feature(feature_id)

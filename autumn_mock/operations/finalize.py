@@ -16,10 +16,10 @@ from autumn_mock.wire.requests.balances import Finalize
 
 
 def finalize(call: Call, params: Finalize) -> None:
-    """Bring a lock to its final value and forget it.
+    """Settle a lock at its final value and delete it.
 
-    Every call marks the id for an hour, also when there is no such lock: one that is taken under that id later cannot
-    be finalized until the mark is gone (409). Only a finalize that worked takes its mark away.
+    Every call marks the id for an hour, also when there is no such lock: a later lock with that id cannot be finalized
+    while the mark exists (409). Only a successful finalize removes its mark.
     """
     environment = call.environment
     lock_id = params.lock_id
@@ -48,7 +48,7 @@ def _living(call: Call, lock_id: str) -> Lock | None:
 
 
 def _account_of(call: Call, transaction: Transaction, lock_id: str) -> Account | None:
-    """The account a lock holds from, brought up to date, which may let the lock go by itself."""
+    """The up-to-date account of a lock. Bringing it up to date may release the lock."""
     lock = call.environment.locks.get(lock_id)
     customer = call.environment.customers.get(lock.customer) if lock is not None else None
     return open_account(call, transaction, customer) if customer is not None else None

@@ -1,4 +1,4 @@
-"""What being on a plan gives: the rows of its items, made, renewed and taken away."""
+"""The balances that an attached plan grants: creation and deletion of their rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from autumn_mock.store.environment import Transaction
 
 
 def grant(call: Call, transaction: Transaction, attached: CustomerPlan) -> list[Balance]:
-    """Make the rows of a plan that has just become active."""
+    """Create the rows of a plan that has just become active."""
     rows = [_row(call, attached, item) for item in attached.plan.items]
     for row in rows:
         transaction.put(row)
@@ -84,7 +84,7 @@ def rows_of(call: Call, attached: CustomerPlan) -> list[Balance]:
 
 
 def withdraw(call: Call, transaction: Transaction, attached: CustomerPlan) -> list[Balance]:
-    """Take a plan off its customer, with its rows; returns them as they were."""
+    """Delete an attached plan and its rows; returns the rows."""
     rows = rows_of(call, attached)
     for row in rows:
         transaction.delete(row)
@@ -93,7 +93,7 @@ def withdraw(call: Call, transaction: Transaction, attached: CustomerPlan) -> li
 
 
 def prepaid_units(item: PlanItem, quantity: Decimal) -> Decimal:
-    """Units bought in advance when ``quantity``, the included ones counted, is asked for: whole packs."""
+    """Units bought in advance for a ``quantity`` that includes the included ones: whole packs."""
     units = item.price.billing_units if item.price is not None else Decimal(1)
     packs = (max(quantity - item.included, ZERO) / units).to_integral_value(ROUND_CEILING)
     return packs * units
@@ -118,7 +118,7 @@ def trial_end(trial: FreeTrial | None, now: int) -> int | None:
 
 
 def give_share(call: Call, transaction: Transaction, entity: Entity) -> None:
-    """A new entity gets its share of per-entity rows."""
+    """Add the share of a new entity to per-entity rows."""
     for row in list(call.environment.balances.of(entity.customer).values()):
         if row.entity_feature_id == entity.feature_id:
             share = EntityShare(balance=row.grant)
@@ -126,7 +126,7 @@ def give_share(call: Call, transaction: Transaction, entity: Entity) -> None:
 
 
 def take_seat(call: Call, transaction: Transaction, entity: Entity) -> None:
-    """A new entity takes one unit of the feature it is an instance of."""
+    """Deduct one unit of the feature that a new entity is an instance of."""
     for row in list(call.environment.balances.of(entity.customer).values()):
         if _is_seat_row(row, entity):
             transaction.put(replace(row, balance=row.balance - 1))
@@ -134,7 +134,7 @@ def take_seat(call: Call, transaction: Transaction, entity: Entity) -> None:
 
 
 def take_share(call: Call, transaction: Transaction, entity: Entity) -> None:
-    """An entity that goes gives back its unit; its share and its own rows go with it."""
+    """Return the unit of a deleted entity, and delete its share and its own rows."""
     for row in list(call.environment.balances.of(entity.customer).values()):
         if row.entity_id == entity.id:
             transaction.delete(row)

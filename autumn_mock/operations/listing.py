@@ -1,7 +1,7 @@
 """``balances.list``, ``subscriptions.list``, ``purchases.list``: rows of one customer, or of all, newest first.
 
-A page is cut from the records as they stand, then the customers on it are brought up to date. What that takes away is
-missing from the page, which may so be shorter than its limit though more follows.
+A page is cut from the stored records, then the customers on it are brought up to date. Rows that this removes are
+missing from the page, which may therefore be shorter than its limit although more rows follow.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ Place = tuple[int, str]
 
 
 class Page(Struct, Generic[R], frozen=True):
-    """Some rows, and the (created_at, id) of the last one when more follow."""
+    """Some rows, and the (created_at, id) of the final one when more follow."""
 
     rows: list[R]
     next: Place | None
@@ -86,7 +86,7 @@ class PlanLine(Struct, frozen=True):
 
 
 def list_balances(call: Call, params: BalancesList, before: Place | None) -> Page[BalanceLine]:
-    """``balances.list``: rows of balances, granted by plans and loose; flags are none."""
+    """``balances.list``: rows of balances, granted by plans and loose; boolean features are left out."""
     environment = call.environment
     owner, scope = _narrowed(call, params)
     if owner is _NO_ONE:
@@ -111,7 +111,7 @@ def list_balances(call: Call, params: BalancesList, before: Place | None) -> Pag
 
 
 def loose_balances(call: Call, customer_id: str) -> list[BalanceLine]:
-    """``GET /v1/balances/list``: what a customer was given by hand; 404 for an unknown customer."""
+    """``GET /v1/balances/list``: the loose balances of a customer; 404 for an unknown customer."""
     environment = call.environment
     with call.write() as transaction:
         customer = get_customer(environment, customer_id)
@@ -124,7 +124,7 @@ def _is_metered(call: Call, row: Balance) -> bool:
 
 
 def _lines(call: Call, transaction: Transaction, rows: Iterable[Balance], scope: str | None) -> list[BalanceLine]:
-    """The rows as they are once their customers are up to date, without those that are gone or hidden then."""
+    """The rows after their customers were brought up to date, without those that are then deleted or hidden."""
     accounts: dict[str, Account] = {}
     lines = []
     for listed in rows:
@@ -146,12 +146,12 @@ def _lines(call: Call, transaction: Transaction, rows: Iterable[Balance], scope:
 
 
 def list_subscriptions(call: Call, params: SubscriptionsList, before: Place | None) -> Page[PlanLine]:
-    """``subscriptions.list``: plans that go on. Nothing is ever past due here, and an expired one is forgotten."""
+    """``subscriptions.list``: recurring plans. None is ever past due here, and expired ones are deleted."""
     return _list_plans(call, params, before, one_off=False)
 
 
 def list_purchases(call: Call, params: SubscriptionsList, before: Place | None) -> Page[PlanLine]:
-    """``purchases.list``: plans that were paid once."""
+    """``purchases.list``: plans that are paid once."""
     return _list_plans(call, params, before, one_off=True)
 
 
@@ -183,13 +183,13 @@ def _list_plans(call: Call, params: SubscriptionsList, before: Place | None, *, 
     return Page(lines, following)
 
 
-#: Stands for the internal id of a customer, or the id of an entity, that there is not.
+#: In place of the internal id of an unknown customer, or of the id of an unknown entity.
 _NO_ONE = ""
 
 
 def _narrowed(call: Call, params: RowsOfACustomer) -> tuple[str | None, str | None]:
-    """The internal id of the customer and the id of the entity that a list is about; plans and balances of whoever it
-    is are brought up to date."""
+    """The internal id of the customer and the id of the entity that a list is narrowed to. Plans and balances of that
+    customer, or of all customers, are brought up to date."""
     environment = call.environment
     customer_id = params.customer_id
     if not customer_id:

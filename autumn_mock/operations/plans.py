@@ -1,4 +1,4 @@
-"""``plans.*``: the catalogue of what customers can be on, version by version."""
+"""``plans.*``: the plans of the catalogue, with their versions."""
 
 from __future__ import annotations
 
@@ -64,13 +64,13 @@ def latest_plans(environment: Environment, *, include_archived: bool = False) ->
 
 
 def auto_enabled_plans(environment: Environment) -> list[Plan]:
-    """What a new customer is put on: main plans first."""
+    """The plans that new customers are attached to: main plans first."""
     plans = [plan for plan in latest_plans(environment) if plan.auto_enable]
     return sorted(plans, key=lambda plan: plan.add_on)
 
 
 def customers_on(environment: Environment, plan_id: str, version: int | None = None) -> int:
-    """How many customers are, or will be, on a plan, in any version or in one."""
+    """How many customers have a plan, active or scheduled, in any version or in one."""
     return len(
         {
             each.customer
@@ -113,7 +113,7 @@ def refuse_taken(environment: Environment, plan_id: str) -> None:
 
 
 def check_auto_enable(environment: Environment, plan: Plan) -> None:
-    """400 for a plan that every new customer would get and that costs money, or that another one stands in for."""
+    """400 for an auto-enabled plan with a price, or beside another one of its group."""
     if not plan.auto_enable:
         return
     if not plan.is_free and plan.free_trial is None:
@@ -221,7 +221,7 @@ def _amount(sent: float | None) -> Decimal | None:
 
 
 def delete(call: Call, plan_id: str, *, all_versions: bool = False) -> None:
-    """Forget a plan that nobody is on: its newest version, or all."""
+    """Delete a plan without customers: its newest version, or all."""
     environment = call.environment
     with call.write() as transaction:
         plan = get(call, plan_id)

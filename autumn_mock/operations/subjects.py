@@ -1,4 +1,4 @@
-"""Customers and entities by id, and the account of one customer, brought up to date."""
+"""Customers and entities by id, and the up-to-date account of one customer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def find_customer(environment: Environment, customer_id: str | None) -> Customer
 
 
 def get_customer(environment: Environment, customer_id: str | None) -> Customer:
-    """A customer by id; 404 when there is none. An empty id is nobody's."""
+    """A customer by id; 404 when there is none, also for the empty id."""
     customer = find_customer(environment, customer_id)
     if customer is None:
         raise customer_not_found(customer_id)
@@ -47,7 +47,7 @@ def get_entity(environment: Environment, customer: Customer, entity_id: str) -> 
 
 
 def open_account(call: Call, transaction: Transaction, customer: Customer) -> Account:
-    """The account of a customer, with everything done that time has brought about."""
+    """The account of a customer, with due plan changes, lock expiries and resets applied."""
     apply_plan_changes(call, transaction, customer)
     environment = call.environment
     owner = customer.internal_id
@@ -70,7 +70,7 @@ def open_account(call: Call, transaction: Transaction, customer: Customer) -> Ac
 
 
 def store(transaction: Transaction, account: Account) -> None:
-    """Make lasting what the ledger changed in an account."""
+    """Put what the ledger changed in an account into a transaction."""
     for row in account.changed.values():
         transaction.put(row)
     for window in account.changed_windows.values():

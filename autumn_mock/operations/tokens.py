@@ -1,8 +1,8 @@
-"""``balances.track_tokens`` and its batch: tokens of a language model become a usage of an AI credit system.
+"""``balances.track_tokens`` and its batch: tokens of a language model as usage of an AI credit system.
 
 The usage is what the tokens cost in dollars, with the markup of the most specific kind that is set: the model's, the
-provider's, the system's own. The event tells how it came about. Recording the usage is left to
-:mod:`autumn_mock.operations.track` and the queue. As on the real server, tokens that cost nothing take one.
+provider's, the system's own. The event's properties show the calculation. The usage is recorded by
+:mod:`autumn_mock.operations.track` and the queue. As on the real server, tokens without cost deduct one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PERCENT = Decimal(100)
 
 
 class Price(Struct, frozen=True):
-    """What some tokens cost, and why."""
+    """The price of some tokens, and how it was calculated."""
 
     #: By kind of token, in dollars per million.
     rates: dict[str, Decimal]

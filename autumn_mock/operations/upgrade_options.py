@@ -14,7 +14,7 @@ from autumn_mock.operations.subjects import get_customer
 
 
 class UpgradeOption(Struct, frozen=True):
-    """Plans that hold a feature, those that are named first being the ones to suggest."""
+    """Plans that grant a feature, the preferred ones first."""
 
     feature: Feature
     #: Whether the customer has the feature and used it up, instead of not having it.
@@ -25,7 +25,7 @@ class UpgradeOption(Struct, frozen=True):
 
 
 def offer(call: Call, result: CheckResult) -> UpgradeOption | None:
-    """What to offer after a check; None when it was allowed."""
+    """The options after a check; None when it was allowed."""
     if result.allowed:
         return None
     environment = call.environment
@@ -55,5 +55,5 @@ def offer(call: Call, result: CheckResult) -> UpgradeOption | None:
 
 
 def _is_upgrade(best: Plan | None, plan: Plan) -> bool:
-    """Whether a plan is more than the best that a customer is on; everything is more than a free one."""
+    """Whether a plan is an upgrade from the best one of a customer; every plan is one from a free plan."""
     return best is None or best.is_free or monthly_price(plan) > monthly_price(best)

@@ -1,7 +1,7 @@
-"""Reading track items: a fast path for batches that are right, an exact one for everything else.
+"""Reading track items: a fast path for valid batches, an exact path for everything else.
 
-A batch of a thousand items is common and nearly always valid. The fast path decodes the bytes straight into
-records and accepts only what it is sure of; whenever it is not, the schema decides, and words the refusal.
+A batch of a thousand items is common and nearly always valid. The fast path decodes the bytes straight into records
+and accepts only what is certainly valid; everything else is parsed by the schema, which produces the error texts.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _normal(item: TrackItem) -> TrackItem:
 
 
 def _fast(body: bytes, now_ms: int) -> list[TrackItem] | None:
-    """The items, or none when the batch is wrong or merely unusual."""
+    """The items; None when the batch is invalid or needs the exact path."""
     try:
         items = _ITEMS.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -66,13 +66,13 @@ def _fast(body: bytes, now_ms: int) -> list[TrackItem] | None:
                 return None
         if item.customer_data is not None or item.entity_data is not None or item.taken is not None:
             return None
-    # The decoder takes null for "not given" and drops unknown keys unseen; the schema does neither.
+    # The decoder reads null as an absent key and skips unknown keys; the schema does neither.
     nested = openings(body) - flat > MAX_DEPTH - _DEPTH_OF_PROPERTIES
     if nested or b"null" in body:
         try:
             raw = msgspec.json.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return None  # what is wrong is the name of an unknown key, which the decoder above did not read
+            return None  # the name of an unknown key is invalid, which the decoder above did not read
         if _has_null(raw) or (nested and is_deeper_than(MAX_DEPTH, raw)):
             return None
     return items
@@ -89,5 +89,5 @@ def _is_plain(lock: LockRequest) -> bool:
 
 
 def _has_null(items: list[dict[str, Any]]) -> bool:
-    """Whether null stands anywhere but inside properties."""
+    """Whether a value other than the properties is null."""
     return any(None in item.values() or None in item.get("lock", {}).values() for item in items)

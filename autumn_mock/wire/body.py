@@ -1,7 +1,7 @@
-"""Reading a request body the way the real server does: never an error, at worst an empty object.
+"""Reading a request body as the real server does: never an error, at worst an empty object (contract 3.1).
 
-The bytes decide, not the content type. A byte order mark is tolerated, bytes that are not UTF-8 are replaced,
-and what is not JSON, or is only ``null``, counts as ``{}``; it is then refused (or not) by the call's schema.
+The content type does not matter. A byte order mark is ignored, bytes that are not UTF-8 are replaced, and a body that
+is not JSON, or is ``null``, counts as ``{}``, which the schema of the call then accepts or refuses.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from typing import Any, NoReturn
 
 import msgspec
 
-#: Deeper nesting than this counts as malformed: nobody means it, and it could not be written out again.
+#: Deeper nesting counts as malformed; it could not be encoded again.
 MAX_DEPTH = 128
 
 _MARK = b"\xef\xbb\xbf"
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
-#: More digits than this are no number to Python; to JavaScript they are infinity.
+#: Python does not parse more digits than this; JavaScript reads them as infinity.
 _MOST_DIGITS = 4300
 
 
 def json_body(body: bytes) -> Any:
-    """The value in ``body``. Every string in it can be encoded again, and no number is NaN."""
+    """The value of ``body``. Its strings can be encoded again, and no number is NaN."""
     if body.startswith(_MARK):
         body = body[len(_MARK) :]
     try:
@@ -37,7 +37,7 @@ def json_body(body: bytes) -> Any:
 
 
 def openings(body: bytes) -> int:
-    """How many lists and objects ``body`` opens at most, which is also as deep as it can be."""
+    """An upper bound of the lists and objects in ``body``, and so of their depth."""
     return body.count(b"{") + body.count(b"[")
 
 
@@ -77,7 +77,7 @@ def _refuse(constant: str) -> NoReturn:
 
 
 def _mended(value: Any) -> Any:
-    """``value`` with halves of surrogate pairs replaced, as they have no encoding."""
+    """``value`` with lone surrogates replaced, which cannot be encoded."""
     if isinstance(value, str):
         return _SURROGATE.sub("\ufffd", value)
     if isinstance(value, list):

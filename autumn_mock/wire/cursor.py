@@ -1,7 +1,7 @@
-"""Cursors of lists: where the next page begins, as an opaque text.
+"""Cursors of lists: the place where the next page begins, as an opaque text.
 
-A cursor is base64url without padding of ``{"v":0,"id":...,"t":...}``: the last row's id and time. The time counts in
-milliseconds, in microseconds for events.
+A cursor is base64url without padding of ``{"v":0,"id":...,"t":...}``: the id and time of the previous row. The time
+is in ms, for events in µs.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def encode_cursor(t: int, id: str | None) -> str:
 
 
 def decode_cursor(cursor: str) -> tuple[int, str]:
-    """The (time, id) in a cursor; 400 when there is none in it."""
+    """The (time, id) of a cursor. Raises :class:`ApiError` (400, ``invalid_cursor``)."""
     try:
         payload = msgspec.json.decode(_decoded(cursor))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -39,15 +39,15 @@ def decode_cursor(cursor: str) -> tuple[int, str]:
 
 
 def _decoded(cursor: str) -> bytes:
-    """Decoded the way the real server does: what is not in the alphabet is passed over."""
+    """Decoded as the real server does: characters outside the alphabet are ignored."""
     text = _NOT_IN_ALPHABET.sub("", cursor.partition("=")[0].replace("+", "-").replace("/", "_"))
-    if len(text) % 4 == 1:  # six bits are no byte
+    if len(text) % 4 == 1:  # six bits do not make a byte
         text = text[:-1]
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 def _issues(payload: Any) -> list[dict[str, Any]]:
-    """What is wrong with a payload, as the real server's validator prints it."""
+    """The errors in a payload, as the real server's validator prints them."""
     if not isinstance(payload, dict):
         return [_wrong_type("object", payload)]
     issues: list[dict[str, Any]] = []

@@ -14,7 +14,7 @@ from tests.fuzz.bodies import any_bytes, json_bodies, near_valid_bodies
 from tests.fuzz.laws import batch_is_judged_as_the_contract_says, track_is_judged_as_the_contract_says
 from tests.fuzz.reference import batch_verdict
 from tests.support.effort import examples
-from tests.wire.test_batch_refusals import NOW
+from tests.wire.test_batch import NOW
 
 LARGEST_ROUNDED_DOWN = b'[{"customer_id":"c","feature_id":"f","value":%d}]' % (2**1024 - 2**970 - 1)
 NO_TEXT_FOR_A_NAME = b'[{"customer_id":"c","feature_id":"f","\xff":null}]'

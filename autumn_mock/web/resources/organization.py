@@ -1,4 +1,4 @@
-"""The organisation, its catalogue as a whole, and the lists of it that are always empty here."""
+"""The organisation, its whole catalogue, and lists that are always empty in this emulator."""
 
 from __future__ import annotations
 

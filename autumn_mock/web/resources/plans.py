@@ -1,4 +1,4 @@
-"""Plans, what is asked before one is changed, and the paths from when they were products."""
+"""Plans, previews of their changes, and the older paths that call them products."""
 
 from __future__ import annotations
 
