@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -37,7 +38,7 @@ def set_usage(world: World, value: float, customer_id: str = "c", **fields: Any)
 # -- create
 
 
-def test_a_loose_balance_is_spent_like_any_other(world: World) -> None:
+def test_create_makes_a_loose_balance(world: World) -> None:
     world.balance(10, balance_id="mine")
     assert world.amounts() == (10, 10, 0)
     (row,) = world.rows()
@@ -46,7 +47,7 @@ def test_a_loose_balance_is_spent_like_any_other(world: World) -> None:
     assert row.reset.interval == "one_off"
 
 
-def test_a_reset_begins_one_period_from_now(world: World) -> None:
+def test_create_sets_the_first_reset(world: World) -> None:
     world.balance(10, reset={"interval": "day", "interval_count": 2})
     world.balance(10, "words", reset={"interval": "day"}, next_reset_at=NOW + 5)
     world.balance(10, "action1", reset={"interval": "day"}, expires_at=NOW + 9)
@@ -58,7 +59,7 @@ def test_a_reset_begins_one_period_from_now(world: World) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 0.5, -1])
-def test_a_period_is_never_empty(world: World, count: float) -> None:
+def test_create_counts_an_empty_interval_as_one(world: World, count: float) -> None:
     """Else the search for the next one would not end. (With an expiry the first one is not searched for.)"""
     world.balance(10, reset={"interval": "month", "interval_count": count}, expires_at=NOW + DAY)
     (row,) = world.rows()
@@ -67,18 +68,18 @@ def test_a_period_is_never_empty(world: World, count: float) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 0.5, -1])
-def test_a_period_of_a_plan_is_never_empty(world: World, count: float) -> None:
+def test_plan_items_count_an_empty_interval_as_one(world: World, count: float) -> None:
     plan = world.plan("p", {**monthly(10), "reset": {"interval": "month", "interval_count": count}})
     assert plan.items[0].reset is not None
     assert plan.items[0].reset.interval_count == 1
 
 
-def test_older_name_of_the_grant(world: World) -> None:
+def test_create_accepts_granted_balance(world: World) -> None:
     world.balance(None, granted_balance=7)
     assert world.remaining() == 7
 
 
-def test_unlimited_and_boolean(world: World) -> None:
+def test_create_of_unlimited_and_boolean_balances(world: World) -> None:
     world.balance(None, unlimited=True)
     world.balance(None, "sso")
     view = world.view()
@@ -98,9 +99,7 @@ def test_unlimited_and_boolean(world: World) -> None:
         ("sso", {"reset": {"interval": "month"}}),
     ],
 )
-def test_exactly_one_of_grant_and_unlimited_and_none_for_flags(
-    world: World, feature_id: str, fields: dict[str, Any]
-) -> None:
+def test_create_requires_one_of_grant_and_unlimited(world: World, feature_id: str, fields: dict[str, Any]) -> None:
     with world.refused(500, "invalid_inputs", "input: Invalid input"):
         world.balance(None, feature_id, **fields)
 
@@ -125,36 +124,17 @@ def test_exactly_one_of_grant_and_unlimited_and_none_for_flags(
         ),
     ],
 )
-def test_times_and_rollovers_that_cannot_be(world: World, fields: dict[str, Any], message: str) -> None:
+def test_create_refuses_times_and_rollovers(world: World, fields: dict[str, Any], message: str) -> None:
     with world.refused(400, "invalid_request", message):
         world.balance(10, **fields)
 
 
-def test_held_things_do_not_roll_over(world: World) -> None:
+def test_create_refuses_rollovers_of_allocated_features(world: World) -> None:
     with world.refused(400, "invalid_request", "Rollover is not supported for continuous use features"):
         world.balance(10, "seats", rollover={"length": 1}, reset={"interval": "day"})
 
 
-def test_names_that_are_unknown_or_taken(world: World) -> None:
-    world.entity()
-    world.balance(10, balance_id="mine")
-    world.balance(None, "sso")
-    internal = world.customer().internal_id
-    with world.refused(404, "feature_not_found", "Feature nope not found"):
-        world.balance(10, "nope")
-    with world.refused(404, "customer_not_found", "Customer nobody not found"):
-        world.balance(10, customer_id="nobody")
-    with world.refused(404, "entity_not_found", "Entity e9 not found"):
-        world.balance(10, entity_id="e9")
-    with world.refused(400, "invalid_request", "Cannot give an entity a balance of its own feature type"):
-        world.balance(10, "seats", entity_id="e1")
-    with world.refused(409, "invalid_request", "balance_id 'mine' is already in use for this customer"):
-        world.balance(10, "words", balance_id="mine")
-    with world.refused(409, "invalid_request", f"A boolean entitlement sso already exists for customer {internal}"):
-        world.balance(None, "sso")
-
-
-def test_a_loose_balance_rolls_over(world: World) -> None:
+def test_create_with_a_rollover(world: World) -> None:
     world.balance(10, reset={"interval": "day"}, rollover={"duration": "forever", "length": 1, "max": 4})
     world.now += DAY + 1
     assert world.amounts() == (14, 14, 0)
@@ -172,7 +152,7 @@ def two_rows(world: World) -> None:
 
 
 @pytest.mark.parametrize("remaining", [0.5, 3, 11, 15, 40])
-def test_remaining_is_what_is_left_afterwards(world: World, remaining: float) -> None:
+def test_update_sets_remaining(world: World, remaining: float) -> None:
     two_rows(world)
     edit(world, remaining=remaining)
     assert world.remaining() == remaining
@@ -180,13 +160,13 @@ def test_remaining_is_what_is_left_afterwards(world: World, remaining: float) ->
 
 
 @pytest.mark.parametrize("usage", [0, 4, 12, 14.5])
-def test_usage_is_what_was_used_afterwards(world: World, usage: float) -> None:
+def test_update_sets_usage(world: World, usage: float) -> None:
     two_rows(world)
     edit(world, usage=usage)
     assert world.amounts() == (15, 15 - usage, usage)
 
 
-def test_usage_of_shares_is_what_was_used_afterwards(world: World) -> None:
+def test_update_sets_usage_of_per_entity_balances(world: World) -> None:
     """Of a balance that is split over entities, too: its grant counts once for each of them."""
     world.plan("p", monthly(100, entity_feature_id="seats"))
     world.attach("p")
@@ -196,7 +176,7 @@ def test_usage_of_shares_is_what_was_used_afterwards(world: World) -> None:
     assert world.amounts() == (300, 270, 30)
 
 
-def test_adding_goes_past_the_grant_and_below_zero(world: World) -> None:
+def test_update_adds_past_the_grant_and_below_zero(world: World) -> None:
     world.balance(10)
     edit(world, add_to_balance=5)
     assert world.amounts() == (10, 15, -5)
@@ -204,7 +184,7 @@ def test_adding_goes_past_the_grant_and_below_zero(world: World) -> None:
     assert [row.balance for row in world.rows()] == [-5]
 
 
-def test_an_edited_grant_is_shown_and_forgotten_at_the_reset(world: World) -> None:
+def test_update_of_the_grant_ends_at_the_reset(world: World) -> None:
     world.plan("p", monthly(10))
     world.attach("p")
     world.track(4)
@@ -214,7 +194,7 @@ def test_an_edited_grant_is_shown_and_forgotten_at_the_reset(world: World) -> No
     assert world.amounts() == (10, 10, 0)
 
 
-def test_remaining_eats_rollovers_first(world: World) -> None:
+def test_update_of_remaining_uses_rollovers_first(world: World) -> None:
     rollover = {"max": 30, "expiry_duration_type": "forever"}
     world.plan("p", monthly(100, rollover=rollover))
     world.attach("p")
@@ -227,7 +207,7 @@ def test_remaining_eats_rollovers_first(world: World) -> None:
     assert [each.balance for each in view.rollovers] == [0]
 
 
-def test_adding_leaves_rollovers_alone(world: World) -> None:
+def test_update_that_adds_keeps_rollovers(world: World) -> None:
     world.plan("p", monthly(100, rollover={"max": 30, "expiry_duration_type": "forever"}))
     world.attach("p")
     world.now += 32 * DAY
@@ -235,7 +215,7 @@ def test_adding_leaves_rollovers_alone(world: World) -> None:
     assert world.remaining() == 80
 
 
-def test_selectors(world: World) -> None:
+def test_update_selects_rows(world: World) -> None:
     two_rows(world)
     edit(world, remaining=1, balance_id="mine")
     edit(world, remaining=2, interval="month")
@@ -244,7 +224,7 @@ def test_selectors(world: World) -> None:
     assert [float(row.balance) for row in world.rows()] == [9, 1]
 
 
-def test_times_are_set(world: World) -> None:
+def test_update_sets_times(world: World) -> None:
     world.plan("p", monthly(10))
     world.attach("p")
     world.track(4)
@@ -257,41 +237,16 @@ def test_times_are_set(world: World) -> None:
 
 
 @pytest.mark.parametrize("fields", [{"remaining": 3}, {"usage": 3}, {"add_to_balance": 3}])
-def test_an_edit_of_nothing_answers_like_one_of_something(world: World, fields: dict[str, Any]) -> None:
+def test_update_without_a_balance_changes_nothing(world: World, fields: dict[str, Any]) -> None:
     before = world.snapshot()
     edit(world, **fields)
     assert world.snapshot() == before
 
 
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        ({"included_grant": 3}, "No balances to update for feature messages, customer c"),
-        ({"next_reset_at": NOW + 3}, "No balances found for feature messages, customer c"),
-        ({"expires_at": NOW + 3}, "No balances found for feature messages, customer c"),
-    ],
-)
-def test_edits_that_need_a_balance(world: World, fields: dict[str, Any], message: str) -> None:
-    with world.refused(404, "invalid_request", message):
-        edit(world, **fields)
-
-
-def test_edits_that_cannot_be(world: World) -> None:
-    world.balance(10)
-    with world.refused(400, "invalid_request", "expires_at must be in the future"):
-        edit(world, expires_at=NOW)
-    with world.refused(404, "feature_not_found", "Feature nope not found"):
-        edit(world, "nope", remaining=1)
-    with world.refused(404, "customer_not_found", "Customer nobody not found"):
-        edit(world, customer_id="nobody", remaining=1)
-    with world.refused(404, "entity_not_found", "Entity e9 not found"):
-        edit(world, entity_id="e9", remaining=1)
-
-
 # -- delete
 
 
-def test_what_the_selectors_name_is_deleted(world: World) -> None:
+def test_delete_selects_rows(world: World) -> None:
     two_rows(world)
     drop(world, balance_id="mine")
     assert world.amounts() == (10, 6, 4)
@@ -299,7 +254,7 @@ def test_what_the_selectors_name_is_deleted(world: World) -> None:
     assert world.view() is None
 
 
-def test_drained_rows_go_with_the_others(world: World) -> None:
+def test_delete_includes_drained_rows(world: World) -> None:
     world.balance(3, "messages")
     world.balance(5, "words")
     world.track(3)
@@ -307,32 +262,17 @@ def test_drained_rows_go_with_the_others(world: World) -> None:
     assert len(world.environment.balances) == 0
 
 
-def test_deleting_levels_the_others_when_asked(world: World) -> None:
+def test_delete_recalculates_on_request(world: World) -> None:
     two_rows(world)
     edit(world, remaining=-3, interval="month")
     drop(world, feature_id="messages", balance_id="mine", recalculate_balances=True)
     assert [float(row.balance) for row in world.rows()] == [-3]
 
 
-def test_deletes_that_cannot_be(world: World) -> None:
-    world.plan("p", priced(5))
-    world.attach("p")
-    with world.refused(404, "invalid_request", "Balance not found for feature words and customer c"):
-        drop(world, feature_id="words")
-    with world.refused(404, "invalid_request", "Balance not found for feature undefined and customer c"):
-        drop(world, balance_id="nope")
-    with world.refused(409, "invalid_request", "Cannot delete paid balance for feature messages and customer c"):
-        drop(world, feature_id="messages")
-    with world.refused(400, "invalid_request", "feature_id is required when recalculate_balances is true"):
-        drop(world, recalculate_balances=True)
-    with world.refused(404, "customer_not_found", "Customer nobody not found"):
-        drop(world, customer_id="nobody")
-
-
 # -- recalculate
 
 
-def test_debts_are_paid_by_what_is_left_elsewhere(world: World) -> None:
+def test_recalculate_pays_overdrafts_from_other_rows(world: World) -> None:
     world.plan("a", monthly(10))
     world.plan("b", monthly(7), add_on=True)
     world.attach("a")
@@ -345,21 +285,10 @@ def test_debts_are_paid_by_what_is_left_elsewhere(world: World) -> None:
     assert recalculate(world) == [(0, 0), (3, 3)]
 
 
-def test_recalculations_that_cannot_be(world: World) -> None:
-    with world.refused(404, "invalid_request", "Balance not found for feature messages and customer c"):
-        recalculate(world)
-    with world.refused(404, "feature_not_found", "Feature nope not found"):
-        recalculate(world, feature_id="nope")
-    with world.refused(404, "customer_not_found", "Customer nobody not found"):
-        recalculate(world, customer_id="nobody")
-    with world.refused(404, "entity_not_found", "Entity e9 not found"):
-        recalculate(world, entity_id="e9")
-
-
 # -- /v1/usage
 
 
-def test_usage_can_be_set(world: World) -> None:
+def test_set_usage(world: World) -> None:
     two_rows(world)
     set_usage(world, 9)
     assert world.amounts() == (15, 6, 9)
@@ -367,20 +296,13 @@ def test_usage_can_be_set(world: World) -> None:
     assert world.amounts() == (15, 13, 2)
 
 
-def test_setting_usage_makes_the_customer(world: World) -> None:
+def test_set_usage_creates_the_customer(world: World) -> None:
     world.plan("free", monthly(5), auto_enable=True)
     set_usage(world, 2, "new")
     assert world.amounts(customer_id="new") == (5, 3, 2)
 
 
-def test_usages_that_cannot_be_set(world: World) -> None:
-    with world.refused(404, "feature_not_found", "Feature nope not found"):
-        set_usage(world, 2, feature_id="nope")
-    with world.refused(404, "entity_not_found", "Entity e9 not found"):
-        set_usage(world, 2, entity_id="e9")
-
-
-def test_a_lock_survives_an_edit(world: World) -> None:
+def test_update_keeps_locks(world: World) -> None:
     world.plan("p", monthly(10))
     world.attach("p")
     world.track(4, lock=lock())
@@ -389,7 +311,7 @@ def test_a_lock_survives_an_edit(world: World) -> None:
     assert world.remaining() == 14
 
 
-def test_a_one_off_balance_is_renewed_once_when_an_edit_says_so(world: World) -> None:
+def test_update_renews_a_one_off_balance_once(world: World) -> None:
     world.balance(10)
     world.track(4)
     body = {"customer_id": "c", "feature_id": "messages", "next_reset_at": world.now + 5}
@@ -402,3 +324,64 @@ def test_a_one_off_balance_is_renewed_once_when_an_edit_says_so(world: World) ->
     world.track(4)
     world.now += 400 * 24 * 3_600_000
     assert world.remaining() == 6
+
+
+# -- refusals of every call
+
+CALLS: dict[str, Callable[..., object]] = {
+    "create": lambda world, **fields: world.balance(10, **fields),
+    "update": lambda world, **fields: edit(world, **fields),
+    "delete": lambda world, **fields: drop(world, **fields),
+    "recalculate": lambda world, **fields: recalculate(world, **fields),
+    "set_usage": lambda world, **fields: set_usage(world, 2, **fields),
+}
+
+
+@pytest.mark.parametrize("call", ["create", "update", "recalculate", "set_usage"])
+@pytest.mark.parametrize(
+    ("field", "name", "kind"),
+    [("feature_id", "nope", "feature"), ("customer_id", "nobody", "customer"), ("entity_id", "e9", "entity")],
+)
+def test_unknown_names_are_refused(world: World, call: str, field: str, name: str, kind: str) -> None:
+    if (call, kind) != ("set_usage", "customer"):  # that one creates the customer
+        with world.refused(404, f"{kind}_not_found", f"{kind.title()} {name} not found"):
+            CALLS[call](world, **{field: name})
+
+
+WORDS = {"feature_id": "words"}
+
+
+@pytest.mark.parametrize(
+    ("call", "fields", "status", "message"),
+    [
+        ("create", {**WORDS, "balance_id": "mine"}, 409, "balance_id 'mine' is already in use for this customer"),
+        ("update", {"expires_at": NOW}, 400, "expires_at must be in the future"),
+        ("update", {**WORDS, "included_grant": 3}, 404, "No balances to update for feature words, customer c"),
+        ("update", {**WORDS, "next_reset_at": NOW + 3}, 404, "No balances found for feature words, customer c"),
+        ("update", {**WORDS, "expires_at": NOW + 3}, 404, "No balances found for feature words, customer c"),
+        ("delete", WORDS, 404, "Balance not found for feature words and customer c"),
+        ("delete", {"balance_id": "nope"}, 404, "Balance not found for feature undefined and customer c"),
+        ("delete", {"feature_id": "action1"}, 409, "Cannot delete paid balance for feature action1 and customer c"),
+        ("delete", {"recalculate_balances": True}, 400, "feature_id is required when recalculate_balances is true"),
+        ("recalculate", WORDS, 404, "Balance not found for feature words and customer c"),
+    ],
+)
+def test_calls_refuse(world: World, call: str, fields: dict[str, Any], status: int, message: str) -> None:
+    world.plan("p", priced(5, "action1"))
+    world.attach("p")
+    world.balance(10, balance_id="mine")
+    with world.refused(status, "invalid_request", message):
+        CALLS[call](world, **fields)
+
+
+def test_create_refuses_a_balance_of_the_entity_itself(world: World) -> None:
+    world.entity()
+    with world.refused(400, "invalid_request", "Cannot give an entity a balance of its own feature type"):
+        world.balance(10, "seats", entity_id="e1")
+
+
+def test_create_refuses_a_second_boolean_balance(world: World) -> None:
+    world.balance(None, "sso")
+    internal = world.customer().internal_id
+    with world.refused(409, "invalid_request", f"A boolean entitlement sso already exists for customer {internal}"):
+        world.balance(None, "sso")

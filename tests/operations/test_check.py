@@ -18,7 +18,7 @@ DAY = 86_400_000
 
 
 @pytest.mark.parametrize(("required", "allowed"), [(0, True), (10, True), (10.5, False), (-1, True)])
-def test_what_is_left_decides(world: World, required: float, allowed: bool) -> None:
+def test_check_compares_with_the_remaining_balance(world: World, required: float, allowed: bool) -> None:
     world.balance(10)
     before = world.snapshot()
     result = world.check(required)
@@ -27,12 +27,12 @@ def test_what_is_left_decides(world: World, required: float, allowed: bool) -> N
     assert world.snapshot() == before
 
 
-def test_without_a_balance_nothing_is_allowed(world: World) -> None:
+def test_check_without_a_balance(world: World) -> None:
     result = world.check()
     assert (result.allowed, result.balance, result.flag) == (False, None, None)
 
 
-def test_a_flag_is_allowed_by_being_there(world: World) -> None:
+def test_check_of_a_boolean_feature(world: World) -> None:
     assert not world.check(feature_id="sso").allowed
     world.balance(None, "sso")
     result = world.check(feature_id="sso")
@@ -41,7 +41,7 @@ def test_a_flag_is_allowed_by_being_there(world: World) -> None:
     assert result.balance is None
 
 
-def test_unlimited_allows_everything(world: World) -> None:
+def test_check_of_an_unlimited_balance(world: World) -> None:
     world.balance(None, unlimited=True)
     assert world.check(1e9).allowed
 
@@ -57,7 +57,7 @@ def test_unlimited_allows_everything(world: World) -> None:
         (None, None, "credits", 1, False),
     ],
 )
-def test_the_feature_that_suffices_answers(
+def test_check_chooses_the_feature_that_answers(
     world: World, own: float | None, credits: float | None, answers: str, required: float, allowed: bool
 ) -> None:
     """Its own rows; else credits, converted; else credits that the customer has; else its own; else credits."""
@@ -69,7 +69,7 @@ def test_the_feature_that_suffices_answers(
     assert (result.feature.id, float(result.required), result.allowed) == (answers, required, allowed)
 
 
-def test_a_priced_balance_allows_as_far_as_may_be_purchased(world: World) -> None:
+def test_check_allows_up_to_max_purchase(world: World) -> None:
     world.plan("p", priced(5, max_purchase=5))
     world.attach("p")
     assert world.check(10).allowed
@@ -79,7 +79,7 @@ def test_a_priced_balance_allows_as_far_as_may_be_purchased(world: World) -> Non
     assert not world.check(4).allowed
 
 
-def test_a_usage_limit_counts(world: World) -> None:
+def test_check_applies_usage_limits(world: World) -> None:
     world.customer(
         "limited",
         billing_controls={"usage_limits": [{"feature_id": "messages", "limit": 6, "interval": "day"}]},
@@ -92,7 +92,7 @@ def test_a_usage_limit_counts(world: World) -> None:
     assert result.balance.remaining == 8
 
 
-def test_an_entity_is_asked_about_with_what_it_inherits(world: World) -> None:
+def test_check_of_an_entity_includes_shared_balances(world: World) -> None:
     world.entity()
     world.balance(5, entity_id="e1")
     world.balance(10)
@@ -103,7 +103,7 @@ def test_an_entity_is_asked_about_with_what_it_inherits(world: World) -> None:
 # -- checks that use
 
 
-def test_send_event_uses_what_is_allowed(world: World) -> None:
+def test_check_with_send_event_deducts(world: World) -> None:
     world.balance(10)
     result = world.check(4, send_event=True)
     assert result.allowed
@@ -113,7 +113,7 @@ def test_send_event_uses_what_is_allowed(world: World) -> None:
     assert world.remaining() == 6
 
 
-def test_send_event_uses_nothing_that_is_not(world: World) -> None:
+def test_check_with_send_event_that_is_denied(world: World) -> None:
     world.balance(10)
     before = world.snapshot()
     result = world.check(11, send_event=True)
@@ -121,13 +121,13 @@ def test_send_event_uses_nothing_that_is_not(world: World) -> None:
     assert world.snapshot() == before
 
 
-def test_send_event_without_rows(world: World) -> None:
+def test_check_with_send_event_without_a_balance(world: World) -> None:
     result = world.check(11, "action1", send_event=True)
     assert (result.allowed, result.balance, float(result.required)) == (False, None, 11)
     assert world.events() == []
 
 
-def test_a_check_that_used_credits_shows_all_balances_involved(world: World) -> None:
+def test_check_that_used_credits_returns_all_balances(world: World) -> None:
     world.balance(10, "credits")
     result = world.check(5, "action1", send_event=True)
     assert result.balances is not None
@@ -137,7 +137,7 @@ def test_a_check_that_used_credits_shows_all_balances_involved(world: World) -> 
 # -- checks that hold
 
 
-def test_a_check_can_hold(world: World) -> None:
+def test_check_with_a_lock_holds(world: World) -> None:
     world.balance(10)
     assert world.check(4, lock=lock(expires_at=NOW + 5000)).allowed
     held = world.environment.locks.get("lock")
@@ -146,7 +146,7 @@ def test_a_check_can_hold(world: World) -> None:
     assert world.remaining() == 6
 
 
-def test_what_a_check_held_is_released_when_it_expires(world: World) -> None:
+def test_lock_of_a_check_is_released_at_its_expiry(world: World) -> None:
     world.balance(15)
     world.check(8, lock=lock(expires_at=NOW + 5000))
     world.now += 4999
@@ -156,45 +156,51 @@ def test_what_a_check_held_is_released_when_it_expires(world: World) -> None:
     assert world.values() == [8, -8]
 
 
-def test_a_check_that_is_not_allowed_holds_nothing(world: World) -> None:
+def test_check_with_a_lock_that_is_denied(world: World) -> None:
     world.balance(10)
     before = world.snapshot()
     assert not world.check(11, lock=lock()).allowed
     assert world.snapshot() == before
 
 
-def test_a_lock_may_last_a_day(world: World) -> None:
+# -- refusals
+
+BOOLEAN = "send_event cannot be used with boolean features, which are flags rather than usage-tracked."
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "code", "message"),
+    [
+        ({"feature_id": "nope"}, 404, "feature_not_found", "Feature nope not found"),
+        ({"customer_id": "nobody"}, 404, "customer_not_found", "Customer nobody not found"),
+        ({"entity_id": "e9"}, 404, "entity_not_found", "Entity e9 not found"),
+        ({"feature_id": "sso", "send_event": True}, 400, "invalid_request", BOOLEAN),
+        ({"feature_id": "sso", "lock": lock()}, 400, "invalid_request", BOOLEAN),
+        (
+            {"feature_id": "seats", "lock": lock()},
+            400,
+            "invalid_request",
+            "Lock is not supported for allocated features",
+        ),
+        ({"lock": lock("held")}, 409, "lock_already_exists", "A lock with this ID already exists"),
+        (
+            {"lock": lock(expires_at=NOW + DAY + 1)},
+            400,
+            "invalid_request",
+            "Lock expires_at cannot be more than 1 day from now",
+        ),
+    ],
+)
+def test_check_refuses(world: World, fields: dict[str, Any], status: int, code: str, message: str) -> None:
     world.balance(10)
-    with world.refused(400, "invalid_request", "Lock expires_at cannot be more than 1 day from now"):
-        world.check(lock=lock(expires_at=NOW + DAY + 1))
-    assert world.check(lock=lock(expires_at=NOW + DAY)).allowed
-
-
-def test_held_things_cannot_be_locked(world: World) -> None:
     world.balance(10, "seats")
-    with world.refused(400, "invalid_request", "Lock is not supported for allocated features"):
-        world.check(feature_id="seats", lock=lock())
-
-
-def test_a_lock_id_that_is_taken(world: World) -> None:
-    world.balance(10)
-    world.check(lock=lock())
-    with world.refused(409, "lock_already_exists", "A lock with this ID already exists"):
-        world.check(lock=lock())
-
-
-# -- failing
+    world.check(lock=lock("held", expires_at=NOW + DAY))
+    with world.refused(status, code, message):
+        world.check(**fields)
 
 
 @pytest.mark.parametrize("use", [{"send_event": True}, {"lock": lock()}])
-def test_flags_are_not_used(world: World, use: dict[str, Any]) -> None:
-    message = "send_event cannot be used with boolean features, which are flags rather than usage-tracked."
-    with world.refused(400, "invalid_request", message):
-        world.check(feature_id="sso", **use)
-
-
-@pytest.mark.parametrize("use", [{"send_event": True}, {"lock": lock()}])
-def test_a_publishable_key_only_looks(world: World, use: dict[str, Any]) -> None:
+def test_check_with_a_publishable_key_is_read_only(world: World, use: dict[str, Any]) -> None:
     world.balance(10)
     message = "Can't use send_event: true with a publishable key. Use your secret API key instead."
     with world.refused(400, "invalid_request", message):
@@ -204,43 +210,34 @@ def test_a_publishable_key_only_looks(world: World, use: dict[str, Any]) -> None
     assert check_module.check(world.call(publishable=True), Check(customer_id="c", feature_id="messages")).allowed
 
 
-def test_unknown_things(world: World) -> None:
-    with world.refused(404, "feature_not_found", "Feature nope not found"):
-        world.check(feature_id="nope")
-    with world.refused(404, "customer_not_found", "Customer nobody not found"):
-        world.check(customer_id="nobody")
-    with world.refused(404, "entity_not_found", "Entity e9 not found"):
-        world.check(entity_id="e9")
-
-
 # -- plans
 
 
-def test_whether_a_customer_is_on_a_plan(world: World) -> None:
+def test_check_plan(world: World) -> None:
     world.plan("p", monthly(5))
     assert check_module.check_plan(world.call(), Check(customer_id="c"), "p").status is None
     world.attach("p")
     assert check_module.check_plan(world.call(), Check(customer_id="c"), "p").status == "active"
 
 
-def test_asking_about_a_plan_makes_the_customer(world: World) -> None:
+def test_check_plan_creates_the_customer(world: World) -> None:
     world.plan("p", monthly(5))
     check_module.check_plan(world.call(), Check(customer_id="new"), "p")
     assert len(world.environment.customers) == 2
 
 
-def test_an_unknown_plan(world: World) -> None:
+def test_check_plan_refuses_an_unknown_plan(world: World) -> None:
     with world.refused(404, "product_not_found", "Product nope not found"):
         check_module.check_plan(world.call(), Check(customer_id="new"), "nope")
 
 
-def test_an_archived_feature_still_answers(world: World) -> None:
+def test_check_of_an_archived_feature(world: World) -> None:
     world.balance(10)
     features.update(world.call(), "messages", FeaturePatch(archived=True))
     assert world.check(10).allowed
 
 
-def test_an_edit_decides_at_once(world: World) -> None:
+def test_check_after_an_edit(world: World) -> None:
     world.balance(10)
     update(world.call(), BalancesUpdate(customer_id="c", feature_id="messages", remaining=2))
     assert not world.check(3).allowed

@@ -1,8 +1,9 @@
-"""``balances.track``: what it takes, what it answers, and every way it fails."""
+"""``balances.track``."""
 
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -13,7 +14,7 @@ from autumn_mock.operations.idempotency import KEY_LIFETIME
 from tests.support.world import NOW, World, item, lock, monthly, priced
 
 
-def test_a_track_takes_writes_an_event_and_answers_with_the_balance(world: World) -> None:
+def test_track_deducts_and_writes_an_event(world: World) -> None:
     world.balance(10)
     result = world.track(4, properties={"a": 1}, timestamp=NOW - 5)
     assert result.balance is not None
@@ -28,7 +29,7 @@ def test_a_track_takes_writes_an_event_and_answers_with_the_balance(world: World
     assert world.remaining() == 6
 
 
-def test_what_does_not_fit_is_dropped_and_the_event_keeps_what_was_asked(world: World) -> None:
+def test_track_drops_the_overage_and_records_the_value(world: World) -> None:
     world.balance(10)
     result = world.track(25)
     assert [each.value for each in result.deductions] == [10]
@@ -38,27 +39,27 @@ def test_what_does_not_fit_is_dropped_and_the_event_keeps_what_was_asked(world: 
     assert world.view() is None
 
 
-def test_zero_moves_nothing_and_writes_an_event(world: World) -> None:
+def test_track_of_zero_writes_an_event(world: World) -> None:
     world.balance(10)
     assert world.track(0).deductions == ()
     assert world.values() == [0]
     assert world.remaining() == 10
 
 
-def test_without_rows_a_track_succeeds_even_with_reject(world: World) -> None:
+def test_track_without_a_balance_succeeds_with_reject(world: World) -> None:
     result = world.track(3, overage_behavior="reject")
     assert (result.balance, result.deductions) == (None, ())
     assert world.values() == [3]
 
 
-def test_a_boolean_feature_is_echoed(world: World) -> None:
+def test_track_of_a_boolean_feature_writes_an_event(world: World) -> None:
     world.balance(None, "sso")
     result = world.track(3, "sso")
     assert (result.balance, result.deductions) == (None, ())
     assert world.values() == [3]
 
 
-def test_an_event_name_takes_from_every_feature_that_lists_it(world: World) -> None:
+def test_track_by_event_name_deducts_from_every_feature(world: World) -> None:
     world.balance(100, "action1")
     world.balance(50, "action2")
     result = world.track(20, None, event_name="action-event")
@@ -72,7 +73,7 @@ def test_an_event_name_takes_from_every_feature_that_lists_it(world: World) -> N
     assert [each.feature_id for each in event.deductions] == ["action1", "action2"]
 
 
-def test_an_event_name_for_a_customer_with_one_of_its_features(world: World) -> None:
+def test_track_by_event_name_with_one_feature(world: World) -> None:
     world.balance(150, "action1")
     result = world.track(37.89, None, event_name="action-event")
     assert result.balances["credits"] is None
@@ -83,9 +84,7 @@ def test_an_event_name_for_a_customer_with_one_of_its_features(world: World) -> 
     ("value", "answers", "left"),
     [(5, "action1", (5, 100)), (20, "action1", (0, 98)), (-1, "credits", (10, 100)), (0, "credits", (10, 100))],
 )
-def test_the_balance_answered_is_of_the_feature_that_paid(
-    world: World, value: int, answers: str, left: tuple[float, float]
-) -> None:
+def test_track_returns_the_balance_that_paid(world: World, value: int, answers: str, left: tuple[float, float]) -> None:
     """The first whose rows lost something; when none did, a credit system that lists the feature."""
     world.plan("p", monthly(10, "action1"), monthly(100, "credits"))
     world.attach("p")
@@ -96,7 +95,7 @@ def test_the_balance_answered_is_of_the_feature_that_paid(
     assert list(result.balances) == ["action1", "credits"]
 
 
-def test_an_unlimited_balance_is_answered_before_others(world: World) -> None:
+def test_track_returns_an_unlimited_balance_first(world: World) -> None:
     world.balance(10, "action1")
     world.balance(None, "credits", unlimited=True)
     result = world.track(5, "action1")
@@ -106,14 +105,14 @@ def test_an_unlimited_balance_is_answered_before_others(world: World) -> None:
     assert world.remaining("action1") == 10
 
 
-def test_skip_event(world: World) -> None:
+def test_track_with_skip_event(world: World) -> None:
     world.balance(10)
     world.track(3, skip_event=True)
     assert world.events() == []
     assert world.remaining() == 7
 
 
-def test_an_entity_is_tracked_and_kept_with_the_event(world: World) -> None:
+def test_track_of_an_entity(world: World) -> None:
     world.entity()
     world.balance(5, entity_id="e1")
     world.balance(10)
@@ -122,75 +121,71 @@ def test_an_entity_is_tracked_and_kept_with_the_event(world: World) -> None:
     assert [event.entity_id for event in world.events()] == ["e1"]
 
 
-def test_a_customer_is_also_known_by_its_internal_id(world: World) -> None:
+def test_track_by_internal_customer_id(world: World) -> None:
     world.balance(10)
     world.track(4, customer_id=world.customer().internal_id)
     assert world.remaining() == 6
 
 
-# -- failing
+# -- refusals
+
+NO_ENTITY_DATA = (
+    "Entity with id e9 not found. To automatically create this entity, please pass in 'feature_id' "
+    "into the 'entity_data' field of the request body."
+)
+REJECT_BY_EVENT_NAME = (
+    'overage_behavior "reject" is not supported with event_name. Use feature_id or set overage_behavior to "cap".'
+)
+TAKEN = "A lock with this ID already exists"
+EVENT = {"feature_id": None, "event_name": "action-event"}
+REJECT = {"overage_behavior": "reject"}
+OLD = {"version": Version.V2_0}
 
 
-def test_unknown_feature(world: World) -> None:
-    with world.refused(404, "feature_not_found", "Feature nope not found"):
-        world.track(1, "nope")
-
-
-def test_unknown_event_name(world: World) -> None:
-    with world.refused(404, "invalid_request", "No features found for event name: nope"):
-        world.track(1, None, event_name="nope")
-
-
-def test_unknown_customer(world: World) -> None:
-    with world.refused(404, "customer_not_found", "Customer nobody not found"):
-        world.track(customer_id="nobody")
-
-
-def test_nobody_has_an_empty_id(world: World) -> None:
-    with world.refused(404, "customer_not_found", "Customer  not found"):
-        world.track(customer_id="")
-
-
-@pytest.mark.parametrize("customer_id", ["c", "nobody"])
-def test_an_unknown_entity_is_told_before_an_unknown_customer(world: World, customer_id: str) -> None:
-    with world.refused(404, "entity_not_found", "Entity e9 not found"):
-        world.track(customer_id=customer_id, entity_id="e9")
-
-
-@pytest.mark.parametrize(("value", "text"), [(11, "11"), (10.5, "10.5"), (12.0, "12")])
-def test_reject_that_does_not_fit(world: World, value: float, text: str) -> None:
-    world.balance(10)
-    message = f"Insufficient balance to deduct {text} from feature messages"
-    with world.refused(400, "insufficient_balance", message):
-        world.track(value, overage_behavior="reject")
-
-
-def test_reject_with_an_event_name(world: World) -> None:
+@pytest.mark.parametrize(
+    ("fields", "status", "code", "message"),
+    [
+        ({"feature_id": "nope"}, 404, "feature_not_found", "Feature nope not found"),
+        ({**EVENT, "event_name": "nope"}, 404, "invalid_request", "No features found for event name: nope"),
+        ({"customer_id": "nobody"}, 404, "customer_not_found", "Customer nobody not found"),
+        ({"customer_id": ""}, 404, "customer_not_found", "Customer  not found"),
+        ({"entity_id": "e9"}, 404, "entity_not_found", "Entity e9 not found"),
+        ({"customer_id": "nobody", "entity_id": "e9"}, 404, "entity_not_found", "Entity e9 not found"),
+        (
+            {"value": 11, **REJECT},
+            400,
+            "insufficient_balance",
+            "Insufficient balance to deduct 11 from feature messages",
+        ),
+        (
+            {"value": 10.5, **REJECT},
+            400,
+            "insufficient_balance",
+            "Insufficient balance to deduct 10.5 from feature messages",
+        ),
+        (
+            {"value": 12.0, **REJECT},
+            400,
+            "insufficient_balance",
+            "Insufficient balance to deduct 12 from feature messages",
+        ),
+        ({**EVENT, **REJECT}, 400, "invalid_request", REJECT_BY_EVENT_NAME),
+        ({"lock": lock("held")}, 409, "lock_already_exists", TAKEN),
+        ({"lock": lock("held"), "customer_id": "other"}, 409, "lock_already_exists", TAKEN),
+        ({**OLD, "customer_id": "new", "entity_id": "e9"}, 400, "invalid_inputs", NO_ENTITY_DATA),
+        ({**OLD, "customer_id": ""}, 400, "invalid_request", "Either customer ID or email is required"),
+    ],
+)
+def test_track_refuses(world: World, fields: dict[str, Any], status: int, code: str, message: str) -> None:
+    world.customer("other", {"messages": 10})
     world.balance(10, "action1")
-    message = (
-        'overage_behavior "reject" is not supported with event_name. Use feature_id or set overage_behavior to "cap".'
-    )
-    with world.refused(400, "invalid_request", message):
-        world.track(1, None, event_name="action-event", overage_behavior="reject")
+    world.balance(11)
+    world.track(1, lock=lock("held"))
+    with world.refused(status, code, message):
+        world.track(**fields)
 
 
-def test_a_lock_id_that_is_taken(world: World) -> None:
-    world.balance(10)
-    world.track(3, lock=lock())
-    with world.refused(409, "lock_already_exists", "A lock with this ID already exists"):
-        world.track(3, lock=lock())
-    assert world.remaining() == 7
-
-
-def test_lock_ids_belong_to_the_environment(world: World) -> None:
-    world.balance(10)
-    world.customer("other")
-    world.track(3, lock=lock())
-    with world.refused(409, "lock_already_exists", "A lock with this ID already exists"):
-        world.track(3, customer_id="other", lock=lock())
-
-
-def test_locks_with_an_event_name_or_without_rows_leave_no_receipt(world: World) -> None:
+def test_track_with_a_lock_but_no_rows_keeps_no_receipt(world: World) -> None:
     world.track(3, lock=lock())
     world.balance(10, "action1")
     world.track(3, None, event_name="action-event", lock=lock())
@@ -198,7 +193,7 @@ def test_locks_with_an_event_name_or_without_rows_leave_no_receipt(world: World)
 
 
 @pytest.mark.parametrize("expires_in", [None, 60_000])
-def test_a_receipt_is_forgotten_and_the_deduction_stays(world: World, expires_in: int | None) -> None:
+def test_receipts_expire_and_keep_the_deduction(world: World, expires_in: int | None) -> None:
     """A day after it was taken, or an hour after it expires."""
     world.balance(10)
     world.track(3, lock=lock() if expires_in is None else lock(expires_at=world.now + expires_in))
@@ -212,7 +207,7 @@ def test_a_receipt_is_forgotten_and_the_deduction_stays(world: World, expires_in
     assert world.remaining() == 6
 
 
-def test_a_failing_track_leaves_the_order_of_rows_as_it_was(world: World) -> None:
+def test_failed_track_keeps_the_order_of_rows(world: World) -> None:
     """Even of rows that it renewed on the way: rows of one age are spent in that order."""
     world.plan("a", monthly(10), add_on=True)
     world.plan("b", monthly(10), add_on=True)
@@ -233,7 +228,7 @@ def duplicate(key: str) -> str:
     return f"Another request with idempotency key track:{key} has already been received"
 
 
-def test_a_key_is_used_once_a_day(world: World) -> None:
+def test_track_refuses_a_used_key_for_a_day(world: World) -> None:
     world.balance(10)
     world.track(2, idempotency_key="k")
     with world.refused(409, "duplicate_idempotency_key", duplicate("k")):
@@ -243,14 +238,14 @@ def test_a_key_is_used_once_a_day(world: World) -> None:
     assert world.remaining() == 7
 
 
-def test_keys_do_not_depend_on_the_customer(world: World) -> None:
+def test_track_keys_are_shared_by_customers(world: World) -> None:
     world.customer("other")
     world.track(idempotency_key="k")
     with world.refused(409, "duplicate_idempotency_key", duplicate("k")):
         world.track(customer_id="other", idempotency_key="k")
 
 
-def test_a_key_is_free_again_when_its_track_failed(world: World) -> None:
+def test_track_releases_the_key_on_failure(world: World) -> None:
     world.balance(10)
     message = "Insufficient balance to deduct 11 from feature messages"
     with world.refused(400, "insufficient_balance", message):
@@ -258,7 +253,7 @@ def test_a_key_is_free_again_when_its_track_failed(world: World) -> None:
     world.track(10, overage_behavior="reject", idempotency_key="k")
 
 
-def test_a_key_is_kept_when_its_track_met_a_conflict(world: World) -> None:
+def test_track_keeps_the_key_on_conflict(world: World) -> None:
     world.balance(10)
     world.track(1, lock=lock())
     with world.refused(409, "lock_already_exists", "A lock with this ID already exists", changes=("claims",)):
@@ -267,7 +262,7 @@ def test_a_key_is_kept_when_its_track_met_a_conflict(world: World) -> None:
         world.track(1, idempotency_key="k")
 
 
-def test_a_key_is_free_again_after_an_error_of_ours(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_track_releases_the_key_on_an_internal_error(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """An unknown error gives the key back, as any failure but a conflict does."""
     world.balance(10)
 
@@ -286,7 +281,7 @@ def test_a_key_is_free_again_after_an_error_of_ours(world: World, monkeypatch: p
 # -- versions
 
 
-def test_old_versions_make_customers_and_entities(world: World) -> None:
+def test_track_below_2_1_creates_customers_and_entities(world: World) -> None:
     world.plan("free", monthly(5), auto_enable=True)
     world.track(2, customer_id="new", version=Version.V2_0, customer_data={"name": "New", "email": "n@mail.org"})
     assert world.customer("new").name == "New"
@@ -295,21 +290,7 @@ def test_old_versions_make_customers_and_entities(world: World) -> None:
     assert list(world.account("new").entities) == ["e1"]
 
 
-def test_old_versions_need_to_know_what_an_entity_is(world: World) -> None:
-    message = (
-        "Entity with id e9 not found. To automatically create this entity, please pass in 'feature_id' "
-        "into the 'entity_data' field of the request body."
-    )
-    with world.refused(400, "invalid_inputs", message):
-        world.track(version=Version.V2_0, customer_id="new", entity_id="e9")
-
-
-def test_old_versions_need_an_id_or_an_email(world: World) -> None:
-    with world.refused(400, "invalid_request", "Either customer ID or email is required"):
-        world.track(version=Version.V2_0, customer_id="")
-
-
-def test_an_old_version_refunds_a_drained_loose_row(world: World) -> None:
+def test_track_below_2_1_refunds_a_drained_loose_row(world: World) -> None:
     world.balance(10)
     world.track(10)
     world.track(-4)
@@ -318,7 +299,7 @@ def test_an_old_version_refunds_a_drained_loose_row(world: World) -> None:
     assert world.remaining() == 4
 
 
-def test_values_are_exact(world: World) -> None:
+def test_track_computes_exactly(world: World) -> None:
     world.balance(1)
     for _ in range(3):
         world.track(0.1)
@@ -326,7 +307,7 @@ def test_values_are_exact(world: World) -> None:
     assert [row.balance for row in world.rows()] == [Decimal(1)]
 
 
-def test_overage_of_a_priced_plan(world: World) -> None:
+def test_track_of_overage_up_to_max_purchase(world: World) -> None:
     world.plan("p", priced(5, max_purchase=5))
     world.attach("p")
     world.track(7, overage_behavior="reject")
@@ -335,7 +316,7 @@ def test_overage_of_a_priced_plan(world: World) -> None:
     assert world.amounts() == (5, 0, 10)
 
 
-def test_an_item_is_not_changed_by_its_track(world: World) -> None:
+def test_track_does_not_change_its_item(world: World) -> None:
     asked = item(3, properties={"a": [1]})
     copy = replace(asked)
     track_module.track(world.call(), asked)
