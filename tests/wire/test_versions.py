@@ -20,7 +20,7 @@ from autumn_mock.fixtures_dir import fixtures_directory
 from autumn_mock.web.openapi import document
 from autumn_mock.web.resources import ENDPOINTS
 from autumn_mock.wire.answer import Body
-from autumn_mock.wire.versions import NEWEST_SHAPE, declared_changes, fixed_shape_for, traits_of
+from autumn_mock.wire.versions import CHANGES, NEWEST_SHAPE, fixed_shape_for, traits_of
 
 PACKAGE = Path(autumn_mock.__file__).parent
 HOMES = (PACKAGE / "domain" / "version.py", PACKAGE / "wire" / "versions")
@@ -78,7 +78,7 @@ def test_versions_are_named_in_their_files_only() -> None:
 
 @pytest.mark.parametrize("version", list(Version), ids=lambda version: version.value)
 def test_changes_name_answers_and_endpoints_that_exist(version: Version) -> None:
-    changes = declared_changes(version)
+    changes = CHANGES[version]
     assert {*changes.answers, *changes.renamed} <= set(structs())
     assert set(changes.requests) <= {endpoint.name for endpoint in ENDPOINTS}
 

@@ -9,7 +9,7 @@ since the version of the request, newest first. To add a version, add a member t
 from __future__ import annotations
 
 from importlib import import_module
-from pkgutil import iter_modules
+from importlib.util import find_spec
 from typing import Any
 
 from autumn_mock.domain.version import Version
@@ -19,16 +19,20 @@ from autumn_mock.wire.versions.declaration import Changes, Downgrade, Json, Vers
 #: does not change them. Calls that never had an older shape use it for requests of versions before this one, too.
 FIXED_SHAPE = Version.V2_3
 
-_FILES = {module.name for module in iter_modules(__path__)}
+
+def _declared(version: Version) -> Changes:
+    """What the file of a version declares; nothing for a version without a file."""
+    name = f"{__name__}.{version.name.lower()}"
+    changes: Changes = import_module(name).CHANGES if find_spec(name) is not None else Changes()
+    return changes
+
+
 #: The changes of each version, oldest version first.
-_CHANGES: dict[Version, Changes] = {
-    version: import_module(f"{__name__}.{name}").CHANGES if (name := version.name.lower()) in _FILES else Changes()
-    for version in Version
-}
-_ORDER = list(_CHANGES)
+CHANGES = {version: _declared(version) for version in Version}
+_ORDER = list(CHANGES)
 _TRAITS: dict[Version, VersionTraits] = {}
 _traits = VersionTraits()
-for _version, _changes in _CHANGES.items():
+for _version, _changes in CHANGES.items():
     _traits = _TRAITS[_version] = _changes.traits(_traits)
 
 
@@ -37,14 +41,9 @@ def traits_of(version: Version) -> VersionTraits:
     return _TRAITS[version]
 
 
-def declared_changes(version: Version) -> Changes:
-    """What the file of a version declares."""
-    return _CHANGES[version]
-
-
 def _since(version: Version) -> list[Changes]:
     """The changes that a version does not have, oldest first."""
-    return [_CHANGES[each] for each in _ORDER[_ORDER.index(version) + 1 :]]
+    return [CHANGES[each] for each in _ORDER[_ORDER.index(version) + 1 :]]
 
 
 # -- requests
@@ -89,7 +88,7 @@ def fixed_shape_for(version: Version) -> Version:
 def newest_keys(struct: str) -> dict[str, str]:
     """The JSON keys of the attributes of an answer struct that differ from the attribute's name."""
     keys: dict[str, str] = {}
-    for changes in _CHANGES.values():
+    for changes in CHANGES.values():
         keys |= changes.renamed.get(struct, {})
     return keys
 
@@ -107,7 +106,7 @@ class _Downgrades(dict[type, tuple[Downgrade, ...]]):
         found: list[Downgrade] = []
         names = {base.__name__ for base in struct.__mro__}
         for version in self._newer:
-            changes = _CHANGES[version]
+            changes = CHANGES[version]
             keys = {
                 key: _key_before(version, name, attribute)
                 for name in names & changes.renamed.keys()
@@ -127,7 +126,7 @@ DOWNGRADES = {version: _Downgrades(version) for version in Version}
 def _key_before(version: Version, struct: str, attribute: str) -> str:
     key = attribute
     for older in _ORDER[: _ORDER.index(version)]:
-        key = _CHANGES[older].renamed.get(struct, {}).get(attribute, key)
+        key = CHANGES[older].renamed.get(struct, {}).get(attribute, key)
     return key
 
 
