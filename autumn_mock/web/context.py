@@ -143,14 +143,10 @@ class RequestContext(Struct):
 
 
 class Answer(Struct, frozen=True):
-    """The answer of a handler: a body in the newest shape, which is sent in the shape of the request's version.
-
-    ``fixed_shape``: the call never had a shape older than :data:`~autumn_mock.wire.versions.FIXED_SHAPE`.
-    """
+    """The answer of a handler: a body in the newest shape, which is sent in the shape of the request's version."""
 
     body: Body
     status: int = 200
-    fixed_shape: bool = False
 
 
 SUCCESS = Answer(Success())

@@ -60,6 +60,8 @@ class Endpoint(Struct, frozen=True):
     parser: Callable[[RequestContext], Any] | None
     #: Whether the journal keeps the bodies: findings are made from them.
     journals_body: bool
+    #: Whether the call never had a shape older than :data:`~autumn_mock.wire.versions.FIXED_SHAPE`.
+    fixed_shape: bool
     #: The struct of a successful answer, by status.
     answers: Mapping[int, Any]
 
@@ -81,6 +83,7 @@ if TYPE_CHECKING:
         limit: GroupName
         public: tuple[str, ...]
         journals_body: bool
+        fixed_shape: bool
         answers: Any
 
 
@@ -109,6 +112,7 @@ def endpoint(
     query: type[Params] | None = None,
     parser: Callable[[RequestContext], Any] | None = None,
     journals_body: bool = False,
+    fixed_shape: bool = False,
     answers: Any = Success,
 ) -> Callable[[Callable[..., Answer]], Endpoint]:
     """Declare an endpoint; the decorated handler is replaced by the declaration.
@@ -130,6 +134,7 @@ def endpoint(
             query=None if query is None else schema_of(query),
             parser=parser,
             journals_body=journals_body,
+            fixed_shape=fixed_shape,
             answers=answers if isinstance(answers, Mapping) else {200: answers},
         )
 

@@ -21,9 +21,10 @@ from autumn_mock.wire.responses.feature import FeatureBody, feature_body
     scopes="features:write",
     request=FeaturesCreate,
     answers=FeatureBody,
+    fixed_shape=True,
 )
 def create(request: RequestContext, params: FeaturesCreate) -> Answer:
-    return Answer(feature_body(features.create(request.call, params)), fixed_shape=True)
+    return Answer(feature_body(features.create(request.call, params)))
 
 
 @endpoint("POST /v1/features.list", "GET /v1/features", scopes="features:read", answers=Listing[FeatureBody])
@@ -41,14 +42,26 @@ def get_by_path(request: RequestContext) -> Answer:
     return Answer(feature_body(request.call.feature(request.path["feature_id"])))
 
 
-@endpoint("POST /v1/features.update", scopes="features:write", request=FeaturesUpdate, answers=FeatureBody)
+@endpoint(
+    "POST /v1/features.update",
+    scopes="features:write",
+    request=FeaturesUpdate,
+    answers=FeatureBody,
+    fixed_shape=True,
+)
 def update(request: RequestContext, params: FeaturesUpdate) -> Answer:
-    return Answer(feature_body(features.update(request.call, params.feature_id, params)), fixed_shape=True)
+    return Answer(feature_body(features.update(request.call, params.feature_id, params)))
 
 
-@endpoint("POST /v1/features/<feature_id>", scopes="features:write", request=FeaturePatch, answers=FeatureBody)
+@endpoint(
+    "POST /v1/features/<feature_id>",
+    scopes="features:write",
+    request=FeaturePatch,
+    answers=FeatureBody,
+    fixed_shape=True,
+)
 def update_by_path(request: RequestContext, params: FeaturePatch) -> Answer:
-    return Answer(feature_body(features.update(request.call, request.path["feature_id"], params)), fixed_shape=True)
+    return Answer(feature_body(features.update(request.call, request.path["feature_id"], params)))
 
 
 @endpoint("POST /v1/features.delete", scopes="features:write", request=FeatureId)

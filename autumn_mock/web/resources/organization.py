@@ -44,13 +44,13 @@ def preview_update(request: RequestContext, params: Catalog) -> Answer:
     return Answer(changes_body(preview(request.call, params), request.call.env))
 
 
-@endpoint("POST /v1/catalog.update", scopes="plans:write", request=Catalog, answers=UpdatedBody)
+@endpoint("POST /v1/catalog.update", scopes="plans:write", request=Catalog, answers=UpdatedBody, fixed_shape=True)
 def update(request: RequestContext, params: Catalog) -> Answer:
     call = request.call
     plans, features = update_catalogue(call, params)
     known = call.environment.features.by_key
     shown = [plan_body(plan, known, call.env) for plan in plans]
-    return Answer(UpdatedBody(shown, [feature_body(each) for each in features], [], []), fixed_shape=True)
+    return Answer(UpdatedBody(shown, [feature_body(each) for each in features], [], []))
 
 
 @endpoint("POST /v1/rewards.list", scopes="rewards:read", answers=RewardsBody)
