@@ -1,14 +1,14 @@
-"""What a server holds, and how it comes to it: the first start, organisations on demand, snapshots, starting over.
+"""Opens, closes, restores and resets organisations.
 
-Whatever is replaced here is made ready on a stage and then taken over: for everybody else at one moment, and after a
-crash wholly or not at all. Requests come before that moment or after it: they are let finish, and those that come
-meanwhile wait at the gate.
+New data is prepared in a state of its own and then adopted: atomically for all readers, and after a crash wholly or not
+at all. Each request runs before the replacement or after it: those inside are finished, those that arrive meanwhile
+wait at the barrier.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from autumn_mock.barrier import RequestBarrier
 from autumn_mock.clock import Clock
 from autumn_mock.domain.organisation import Env
 from autumn_mock.faults.board import FaultBoards
-from autumn_mock.faults.grammar import Rule
+from autumn_mock.faults.grammar import Rule, parse_rule
 from autumn_mock.ingest.queue import Queue
 from autumn_mock.locks import Level, new_rlock
 from autumn_mock.settings import Settings
@@ -30,10 +30,10 @@ from autumn_mock.store.state import State
 from autumn_mock.store.tinyfile import read_snapshot
 from autumn_mock.worlds import World, fill_copy, open_copy, organisation_for_key, organisation_id, seed
 
-#: Seconds that are given to what workers have in hand when its environment is about to be replaced.
+#: Seconds to wait for messages in flight before their environment is replaced.
 _QUIESCE_TIMEOUT_S = 10
 
-#: Forgets something of one environment (by its name), or of all; says how much.
+#: Clears something of one environment (by its name), or (None) of all; returns how much was cleared.
 Forget = Callable[[tuple[str, str] | None], int]
 
 
@@ -46,191 +46,207 @@ class Opened(Struct, frozen=True):
     key: str
 
 
+class _Registered(Struct, frozen=True):
+    forget: Forget
+    describes_data: bool
+
+
 class Lifecycle:
-    """Replaces what is in a state, with the queue and the fault boards that go with it.
+    """The data of the server's organisations, and everything that replaces it."""
 
-    ``journals`` tell of what is in the state, and are emptied with it; ``traces`` of what clients did meanwhile go when
-    it starts over. Both by the name that a report has for them; more may be added to ``traces`` later.
-    """
-
-    def __init__(
-        self,
-        settings: Settings,
-        world: World,
-        state: State,
-        queue: Queue,
-        gate: RequestBarrier,
-        boards: FaultBoards,
-        journals: Mapping[str, Forget],
-        traces: MutableMapping[str, Forget],
-    ) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, world: World, state: State) -> None:
+        self.settings = settings
         #: What the server starts from, again after every reset.
-        self._world = world
-        #: What organisations that were opened on demand are like, by their ids.
+        self.world = world
+        self.state = state
+        #: The server's clock; those of organisations follow it.
+        self.clock = state.clock
+        self.gate = RequestBarrier()
+        self.queue = Queue(settings.max_queue)
+        #: The rules that every environment begins with, with the seeds that were drawn for them.
+        self.first_faults = tuple(parse_rule(text).seeded(settings.seed) for text in settings.fault)
+        self.boards = FaultBoards(state.clock, self._startup_rules_of, self.queue.wake)
+        #: The worlds that organisations opened on demand were copied from, by their ids.
         self._templates: dict[str, World] = {}
-        self._state = state
-        self._queue = queue
-        self._gate = gate
-        self._boards = boards
-        self._journals = journals
-        self.traces = traces
-        #: Held while organisations come or go, and while they are replaced.
+        self._registered: dict[str, _Registered] = {}
+        #: Held while organisations are opened, closed or replaced.
         self._changing = new_rlock(Level.LIFECYCLE)
 
-    def startup_rules(self, name: tuple[str, str]) -> tuple[Rule, ...]:
-        """The fault rules that a world names for an environment."""
+    def register(self, name: str, forget: Forget, *, describes_data: bool = False) -> None:
+        """Have ``forget`` called whenever an environment is reset or closed; reports name the result ``name``.
+
+        ``describes_data``: also when a snapshot replaces the data that it describes.
+        """
+        self._registered[name] = _Registered(forget, describes_data)
+
+    def _startup_rules_of(self, name: tuple[str, str]) -> list[Rule]:
+        """The fault rules that an environment begins with: those of the settings and of its world."""
         org_id, env = name
         template = self._templates.get(org_id)
-        return self._world.board_for(org_id, env) if template is None else template.startup_rules(env)
+        rules = self.world.board_for(org_id, env) if template is None else template.startup_rules(env)
+        return [rule.seeded(self.settings.seed) for rule in (*self.first_faults, *rules)]
 
     def begin(self) -> None:
-        """Fill a state that has nothing yet from the world, and open the organisations of further keys."""
+        """Seed an empty state from the world, and create the organisations of further keys."""
         with self._changing:
-            prepare = self._state.prepare()
-            if not len(prepare.organisations):
-                seed(prepare, self._world)
-            self._add_further(prepare)
-            self._state.adopt(prepare)
+            prepared = self.state.prepare()
+            if not len(prepared.organisations):
+                seed(prepared, self.world)
+            self._add_further(prepared)
+            self.state.adopt(prepared)
 
-    def _add_further(self, prepare: State) -> None:
-        for key in self._settings.key:
-            organisation, api_key = organisation_for_key(key, prepare.clock.now())
-            if api_key.hash not in prepare.keys:
-                prepare.add(organisation, [api_key])
+    def _add_further(self, prepared: State) -> None:
+        for key in self.settings.key:
+            organisation, api_key = organisation_for_key(key, prepared.clock.now())
+            if api_key.hash not in prepared.keys:
+                prepared.add(organisation, [api_key])
 
     # -- organisations on demand
 
-    def open(self, template: World | None, key: str | None, *, now: int | None, frozen: bool) -> Opened:
-        """See :meth:`~autumn_mock.engine.Engine.open_organisation`."""
+    def open_organisation(
+        self, template: World | None = None, key: str | None = None, *, now: int | None = None, frozen: bool = False
+    ) -> Opened:
+        """Open an organisation: a copy of the first one of a world, or of the server's own world.
+
+        Without a key one is generated. ``now`` (ms) is the time of its clock when it is filled; with ``frozen`` the
+        clock does not run. Raises :class:`ValueError` for a key that exists.
+        """
         key = key or f"am_sk_test_{secrets.token_hex(12)}"
-        template = template or self._world
+        template = template or self.world
         org_id = organisation_id(key)
         with self._changing:
-            prepare = self._state.prepare()
-            if org_id not in prepare.organisations:
-                for clock in (prepare.clock_of(org_id), self._state.clock_of(org_id)):
+            prepared = self.state.prepare()
+            if org_id not in prepared.organisations:
+                for clock in (prepared.clock_of(org_id), self.state.clock_of(org_id)):
                     if frozen:
                         clock.freeze()
                     if now is not None:
                         clock.set(now)
-            record = open_copy(prepare, template, key)
+            record = open_copy(prepared, template, key)
             self._templates[org_id] = template
-            self._state.adopt(prepare)
-        environment = self._state.environment(record.org_id, record.env)
-        self._queue.put(environment, environment.waiting())
+            self.state.adopt(prepared)
+        environment = self.state.environment(record.org_id, record.env)
+        self.queue.put(environment, environment.waiting())
         return Opened(org=record.org_id, slug=environment.organisation.slug, env=record.env, key=key)
 
-    def close(self, org_id: str) -> None:
-        """Forget an organisation and everything of it."""
-        with self._changing, self._quiesced(org_id, lambda: self._state.environments(org_id)):
-            names = [each.name for each in self._state.environments(org_id)]
-            self._state.remove(org_id)
+    def close_organisation(self, org_id: str) -> None:
+        """Delete an organisation and all its data."""
+        with self._changing, self._quiesced(org_id, lambda: self.state.environments(org_id)):
+            names = [each.name for each in self.state.environments(org_id)]
+            self.state.remove(org_id)
             self._templates.pop(org_id, None)
             for name in names:
-                self._boards.forget(name)
-                self._forget(name, self._journals, self.traces)
+                self.boards.forget(name)
+                self._forget(name)
 
     # -- snapshots
 
-    def restore(self, content: bytes, environment: Environment | None) -> dict[str, int]:
-        """See :meth:`~autumn_mock.engine.Engine.restore`."""
+    def restore(self, content: bytes, environment: Environment | None = None) -> dict[str, int]:
+        """Replace the data of all organisations, or of one, by a snapshot; returns the number of records by table.
+
+        An organisation takes over what the snapshot has under its id, or else the only organisation in it. Raises
+        :class:`~autumn_mock.store.errors.StoreError`, with nothing changed, for an invalid snapshot.
+        """
         place = Path("the snapshot")
         changes = list(changes_of(read_snapshot(content, place).tables, place))
-        prepare = State(Clock())
-        prepare.restore(changes)
-        prepare.check(place)
+        prepared = State(Clock())
+        prepared.restore(changes)
+        prepared.check(place)
         if environment is None:
-            return self._restore_all(prepare)
+            return self._restore_all(prepared)
         return self._restore_organisation(environment.organisation.id, changes)
 
-    def _restore_all(self, prepare: State) -> dict[str, int]:
-        with self._changing, self._quiesced(None, self._state.environments):
-            self._state.adopt(prepare, alone=True)
+    def _restore_all(self, prepared: State) -> dict[str, int]:
+        with self._changing, self._quiesced(None, self.state.environments):
+            self.state.adopt(prepared, alone=True)
             self._forget_boards_of_others()
-            self._forget(None, self._journals)
-            return _counts(self._state.environments())
+            self._forget(None, only_described=True)
+            return _counts(self.state.environments())
 
     def _restore_organisation(self, org_id: str, changes: list[Change]) -> dict[str, int]:
         source = _source(changes, org_id)
         with self._changing:
-            prepare = self._state.prepare()
-            prepare.restore(changes, {source: org_id})
-            with self._quiesced(org_id, lambda: self._state.environments(org_id)):
-                for each in self._state.environments(org_id):
-                    prepare.environment(*each.name)  # what the snapshot says nothing of is empty
-                self._state.adopt(prepare)
-                restored = self._state.environments(org_id)
+            prepared = self.state.prepare()
+            prepared.restore(changes, {source: org_id})
+            with self._quiesced(org_id, lambda: self.state.environments(org_id)):
+                for each in self.state.environments(org_id):
+                    prepared.environment(*each.name)  # environments that the snapshot does not have become empty
+                self.state.adopt(prepared)
+                restored = self.state.environments(org_id)
                 for each in restored:
-                    self._forget(each.name, self._journals)
+                    self._forget(each.name, only_described=True)
                 return _counts(restored)
 
-    # -- starting over
+    # -- reset
 
-    def reset(self, environment: Environment | None) -> dict[str, int]:
-        """See :meth:`~autumn_mock.engine.Engine.reset`."""
+    def reset(self, environment: Environment | None = None) -> dict[str, int]:
+        """Return to the world: data, queue, faults, limits, clock and journals; returns how much was cleared.
+
+        One environment is emptied and seeded again if the world has data for it; without one, everything is. Raises
+        :class:`~autumn_mock.store.errors.NoSuchOrganisation` if its organisation was closed, and ``OSError``, with
+        nothing changed, when the disk refuses the change.
+        """
         name = environment.name if environment is not None else None
-        chosen = self._state.environments if environment is None else lambda: [environment]
+        chosen = self.state.environments if environment is None else lambda: [environment]
         with self._changing:
             with self._quiesced(name[0] if name is not None else None, chosen) as dropped:
-                gone = self._reset_all() if environment is None else self._reset_one(environment)
-                rules = self._boards.start_over(name)
-                cleared = {"queued": dropped, **gone, "faults": rules}
-                cleared |= self._forget(name, self._journals, self.traces)
-            self._queue.resume(name)
+                replaced = self._reset_all() if environment is None else self._reset_one(environment)
+                rules = self.boards.start_over(name)
+                cleared = {"queued": dropped, **replaced, "faults": rules}
+                cleared |= self._forget(name)
+            self.queue.resume(name)
         return {what: count for what, count in cleared.items() if count}
 
     def _reset_all(self) -> dict[str, int]:
         clock = Clock()
-        if self._settings.now is not None:
-            clock.set(self._settings.now)
-        prepare = State(clock)
-        seed(prepare, self._world)
-        self._add_further(prepare)
-        gone = self._state.adopt(prepare, alone=True)
+        if self.settings.now is not None:
+            clock.set(self.settings.now)
+        prepared = State(clock)
+        seed(prepared, self.world)
+        self._add_further(prepared)
+        replaced = self.state.adopt(prepared, alone=True)
         self._templates.clear()
         self._forget_boards_of_others()
-        for organisation in self._state.organisations:
-            self._state.clock_of(organisation.id).reset()
-        self._state.clock.reset()
-        if self._settings.now is not None:
-            self._state.clock.set(self._settings.now)
-        return gone
+        for organisation in self.state.organisations:
+            self.state.clock_of(organisation.id).reset()
+        self.state.clock.reset()
+        if self.settings.now is not None:
+            self.state.clock.set(self.settings.now)
+        return replaced
 
     def _reset_one(self, environment: Environment) -> dict[str, int]:
-        if environment.is_gone:  # somebody was faster
+        if environment.is_gone:  # its organisation was closed meanwhile
             raise NoSuchOrganisation(environment.name[0])
-        prepare = State(self._state.clock)  # where the organisation's clock is as it will be
-        prepare.add(environment.organisation, [])
-        prepare.environment(*environment.name)
-        self._fill(prepare, environment.name)
-        gone = self._state.adopt(prepare)
+        prepared = State(self.state.clock)  # with the organisation's clock as it will be
+        prepared.add(environment.organisation, [])
+        prepared.environment(*environment.name)
+        self._fill(prepared, environment.name)
+        replaced = self.state.adopt(prepared)
         environment.clock.reset()
-        return gone
+        return replaced
 
-    def _fill(self, prepare: State, name: tuple[str, Env]) -> None:
-        """Fill an environment that is empty as it was at first."""
+    def _fill(self, prepared: State, name: tuple[str, Env]) -> None:
+        """Fill an empty environment as it was filled at first."""
         org_id = name[0]
-        further = {organisation_id(key) for key in self._settings.key}
-        if self._world.holds(org_id):
-            seed(prepare, self._world, only=name)
-        elif org_id not in further:  # it was opened on demand, perhaps before this server was started
-            fill_copy(prepare, self._templates.get(org_id, self._world), name)
+        further = {organisation_id(key) for key in self.settings.key}
+        if self.world.holds(org_id):
+            seed(prepared, self.world, only=name)
+        elif org_id not in further:  # opened on demand, perhaps before this server was started
+            fill_copy(prepared, self._templates.get(org_id, self.world), name)
 
-    # -- what goes with it
+    # -- steps
 
     @contextmanager
     def _quiesced(self, org_id: str | None, chosen: Callable[[], list[Environment]]) -> Iterator[int]:
-        """Let nobody work off messages of the chosen environments inside the block, nor ask anything of their
-        organisation (None: of any).
+        """Stop workers and block requests of an organisation (None: of all) while the chosen environments change.
 
-        The block gets the number of messages that waited. Afterwards what is in the environments then is queued, and
-        who was paused still is.
+        Yields the number of messages that waited. Afterwards the messages that the environments then have are queued,
+        and environments that were paused are still paused.
         """
         names = [each.name for each in chosen()]
-        paused = {name for name in names if self._queue.is_paused(name)}
-        dropped = sum(map(self._empty_queue, names))  # which may take a while
-        with self._gate.closed(org_id):
+        paused = {name for name in names if self.queue.is_paused(name)}
+        dropped = sum(map(self._empty_queue, names))  # may take a while
+        with self.gate.closed(org_id):
             names = [each.name for each in chosen()]
             dropped += sum(map(self._empty_queue, names))
             try:
@@ -238,30 +254,34 @@ class Lifecycle:
             finally:
                 left = chosen()
                 for each in left:
-                    self._queue.put(each, each.waiting())
+                    self.queue.put(each, each.waiting())
                 paused &= {each.name for each in left}
                 for name in names:
                     if name not in paused:
-                        self._queue.resume(name)
+                        self.queue.resume(name)
 
     def _empty_queue(self, name: tuple[str, str]) -> int:
-        """Drop what waits, and wait for what is under way; nothing new is taken until :meth:`Queue.resume`."""
-        self._queue.pause(name)
-        dropped = self._queue.clear(name)
-        self._queue.wait_in_flight(_QUIESCE_TIMEOUT_S, name)
-        return dropped + self._queue.clear(name)  # what a fault or a full disk had put back meanwhile
+        """Drop what waits, and wait for what is in flight; nothing is taken until :meth:`Queue.resume`."""
+        self.queue.pause(name)
+        dropped = self.queue.clear(name)
+        self.queue.wait_in_flight(_QUIESCE_TIMEOUT_S, name)
+        return dropped + self.queue.clear(name)  # messages that a fault or a full disk has put back meanwhile
 
-    def _forget(self, name: tuple[str, str] | None, *kinds: Mapping[str, Forget]) -> dict[str, int]:
-        return {what: forget(name) for kind in kinds for what, forget in kind.items()}
+    def _forget(self, name: tuple[str, str] | None, *, only_described: bool = False) -> dict[str, int]:
+        return {
+            what: each.forget(name)
+            for what, each in self._registered.items()
+            if each.describes_data or not only_described
+        }
 
     def _forget_boards_of_others(self) -> None:
-        for name in self._boards.names():
-            if name[0] not in self._state.organisations:
-                self._boards.forget(name)
+        for name in self.boards.names():
+            if name[0] not in self.state.organisations:
+                self.boards.forget(name)
 
 
 def _source(changes: list[Change], org_id: str) -> str:
-    """Which organisation of a snapshot another one takes over."""
+    """The organisation of a snapshot that another one takes over."""
     there = {each.id for change in changes for each in change.put.get("organisations", ())}
     if org_id in there:
         return org_id
@@ -271,7 +291,7 @@ def _source(changes: list[Change], org_id: str) -> str:
 
 
 def _counts(environments: list[Environment]) -> dict[str, int]:
-    """How much of each there is."""
+    """Records by table."""
     counts: dict[str, int] = {}
     for each in environments:
         for name, table in each.tables.items():

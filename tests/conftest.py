@@ -30,7 +30,6 @@ _SLOW = (
     "scenarios/test_commands.py",
     "scenarios/test_shipped.py",
     "sdk",
-    "store/test_processes.py",
     "testing/test_embedding.py",
     "testing/test_many.py",
     "testing/test_plugin.py",

@@ -124,11 +124,6 @@ class Database:
         with self._switch:
             self._log.append(payload)
 
-    def append_many(self, payloads: Iterable[bytes]) -> None:
-        """Make records durable in one write; see ``WriteAheadLog.append_many``."""
-        with self._switch:
-            self._log.append_many(payloads)
-
     def begin_checkpoint(self) -> None:
         """Let the state of this moment be what ``finish_checkpoint`` will write. Takes no time to speak of.
 
@@ -167,11 +162,6 @@ class Database:
                     segment.path.unlink(missing_ok=True)
             self._older = []
             sync_directory(self.path.parent)
-
-    def checkpoint(self, tables: Mapping[str, Iterable[Document]]) -> None:
-        """Both steps at once, for a caller whose state does not change meanwhile."""
-        self.begin_checkpoint()
-        self.finish_checkpoint(tables)
 
     def close(self) -> None:
         """Give the database back, and remove a log that holds no record. A second call has no effect."""

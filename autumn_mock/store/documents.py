@@ -45,8 +45,8 @@ def changes_of(tables: Tables, path: Path) -> Iterator[Change]:
         records = list(_records(path, name, tables.get(name, Documents()), kinds[name]))
         if records:
             yield Change(put={name: records})
-    known = {document.get("id") for document in tables.get("organisations", ())}
-    if any(document.get("org_id") not in known for document in tables.get("keys", ())):
+    known = {document.get("id") for document in tables.get("organisations", Documents()).values()}
+    if any(document.get("org_id") not in known for document in tables.get("keys", Documents()).values()):
         raise DamagedFile(path, "table keys", "a key belongs to no organisation")
     for name, documents in tables.items():
         if name in kinds and name not in _SERVER:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from zlib import crc32
@@ -98,13 +97,6 @@ class WriteAheadLog:
         that could be achieved, every further append raises until it can.
         """
         self._write(_record(payload))
-
-    def append_many(self, payloads: Iterable[bytes]) -> None:
-        """Add records in one write, all or none, as ``append`` does.
-
-        They are still records of their own: a crash before this returns may keep the first few of them.
-        """
-        self._write(b"".join([_record(payload) for payload in payloads]))
 
     def settle(self) -> None:
         """Cut what a failed append could not take back. ``OSError`` while that is still impossible."""

@@ -36,7 +36,6 @@ _CORRUPT_RECORD_ERRORS = (
     msgspec.DecodeError,
     UnicodeDecodeError,
     RecursionError,
-    AssertionError,
     LookupError,
     ArithmeticError,
 )

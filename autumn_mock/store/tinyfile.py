@@ -1,9 +1,13 @@
-"""The file at rest: what ``tinydb.TinyDB(path)`` opens, replaced as a whole and never half written.
+"""The file at rest: a TinyDB file, read and written through :class:`FileStorage`, replaced as a whole.
 
-It is the JSON of TinyDB's own storage, ``{table: {"1": document, ...}, ...}``, with one document on a line. The table
-``_autumn_mock`` tells our files from other people's::
+The server opens it with ``TinyDB(path, storage=FileStorage)``; plain ``TinyDB(path)`` opens it as well. It is the JSON
+of TinyDB's own storage, ``{table: {"1": document, ...}, ...}``, with one document on a line. The table ``_autumn_mock``
+marks it as a file of this program::
 
     "_autumn_mock": {"1": {"format": 1, "generation": 7, "written_at": 1767225600000}}
+
+Below that storage documents stay JSON until someone reads them: a million events are decoded once, straight into
+records (:mod:`autumn_mock.store.documents`), and encoded while they are written.
 """
 
 from __future__ import annotations
@@ -11,68 +15,95 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from decimal import Decimal
 from itertools import islice
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias, cast
 
 import msgspec
 from msgspec import Raw, Struct
+from tinydb import TinyDB
 from tinydb.storages import Storage
 
 from autumn_mock.clock import pause, stopwatch, wall_clock
 from autumn_mock.gc_pause import gc_paused
+from autumn_mock.store.changes import ENCODER
 from autumn_mock.store.errors import DamagedFile, ForeignFile, StoreError, UnsupportedFormat
 from autumn_mock.store.fileutil import beside, sync_directory
 
 FILE_FORMAT = 1
 MARKER_TABLE = "_autumn_mock"
 
-Document: TypeAlias = bytes | Mapping[str, Any]
+Document: TypeAlias = bytes | Raw | Mapping[str, Any]
 """A JSON object, encoded (without line breaks) or not."""
 
 _BEGINNING = re.compile(rb'\s*\{\s*"' + MARKER_TABLE.encode() + b'"')
 _BUFFER_BYTES = 1 << 20
-#: Documents that are encoded in one go, in less than half a millisecond; and handfuls without a pause, at most.
-_BATCH_SIZE, _MOST = 256, 64
-#: Seconds for which others are let run, and the seconds after which they seem to be busy.
+#: Documents encoded between two pauses, which takes less than half a millisecond; and batches without a pause, at most.
+_BATCH_SIZE, _MAX_BATCHES = 256, 64
+#: Seconds of a pause, and the duration of a pause from which other threads count as computing.
 _YIELD_S, _CONTENDED_S = 0.000_05, 0.002
 _view: Callable[[Raw], Any] = memoryview
 _first_byte = itemgetter(0)
 _NON_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
-class _Marker(msgspec.Struct):
-    """``written_at`` is in milliseconds since 1970; it is there for people only."""
+class _Marker(Struct):
+    """``written_at`` is in milliseconds since 1970, for people only."""
 
     format: int
     generation: int
     written_at: int
 
 
-class Documents:
-    """The documents of a table. They are known to be objects of JSON, and are decoded when somebody looks at them; who
-    knows what kind of records they are decodes ``raw`` at once."""
+class Documents(Mapping[str, dict[str, Any]]):
+    """The documents of a table by id. They stay JSON (``raw``, in the order of the file) and are decoded on access."""
 
-    __slots__ = ("raw",)
+    __slots__ = ("_by_id",)
 
-    def __init__(self, raw: Sequence[Raw] = ()) -> None:
-        self.raw = raw
+    def __init__(self, by_id: Mapping[str, Raw] = {}) -> None:
+        self._by_id = by_id
 
     def __repr__(self) -> str:
-        return f"Documents({list(self)})"
+        return f"Documents({dict(self)})"
+
+    @property
+    def raw(self) -> Iterable[Raw]:
+        """The documents as JSON."""
+        return self._by_id.values()
+
+    def raw_items(self) -> Iterable[tuple[str, Raw]]:
+        """Each id with its document as JSON."""
+        return self._by_id.items()
 
     def __len__(self) -> int:
-        return len(self.raw)
+        return len(self._by_id)
 
-    def __getitem__(self, place: int) -> dict[str, Any]:
-        return DECODER.decode(self.raw[place])  # type: ignore[no-any-return]  # the scan saw an object there
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_id)
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        return map(DECODER.decode, self.raw)
+    def __getitem__(self, document_id: str) -> dict[str, Any]:
+        return DECODER.decode(self._by_id[document_id])  # type: ignore[no-any-return]  # an object, as read_tables checks
+
+
+class _Table(Protocol):
+    """What :meth:`FileStorage.write` needs of a table."""
+
+    def items(self) -> Iterable[tuple[Any, Any]]: ...
+
+
+class _Numbered:
+    """Documents with the ids 1, 2, ...: made while they are written, so that no table has to be encoded at once."""
+
+    def __init__(self, documents: Iterable[Document]) -> None:
+        self._documents = documents
+
+    def items(self) -> Iterator[tuple[int, Document]]:
+        """Each id with its document; may be iterated over once."""
+        return enumerate(self._documents, start=1)
 
 
 class Tables(Struct, frozen=True):
@@ -82,44 +113,55 @@ class Tables(Struct, frozen=True):
     tables: dict[str, Documents]
 
 
-class AtomicJSONStorage(Storage):
-    """A storage for ``TinyDB(path, storage=AtomicJSONStorage)`` that a crash cannot catch in mid-write."""
+class FileStorage(Storage):
+    """The storage for ``TinyDB(path, storage=FileStorage)``: a crash never leaves a file that is half written."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         super().__init__()
         self._path = Path(path)
 
-    def read(self) -> dict[str, dict[str, Any]] | None:
-        """The tables, or None if the file is missing or empty; ``DamagedFile`` if it is not JSON."""
-        content = _content(self._path)
-        return _decoded(self._path, content) if content else None
+    def read(self) -> dict[str, Any] | None:
+        """The tables (:class:`Documents` by name), or None if the file is missing or empty.
 
-    def write(self, data: Mapping[str, Mapping[str, Document]]) -> None:
+        Raises :class:`DamagedFile` or :class:`ForeignFile` for a file that does not hold tables in JSON.
+        """
+        try:
+            content = self._path.read_bytes()
+        except FileNotFoundError:
+            return None
+        return dict(_read(content, self._path)) if content else None
+
+    def write(self, data: Mapping[str, _Table]) -> None:
         """Replace the file. An ``OSError`` leaves the old one as it was."""
-        _replace(self._path, _json((name, _keyed(table)) for name, table in data.items()))
+        _replace(self._path, _json(data))
 
 
 def read_tables(path: str | os.PathLike[str]) -> Tables:
     """Read a file that ``write_tables`` wrote, whether or not TinyDB has rewritten it since.
 
-    A file that is missing or has no bytes at all (people ``touch`` files) is a fresh database, of generation 0.
+    A file that is missing or empty (people ``touch`` files) is a new database, of generation 0.
     Otherwise: ``ForeignFile``, ``UnsupportedFormat``, or ``DamagedFile``.
     """
     path = Path(path)
-    content = _content(path)
-    return read_snapshot(content, path) if content else Tables(0, {})
+    with TinyDB(path, storage=FileStorage) as file:
+        tables = file.storage.read()
+    return _checked(path, tables) if tables is not None else Tables(0, {})
 
 
 def read_snapshot(content: bytes, path: Path) -> Tables:
     """The tables in the content of such a file; ``path`` is what errors call it."""
-    try:
-        if not content.isascii():
-            content.decode()  # what the skeleton passes over is checked like everything else, but for this
-        with gc_paused():
-            tables = _SKELETON.decode(content)
-    except (ValueError, RecursionError) as error:
-        raise _no_tables(path, content) from error
-    return _tables(path, tables)
+    return _checked(path, _read(content, path))
+
+
+def write_tables(path: str | os.PathLike[str], generation: int, tables: Mapping[str, Iterable[Document]]) -> None:
+    """Replace the file by one with these tables. An ``OSError`` leaves the old one as it was."""
+    with TinyDB(path, storage=FileStorage) as file:
+        cast("FileStorage", file.storage).write(_marked(generation, tables))
+
+
+def file_pieces(generation: int, tables: Mapping[str, Iterable[Document]]) -> Iterator[bytes]:
+    """The content of a file with these tables, piece by piece."""
+    return _json(_marked(generation, tables))
 
 
 def is_ours(path: Path) -> bool:
@@ -131,92 +173,101 @@ def is_ours(path: Path) -> bool:
         return False
 
 
-def _tables(path: Path, tables: dict[str, dict[str, Raw]]) -> Tables:
+# -- reading
+
+
+def _read(content: bytes, path: Path) -> dict[str, Documents]:
+    try:
+        if not content.isascii():
+            content.decode()  # the skeleton does not check the encoding of what it skips
+        with gc_paused():
+            tables = _SKELETON.decode(content)
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(path, content) from error
+    return {name: Documents(table) for name, table in tables.items()}
+
+
+def _checked(path: Path, tables: Mapping[str, Documents]) -> Tables:
+    """The tables of a file that must be ours, without the marker."""
     generation = _generation(path, tables)
-    found: dict[str, Documents] = {}
-    for name, table in tables.items():
-        if not set(map(_first_byte, map(_view, table.values()))) <= set(b"{"):
-            raise _no_table(path, name)
-        if name != MARKER_TABLE:
-            found[name] = Documents(list(table.values()))
-    return Tables(generation, found)
+    for name, documents in tables.items():
+        if not set(map(_first_byte, map(_view, documents.raw))) <= set(b"{"):
+            raise _not_documents(path, name)
+    return Tables(generation, {name: documents for name, documents in tables.items() if name != MARKER_TABLE})
 
 
-def _no_tables(path: Path, content: bytes) -> Exception:
-    """What to say of content that is not made of tables, or not even JSON."""
+def _unreadable(path: Path, content: bytes) -> Exception:
+    """The error for content that is not made of tables, or not even JSON."""
     try:
         tables = _decoded(path, content)
         _generation(path, tables)
     except StoreError as error:
         return error
-    return _no_table(path, next((name for name, table in tables.items() if not isinstance(table, dict)), MARKER_TABLE))
+    return _not_documents(
+        path, next((name for name, table in tables.items() if not isinstance(table, dict)), MARKER_TABLE)
+    )
 
 
-def _no_table(path: Path, name: str) -> DamagedFile:
+def _not_documents(path: Path, name: str) -> DamagedFile:
     return DamagedFile(path, f'table "{name}"', "it is not a table of documents")
 
 
-def write_tables(path: str | os.PathLike[str], generation: int, tables: Mapping[str, Iterable[Document]]) -> None:
-    """Replace the file by one with these tables. An ``OSError`` leaves the old one as it was."""
-    _replace(Path(path), file_pieces(generation, tables))
+# -- writing
 
 
-def file_pieces(generation: int, tables: Mapping[str, Iterable[Document]]) -> Iterator[bytes]:
-    """The content of a file with these tables, piece by piece."""
+def _marked(generation: int, tables: Mapping[str, Iterable[Document]]) -> dict[str, _Numbered]:
     if MARKER_TABLE in tables:
         raise ValueError(f"the table name {MARKER_TABLE} is reserved")
     marker = _Marker(FILE_FORMAT, generation, written_at=wall_clock())
-    marked: dict[str, Iterable[Document]] = {MARKER_TABLE: [msgspec.json.encode(marker)], **tables}
-    return _json((name, _numbered(documents)) for name, documents in marked.items())
+    marked: dict[str, Iterable[Document]] = {MARKER_TABLE: [ENCODER.encode(marker)], **tables}
+    return {name: _Numbered(documents) for name, documents in marked.items()}
 
 
-def _keyed(table: Mapping[str, Document]) -> Iterator[tuple[bytes, Document]]:
-    return ((msgspec.json.encode(str(key)), document) for key, document in table.items())
-
-
-def _numbered(documents: Iterable[Document]) -> Iterator[tuple[bytes, Document]]:
-    return ((b'"%d"' % number, document) for number, document in enumerate(documents, start=1))
-
-
-def _json(tables: Iterable[tuple[str, Iterable[tuple[bytes, Document]]]]) -> Iterator[bytes]:
-    """The text of the file, a handful of documents at a time."""
+def _json(tables: Mapping[str, _Table]) -> Iterator[bytes]:
+    """The text of the file, a batch of documents at a time."""
     yield b"{"
     before_table = b"\n"
-    manners = _GilYielder()
-    for name, documents in tables:
-        yield before_table + _ascii(msgspec.json.encode(name)) + b": {"
+    yielder = _GilYielder()
+    for name, table in tables.items():
+        yield before_table + _ascii(ENCODER.encode(name)) + b": {"
         before_table = b",\n"
         before_lines = b"\n"
-        rest = iter(documents)
-        while lines := [b"%b: %b" % (key, _encoded(document)) for key, document in islice(rest, _BATCH_SIZE)]:
+        rest = iter(table.raw_items() if isinstance(table, Documents) else table.items())
+        while lines := [b"%b: %b" % (_key(key), _encoded(each)) for key, each in islice(rest, _BATCH_SIZE)]:
             yield before_lines + _ascii(b",\n".join(lines))
             before_lines = b",\n"
-            manners.after_batch()
+            yielder.after_batch()
         yield b"\n}"
     yield b"\n}\n"
 
 
 class _GilYielder:
-    """Lets other threads run now and then, which would wait for Python's lock for five milliseconds each time.
+    """Lets other threads run while a file is written; else each of them would wait for the interpreter lock.
 
-    Those that answer requests give it back at once, and are let run after every handful. Those that compute do not;
-    to ask for it often would make the file take forever, so they are let run more seldom.
+    Threads that answer requests release the lock soon, and are let run after every batch. Threads that compute do not,
+    and yielding to them often would make the writing take forever, so they are let run less often.
     """
 
     def __init__(self) -> None:
-        self._handfuls = self._left = 1
+        self._interval = self._left = 1
 
     def after_batch(self) -> None:
         self._left -= 1
         if not self._left:
             began = stopwatch()
             pause(_YIELD_S)
-            is_crowded = stopwatch() - began > _CONTENDED_S
-            self._left = self._handfuls = min(self._handfuls * 2, _MOST) if is_crowded else 1
+            is_contended = stopwatch() - began > _CONTENDED_S
+            self._left = self._interval = min(self._interval * 2, _MAX_BATCHES) if is_contended else 1
+
+
+def _key(document_id: int | str) -> bytes:
+    return b'"%d"' % document_id if isinstance(document_id, int) else ENCODER.encode(document_id)
 
 
 def _encoded(document: Document) -> bytes:
-    return document if isinstance(document, bytes) else msgspec.json.encode(document)
+    if isinstance(document, bytes):
+        return document
+    return bytes(document) if isinstance(document, Raw) else ENCODER.encode(document)
 
 
 def _ascii(text: bytes) -> bytes:
@@ -245,14 +296,6 @@ def _replace(path: Path, pieces: Iterable[bytes]) -> None:
             temporary.unlink()
         raise
     sync_directory(path.parent)
-
-
-def _content(path: Path) -> bytes:
-    """What is in the file; nothing if it is missing."""
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return b""
 
 
 def _decoded(path: Path, content: bytes) -> Any:
@@ -299,11 +342,9 @@ def _failing_byte(data: bytes, error: Exception) -> int:
 
 def _generation(path: Path, tables: Any) -> int:
     table = tables.get(MARKER_TABLE) if isinstance(tables, dict) else None
-    if not isinstance(table, dict) or len(table) != 1:
+    if not isinstance(table, Mapping) or len(table) != 1:
         raise ForeignFile(path, f'it is JSON, but has no table "{MARKER_TABLE}"')
     (marker,) = table.values()
-    if isinstance(marker, Raw):
-        marker = DECODER.decode(marker)
     found = marker.get("format") if isinstance(marker, dict) else None
     if isinstance(found, int) and found != FILE_FORMAT:
         raise UnsupportedFormat(path, found, FILE_FORMAT)

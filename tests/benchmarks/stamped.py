@@ -38,7 +38,6 @@ def main() -> None:
     with path.open("r+b") as file:
         stamp = mmap.mmap(file.fileno(), 8)
     Database.append = _stamping(Database.append, stamp)  # type: ignore[method-assign]  # that is the addition
-    Database.append_many = _stamping(Database.append_many, stamp)  # type: ignore[method-assign]  # likewise
     cli()
 
 

@@ -1,8 +1,4 @@
-"""A state that shows at once what was lost and what was done twice: the numbers 1, 2, ... n, counted one by one.
-
-Run as a script with a database and a limit it counts up to the limit, prints each number once it is durable, and
-writes a checkpoint after every 100.
-"""
+"""A state that shows what was lost and what was done twice: the numbers 1, 2, ... n, counted one by one."""
 
 from __future__ import annotations
 
@@ -12,8 +8,6 @@ import sys
 from pathlib import Path
 
 from autumn_mock.store import Database
-
-CHECKPOINT_EVERY = 100
 
 
 def entry(number: int) -> bytes:
@@ -27,8 +21,8 @@ def tables(last: int) -> dict[str, list[bytes]]:
 
 def counted(database: Database) -> int:
     """How far the database has counted, according to the file and the log."""
-    documents = database.tables.get("counters", [{"last": 0}])
-    last: int = documents[0]["last"]
+    (document,) = database.tables.get("counters", {"1": {"last": 0}}).values()
+    last: int = document["last"]
     for payload in database.entries:
         last += 1
         assert payload == entry(last), f"{payload!r} instead of {entry(last)!r}"
@@ -40,6 +34,12 @@ def counted_at(path: Path) -> int:
         return counted(database)
 
 
+def checkpoint(database: Database, last: int) -> None:
+    """Write the file of a state that has counted to ``last``."""
+    database.begin_checkpoint()
+    database.finish_checkpoint(tables(last))
+
+
 def run_script(script: Path, *arguments: object) -> subprocess.Popen[str]:
     """Start a Python script that can import what the tests can import."""
     return subprocess.Popen(
@@ -49,18 +49,3 @@ def run_script(script: Path, *arguments: object) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         text=True,
     )
-
-
-def main() -> None:
-    path, limit = Path(sys.argv[1]), int(sys.argv[2])
-    with Database.open(path) as database:
-        start = counted(database)
-        for number in range(start + 1, limit + 1):
-            database.append(entry(number))
-            print(number, flush=True)
-            if number % CHECKPOINT_EVERY == 0:
-                database.checkpoint(tables(number))
-
-
-if __name__ == "__main__":
-    main()

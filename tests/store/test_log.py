@@ -42,8 +42,8 @@ def payloads(path: Path) -> list[bytes]:
 def test_reads_back_what_was_appended(path: Path) -> None:
     log = WriteAheadLog.create(path, 7)
     log.append(FIRST)
-    log.append_many([SECOND, THIRD])
-    log.append_many([])
+    log.append(SECOND)
+    log.append(THIRD)
     assert read_log(path) == LogContents(7, [FIRST, SECOND, THIRD], None)
     assert log.size == path.stat().st_size
     log.close()
@@ -73,7 +73,7 @@ def test_does_not_start_where_there_is_a_log(path: Path) -> None:
 def test_a_payload_with_a_line_break_is_refused(path: Path) -> None:
     log = WriteAheadLog.create(path, 0)
     with pytest.raises(ValueError, match="line break"):
-        log.append_many([FIRST, b'{\n"n":2}'])
+        log.append(b'{\n"n":2}')
     log.close()
     assert payloads(path) == []
 
@@ -104,7 +104,7 @@ def test_fsync_waits_for_the_disk_on_every_append(path: Path, monkeypatch: pytes
     monkeypatch.setattr("autumn_mock.store.log.sync_data", synced.append)
     log = WriteAheadLog.create(path, 0, fsync=True)
     log.append(FIRST)
-    log.append_many([SECOND, THIRD])
+    log.append(SECOND)
     log.close()
     assert len(synced) == 3
 
@@ -208,16 +208,13 @@ def refuse(*_: object) -> None:
     raise OSError(errno.EIO, "Input/output error")
 
 
-@pytest.mark.parametrize("payloads_refused", [[SECOND], [SECOND, THIRD]])
-def test_a_write_that_fails_half_way_leaves_no_trace(
-    path: Path, monkeypatch: pytest.MonkeyPatch, payloads_refused: list[bytes]
-) -> None:
+def test_a_write_that_fails_half_way_leaves_no_trace(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = written(path, FIRST)
     log = WriteAheadLog.open_for_append(path)
     with monkeypatch.context() as disk:
         disk.setattr(os, "write", short_write)
         with pytest.raises(OSError, match="No space"):
-            log.append_many(payloads_refused)
+            log.append(SECOND)
     assert path.read_bytes() == before
     assert log.size == len(before)
     log.append(THIRD)

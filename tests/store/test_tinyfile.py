@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from tinydb import TinyDB, where
 
 from autumn_mock.store.errors import DamagedFile, ForeignFile, UnsupportedFormat
-from autumn_mock.store.tinyfile import AtomicJSONStorage, read_tables, write_tables
+from autumn_mock.store.tinyfile import FileStorage, read_tables, write_tables
 
 ALICE: dict[str, Any] = {"id": "cus_alice", "name": "Alice", "seats": 3}
 BOB: dict[str, Any] = {"id": "cus_bob", "name": "Bób 🍂", "seats": None}
@@ -36,7 +36,7 @@ def encoded(document: dict[str, Any]) -> bytes:
 def read(path: Path) -> tuple[int, dict[str, list[dict[str, Any]]]]:
     """The generation of a file, and its tables with all documents decoded."""
     found = read_tables(path)
-    return found.generation, {name: list(documents) for name, documents in found.tables.items()}
+    return found.generation, {name: list(documents.values()) for name, documents in found.tables.items()}
 
 
 # -- what is in it
@@ -252,7 +252,7 @@ def test_replaces_the_file_behind_a_symbolic_link(path: Path) -> None:
 
 
 def test_serves_tinydb_as_a_storage(path: Path) -> None:
-    with TinyDB(path, storage=AtomicJSONStorage) as database:
+    with TinyDB(path, storage=FileStorage) as database:
         assert database.tables() == set()
         database.table("customers").insert_multiple([ALICE, BOB])
         database.table("customers").update({"seats": 5}, where("id") == "cus_bob")
@@ -262,7 +262,7 @@ def test_serves_tinydb_as_a_storage(path: Path) -> None:
 
 def test_the_storage_keeps_a_file_ours(path: Path) -> None:
     write_tables(path, 6, {"customers": [ALICE]})
-    with TinyDB(path, storage=AtomicJSONStorage) as database:
+    with TinyDB(path, storage=FileStorage) as database:
         database.table("customers").truncate()
     assert read(path) == (6, {"customers": []})
 
@@ -270,4 +270,4 @@ def test_the_storage_keeps_a_file_ours(path: Path) -> None:
 def test_the_storage_reports_damage(path: Path) -> None:
     path.write_bytes(b'{"customers": ')
     with pytest.raises(DamagedFile):
-        AtomicJSONStorage(path).read()
+        FileStorage(path).read()
