@@ -1,7 +1,7 @@
 """The only source of time: real, frozen, or moved. Milliseconds since the epoch, UTC.
 
 Every organisation has a clock of its own, so that tests which travel in time run side by side. An
-organisation's clock follows the server's until somebody moves it.
+organisation's clock follows the server's until it is moved.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from autumn_mock.locks import Level, new_lock
 Milliseconds = int
 
 
-#: Seconds of a clock that nobody moves, to measure with: only differences mean something.
+#: A monotonic clock in seconds, for measuring: only differences have a meaning.
 stopwatch = time.perf_counter
-#: Lets other threads run for so many seconds, whatever any clock says.
+#: Sleeps for a number of real seconds, whatever the emulated clocks show.
 pause = time.sleep
 
 
@@ -54,14 +54,14 @@ class Clock:
         return self.now() - self._source()
 
     def freeze(self) -> None:
-        """Stop at the present instant."""
+        """Stop the clock at the present instant."""
         with self._lock:
             if self._frozen_at is None:
                 self._frozen_at = self._source() + self._offset
         self._notify()
 
     def unfreeze(self) -> None:
-        """Run again from the instant it stands at."""
+        """Let the clock run again, from the instant at which it was frozen."""
         with self._lock:
             if self._frozen_at is not None:
                 self._offset = self._frozen_at - self._source()
@@ -69,7 +69,7 @@ class Clock:
         self._notify()
 
     def set(self, instant: Milliseconds) -> None:
-        """Go to ``instant``, and run on from there unless frozen."""
+        """Move to ``instant`` (ms) and run on from there, unless frozen."""
         with self._lock:
             if self._frozen_at is not None:
                 self._frozen_at = instant
@@ -78,7 +78,7 @@ class Clock:
         self._notify()
 
     def advance(self, by: Milliseconds) -> None:
-        """Go ``by`` milliseconds ahead (or back)."""
+        """Move ``by`` milliseconds forward (or back, if negative)."""
         with self._lock:
             if self._frozen_at is not None:
                 self._frozen_at += by
@@ -93,7 +93,7 @@ class Clock:
         self._notify()
 
     def on_move(self, listener: Callable[[], None]) -> None:
-        """Call ``listener`` after every change, so that what waits for an instant can look again."""
+        """Call ``listener`` after every change, so that whatever waits for an instant can check again."""
         self._listeners.append(listener)
 
     def _notify(self) -> None:

@@ -1,4 +1,4 @@
-"""What a server does by itself, once a second: write the file, forget what is too much, renew what is due."""
+"""Background maintenance, once a second: checkpoints, removal of old events, resets and expiries that are due."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from autumn_mock.barrier import RequestBarrier
 from autumn_mock.operations.retention import drop_oldest_events, sweep
 from autumn_mock.store.state import State
 
-#: Seconds between two rounds.
+#: Seconds between rounds.
 _ROUND = 1.0
-#: Rounds between two sweeps for what is due.
+#: Rounds between sweeps.
 _SWEEP_EVERY = 10
-#: Rounds at most before something is tried again that could not be written.
+#: The longest back-off after failures, in rounds.
 _LONGEST_PAUSE = 64
 
 _log = logging.getLogger("autumn_mock")
 
 
 class MaintenanceThread:
-    """The threads that do it: a large file takes seconds to write, and what is too much shall not grow meanwhile.
+    """The maintenance threads: one for checkpoints, which take seconds for a large file, one for the rest.
 
-    ``max_events``: how many events of an environment are kept.
+    ``max_events``: events kept per environment.
     """
 
     def __init__(self, state: State, gate: RequestBarrier, max_events: int) -> None:
@@ -32,10 +32,10 @@ class MaintenanceThread:
         self._max_events = max_events
         self._stopping = threading.Event()
         tasks = {
-            "writer": (Task("the file at rest", self._checkpoint),),
+            "writer": (Task("checkpoint", self._checkpoint),),
             "housekeeper": (
-                Task("what is too much", self._drop_events),
-                Task("what is due", self._sweep, every=_SWEEP_EVERY),
+                Task("dropping old events", self._drop_events),
+                Task("sweep for due resets", self._sweep, every=_SWEEP_EVERY),
             ),
         }
         self._threads = [
@@ -44,12 +44,12 @@ class MaintenanceThread:
         ]
 
     def start(self) -> None:
-        """Begin."""
+        """Start the threads."""
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Finish what is under way and end."""
+        """Finish the running tasks and end the threads."""
         self._stopping.set()
         for thread in self._threads:
             if thread.ident is not None:
@@ -77,11 +77,10 @@ class MaintenanceThread:
 
 
 class Task:
-    """Something that has a turn in every round, or in every so many.
+    """A task that runs every ``every`` rounds.
 
-    When it could not be written (``OSError``) it waits twice as many rounds after each failure: a checkpoint that fails
-    leaves a log, and a full disk says the same again and again. The log says it at the first failure, and when it is
-    over.
+    After an ``OSError`` it is retried with exponential back-off: a checkpoint that fails leaves another log file. Only
+    the first failure and the recovery are logged.
     """
 
     def __init__(self, what: str, act: Callable[[], None], *, every: int = 1) -> None:
@@ -92,7 +91,7 @@ class Task:
         self._failures = 0
 
     def turn(self) -> None:
-        """Do it, if it is time."""
+        """Run the task if it is due."""
         self._wait -= 1
         if self._wait > 0:
             return
@@ -102,14 +101,14 @@ class Task:
         except OSError as error:
             self._fail(error)
         except Exception:
-            _log.exception("housekeeping failed and will try again")
+            _log.exception("%s failed; it will be retried", self._what)
         else:
             if self._failures:
-                _log.warning("%s could be written again", self._what)
+                _log.warning("%s succeeds again", self._what)
             self._failures = 0
 
     def _fail(self, error: OSError) -> None:
         self._failures += 1
         self._wait = max(self._every, min(1 << self._failures, _LONGEST_PAUSE))
         if self._failures == 1:
-            _log.error("%s could not be written and will be tried again, less and less often: %s", self._what, error)
+            _log.error("%s failed; retrying with back-off: %s", self._what, error)

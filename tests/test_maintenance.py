@@ -1,4 +1,4 @@
-"""What the housekeeper could not write is tried again, less and less often, and told once."""
+"""Maintenance tasks that fail are retried with back-off, and logged once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from autumn_mock.maintenance import Task
 
 
 class Disk:
-    """Counts the tries, and refuses them while it is full."""
+    """Records the attempts, and refuses them while it is full."""
 
     def __init__(self) -> None:
         self.tries: list[int] = []
@@ -25,14 +25,14 @@ class Disk:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def turns(self, task: Task, count: int) -> list[int]:
-        """In which of so many turns it was tried."""
+        """The turns, of ``count``, with an attempt."""
         self.tries = []
         for self.turn in range(1, count + 1):
             task.turn()
         return self.tries
 
 
-def test_each_failure_doubles_the_wait(caplog: pytest.LogCaptureFixture) -> None:
+def test_task_doubles_its_wait_with_each_failure(caplog: pytest.LogCaptureFixture) -> None:
     disk = Disk()
     task = Task("the file", disk.act)
     with caplog.at_level(logging.WARNING):
@@ -40,11 +40,11 @@ def test_each_failure_doubles_the_wait(caplog: pytest.LogCaptureFixture) -> None
         disk.is_full = False
         assert disk.turns(task, 20) == [19, 20]
     first, last = (each.getMessage() for each in caplog.records)
-    assert first.startswith("the file could not be written and will be tried again, less and less often: [Errno 28] ")
-    assert last == "the file could be written again"
+    assert first.startswith("the file failed; retrying with back-off: [Errno 28] ")
+    assert last == "the file succeeds again"
 
 
-def test_what_is_done_now_and_then_waits_no_less() -> None:
+def test_task_waits_no_less_than_its_interval() -> None:
     disk = Disk()
     task = Task("something", disk.act, every=10)
     assert disk.turns(task, 80) == [10, 20, 30, 40, 56]
@@ -52,7 +52,7 @@ def test_what_is_done_now_and_then_waits_no_less() -> None:
     assert disk.turns(task, 40) == [8, 18, 28, 38]
 
 
-def test_a_mistake_of_ours_is_told_each_time(caplog: pytest.LogCaptureFixture) -> None:
+def test_task_logs_an_unexpected_error_each_time(caplog: pytest.LogCaptureFixture) -> None:
     def fail() -> None:
         raise ValueError("ours")
 

@@ -1,7 +1,7 @@
-"""Accepting usage: all of a batch is checked first, then each item is offered to the queue by itself.
+"""Accepts usage: a batch is validated as a whole, then each item is queued on its own (contract 3.4).
 
-That some items could not be queued is not told to the client: retrying the batch would charge the others twice. Only
-when nothing was queued is the answer an error, one that is safe to retry.
+The response does not report items that could not be queued: retrying the batch would charge the others twice. Only if
+no item was queued is the response an error, which is safe to retry.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from autumn_mock.operations.errors import queue_unavailable
 from autumn_mock.operations.idempotency import idempotent
 from autumn_mock.store.changes import ENCODER
 
-#: What the real queue takes in one message, in bytes.
+#: Bytes of the largest message that the real queue accepts.
 MAX_MESSAGE_SIZE = 1 << 20
-#: How many refused items the real service names in its log.
+#: Refused items that the real service names in its log.
 MAX_LOGGED = 25
-#: How many refused batches are remembered.
+#: Refused batches that are kept.
 MAX_FAILURES = 1000
 
 _log = logging.getLogger("autumn_mock.ingest")
 
 
 class EnqueueContext(Struct):
-    """Takes usage in: what it needs besides the environment."""
+    """What accepting usage needs besides the call."""
 
     queue: Queue
     faults: FaultBoard
-    #: The canonical name of the call, and all that rules may call it.
+    #: The canonical name of the call, and all names that rules may use for it.
     call: str = "balances.batch_track"
     calls: Collection[str] = ("balances.batch_track",)
     #: Rules for this call alone.
@@ -47,10 +47,10 @@ class EnqueueContext(Struct):
 
 
 def accept_batch(call: Call, intake: EnqueueContext, items: Sequence[TrackItem], size: int) -> dict[int, str]:
-    """Queue a batch; ``size`` is that of its body in bytes. Returns the refused indexes with the reason of each.
+    """Queue a batch; ``size`` is that of its body in bytes. Returns the reason of each refused item by its index.
 
-    404 for the first item whose feature or event name is unknown, with nothing queued. 503 when no item at all could
-    be queued.
+    Raises :class:`ApiError`: 404 for the first item whose feature or event name is unknown, with nothing queued; 503
+    if no item could be queued.
     """
     _require_features(call, items)
     refused = _refusals(call, intake, items, size)
@@ -71,7 +71,7 @@ def accept_batch(call: Call, intake: EnqueueContext, items: Sequence[TrackItem],
 
 
 def accept_track(call: Call, intake: EnqueueContext, item: TrackItem) -> None:
-    """Queue one track that is to be done later. Its idempotency key is claimed now; 409 when it is taken."""
+    """Queue a track. Its idempotency key is claimed at once; 409 if it is taken."""
     _require_features(call, [item])
     key = f"track:{item.idempotency_key}" if item.idempotency_key else None
     message = Message(
@@ -130,11 +130,11 @@ def _enqueue(
 
 @contextmanager
 def _kept() -> Iterator[None]:
-    """503 when the disk fails: what cannot be made durable is not accepted."""
+    """503 if the disk fails: what cannot be made durable is not accepted."""
     try:
         yield
     except OSError as error:
-        _log.error("nothing could be queued: %s", error)
+        _log.error("no item was queued, because the database cannot be written: %s", error)
         raise queue_unavailable() from error
 
 

@@ -1,11 +1,11 @@
-"""The threads that deduct what was queued.
+"""The threads that deduct queued messages.
 
-A worker takes a handful of messages of its shard and works them off customer by customer. The deductions, the events,
-the changed balances and the end of the messages are one transaction, so a message is acknowledged exactly when its
-deduction is kept: it is never deducted twice and never lost by a crash.
+A worker takes a batch of one environment and deducts it customer by customer. Deductions, events, changed balances and
+the removal of the messages are one transaction, so a message is acknowledged exactly when its deduction is durable: a
+crash neither loses it nor deducts it twice.
 
-What a client did wrong (an unknown customer, a ``reject`` that does not fit, a duplicate key) drops the item for good,
-as the real workers do, and is counted. What is ours to mend (a full disk) leaves the message where it was.
+An error of the client (an unknown customer, a ``reject`` that does not fit, a duplicate key) drops the item, as the
+real workers do, and is counted. An error of the server (a full disk) leaves the message queued.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from autumn_mock.operations.track import subject_of
 from autumn_mock.operations.usage import use, write_event
 from autumn_mock.store.environment import Environment, Transaction
 
-#: Messages taken at once. Of many, more belong to one customer and share a transaction.
+#: Messages taken at once. The more, the more of them belong to one customer.
 BATCH_SIZE = 1024
-#: Messages of one customer in one transaction, while which nobody else gets at the environment.
+#: Messages in one transaction, which holds the environment's lock.
 LARGEST = 128
-#: How many lost items are remembered.
+#: Lost items that are kept.
 MAX_LOST = 10_000
-#: Seconds before a message that could not be worked off is tried again.
+#: Seconds before messages that could not be written are retried.
 RETRY_DELAY_S = 0.25
 
 _log = logging.getLogger("autumn_mock.workers")
@@ -125,11 +125,11 @@ class Workers:
 
 
 class WorkerCrash(Exception):
-    """A worker dies after a deduction was kept and before it said so."""
+    """A worker crashes after a deduction was written and before it was acknowledged."""
 
 
 def _needs_faults(board: FaultBoard, deliveries: list[Delivery]) -> bool:
-    """Whether faults have a word in it: rules are armed, or messages are here that rules had struck before."""
+    """True if worker rules are armed, or some of the messages were matched before."""
     return board.has(WorkerFault) or any(each.once or each.plan is not None for each in deliveries)
 
 

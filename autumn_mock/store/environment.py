@@ -1,7 +1,7 @@
-"""Everything of one organisation in one environment, and the only way to change it: a transaction.
+"""The data of one organisation in one environment, and the transactions that change it.
 
-Records are immutable, so whoever holds one may keep it. Tables are guarded by the environment's lock; a transaction
-holds it, shows its changes at once, and takes them all back when it fails, or when the disk does.
+Records are immutable and may be kept by readers. Tables are guarded by the environment's lock. A transaction holds it,
+shows its changes at once, and rolls all of them back when it fails or when they cannot be written.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from autumn_mock.store.errors import NoSuchOrganisation
 from autumn_mock.store.fair_lock import FairLock
 from autumn_mock.store.tables import EventTable, Table
 
-#: Hands a change to whatever keeps it; raising means that it was not kept.
+#: Makes a change durable; raises when it could not.
 Sink = Callable[[Change], None]
-#: Takes the webhooks that a lasting change calls for. Called under the environment's lock: it may not wait.
+#: Receives the webhooks of a committed change. Called with the environment's lock held, so it must not block.
 Listener = Callable[["Environment", Sequence[Webhook]], None]
 
 
@@ -45,7 +45,7 @@ class Environment:
         self.clock = clock
         self.lock = FairLock((organisation.id, env))
         self._sink = sink
-        #: Who is told of webhooks; None: nobody, and nothing is looked for.
+        #: Receives webhooks; None: there are no endpoints, and no webhooks are computed.
         self.listener: Listener | None = None
         #: Idempotency keys of calls in progress. Guarded by the lock.
         self.pending_keys: set[str] = set()
@@ -106,7 +106,7 @@ class Environment:
         return name, self.tables[name]
 
     def apply(self, change: Change) -> None:
-        """Make a change that was kept before true again."""
+        """Apply a change read from the log or from a file."""
         if change.cleared:
             self.clear()
         for name, keys in change.delete.items():
@@ -117,7 +117,7 @@ class Environment:
             self.books = self.books.plus(change.books)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Delete all records."""
         with self.lock:
             self.books = Books()
             for table in self.tables.values():
@@ -135,24 +135,26 @@ class Environment:
             vars(self).update(other.tables)
 
     def end(self) -> None:
-        """Hold nothing, for good: the organisation is gone. A further change raises :class:`NoSuchOrganisation`."""
+        """Become empty for good: the organisation was closed. Further changes raise :class:`NoSuchOrganisation`."""
         with self.lock:
             self.replace_contents(Environment(self.organisation, self.env, self.clock, self._sink))
             self._sink = _refuse
 
     @property
     def is_gone(self) -> bool:
-        """Whether it came to its :meth:`end`."""
+        """True after :meth:`end`."""
         return self._sink is _refuse
 
     def waiting(self) -> list[Message]:
-        """The messages in the order they came: those whose deduction was undone stand last in their table. Request ids
-        sort by time."""
+        """The queued messages in the order of acceptance, which request ids sort by.
+
+        The order of the table differs where a deduction was rolled back.
+        """
         with self.lock:
             return sorted(self.messages, key=attrgetter("request_id", "index"))
 
     def as_change(self) -> Change:
-        """The change that makes an environment hold what this one does, and nothing else."""
+        """The change that replaces the contents of an environment by those of this one."""
         with self.lock:
             org, env = self.name
             put = {name: table.snapshot() for name, table in self.tables.items() if len(table)}
@@ -164,7 +166,7 @@ def _refuse(change: Change) -> None:
 
 
 class Transaction:
-    """Changes that become lasting together."""
+    """Changes that are committed together."""
 
     __slots__ = ("_deferred", "_environment", "_undo", "change", "is_watched", "webhooks")
 
@@ -174,13 +176,13 @@ class Transaction:
         self.change: Change | None = None
         self._undo: list[tuple[Table[Any], str, Any]] = []
         self._deferred: dict[type[Any], list[Any]] = {}
-        #: Whether anybody wants webhooks.
+        #: Whether there is an endpoint for webhooks.
         self.is_watched = environment.listener is not None
-        #: What the changes call for, sent once they are lasting.
+        #: Sent after the commit.
         self.webhooks: list[Webhook] = []
 
     def queue_webhooks(self, webhooks: Iterable[Webhook]) -> None:
-        """Have webhooks sent once the changes are lasting."""
+        """Send webhooks after the commit."""
         self.webhooks.extend(webhooks)
 
     def _started(self) -> Change:
@@ -191,13 +193,13 @@ class Transaction:
         return change
 
     def put(self, record: Any) -> None:
-        """Keep a record."""
+        """Insert or replace a record."""
         name, table = self._environment.table_of(type(record))
         self._undo.append((table, table.key(record), table.put(record)))
         self._started().put.setdefault(name, []).append(record)
 
     def put_all(self, records: Sequence[Any]) -> None:
-        """Keep records of one kind, no two with one key."""
+        """Insert or replace records of one kind, no two with the same key."""
         if not records:
             return
         name, table = self._environment.table_of(type(records[0]))
@@ -205,28 +207,28 @@ class Transaction:
         self._started().put.setdefault(name, []).extend(records)
 
     def put_deferred(self, record: Any) -> None:
-        """Keep a record of which nobody has to know before the transaction ends: many at once cost less."""
+        """Insert a record at the end of the transaction, together with others of its kind, which costs less."""
         self._deferred.setdefault(type(record), []).append(record)
 
     def finish(self) -> None:
-        """Keep what was put late."""
+        """Insert the deferred records."""
         for records in self._deferred.values():
             self.put_all(records)
         self._deferred.clear()
 
     def delete(self, record: Any) -> None:
-        """Forget a record."""
+        """Delete a record."""
         name, table = self._environment.table_of(type(record))
         key = table.key(record)
         self._undo.append((table, key, table.delete(key)))
         change = self._started()
         puts = change.put.get(name)
-        if puts:  # replay deletes before it puts: what went came back only if it is put again
+        if puts:  # replay deletes before it puts, so an earlier put must not remain
             puts[:] = [each for each in puts if table.key(each) != key]
         change.delete.setdefault(name, []).append(key)
 
     def delete_all(self, records: Sequence[Any]) -> None:
-        """Forget many records of one kind, which are there and which this transaction has not put."""
+        """Delete records of one kind that exist and that this transaction has not put."""
         if not records:
             return
         name, table = self._environment.table_of(type(records[0]))
@@ -236,14 +238,14 @@ class Transaction:
         self._started().delete.setdefault(name, []).extend(keys)
 
     def book(self, books: Books) -> None:
-        """Add to the books."""
+        """Add to the counters."""
         change = self._started()
         change.books = books if change.books is None else change.books.plus(books)
         self._undo.append((_BOOKS, "", self._environment.books))
         self._environment.books = self._environment.books.plus(books)
 
     def undo(self) -> None:
-        """Take everything back, the last first."""
+        """Roll back all changes, the last first."""
         for table, key, old in reversed(self._undo):
             if table is _BOOKS:
                 self._environment.books = old
@@ -256,5 +258,5 @@ class Transaction:
         self.change = None
 
 
-#: Marks an undo step of the books, which are no table.
+#: Marks an undo step of the counters, which are not a table.
 _BOOKS: Table[Any] = Table(Books, lambda _: "")

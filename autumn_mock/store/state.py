@@ -1,6 +1,6 @@
 """The whole state: organisations, keys, and an environment for each pair that was ever used.
 
-Lives in memory. With a database every change is appended to its log before the change counts as made, and
+It is held in memory. With a database every change is appended to the log before it is committed, and
 :meth:`State.checkpoint` writes everything to the file at rest.
 """
 
@@ -28,10 +28,10 @@ from autumn_mock.store.references import check_references
 from autumn_mock.store.tables import Table
 from autumn_mock.store.tinyfile import file_pieces
 
-#: A log smaller than this is not worth a checkpoint.
+#: Bytes of a log below which no checkpoint is made.
 _SMALL_LOG = 64 << 20
-#: What a record raises that no version of this program wrote: no JSON, no text, too deep; a table, an organisation or
-#: an amount that cannot be.
+#: Raised by a record that no version of this program wrote: invalid JSON or text, nested too deep, of an unknown table
+#: or organisation, with an impossible amount.
 _CORRUPT_RECORD_ERRORS = (
     msgspec.DecodeError,
     UnicodeDecodeError,
@@ -41,12 +41,12 @@ _CORRUPT_RECORD_ERRORS = (
 )
 
 
-#: Told how many records of how many have been read.
+#: Called with the numbers of records read so far, and in total.
 Progress = Callable[[int, int], None]
 
 
 def no_progress(_done: int, _total: int) -> None:
-    """Nobody wants to know."""
+    """The default: progress is not reported."""
 
 
 class State:
@@ -68,7 +68,7 @@ class State:
     def __repr__(self) -> str:
         return f"<State {len(self.organisations)} organisations, {len(self._environments)} environments>"
 
-    # -- finding
+    # -- lookup
 
     def environments(self, org_id: str | None = None) -> list[Environment]:
         """Every environment in use, of one organisation or of all."""
@@ -104,30 +104,30 @@ class State:
             return clock
 
     def on_clock_move(self, listener: Callable[[], None]) -> None:
-        """Call ``listener`` whenever the server's clock or any organisation's is moved."""
+        """Call ``listener`` whenever the clock of the server or of an organisation is moved."""
         with self._lock:
             self._clock_listener = listener
             for clock in (self.clock, *self._clocks.values()):
                 clock.on_move(listener)
 
     def on_webhooks(self, listener_of: Callable[[str], Listener | None]) -> None:
-        """Have every environment tell its webhooks to whom ``listener_of`` names by the id of its organisation."""
+        """Send the webhooks of every environment to what ``listener_of`` returns for the id of its organisation."""
         with self._lock:
             self._webhooks_to = listener_of
             for (org_id, _), environment in self._environments.items():
                 environment.listener = listener_of(org_id)
 
-    # -- changing
+    # -- changes
 
     def add(self, organisation: Organisation, keys: Iterable[ApiKey]) -> None:
-        """Make an organisation known, and the keys that open it."""
+        """Add an organisation and its keys."""
         with self._lock:
             change = Change(put={"organisations": [organisation], "keys": list(keys)})
             self._keep(change)
             self._apply(change)
 
     def remove(self, org_id: str) -> None:
-        """Forget an organisation, its keys and all that is theirs."""
+        """Delete an organisation with its keys and all its data."""
         with self._lock, self._all_locked():
             keys = [key.hash for key in self.keys if key.org_id == org_id]
             change = Change(delete={"organisations": [org_id], "keys": keys})
@@ -135,29 +135,32 @@ class State:
             self._apply(change)
 
     def prepare(self) -> State:
-        """A place to get something ready for :meth:`adopt`: a state in memory with the organisations, the keys and the
-        time of this one, and nothing else."""
-        with self._lock:
-            prepare = State(Clock(self.clock.now))
-            for organisation in self.organisations:
-                prepare.organisations.put(organisation)
-            for key in self.keys:
-                prepare.keys.put(key)
-            prepare._clocks = {org_id: Clock(clock.now) for org_id, clock in self._clocks.items()}
-            return prepare
+        """A state in memory in which new data is prepared for :meth:`adopt`.
 
-    def adopt(self, prepare: State, *, alone: bool = False) -> dict[str, int]:
-        """Take over what is on ``prepare``, which nobody may use any more: its organisations and keys, and its
-        environments in the place of those that are here. ``alone``: nothing else stays.
-
-        For everybody else it happens at one moment, and after a crash it has happened wholly or not at all; an
-        ``OSError`` changes nothing. Says how much of each was in the environments that were replaced. No organisation
-        may have come or gone since the stage was made.
+        It has the organisations, the keys and the time of this one, and nothing else.
         """
-        parts = [each.as_change() for each in prepare._environments.values()]
         with self._lock:
-            names = dict.fromkeys([*self._environments, *prepare._environments] if alone else prepare._environments)
-            owners = {(org, env): prepare.organisations.get(org) for org, env in names}
+            prepared = State(Clock(self.clock.now))
+            for organisation in self.organisations:
+                prepared.organisations.put(organisation)
+            for key in self.keys:
+                prepared.keys.put(key)
+            prepared._clocks = {org_id: Clock(clock.now) for org_id, clock in self._clocks.items()}
+            return prepared
+
+    def adopt(self, prepared: State, *, alone: bool = False) -> dict[str, int]:
+        """Take over what was prepared: organisations, keys, and environments in the place of those that are here.
+
+        ``alone``: delete everything else. The prepared state must not be used afterwards, and no organisation may have
+        been added or removed since it was made. Returns the number of records by table that were replaced.
+
+        It is atomic for readers, and after a crash it has happened completely or not at all; an ``OSError`` changes
+        nothing.
+        """
+        parts = [each.as_change() for each in prepared._environments.values()]
+        with self._lock:
+            names = dict.fromkeys([*self._environments, *prepared._environments] if alone else prepared._environments)
+            owners = {(org, env): prepared.organisations.get(org) for org, env in names}
             # Those that are new are published last, complete.
             targets = {
                 name: self._environments.get(name) or self._new_environment(owner, name[1])
@@ -165,50 +168,50 @@ class State:
                 if owner is not None
             }
             with self._all_locked(targets):
-                change = self._adoption(prepare, parts, alone)
+                change = self._adoption(prepared, parts, alone)
                 if change is None:
                     return {}
                 self._keep(change)
                 replaced: Counter[str] = Counter()
                 for environment in (self._environments[name] for name in names if name in self._environments):
                     replaced.update({name: len(table) for name, table in environment.tables.items()})
-                self._take_over(prepare, targets, alone)
+                self._take_over(prepared, targets, alone)
                 return dict(replaced)
 
-    def _adoption(self, prepare: State, parts: list[Change], alone: bool) -> Change | None:
-        """What :meth:`adopt` changes; None when that is nothing."""
+    def _adoption(self, prepared: State, parts: list[Change], alone: bool) -> Change | None:
+        """The change that :meth:`adopt` makes; None if it is empty."""
         put: dict[str, list[Any]] = {}
         for name, theirs, ours in (
-            ("organisations", prepare.organisations, self.organisations),
-            ("keys", prepare.keys, self.keys),
+            ("organisations", prepared.organisations, self.organisations),
+            ("keys", prepared.keys, self.keys),
         ):
             new = [each for key, each in theirs.by_key.items() if alone or ours.by_key.get(key) is not each]
             if new:
                 put[name] = new
         return Change(put=put, parts=parts, cleared=alone) if put or parts or alone else None
 
-    def _take_over(self, prepare: State, targets: Mapping[tuple[str, Env], Environment], alone: bool) -> None:
+    def _take_over(self, prepared: State, targets: Mapping[tuple[str, Env], Environment], alone: bool) -> None:
         if alone:
-            self.organisations = prepare.organisations
-            self._end_environments(lambda org_id: org_id not in prepare.organisations)
+            self.organisations = prepared.organisations
+            self._end_environments(lambda org_id: org_id not in prepared.organisations)
         else:
-            for organisation in prepare.organisations:
+            for organisation in prepared.organisations:
                 self.organisations.put(organisation)
         for name, environment in targets.items():
-            prepared = prepare._environments.get(name)
-            if prepared is None:
-                owner = prepare.organisations.by_key[name[0]]
-                prepared = Environment(owner, name[1], environment.clock, self._keep)
-            environment.replace_contents(prepared)
+            contents = prepared._environments.get(name)
+            if contents is None:
+                owner = prepared.organisations.by_key[name[0]]
+                contents = Environment(owner, name[1], environment.clock, self._keep)
+            environment.replace_contents(contents)
             self._environments[name] = environment
         if alone:  # the keys come last: they open what is complete
-            self.keys = prepare.keys
+            self.keys = prepared.keys
         else:
-            for key in prepare.keys:
+            for key in prepared.keys:
                 self.keys.put(key)
 
     def _end_environments(self, is_gone: Callable[[str], bool]) -> None:
-        """Forget the environments of organisations that are gone, according to their ids."""
+        """End the environments of removed organisations, by their ids."""
         for name in [each for each in self._environments if is_gone(each[0])]:
             self._environments.pop(name).end()
             self._clocks.pop(name[0], None)
@@ -225,7 +228,7 @@ class State:
                 self._apply_to_all(each)
 
     def _apply_to_all(self, change: Change) -> None:
-        """What concerns the whole server."""
+        """Apply a change to the tables of the whole server."""
         if change.cleared:
             self._environments.clear()
             self.organisations.clear()
@@ -250,10 +253,10 @@ class State:
         return b"".join(file_pieces(0, documents_of(tables)))
 
     def restore(self, changes: Iterable[Change], rename: Mapping[str, str] | None = None) -> None:
-        """Make the changes of a snapshot true, one after the other, on top of what is there; best on a :meth:`prepare`.
+        """Apply the changes of a snapshot on top of the present state, usually of a prepared one.
 
-        With ``rename`` only what is of its organisations, put under the names they have here; the organisations and
-        their keys are not touched then.
+        With ``rename`` only the changes of its organisations, under the ids they are renamed to; the organisations and
+        their keys are left as they are then.
         """
         for change in changes:
             if rename is not None:
@@ -265,20 +268,20 @@ class State:
                 self._apply(change)
 
     def check(self, path: Path) -> None:
-        """Raise :class:`DamagedFile`, which names ``path``, for records that name what is not there."""
+        """Raise :class:`DamagedFile`, which names ``path``, for records that refer to a missing record."""
         for environment in self._environments.values():
             check_references(environment, path)
 
-    # -- resting
+    # -- database
 
     @property
     def wants_checkpoint(self) -> bool:
-        """Whether the log is so large beside the file that a checkpoint costs little beside what was logged."""
+        """True if the log is so large that a checkpoint costs little compared with writing the log."""
         database = self._database
         return database is not None and database.log_size > max(_SMALL_LOG, 2 * database.file_size)
 
     def checkpoint(self) -> None:
-        """Write everything to the file at rest and empty the log. Others are held up only while it begins."""
+        """Write everything to the file at rest and empty the log. Other threads wait only while it begins."""
         database = self._database
         if database is None:
             return
@@ -288,7 +291,7 @@ class State:
         database.finish_checkpoint(documents_of(tables))
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         if self._database is not None:
             self._database.close()
 
@@ -330,7 +333,7 @@ class State:
                 self._apply(change)
             except _CORRUPT_RECORD_ERRORS as error:
                 raise DamagedFile(database.path, f"table {next(iter(change.put), 'books')}", _why(error)) from error
-        self.check(database.path)  # what follows in the log nobody can have edited
+        self.check(database.path)  # changes in the log have checksums
         kinds = kinds_of_tables()
         for number, payload in enumerate(database.entries, start=2):
             try:
@@ -345,5 +348,5 @@ class State:
 
 
 def _why(error: Exception) -> str:
-    """What is wrong with a record that does not fit."""
+    """What is wrong with a corrupt record."""
     return f"there is no table {error}" if isinstance(error, KeyError) else str(error) or type(error).__name__

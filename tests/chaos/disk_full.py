@@ -246,7 +246,7 @@ def checkpoint(effort: Effort, place: Path) -> Figures:
 
 
 def _checkpoint(told: _Told, rounds: int) -> Figures:
-    disk, complaint = told.disk, "the file at rest could not be written"
+    disk, complaint = told.disk, "checkpoint failed; retrying with back-off"
     with told.start(EAGER).ready() as victim, victim.client() as client:
         told.furnish(client)
         assert [told.batch(client, 1000) for _ in range(2)] == [202] * 2
