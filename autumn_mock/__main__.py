@@ -1,6 +1,6 @@
 """``python -m autumn_mock``, and ``autumn-mock``."""
 
-from autumn_mock.gc_pause import gc_paused
+from autumn_mock.interpreter import gc_paused
 
 
 def run() -> None:

@@ -14,7 +14,7 @@ PACKAGE = Path(autumn_mock.__file__).parent
 #: the operations, the answers are above them.
 LAYERS = (
     ("domain", "locks"),
-    ("clock", "durations", "gc_pause", "fixtures_dir"),
+    ("clock", "durations", "interpreter", "fixtures_dir"),
     ("ids", "ledger"),
     ("store", "wire.schema", "wire.versions"),
     ("wire.requests",),

@@ -9,7 +9,7 @@ from importlib import import_module
 import click
 
 from autumn_mock import __version__
-from autumn_mock.gc_pause import gc_paused
+from autumn_mock.interpreter import gc_paused
 
 #: The commands, by the headings under which ``--help`` shows them: name to module and attribute.
 SECTIONS = {

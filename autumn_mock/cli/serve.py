@@ -33,7 +33,7 @@ def serve(verbose: int, **knobs: Any) -> None:
     """
     import logging
 
-    from autumn_mock.gc_pause import gc_paused
+    from autumn_mock.interpreter import gc_paused
 
     level = {0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG)
     logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")

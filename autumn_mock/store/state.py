@@ -17,7 +17,6 @@ import msgspec
 
 from autumn_mock.clock import Clock
 from autumn_mock.domain.organisation import ApiKey, Env, Organisation
-from autumn_mock.gc_pause import gc_paused
 from autumn_mock.locks import Level, new_rlock
 from autumn_mock.store.changes import Change, decode, encode
 from autumn_mock.store.database import Database
@@ -320,8 +319,7 @@ class State:
         return tables
 
     def _load(self, database: Database, progress: Progress) -> None:
-        with gc_paused():
-            self._read(database, progress)
+        self._read(database, progress)
         database.forget_loaded()
 
     def _read(self, database: Database, progress: Progress) -> None:

@@ -29,7 +29,6 @@ from tinydb import TinyDB
 from tinydb.storages import Storage
 
 from autumn_mock.clock import pause, stopwatch, wall_clock
-from autumn_mock.gc_pause import gc_paused
 from autumn_mock.store.changes import ENCODER
 from autumn_mock.store.errors import DamagedFile, ForeignFile, StoreError, UnsupportedFormat
 from autumn_mock.store.fileutil import beside, sync_directory
@@ -180,8 +179,7 @@ def _read(content: bytes, path: Path) -> dict[str, Documents]:
     try:
         if not content.isascii():
             content.decode()  # the skeleton does not check the encoding of what it skips
-        with gc_paused():
-            tables = _SKELETON.decode(content)
+        tables = _SKELETON.decode(content)
     except (ValueError, RecursionError) as error:
         raise _unreadable(path, content) from error
     return {name: Documents(table) for name, table in tables.items()}
@@ -301,8 +299,7 @@ def _replace(path: Path, pieces: Iterable[bytes]) -> None:
 def _decoded(path: Path, content: bytes) -> Any:
     """The JSON value that is the content."""
     try:
-        with gc_paused():
-            return DECODER.decode(content)
+        return DECODER.decode(content)
     except (ValueError, RecursionError) as error:
         if not content.lstrip().startswith(b"{"):
             raise ForeignFile(path, "it is not JSON") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import gc
 import json
 import os
 import stat
@@ -105,18 +104,6 @@ def test_any_document_survives(
 def test_the_table_that_marks_the_file_is_reserved(path: Path) -> None:
     with pytest.raises(ValueError, match="_autumn_mock is reserved"):
         write_tables(path, 1, {"_autumn_mock": []})
-
-
-@pytest.mark.parametrize("enabled", [True, False])
-def test_reading_leaves_the_garbage_collector_as_it_was(path: Path, enabled: bool) -> None:
-    write_tables(path, 1, {})
-    before = gc.isenabled()
-    try:
-        (gc.enable if enabled else gc.disable)()
-        read_tables(path)
-        assert gc.isenabled() is enabled
-    finally:
-        (gc.enable if before else gc.disable)()
 
 
 # -- what is not ours, or not whole
