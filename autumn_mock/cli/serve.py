@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import gc
 import signal
 import sys
 from contextlib import suppress
@@ -33,7 +32,7 @@ def serve(verbose: int, **knobs: Any) -> None:
     """
     import logging
 
-    from autumn_mock.interpreter import gc_paused
+    from autumn_mock.interpreter import gc_paused, settle_interpreter
 
     level = {0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG)
     logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
@@ -41,7 +40,7 @@ def serve(verbose: int, **knobs: Any) -> None:
     settings = Settings(**knobs)
     with gc_paused():
         engine, server = _set_up(settings)
-    _settle_interpreter()
+    settle_interpreter()
     _run(engine, server)
 
 
@@ -107,16 +106,6 @@ def _run(engine: Any, server: Any) -> None:
     finally:
         server.close()
         stop(engine)
-
-
-def _settle_interpreter() -> None:
-    """Set the interpreter to a server's work. It is the whole process's: an embedded server does not touch it."""
-    # A batch makes thousands of objects, hardly any of them in a circle: look seldom for those that are, and never
-    # among what was loaded.
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
-    # A request passes from thread to thread; while a worker computes, each time it would wait five of these (ms).
-    sys.setswitchinterval(0.001)
 
 
 def _say(text: str, *, err: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""Accepts usage: a batch is validated as a whole, then each item is queued on its own (contract 3.4).
+"""Accepts usage: a batch is validated as a whole, then each item is queued on its own (contract 4.3).
 
 The response does not report items that could not be queued: retrying the batch would charge the others twice. Only if
 no item was queued is the response an error, which is safe to retry.

@@ -5,7 +5,7 @@ the removal of the messages are one transaction, so a message is acknowledged ex
 crash neither loses it nor deducts it twice.
 
 An error of the client (an unknown customer, a ``reject`` that does not fit, a duplicate key) drops the item, as the
-real workers do, and is counted. An error of the server (a full disk) leaves the message queued.
+real workers do (contract 4.5), and is counted. An error of the server (a full disk) leaves the message queued.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Noticing what webhooks a deduction calls for: look at the account before it, announce after it.
+"""Queues the webhooks of a deduction: compares the account before and after it.
 
-When nobody wants webhooks neither costs anything.
+Costs nothing if the organisation has no endpoint.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from autumn_mock.store.environment import Transaction
 
 
 def snapshot_for_webhooks(transaction: Transaction, account: Account) -> Snapshot | None:
-    """The account as it is before a deduction; None when nobody wants webhooks."""
+    """The account before a deduction; None if there is no endpoint."""
     return snapshot(account) if transaction.is_watched else None
 
 

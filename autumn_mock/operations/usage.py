@@ -1,4 +1,4 @@
-"""Using a feature: the step that track, check and the workers share."""
+"""Uses a feature: the step that track, check and the workers share (contract 13)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from autumn_mock.store.environment import Transaction
 
 
 class FeatureUse(Struct):
-    """What one feature's part of a usage did."""
+    """What a usage took of one feature."""
 
     feature: Feature
     mutations: list[Mutation]
@@ -34,7 +34,7 @@ class FeatureUse(Struct):
 
 
 class Usage(Struct):
-    """What a usage did, feature by feature, in the account it was taken from."""
+    """What a usage took from an account, feature by feature."""
 
     account: Account
     entity: Entity | None
@@ -43,7 +43,7 @@ class Usage(Struct):
 
     @property
     def rows(self) -> list[Balance]:
-        """The rows that counted when the usage began, as it left them: those that it drained are among them."""
+        """The rows that counted when the usage began, as they are after it, including those that it drained."""
         touched = {step.balance_id for each in self.uses for step in each.mutations}
         account = self.account
         return [
@@ -64,8 +64,8 @@ def use(
 ) -> Usage:
     """Take a usage from an account, write its event, and its receipt when it is a lock.
 
-    Changed rows stay in the account for the caller to store. ``releases_at``: when a lock gives its amount back by
-    itself. ``message_id``: the queued message that asks for it. Raises :class:`ApiError` with nothing changed.
+    Changed rows stay in the account for the caller to store. ``releases_at``: when a lock expires and its amount is
+    given back. ``message_id``: the queued message of the usage. Raises :class:`ApiError` with nothing changed.
     """
     if item.event_name and item.overage_behavior == "reject":
         raise invalid_request(
@@ -135,7 +135,7 @@ def write_event(
     timestamp: int,
     message_id: str | None = None,
 ) -> None:
-    """Keep the event of a usage."""
+    """Write the event of a usage."""
     transaction.put_deferred(
         Event(
             id=new_id("evt"),
@@ -152,14 +152,14 @@ def write_event(
 
 
 def require_free_lock(call: Call, lock_id: str) -> None:
-    """409 while a receipt with this id lives. Ids belong to the environment, not to a customer."""
+    """409 if a lock with this id exists. Lock ids are unique in an environment."""
     held = call.environment.locks.get(lock_id)
     if held is not None and held.forgotten_at > call.now:
         raise ApiError(409, "A lock with this ID already exists", "lock_already_exists")
 
 
 def chosen_feature(usage: Usage, each: FeatureUse) -> Feature:
-    """The feature whose balance an answer shows for one feature's part of a usage.
+    """The feature whose balance a response shows for one feature of a usage.
 
     The first with an unlimited row; else the first whose rows lost something (credit systems last, rollovers not
     counted); else a credit system that lists the feature; else the feature itself.

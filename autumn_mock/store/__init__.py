@@ -1,6 +1,6 @@
-"""The durable layer: JSON documents in a TinyDB file, and a write-ahead log beside it.
+"""Storage: tables in memory, a write-ahead log, and a TinyDB file.
 
-Nothing here knows what the documents mean. ``Database`` is the way in.
+``State`` holds everything in memory; ``Database`` makes it durable and does not know what the documents mean.
 """
 
 from __future__ import annotations

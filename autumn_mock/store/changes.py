@@ -1,8 +1,8 @@
 """A change: what one transaction did, as one line of the write-ahead log.
 
-A change says what is true afterwards (records put, keys deleted, sums added), so that replaying a log gives the very
-state that wrote it. What concerns several environments, or an environment and the organisation that it is of, is one
-change with parts, because a line of the log lasts wholly or not at all.
+A change describes the result (records put, keys deleted, sums added), so that replaying a log restores the state that
+wrote it. A change of several environments, or of an environment and its organisation, is one change with parts, because
+a line of the log is either durable as a whole or not at all.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import msgspec
 
 from autumn_mock.domain.books import Books
 
-#: JSON as it stands in the files: amounts are numbers, read back to the last digit.
+#: JSON as the files have it: amounts are numbers, read back to the last digit.
 ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -27,15 +27,15 @@ class Change(msgspec.Struct, omit_defaults=True):
     put: dict[str, list[Any]] = {}
     #: Table name to keys.
     delete: dict[str, list[str]] = {}
-    #: What to add to the books.
+    #: What to add to the counters.
     books: Books | None = None
     #: Set when the environment (or the server) was emptied first.
     cleared: bool = False
-    #: What is done after it, in this order.
+    #: Further changes, applied after this one in their order.
     parts: list[Change] = []
 
     def each(self) -> Iterator[Change]:
-        """The change and its parts, one after the other as they are done."""
+        """The change and its parts, in the order in which they are applied."""
         yield self
         for part in self.parts:
             yield from part.each()

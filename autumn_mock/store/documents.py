@@ -1,4 +1,4 @@
-"""Between the documents of a file at rest and the changes that make a state of them."""
+"""Converts the documents of a file at rest to changes, and records to documents."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from autumn_mock.store.errors import DamagedFile
 from autumn_mock.store.interning import read_events
 from autumn_mock.store.tinyfile import DECODER, Documents, decoder_of
 
-#: Records of one change at most, so that no line of a log grows without bounds.
+#: Records of one change at most, which bounds the lines of a log.
 _LARGEST = 2000
-#: Tables of the server as a whole, which come first.
+#: Tables of the whole server; they are read first.
 _SERVER = ("organisations", "keys")
 
 Tables = Mapping[str, Documents]
-#: Table name to the records of each environment, behind the JSON that tells whose they are.
+#: Table name to the records of each environment, each with the JSON that names the environment.
 Parts = Mapping[str, list[tuple[bytes, list[Any]]]]
 
 
 def kinds_of_tables() -> dict[str, type[Any]]:
-    """Table name to the kind of its records."""
+    """The type of the records of each table."""
     nowhere = Environment(Organisation(id="", name="", slug="", created_at=0), "sandbox", Clock(), lambda _: None)
     kinds: dict[str, type[Any]] = {name: table.kind for name, table in nowhere.tables.items()}
     return {**kinds, "organisations": Organisation, "keys": ApiKey, "books": Books}
 
 
 def changes_of(tables: Tables, path: Path) -> Iterator[Change]:
-    """The changes that make these tables true, organisations first. Tables that nobody knows are passed over.
+    """The changes that build a state from these tables, organisations first. Unknown tables are ignored.
 
-    Raises :class:`~autumn_mock.store.errors.DamagedFile`, which names ``path``, for a document that no version wrote.
+    Raises :class:`~autumn_mock.store.errors.DamagedFile`, which names ``path``, for an invalid document.
     """
     kinds = kinds_of_tables()
     for name in _SERVER:
@@ -72,11 +72,11 @@ def _changes_of_table(
 
 
 def _owners(path: Path, table: str, documents: Documents, known: set[Any]) -> Iterator[tuple[str, str]]:
-    """Whose each document is: organisation and environment."""
+    """The organisation and environment of each document."""
     head, owner = b"", ("", "")
     for raw in documents.raw:
         content = bytes(raw)
-        if not head or not content.startswith(head):  # most begin like the one before
+        if not head or not content.startswith(head):  # most have the environment of the one before
             owner = _owner(path, table, DECODER.decode(content), known)
             head = head_of(*owner) + b","
             if not content.startswith(head):
@@ -88,7 +88,7 @@ def _owner(path: Path, table: str, document: dict[str, Any], known: set[Any]) ->
     try:
         org, env = document["org"], document["env"]
     except KeyError as error:
-        raise DamagedFile(path, f"table {table}", f"a document does not tell its {error.args[0]}") from error
+        raise DamagedFile(path, f"table {table}", f"a document has no field {error.args[0]}") from error
     if not isinstance(org, str) or org not in known or env not in ("sandbox", "live"):
         raise DamagedFile(path, f"table {table}", f"a document belongs to no organisation: {org!r} {env!r}")
     return org, env
@@ -102,7 +102,7 @@ def _records(path: Path, table: str, documents: Documents, kind: type[Any]) -> I
 
 
 def head_of(org: str, env: str) -> bytes:
-    """How a document of an environment begins: the JSON that tells whose it is, up to its fields."""
+    """The beginning of the documents of an environment: the JSON that names it, up to the fields of the record."""
     return msgspec.json.encode({"org": org, "env": env})[:-1]
 
 

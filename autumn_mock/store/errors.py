@@ -1,4 +1,4 @@
-"""Why a database cannot be used. ``str()`` of each error is one sentence to show to a person."""
+"""Errors of a database. ``str()`` of each is one sentence that can be shown to a user."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from pathlib import Path
 
 
 class StoreError(Exception):
-    """The base of all errors of this package.
+    """The base of the errors of this package.
 
-    An append or a checkpoint that the operating system refuses (disk full) is not one of them: it stays an
-    ``OSError``, because the database is intact and the call can be made again.
+    An append or a checkpoint that the operating system refuses (disk full) raises ``OSError`` instead: the database is
+    intact and the call can be retried.
     """
 
 
 class NoSuchOrganisation(StoreError, LookupError):
-    """There is no organisation of that id, or not any more."""
+    """There is no organisation with that id, or it was closed."""
 
     def __init__(self, org_id: str) -> None:
         super().__init__(f"there is no organisation {org_id!r}")
@@ -22,7 +22,7 @@ class NoSuchOrganisation(StoreError, LookupError):
 
 
 class DamagedFile(StoreError):
-    """One of our own files, but not as we wrote it. ``where`` is a place in it: "line 12", "byte 4711"."""
+    """A file of this program with invalid contents. ``where`` is a place in it: "line 12", "byte 4711"."""
 
     def __init__(self, path: Path, where: str, why: str) -> None:
         super().__init__(f"{path} is damaged at {where}: {why}")
@@ -32,7 +32,7 @@ class DamagedFile(StoreError):
 
 
 class ForeignFile(StoreError):
-    """A file that somebody else wrote; it is left untouched."""
+    """A file that another program wrote; it is left unchanged."""
 
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(f"{path} was not written by autumn-mock: {why}")
@@ -41,7 +41,7 @@ class ForeignFile(StoreError):
 
 
 class UnsupportedFormat(StoreError):
-    """Our own file, in a format of another version of autumn-mock."""
+    """A file of this program in the format of another version."""
 
     def __init__(self, path: Path, found: int, supported: int) -> None:
         super().__init__(f"{path} has format {found}, but this version of autumn-mock reads format {supported} only")
@@ -51,9 +51,9 @@ class UnsupportedFormat(StoreError):
 
 
 class DatabaseInUse(StoreError):
-    """Another live process (or another part of this one) has the database open.
+    """Another process (or another part of this one) has the database open.
 
-    ``pid`` is None in the moment between that process taking the lock and writing its number down.
+    ``pid`` is None between the moment that process acquires the lock and the moment it writes its number to the file.
     """
 
     def __init__(self, path: Path, pid: int | None) -> None:

@@ -1,4 +1,4 @@
-"""The few file operations that the standard library leaves to the platform."""
+"""File operations that differ between platforms."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def beside(path: Path, suffix: str) -> Path:
 def sync_data(fd: int) -> None:
     """Wait until the content of the file is on the disk."""
     if sys.platform == "linux":
-        os.fdatasync(fd)  # also syncs a changed size, and spares the write of the timestamps
+        os.fdatasync(fd)  # also syncs a changed size, but not the timestamps
     else:
         os.fsync(fd)
 

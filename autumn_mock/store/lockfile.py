@@ -1,9 +1,8 @@
-"""One process at a time may have a database open.
+"""Only one process at a time may have a database open.
 
-The lock is the operating system's advisory lock on ``<db>.lock``, held for as long as the database is open. The
-system drops it the moment its holder dies, however it dies, so a lock file that a crash left behind, whatever it
-contains, stops nobody, and no process number is ever trusted to tell the living from the dead. The number in the
-file only serves the error message.
+The lock is the operating system's advisory lock on ``<db>.lock``, held while the database is open. The system releases
+it when its holder dies in whatever way, so a lock file left by a crash does not block the next process. The process
+number in the file is only used for the error message.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from autumn_mock.store.fileutil import O_BINARY, beside
 if sys.platform == "win32":
     import msvcrt
 
-    # Windows lets nobody read a locked byte, so the byte we lock is far behind the process number.
+    # On Windows a locked byte cannot be read, so the locked byte is far behind the process number.
     _LOCKED_BYTE = 1 << 30
 
     def _try_lock(fd: int) -> bool:
@@ -50,7 +49,7 @@ else:
 
 
 class LockFile:
-    """The right to use the database at ``database``; the lock file is ``path``."""
+    """The exclusive lock of the database at ``database``; the lock file is ``path``."""
 
     def __init__(self, database: str | os.PathLike[str]) -> None:
         self.database = Path(database)
@@ -58,8 +57,8 @@ class LockFile:
         self._fd: int | None = None
 
     def acquire(self) -> None:
-        """Take the lock or raise at once: ``DatabaseInUse`` while somebody (we ourselves, too) holds it,
-        ``StoreError`` where no lock file can be made.
+        """Acquire the lock or raise at once: ``DatabaseInUse`` if it is held (by this process, too), ``StoreError`` if
+        the lock file cannot be created.
         """
         try:
             fd = self._lock_current_file()
@@ -68,14 +67,14 @@ class LockFile:
         self._fd = fd
 
     def release(self) -> None:
-        """Give the lock back; without effect when it is not held."""
+        """Release the lock; without effect if it is not held."""
         if self._fd is not None:
             fd, self._fd = self._fd, None
             try:
-                # Removed while still locked, so that it is certainly our own file that goes. Windows cannot remove
-                # an open file; there it stays, and does no harm.
+                # Removed while still locked, so that no other process's file can be removed. Windows cannot remove an
+                # open file; it stays there and does no harm.
                 if sys.platform != "win32":
-                    with suppress(OSError):  # in a directory that has become read-only it stays as well
+                    with suppress(OSError):  # it stays in a directory that has become read-only
                         self.path.unlink()
                 _unlock(fd)
             finally:
@@ -96,8 +95,8 @@ class LockFile:
             try:
                 if not _try_lock(fd):
                     raise DatabaseInUse(self.database, _written_pid(fd))
-                # The former holder may have removed the file between our opening and our locking it; then
-                # the next process would lock a new file of that name, and so must we.
+                # The former holder may have removed the file between opening and locking it here; another process
+                # would then lock a new file of that name, so this one has to as well.
                 if _is_still_at(fd, self.path):
                     _write_pid(fd)
                     return fd

@@ -1,4 +1,4 @@
-"""The write-ahead log: an append-only file that survives the death of its writer at any instruction.
+"""The write-ahead log: an append-only file that is valid after the death of its writer at any instruction.
 
 The first line names format, version and generation, and every further line is one record::
 
@@ -6,7 +6,7 @@ The first line names format, version and generation, and every further line is o
     fb5ce7bc {"op":"put","doc":{}}
 
 A record is the CRC-32 of its payload in 8 hexadecimal digits, a space, the payload (JSON without a line break) and
-a line break. The generation says which file at rest the records continue.
+a line break. The generation names the file at rest that the records continue.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _BUFFER_BYTES = 1 << 20
 
 
 class TornTail(Struct, frozen=True):
-    """The end of a log that a crash cut short: ``length`` bytes from the byte ``offset`` to the end."""
+    """An incomplete record at the end of a log, left by a crash: ``length`` bytes from byte ``offset``."""
 
     offset: int
     length: int
 
 
 class LogContents(Struct, frozen=True):
-    """What a log holds. ``generation`` is None when the crash hit before the first line was complete."""
+    """The contents of a log. ``generation`` is None if a crash left the first line incomplete."""
 
     generation: int | None
     payloads: list[bytes]
@@ -47,10 +47,10 @@ class LogContents(Struct, frozen=True):
 
 
 class WriteAheadLog:
-    """A log open for appending; safe to use from several threads.
+    """A log open for appending; may be used from any thread.
 
-    With ``fsync`` an append returns when the record is on the disk and survives a power cut, without it when the
-    operating system has it, which survives the death of the process.
+    With ``fsync`` an append returns when the record is on the disk, and survives a power cut; without it, when the
+    operating system has it, and survives the death of the process.
     """
 
     def __init__(self, path: Path, *, fsync: bool = False) -> None:
@@ -63,7 +63,7 @@ class WriteAheadLog:
 
     @classmethod
     def create(cls, path: str | os.PathLike[str], generation: int, *, fsync: bool = False) -> WriteAheadLog:
-        """Start a new log. ``FileExistsError`` if there is one; any ``OSError`` leaves none behind."""
+        """Create a log. ``FileExistsError`` if there is one; no ``OSError`` leaves a file behind."""
         path = Path(path)
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
         try:
@@ -82,7 +82,7 @@ class WriteAheadLog:
 
     @classmethod
     def open_for_append(cls, path: str | os.PathLike[str], *, fsync: bool = False) -> WriteAheadLog:
-        """Continue a log that ``read_log`` found whole, or that ``repair`` made so."""
+        """Open a log that ``read_log`` found complete, or that ``repair`` has cut."""
         return cls(Path(path), fsync=fsync)
 
     @property
@@ -93,18 +93,18 @@ class WriteAheadLog:
     def append(self, payload: bytes) -> None:
         """Add one record. Once this returns, killing the process does not lose it.
 
-        An ``OSError`` (disk full) means that the record is not in the log, which is as it was before. If not even
-        that could be achieved, every further append raises until it can.
+        An ``OSError`` (disk full) leaves the log without the record. If a part of it was written and cannot be removed
+        either, every further append raises until it can.
         """
         self._write(_record(payload))
 
     def settle(self) -> None:
-        """Cut what a failed append could not take back. ``OSError`` while that is still impossible."""
+        """Remove what a failed append has left. ``OSError`` while that is not possible."""
         with self._lock:
             self._cut_waste(self._open_fd())
 
     def move_to(self, path: Path) -> None:
-        """Rename the log, replacing what is there, and go on appending to it under its new name."""
+        """Rename the log, replacing any file at ``path``, and continue to append to it."""
         with self._lock:
             fd = self._open_fd()
             if sys.platform == "win32":  # which does not rename an open file
@@ -136,7 +136,7 @@ class WriteAheadLog:
             self._cut_waste(fd)
             try:
                 rest = data
-                while rest:  # a write stops short where the disk is full; only the next one says so
+                while rest:  # on a full disk a write is incomplete; only the next one fails
                     rest = rest[os.write(fd, rest) :]
                 if self._fsync:
                     sync_data(fd)
@@ -159,11 +159,10 @@ class WriteAheadLog:
 
 
 def read_log(path: str | os.PathLike[str]) -> LogContents:
-    """Read a whole log; nothing is changed.
+    """Read a log without changing it.
 
-    A bad last line is what a crash leaves: it is reported as ``torn``, the records before it are good. Bad lines
-    anywhere else raise ``DamagedFile``, a file that is no log ``ForeignFile``, a log of another version
-    ``UnsupportedFormat``.
+    An invalid last line is what a crash leaves, and is reported as ``torn``. Invalid lines anywhere else raise
+    ``DamagedFile``, a file that is not a log ``ForeignFile``, a log of another version ``UnsupportedFormat``.
     """
     path = Path(path)
     payloads: list[bytes] = []
@@ -190,14 +189,14 @@ def read_log(path: str | os.PathLike[str]) -> LogContents:
 
 
 def repair(path: str | os.PathLike[str], torn: TornTail) -> None:
-    """Cut the torn end that ``read_log`` reported."""
+    """Remove the torn end that ``read_log`` reported."""
     with open(path, "r+b") as handle:
         handle.truncate(torn.offset)
         os.fsync(handle.fileno())
 
 
 def header_size(generation: int) -> int:
-    """Bytes of a log of that generation that has no record."""
+    """Bytes of a log of that generation without records."""
     return len(_header(generation))
 
 
@@ -217,9 +216,9 @@ def _header(generation: int) -> bytes:
 
 
 def _generation(path: Path, header: bytes) -> int | None:
-    """The generation that the first line of a log tells, or None if a crash cut that line short."""
+    """The generation in the first line of a log, or None if a crash left that line incomplete."""
     if not header.endswith(b"\n"):
-        # After a power cut some file systems show zeros where the data never arrived.
+        # After a power cut some file systems return zeros for data that was never written.
         if header.startswith(_MAGIC) or _MAGIC.startswith(header) or not header.strip(b"\0"):
             return None
         raise ForeignFile(path, "it does not begin like a log of autumn-mock")

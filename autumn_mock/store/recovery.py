@@ -1,8 +1,8 @@
-"""Which logs continue the file at rest, after a stop of any kind.
+"""Finds the logs that continue the file at rest.
 
-The file has a generation, and so has every log. A log of the file's generation continues the file; one of the next
-generation, which a checkpoint began, continues that log, and so on. A log older than the file is contained in it: a
-crash came between the writing of the file and the removal of the log.
+The file and every log have a generation. A log of the file's generation continues the file; one of the next generation,
+which a checkpoint began, continues that log, and so on. The records of a log older than the file are in the file: the
+process died after writing the file and before removing the log.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ class Segment(Struct, frozen=True):
 
 
 class History(Struct, frozen=True):
-    """What happened since the file was written.
+    """What was logged since the file was written.
 
-    ``segments`` are the logs, oldest first, and may be none; ``entries`` are all their payloads in order;
-    ``recovered`` tells a person what had to be cut, and is None if nothing had.
+    ``segments`` are the logs, oldest first, perhaps none; ``entries`` all their payloads in order; ``recovered`` a
+    sentence on what was removed, or None.
     """
 
     segments: list[Segment]
@@ -45,20 +45,20 @@ class _Found(Struct, frozen=True):
 
 
 def main_log(database: Path) -> Path:
-    """The log that continues the file, and the only one unless a checkpoint is on its way."""
+    """The log that continues the file; the only one unless a checkpoint was begun."""
     return beside(database, ".wal")
 
 
 def next_log(database: Path, generation: int) -> Path:
-    """The log that a checkpoint begins, until the checkpoint ends."""
+    """The log that a checkpoint creates, until the checkpoint is finished."""
     return beside(database, f".wal.{generation}")
 
 
 def recover(database: Path, file_generation: int) -> History:
-    """Read the logs of a database, remove what is out of date and cut what is torn.
+    """Read the logs of a database; remove outdated ones and torn ends.
 
-    Raises what ``read_log`` raises, and ``DamagedFile`` for a log that continues neither the file nor another log;
-    nothing has been changed then.
+    Raises what ``read_log`` raises, and ``DamagedFile`` for a log that continues neither the file nor another log,
+    with nothing changed.
     """
     current, outdated = _read_logs(database, file_generation)
     _check_order(current, file_generation)
@@ -81,7 +81,7 @@ def recover(database: Path, file_generation: int) -> History:
 
 
 def _read_logs(database: Path, file_generation: int) -> tuple[list[_Found], list[Path]]:
-    """The logs to replay, oldest first, and the paths of those that are out of date or never got a record."""
+    """The logs to replay, oldest first, and the paths of those that are outdated or have no complete first line."""
     current: list[_Found] = []
     outdated: list[Path] = []
     for path in _log_paths(database):

@@ -1,4 +1,4 @@
-"""What the records of a file say of each other: somebody may have edited it, and what dangles would fail much later."""
+"""Checks references between the records of a file, which may have been edited: a dangling one would fail much later."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ _SEVERAL: tuple[tuple[str, Callable[[Any], Iterable[str]]], ...] = (
 
 
 def check_references(environment: Environment, path: Path) -> None:
-    """Raise :class:`DamagedFile`, which names ``path``, for a record that names something that is not there.
+    """Raise :class:`DamagedFile`, which names ``path``, for a record that refers to a missing record.
 
-    That is held against what every operation keeps true. Entities may name a feature that is gone, and events a
-    customer; they are not looked at.
+    Only references that every operation preserves are checked. Entities may refer to a deleted feature, and events to a
+    deleted customer.
     """
     for name, field, other in _SINGLE:
         named: set[str] = set(map(attrgetter(field), environment.tables[name]))

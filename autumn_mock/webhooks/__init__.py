@@ -1,1 +1,1 @@
-"""Webhooks: told to endpoints in the background, signed as Svix signs, tried again when refused."""
+"""Webhooks: sent to endpoints in the background, signed as Svix does, retried when refused (contract 12)."""

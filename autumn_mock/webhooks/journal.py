@@ -1,4 +1,4 @@
-"""The deliveries that were asked for, newest last, and what became of them."""
+"""The deliveries that were queued, newest last, and their state."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from msgspec.structs import asdict
 from autumn_mock.domain.webhook import WebhookType
 from autumn_mock.locks import Level, new_lock
 
-#: How many deliveries are remembered.
+#: Deliveries that are kept.
 CAPACITY = 1000
 
 Status = Literal["pending", "delivered", "failed", "dropped"]
 
 
 class WebhookDelivery(Struct, eq=False):
-    """One message on its way to one endpoint. A journal changes it; others only read."""
+    """One message to one endpoint. Only the journal changes it."""
 
     #: The ``svix-id``: the same at all endpoints, and at every attempt.
     id: str
-    #: When it was called for (ms), by the organisation's clock.
+    #: When it was queued (ms), by the organisation's clock.
     at: int
     org: str
     env: str
     type: WebhookType
     endpoint: str
     payload: dict[str, Any]
-    #: ``dropped`` when the queue was full.
+    #: ``dropped`` if the queue was full.
     status: Status = "pending"
     attempts: int = 0
-    #: Of the last answer; None when there was none.
+    #: Of the last response; None if there was none.
     http_status: int | None = None
     #: Why the last attempt failed.
     error: str | None = None
 
 
 class WebhookJournal:
-    """The last deliveries, and which were never attempted yet. May be used from any thread."""
+    """The last deliveries, and which of them were not attempted yet. May be used from any thread."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._entries: deque[WebhookDelivery] = deque(maxlen=capacity)
@@ -52,13 +52,13 @@ class WebhookJournal:
         return len(self._entries)
 
     def add(self, delivery: WebhookDelivery) -> None:
-        """Remember a delivery that waits for its first attempt."""
+        """Add a delivery that waits for its first attempt."""
         with self._changed:
             self._entries.append(delivery)
             self._unattempted.add(delivery)
 
     def drop(self, delivery: WebhookDelivery, why: str) -> None:
-        """Note that a delivery is given up before it was attempted."""
+        """Mark a delivery as dropped before its first attempt."""
         with self._changed:
             delivery.status, delivery.error = "dropped", why
             self._settle(delivery)
@@ -66,7 +66,7 @@ class WebhookJournal:
     def attempted(
         self, delivery: WebhookDelivery, http_status: int | None, error: str | None, *, is_last: bool
     ) -> None:
-        """Note an attempt; without an ``error`` it delivered. ``is_last``: no other will follow if it failed."""
+        """Record an attempt, successful without an ``error``. ``is_last``: it is not retried."""
         with self._changed:
             delivery.attempts += 1
             delivery.http_status, delivery.error = http_status, error
@@ -87,13 +87,13 @@ class WebhookJournal:
             return not self._count_unattempted(org, env)
 
     def release(self) -> None:
-        """Let everybody go who waits."""
+        """End all waits, now and later."""
         with self._changed:
             self._released = True
             self._changed.notify_all()
 
     def unattempted(self, org: str | None = None, env: str | None = None) -> int:
-        """How many deliveries wait for their first attempt."""
+        """The number of deliveries that wait for their first attempt."""
         with self._changed:
             return self._count_unattempted(org, env)
 
@@ -106,7 +106,7 @@ class WebhookJournal:
             return [asdict(each) for each in self._entries if org is None or (each.org, each.env) == (org, env)]
 
     def clear(self, org: str | None = None, env: str | None = None) -> int:
-        """Forget the deliveries of one environment, or all; says how many."""
+        """Delete the deliveries of one environment, or all; returns how many."""
 
         def goes(each: WebhookDelivery) -> bool:
             return org is None or (each.org, each.env) == (org, env)

@@ -1,4 +1,4 @@
-"""Who is told what: hands the webhooks of an environment to the senders of its organisation's endpoints."""
+"""Routes the webhooks of an environment to the senders of its organisation's endpoints."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from autumn_mock.store.environment import Environment
 from autumn_mock.webhooks.journal import WebhookDelivery, WebhookJournal
 from autumn_mock.webhooks.sender import Sender
 
-#: How many keys of webhooks that were sent are remembered. Keys end with their minute.
+#: Keys of sent webhooks that are kept. A key contains its minute.
 _MOST_KEYS = 10_000
 
 _log = logging.getLogger("autumn_mock.webhooks")
 
 
 class Outbox:
-    """All endpoints of a server. ``endpoints`` are told of every organisation, ``own`` of one (by its id).
+    """All endpoints of a server: ``endpoints`` of every organisation, and ``own`` ones by the id of theirs.
 
     Further keywords are those of :class:`~autumn_mock.webhooks.sender.Sender`.
     """
@@ -54,11 +54,11 @@ class Outbox:
         return {sender.endpoint: sender for sender in senders}
 
     def has_endpoints(self, org: str) -> bool:
-        """Whether an organisation has anybody to tell."""
+        """True if an organisation has an endpoint."""
         return bool(self._everyone or self._own.get(org))
 
     def publish(self, environment: Environment, webhooks: Sequence[Webhook]) -> None:
-        """Have webhooks delivered to every endpoint of an organisation; those whose key was used are left out."""
+        """Queue webhooks for every endpoint of an organisation, except those whose key was used before."""
         org, env = environment.name
         senders = self._of(org)
         for webhook in webhooks:
@@ -89,7 +89,7 @@ class Outbox:
             return True
 
     def clear(self, org: str | None = None, env: str | None = None) -> int:
-        """Forget deliveries and keys, and give up what waits, of one environment or all; says how many were known."""
+        """Delete deliveries and keys, and drop what waits, of one environment or all; returns how many."""
         for sender in self._senders.values():
             sender.clear(org, env)
         with self._lock:
@@ -97,7 +97,7 @@ class Outbox:
         return self.journal.clear(org, env)
 
     def release(self) -> None:
-        """Let everybody go who waits for deliveries."""
+        """End all waits for deliveries."""
         self.journal.release()
 
     def stop(self) -> None:
