@@ -31,7 +31,7 @@ def statuses(world: World) -> dict[str, str]:
 # -- attaching
 
 
-def test_a_plan_gives_its_rows(world: World) -> None:
+def test_attach_grants_the_rows_of_the_plan(world: World) -> None:
     world.plan(
         "p",
         monthly(10),
@@ -54,7 +54,7 @@ def test_a_plan_gives_its_rows(world: World) -> None:
     ("included", "quantity", "bought"),
     [(0, 250, 300), (50, 350, 300), (50, 60, 100), (50, 20, 0), (0, None, 0), (0, 300, 300)],
 )
-def test_prepaid_quantities_count_what_is_included_and_come_in_packs(
+def test_attach_buys_prepaid_quantities_in_packs(
     world: World, included: int, quantity: int | None, bought: int
 ) -> None:
     world.plan("p", priced(included, method="prepaid", billing_units=100))
@@ -66,7 +66,7 @@ def test_prepaid_quantities_count_what_is_included_and_come_in_packs(
     assert not row.usage_allowed
 
 
-def test_quantities_for_other_features_are_ignored(world: World) -> None:
+def test_attach_ignores_quantities_of_other_features(world: World) -> None:
     world.plan("p", monthly(10))
     world.attach(
         "p", feature_quantities=[{"feature_id": "words", "quantity": 5}, {"feature_id": "nope", "quantity": 1}]
@@ -74,14 +74,14 @@ def test_quantities_for_other_features_are_ignored(world: World) -> None:
     assert world.view("words") is None
 
 
-def test_an_add_on_can_be_attached_again(world: World) -> None:
+def test_attach_of_an_add_on_twice(world: World) -> None:
     world.plan("extra", monthly(5), add_on=True)
     world.attach("extra")
     world.attach("extra")
     assert world.remaining() == 10
 
 
-def test_a_plan_of_an_entity(world: World) -> None:
+def test_attach_to_an_entity(world: World) -> None:
     world.entity()
     world.plan("p", monthly(10))
     world.attach("p", entity_id="e1")
@@ -91,13 +91,13 @@ def test_a_plan_of_an_entity(world: World) -> None:
     assert world.remaining() == 5
 
 
-def test_entity_data_makes_the_entity(world: World) -> None:
+def test_attach_creates_the_entity(world: World) -> None:
     world.plan("p", monthly(10))
     world.attach("p", entity_id="e1", entity_data={"feature_id": "seats"})
     assert world.remaining(entity_id="e1") == 10
 
 
-def test_shares_for_every_entity_there_is_and_will_be(world: World) -> None:
+def test_attach_grants_shares_to_present_and_later_entities(world: World) -> None:
     world.entity("e1")
     world.plan("p", monthly(10, entity_feature_id="seats"))
     world.attach("p")
@@ -106,7 +106,7 @@ def test_shares_for_every_entity_there_is_and_will_be(world: World) -> None:
     assert world.amounts(entity_id="e2") == (10, 10, 0)
 
 
-def test_customize_changes_what_this_customer_gets(world: World) -> None:
+def test_attach_with_customize(world: World) -> None:
     world.plan("p", monthly(10))
     world.customer("other")
     world.attach("p", customize={"items": [monthly(25)]})
@@ -114,7 +114,7 @@ def test_customize_changes_what_this_customer_gets(world: World) -> None:
     assert (world.remaining(), world.remaining(customer_id="other")) == (25, 10)
 
 
-def test_a_trial_renews_when_it_ends(world: World) -> None:
+def test_attach_with_a_trial_resets_at_its_end(world: World) -> None:
     trial = {"duration_length": 7, "duration_type": "day", "card_required": False}
     world.plan("p", monthly(10), free_trial=trial)
     world.attach("p")
@@ -131,7 +131,7 @@ def test_a_trial_renews_when_it_ends(world: World) -> None:
         ("low", "free", {"low": "active", "free": "scheduled"}, {"free": "active"}),
     ],
 )
-def test_dearer_at_once_cheaper_a_month_later(
+def test_attach_upgrades_now_and_downgrades_a_month_later(
     world: World, first: str, second: str, now: dict[str, str], then: dict[str, str]
 ) -> None:
     ladder(world)
@@ -151,16 +151,14 @@ def test_dearer_at_once_cheaper_a_month_later(
         ("low", "high", "end_of_cycle", {"low": "active", "high": "scheduled"}),
     ],
 )
-def test_a_switch_can_be_scheduled_otherwise(
-    world: World, first: str, second: str, schedule: str, now: dict[str, str]
-) -> None:
+def test_attach_with_plan_schedule(world: World, first: str, second: str, schedule: str, now: dict[str, str]) -> None:
     ladder(world)
     world.attach(first)
     world.attach(second, plan_schedule=schedule)
     assert statuses(world) == now
 
 
-def test_another_downgrade_replaces_the_scheduled_one(world: World) -> None:
+def test_attach_replaces_a_scheduled_downgrade(world: World) -> None:
     ladder(world)
     world.attach("high")
     world.attach("low")
@@ -168,7 +166,7 @@ def test_another_downgrade_replaces_the_scheduled_one(world: World) -> None:
     assert statuses(world) == {"high": "active", "free": "scheduled"}
 
 
-def test_a_scheduled_end_is_noted_on_the_current_plan(world: World) -> None:
+def test_attach_of_a_downgrade_marks_the_current_plan(world: World) -> None:
     ladder(world)
     world.attach("high")
     world.attach("low")
@@ -176,7 +174,7 @@ def test_a_scheduled_end_is_noted_on_the_current_plan(world: World) -> None:
     assert (high.canceled_at, high.expires_at, low.started_at) == (NOW, add_months(NOW, 1), add_months(NOW, 1))
 
 
-def test_plans_of_other_groups_stand_beside(world: World) -> None:
+def test_attach_keeps_plans_of_other_groups(world: World) -> None:
     world.plan("a", monthly(1), group="g")
     world.plan("b", monthly(2), group="h")
     world.attach("a")
@@ -184,7 +182,7 @@ def test_plans_of_other_groups_stand_beside(world: World) -> None:
     assert statuses(world) == {"a": "active", "b": "active"}
 
 
-def test_a_switch_starts_anew_and_takes_rollovers_along(world: World) -> None:
+def test_attach_of_an_upgrade_keeps_rollovers_only(world: World) -> None:
     rollover = {"expiry_duration_type": "forever"}
     world.plan("a", monthly(10, rollover=rollover))
     world.plan("b", monthly(20), price={"amount": 1, "interval": "month"})
@@ -206,7 +204,7 @@ def test_a_switch_starts_anew_and_takes_rollovers_along(world: World) -> None:
         ({"carry_over_balances": {"enabled": False}}, (20, 20, 0)),
     ],
 )
-def test_what_a_switch_carries_over(world: World, setting: dict[str, Any], shown: tuple[float, ...]) -> None:
+def test_attach_carries_over_what_is_requested(world: World, setting: dict[str, Any], shown: tuple[float, ...]) -> None:
     world.plan("a", monthly(10))
     world.plan("b", monthly(20), price={"amount": 1, "interval": "month"})
     world.attach("a")
@@ -215,7 +213,7 @@ def test_what_a_switch_carries_over(world: World, setting: dict[str, Any], shown
     assert world.amounts() == shown
 
 
-def test_a_carried_balance_ends_when_the_old_period_would_have(world: World) -> None:
+def test_carried_balances_end_with_the_old_period(world: World) -> None:
     world.plan("a", monthly(10))
     world.plan("b", monthly(20), price={"amount": 1, "interval": "month"})
     world.attach("a")
@@ -225,49 +223,48 @@ def test_a_carried_balance_ends_when_the_old_period_would_have(world: World) -> 
     assert loose.expires_at == add_months(NOW, 1)
 
 
-# -- attaching that fails
+# -- refusals of attach
+
+ATTACHED = "Cannot attach because the customer's current product 'p' is the same as the product being attached"
+PAID = (
+    "Plan 'paid' has a price, and autumn-mock takes no payments (the real service would ask Stripe). "
+    "Pass no_billing_changes: true to attach it without billing, or use a free plan."
+)
 
 
-def test_attaching_what_is_not_there(world: World) -> None:
+@pytest.mark.parametrize(
+    ("fields", "status", "code", "message"),
+    [
+        ({"customer_id": "nobody"}, 404, "customer_not_found", "Customer nobody not found"),
+        ({"entity_id": "e9"}, 404, "entity_not_found", "Entity e9 not found"),
+        ({"plan_id": "nope"}, 404, "product_not_found", "Product nope not found"),
+        ({"version": 7}, 404, "product_not_found", "Product p (version 7) not found"),
+        ({"customize": {"items": [monthly(1, "nope")]}}, 404, "feature_not_found", "Feature nope not found"),
+        ({}, 409, "plan_already_attached", ATTACHED),
+        (
+            {"feature_quantities": [{"feature_id": "messages", "quantity": 5}]},
+            409,
+            "plan_already_attached",
+            ATTACHED,
+        ),
+        ({"plan_id": "paid", "no_billing_changes": False}, 400, "invalid_request", PAID),
+        (
+            {"starts_at": NOW + DAY},
+            400,
+            "invalid_request",
+            "Future starts_at is only supported for paid recurring plans.",
+        ),
+    ],
+)
+def test_attach_refuses(world: World, fields: dict[str, Any], status: int, code: str, message: str) -> None:
     world.plan("p", monthly(10))
-    with world.refused(404, "customer_not_found", "Customer nobody not found"):
-        world.attach("p", "nobody")
-    with world.refused(404, "entity_not_found", "Entity e9 not found"):
-        world.attach("p", entity_id="e9")
-    with world.refused(404, "product_not_found", "Product nope not found"):
-        world.attach("nope")
-    with world.refused(404, "product_not_found", "Product p (version 7) not found"):
-        world.attach("p", version=7)
-    with world.refused(404, "feature_not_found", "Feature nope not found"):
-        world.attach("p", customize={"items": [monthly(1, "nope")]})
-
-
-@pytest.mark.parametrize("quantity", [1, 5])
-def test_attaching_the_plan_one_is_on(world: World, quantity: int) -> None:
-    world.plan("p", monthly(10))
+    world.plan("paid", priced(10))
     world.attach("p")
-    message = "Cannot attach because the customer's current product 'p' is the same as the product being attached"
-    with world.refused(409, "plan_already_attached", message):
-        world.attach("p", feature_quantities=[{"feature_id": "messages", "quantity": quantity}])
+    with world.refused(status, code, message):
+        world.attach(**{"plan_id": "p", **fields})
 
 
-def test_prices_need_somebody_to_take_the_money(world: World) -> None:
-    world.plan("p", priced(10))
-    message = (
-        "Plan 'p' has a price, and autumn-mock takes no payments (the real service would ask Stripe). "
-        "Pass no_billing_changes: true to attach it without billing, or use a free plan."
-    )
-    with world.refused(400, "invalid_request", message):
-        world.attach("p", no_billing_changes=False)
-
-
-def test_free_plans_begin_now(world: World) -> None:
-    world.plan("p", monthly(10))
-    with world.refused(400, "invalid_request", "Future starts_at is only supported for paid recurring plans."):
-        world.attach("p", starts_at=NOW + DAY)
-
-
-def test_a_failing_attach_does_not_make_the_entity(world: World) -> None:
+def test_failed_attach_does_not_create_the_entity(world: World) -> None:
     with world.refused(404, "product_not_found", "Product nope not found"):
         world.attach("nope", entity_id="e1", entity_data={"feature_id": "seats"})
 
@@ -276,7 +273,7 @@ def test_a_failing_attach_does_not_make_the_entity(world: World) -> None:
 
 
 @pytest.mark.parametrize(("quantity", "remaining"), [(500, 350), (100, 0)])
-def test_quantities_are_changed_and_usage_is_kept(world: World, quantity: int, remaining: int) -> None:
+def test_update_of_quantities_keeps_usage(world: World, quantity: int, remaining: int) -> None:
     world.plan("p", priced(0, method="prepaid", billing_units=100))
     world.attach("p", feature_quantities=[{"feature_id": "messages", "quantity": 300}])
     row_id = world.rows()[0].id
@@ -286,7 +283,7 @@ def test_quantities_are_changed_and_usage_is_kept(world: World, quantity: int, r
     assert [row.id for row in world.rows()] == [row_id]
 
 
-def test_items_are_changed_and_usage_is_kept(world: World) -> None:
+def test_update_of_items_keeps_usage(world: World) -> None:
     world.plan("p", monthly(10))
     world.attach("p")
     world.track(4)
@@ -294,7 +291,7 @@ def test_items_are_changed_and_usage_is_kept(world: World) -> None:
     assert world.amounts() == (25, 21, 4)
 
 
-def test_two_items_of_one_feature_are_both_kept_when_quantities_change(world: World) -> None:
+def test_update_of_quantities_keeps_two_items_of_one_feature(world: World) -> None:
     """Bought in advance first, then billed by use; each keeps the usage it had."""
     world.plan("p", priced(0, method="prepaid", billing_units=100), priced(0))
     world.attach("p", feature_quantities=[{"feature_id": "messages", "quantity": 100}])
@@ -307,7 +304,7 @@ def test_two_items_of_one_feature_are_both_kept_when_quantities_change(world: Wo
     assert world.amounts() == (300, 200, 120)
 
 
-def test_two_items_of_one_feature_carry_their_usage_over_once(world: World) -> None:
+def test_attach_carries_usage_of_two_items_over_once(world: World) -> None:
     world.plan("a", priced(0, method="prepaid", billing_units=100), priced(0))
     world.plan("b", priced(0, method="prepaid", billing_units=100), priced(0), price={"amount": 9, "interval": "month"})
     bought = [{"feature_id": "messages", "quantity": 100}]
@@ -317,7 +314,7 @@ def test_two_items_of_one_feature_carry_their_usage_over_once(world: World) -> N
     assert world.amounts() == (100, 70, 30)
 
 
-def test_a_version_is_changed(world: World) -> None:
+def test_update_of_the_version(world: World) -> None:
     world.plan("p", monthly(10))
     world.attach("p")
     world.track(4)
@@ -327,7 +324,7 @@ def test_a_version_is_changed(world: World) -> None:
     assert world.amounts() == (30, 26, 4)
 
 
-def test_cancelling_at_the_end_and_taking_that_back(world: World) -> None:
+def test_update_cancels_at_the_end_and_uncancels(world: World) -> None:
     ladder(world)
     world.attach("low")
     world.update_billing("low", cancel_action="cancel_end_of_cycle")
@@ -343,7 +340,7 @@ def test_cancelling_at_the_end_and_taking_that_back(world: World) -> None:
     assert statuses(world) == {}
 
 
-def test_taking_a_downgrade_back_drops_what_was_scheduled(world: World) -> None:
+def test_uncancel_drops_the_scheduled_downgrade(world: World) -> None:
     ladder(world)
     world.attach("high")
     world.attach("low")
@@ -352,7 +349,7 @@ def test_taking_a_downgrade_back_drops_what_was_scheduled(world: World) -> None:
     assert world.attached()[0].expires_at is None
 
 
-def test_cancelling_now_falls_back_to_the_plan_for_everybody(world: World) -> None:
+def test_cancel_immediately_falls_back_to_the_auto_enabled_plan(world: World) -> None:
     ladder(world)
     world.plan("default", monthly(1), group="g", auto_enable=True)
     world.attach("high")
@@ -361,7 +358,7 @@ def test_cancelling_now_falls_back_to_the_plan_for_everybody(world: World) -> No
     assert world.remaining() == 1
 
 
-def test_cancelling_an_add_on_leaves_the_rest(world: World) -> None:
+def test_cancel_of_an_add_on_keeps_other_plans(world: World) -> None:
     ladder(world)
     world.plan("extra", monthly(5), add_on=True)
     world.attach("high")
@@ -373,32 +370,37 @@ def test_cancelling_an_add_on_leaves_the_rest(world: World) -> None:
 # -- changing that fails
 
 
-def test_changing_what_is_not_there(world: World) -> None:
-    ladder(world)
-    message = "No active subscription found for plan 'low' on customer 'c'"
-    with world.refused(404, "cus_product_not_found", message):
-        world.update_billing("low", cancel_action="cancel_immediately")
-    with world.refused(404, "customer_not_found", "Customer nobody not found"):
-        world.update_billing("low", "nobody", cancel_action="cancel_immediately")
-    world.attach("high")
-    world.attach("low")
-    with world.refused(404, "cus_product_not_found", message):
-        world.update_billing("low", cancel_action="cancel_immediately")
-    with world.refused(404, "product_not_found", "Product high (version 9) not found"):
-        world.update_billing("high", version=9)
-
-
-def test_free_plans_have_no_cycle(world: World) -> None:
-    ladder(world)
-    world.attach("free")
-    message = "Free products do not have billing cycles; use cancel: 'immediately' instead."
-    with world.refused(400, "invalid_request", message):
-        world.update_billing("free", cancel_action="cancel_end_of_cycle")
-
-
-def test_usage_can_exceed_a_smaller_quantity(world: World) -> None:
+def test_update_to_a_smaller_quantity_than_used(world: World) -> None:
     world.plan("p", priced(0, method="prepaid", billing_units=100))
     world.attach("p", feature_quantities=[{"feature_id": "messages", "quantity": 300}])
     world.track(150)
     world.update_billing("p", feature_quantities=[{"feature_id": "messages", "quantity": 100}])
     assert [row.balance for row in world.rows()] == [Decimal(-50)]
+
+
+NOT_ATTACHED = "No active subscription found for plan 'low' on customer 'c'"
+NO_CYCLE = "Free products do not have billing cycles; use cancel: 'immediately' instead."
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "code", "message"),
+    [
+        ({"plan_id": "low", "cancel_action": "uncancel"}, 404, "cus_product_not_found", NOT_ATTACHED),
+        ({"customer_id": "nobody", "version": 2}, 404, "customer_not_found", "Customer nobody not found"),
+        ({"plan_id": "free", "version": 9}, 404, "product_not_found", "Product free (version 9) not found"),
+        ({"plan_id": "free", "cancel_action": "cancel_end_of_cycle"}, 400, "invalid_request", NO_CYCLE),
+    ],
+)
+def test_update_refuses(world: World, fields: dict[str, Any], status: int, code: str, message: str) -> None:
+    ladder(world)
+    world.attach("free")
+    with world.refused(status, code, message):
+        world.update_billing(**{"plan_id": "free", **fields})
+
+
+def test_update_refuses_a_scheduled_plan(world: World) -> None:
+    ladder(world)
+    world.attach("high")
+    world.attach("low")
+    with world.refused(404, "cus_product_not_found", NOT_ATTACHED):
+        world.update_billing("low", cancel_action="cancel_immediately")

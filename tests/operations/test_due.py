@@ -1,4 +1,4 @@
-"""What time brings about: the same whoever looks, and when."""
+"""What becomes due with time, independent of the call that applies it."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
 
-@pytest.mark.parametrize("look", ["customer", "check", "track", "sweep"])
-def test_whoever_looks_first_brings_a_reset_about(world: World, look: str) -> None:
+@pytest.mark.parametrize("reader", ["customer", "check", "track", "sweep"])
+def test_every_call_applies_a_due_reset(world: World, reader: str) -> None:
     world.plan("p", monthly(10))
     world.attach("p")
     world.track(8)
     world.now = add_months(NOW, 1) + 1
-    if look == "customer":
+    if reader == "customer":
         world.account()
-    elif look == "check":
+    elif reader == "check":
         assert world.check(9).allowed
-    elif look == "track":
+    elif reader == "track":
         world.track(0)
     else:
         assert sweep(world.environment) == 1
@@ -33,7 +33,7 @@ def test_whoever_looks_first_brings_a_reset_about(world: World, look: str) -> No
     assert row.next_reset_at == add_months(NOW, 2)
 
 
-def test_a_reset_writes_no_event(world: World) -> None:
+def test_reset_writes_no_event(world: World) -> None:
     world.plan("p", monthly(10))
     world.attach("p")
     world.now += 40 * DAY
@@ -41,7 +41,7 @@ def test_a_reset_writes_no_event(world: World) -> None:
     assert world.events() == []
 
 
-def test_a_loose_row_that_was_drained_comes_back_at_its_reset(world: World) -> None:
+def test_reset_shows_a_drained_loose_row_again(world: World) -> None:
     world.balance(5, reset={"interval": "day"})
     world.track(5)
     assert world.view() is None
@@ -49,7 +49,7 @@ def test_a_loose_row_that_was_drained_comes_back_at_its_reset(world: World) -> N
     assert world.remaining() == 5
 
 
-def test_looking_twice_at_one_instant_changes_nothing(world: World) -> None:
+def test_open_account_twice_at_one_instant_changes_nothing(world: World) -> None:
     world.plan("p", monthly(10, rollover={"expiry_duration_type": "month", "expiry_duration_length": 1}))
     world.attach("p")
     world.balance(5)
@@ -62,7 +62,7 @@ def test_looking_twice_at_one_instant_changes_nothing(world: World) -> None:
     assert world.snapshot() == before
 
 
-def test_a_lock_of_a_check_is_let_go_at_its_time(world: World) -> None:
+def test_lock_of_a_check_expires(world: World) -> None:
     world.balance(15)
     world.check(8, lock=lock(expires_at=NOW + MINUTE), properties={"a": 1})
     world.now += MINUTE
@@ -71,7 +71,7 @@ def test_a_lock_of_a_check_is_let_go_at_its_time(world: World) -> None:
     assert [event.properties for event in world.events()] == [{"a": 1}, {"a": 1}]
 
 
-def test_a_lock_of_a_track_is_not(world: World) -> None:
+def test_lock_of_a_track_does_not_expire(world: World) -> None:
     world.balance(15)
     world.track(8, lock=lock(expires_at=NOW + MINUTE))
     world.now += HOUR + MINUTE
@@ -79,32 +79,32 @@ def test_a_lock_of_a_track_is_not(world: World) -> None:
     assert len(world.environment.locks) == 0
 
 
-@pytest.mark.parametrize("looks_between", [False, True])
-def test_a_lock_that_expires_after_a_reset_is_given_back_on_top(world: World, looks_between: bool) -> None:
-    """What comes first happens first, whether or not somebody looked between."""
+@pytest.mark.parametrize("read_between", [False, True])
+def test_lock_that_expires_after_a_reset_adds_to_the_grant(world: World, read_between: bool) -> None:
+    """Earlier changes are applied first, with or without a read in between."""
     world.plan("hourly", {**monthly(10), "reset": {"interval": "hour"}})
     world.attach("hourly")
     world.check(4, lock=lock(expires_at=NOW + HOUR + 10 * MINUTE))
-    if looks_between:
+    if read_between:
         world.now += HOUR + MINUTE
         assert world.remaining() == 10
     world.now = NOW + HOUR + 20 * MINUTE
     assert world.amounts() == (10, 14, -4)
 
 
-@pytest.mark.parametrize("looks_between", [False, True])
-def test_a_lock_that_expires_before_a_reset_is_forgotten_by_it(world: World, looks_between: bool) -> None:
+@pytest.mark.parametrize("read_between", [False, True])
+def test_lock_that_expires_before_a_reset_is_included_in_it(world: World, read_between: bool) -> None:
     world.plan("hourly", {**monthly(10), "reset": {"interval": "hour"}})
     world.attach("hourly")
     world.check(4, lock=lock(expires_at=NOW + 10 * MINUTE))
-    if looks_between:
+    if read_between:
         world.now += 20 * MINUTE
         assert world.remaining() == 10
     world.now = NOW + HOUR + 20 * MINUTE
     assert world.amounts() == (10, 10, 0)
 
 
-def test_a_cancelled_plan_ends_and_a_scheduled_one_begins(world: World) -> None:
+def test_plan_changes_are_applied_when_due(world: World) -> None:
     world.plan("paid", priced(100), price={"amount": 10, "interval": "month"})
     world.plan("free", monthly(10))
     world.attach("paid")
@@ -119,7 +119,7 @@ def test_a_cancelled_plan_ends_and_a_scheduled_one_begins(world: World) -> None:
     assert row.next_reset_at == add_months(turn, 1)
 
 
-def test_a_plan_that_begins_late_is_renewed_as_if_it_had_begun_in_time(world: World) -> None:
+def test_plan_that_begins_late_keeps_its_reset_times(world: World) -> None:
     world.plan("paid", monthly(100), price={"amount": 10, "interval": "month"})
     world.plan("free", monthly(10))
     world.attach("paid")
@@ -130,7 +130,7 @@ def test_a_plan_that_begins_late_is_renewed_as_if_it_had_begun_in_time(world: Wo
     assert row.next_reset_at == add_months(NOW, 4)
 
 
-def test_a_lock_outlives_the_plan_it_was_taken_from(world: World) -> None:
+def test_lock_of_an_ended_plan_can_be_finalized(world: World) -> None:
     """What its row held goes to the rows there are."""
     world.plan("a", monthly(10))
     world.plan("b", monthly(100), price={"amount": 1, "interval": "month"})
@@ -142,7 +142,7 @@ def test_a_lock_outlives_the_plan_it_was_taken_from(world: World) -> None:
     assert world.remaining() == 70
 
 
-def test_a_sweep_forgets_keys_that_are_over(world: World) -> None:
+def test_sweep_deletes_expired_keys(world: World) -> None:
     world.track(idempotency_key="k")
     sweep(world.environment)
     assert len(world.environment.claims) == 1
@@ -151,7 +151,7 @@ def test_a_sweep_forgets_keys_that_are_over(world: World) -> None:
     assert len(world.environment.claims) == 0
 
 
-def test_a_sweep_with_nothing_due_changes_nothing(world: World) -> None:
+def test_sweep_with_nothing_due_changes_nothing(world: World) -> None:
     world.plan("p", monthly(10))
     world.attach("p")
     world.track(4, lock=lock())
@@ -160,7 +160,7 @@ def test_a_sweep_with_nothing_due_changes_nothing(world: World) -> None:
     assert world.snapshot() == before
 
 
-def test_an_expired_balance_is_gone_at_once(world: World) -> None:
+def test_expired_balance_is_hidden(world: World) -> None:
     world.balance(5, expires_at=NOW + MINUTE)
     world.balance(7)
     world.track(-3)

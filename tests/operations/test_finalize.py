@@ -1,4 +1,4 @@
-"""``balances.finalize``: what happens to a lock, its receipt and its events."""
+"""``balances.finalize``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.world import NOW, World, lock, monthly
 
 HOUR = 3_600_000
 #: Seconds that threads wait for each other where they may rightly not meet.
-PATIENCE = 0.5
+WAIT_S = 0.5
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def fifteen(world: World) -> World:
         (0, "confirm", 4, 11, [0, 4]),
     ],
 )
-def test_a_lock_ends_at_its_final_value_with_one_event_of_the_difference(
+def test_finalize_settles_with_one_event_of_the_difference(
     fifteen: World, held: float, action: str, override: float | None, remaining: float, events: list[float]
 ) -> None:
     fifteen.track(held, lock=lock())
@@ -57,7 +57,7 @@ def test_a_lock_ends_at_its_final_value_with_one_event_of_the_difference(
     assert len(fifteen.environment.claims) == 0
 
 
-def test_a_refund_can_be_held(fifteen: World) -> None:
+def test_finalize_of_a_held_refund(fifteen: World) -> None:
     fifteen.track(10)
     fifteen.track(-5, lock=lock())
     fifteen.finalize(action="confirm", override_value=-8)
@@ -65,7 +65,7 @@ def test_a_refund_can_be_held(fifteen: World) -> None:
     assert fifteen.values() == [10, -5, -3]
 
 
-def test_only_what_was_taken_is_held(fifteen: World) -> None:
+def test_finalize_releases_only_what_was_deducted(fifteen: World) -> None:
     """A lock that did not fit holds less than was asked; releasing it gives that back."""
     fifteen.track(40, lock=lock())
     fifteen.finalize()
@@ -73,7 +73,7 @@ def test_only_what_was_taken_is_held(fifteen: World) -> None:
     assert fifteen.values() == [40, -15]
 
 
-def test_the_events_properties(fifteen: World) -> None:
+def test_finalize_chooses_the_properties_of_the_event(fifteen: World) -> None:
     """Those of the finalize, else those of the lock."""
     for number, properties in enumerate([{"by": "finalize"}, None]):
         fifteen.track(3, lock=lock(f"l{number}"), properties={"by": "lock"})
@@ -82,21 +82,21 @@ def test_the_events_properties(fifteen: World) -> None:
     assert [event.properties for event in fifteen.events()][1::2] == [{"by": "finalize"}, {"by": "lock"}]
 
 
-def test_a_lock_without_events_ends_without_one(fifteen: World) -> None:
+def test_finalize_of_a_lock_with_skip_event(fifteen: World) -> None:
     fifteen.track(3, lock=lock(), skip_event=True)
     fifteen.finalize()
     assert fifteen.events() == []
     assert fifteen.remaining() == 15
 
 
-def test_an_id_can_be_used_again(fifteen: World) -> None:
+def test_finalize_frees_the_lock_id(fifteen: World) -> None:
     for _ in range(3):
         fifteen.track(3, lock=lock())
         fifteen.finalize()
     assert fifteen.remaining() == 15
 
 
-def test_a_lock_of_an_entity(world: World) -> None:
+def test_finalize_of_a_lock_of_an_entity(world: World) -> None:
     world.entity()
     world.balance(5, entity_id="e1")
     world.track(3, entity_id="e1", lock=lock())
@@ -105,7 +105,7 @@ def test_a_lock_of_an_entity(world: World) -> None:
     assert [event.entity_id for event in world.events()] == ["e1", "e1"]
 
 
-def test_released_after_a_reset_it_goes_on_top(world: World) -> None:
+def test_finalize_after_a_reset_adds_to_the_grant(world: World) -> None:
     world.plan("p", monthly(10))
     world.attach("p")
     world.track(4, lock=lock(expires_at=NOW + 40 * 24 * HOUR))
@@ -114,14 +114,14 @@ def test_released_after_a_reset_it_goes_on_top(world: World) -> None:
     assert world.amounts() == (10, 14, -4)
 
 
-def test_what_happened_since_is_kept(fifteen: World) -> None:
+def test_finalize_keeps_later_deductions(fifteen: World) -> None:
     fifteen.track(8, lock=lock())
     fifteen.track(2)
     fifteen.finalize()
     assert fifteen.remaining() == 13
 
 
-# -- failing
+# -- refusals
 
 
 def not_found(lock_id: str = "lock") -> str:
@@ -129,13 +129,13 @@ def not_found(lock_id: str = "lock") -> str:
 
 
 @pytest.mark.parametrize("action", ["confirm", "release"])
-def test_an_unknown_lock_is_told_and_marks_its_id(world: World, action: str) -> None:
+def test_finalize_of_an_unknown_lock_marks_its_id(world: World, action: str) -> None:
     for _ in range(2):
         with world.refused(400, "invalid_request", not_found(), changes=("claims",)):
             world.finalize(action=action)
 
 
-def test_a_lock_is_finalized_once(fifteen: World) -> None:
+def test_finalize_refuses_a_second_time(fifteen: World) -> None:
     fifteen.track(3, lock=lock())
     fifteen.finalize()
     with fifteen.refused(400, "invalid_request", not_found(), changes=("claims",)):
@@ -143,14 +143,14 @@ def test_a_lock_is_finalized_once(fifteen: World) -> None:
     assert fifteen.remaining() == 15
 
 
-def test_a_forgotten_lock_is_not_found(fifteen: World) -> None:
+def test_finalize_refuses_an_expired_receipt(fifteen: World) -> None:
     fifteen.track(3, lock=lock())
     fifteen.now += 24 * HOUR
     with fifteen.refused(400, "invalid_request", not_found(), changes=("claims", "locks", "balances")):
         fifteen.finalize()
 
 
-def test_a_lock_taken_under_a_marked_id_waits_an_hour(fifteen: World) -> None:
+def test_finalize_refuses_a_marked_id_for_an_hour(fifteen: World) -> None:
     with fifteen.refused(400, "invalid_request", not_found(), changes=("claims",)):
         fifteen.finalize()
     fifteen.track(3, lock=lock())
@@ -162,7 +162,7 @@ def test_a_lock_taken_under_a_marked_id_waits_an_hour(fifteen: World) -> None:
     assert fifteen.remaining() == 15
 
 
-def test_what_a_check_held_is_not_released_twice(world: World) -> None:
+def test_finalize_refuses_an_expired_lock_of_a_check(world: World) -> None:
     world.balance(15)
     world.check(8, lock=lock(expires_at=NOW + 5000))
     world.now += 6000
@@ -172,11 +172,11 @@ def test_what_a_check_held_is_not_released_twice(world: World) -> None:
     assert world.values() == [8, -8]
 
 
-# -- beside others
+# -- concurrency
 
 
-def test_a_use_between_the_steps_of_a_finalize_is_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever another thread does while a lock is being finalized is neither lost nor undone."""
+def test_finalize_keeps_a_concurrent_track(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A track of another thread during a finalize is neither lost nor undone."""
     world.balance(10)
     world.track(3, lock=lock())
     other = threading.Thread(target=world.track, args=(2,), daemon=True)
@@ -184,7 +184,7 @@ def test_a_use_between_the_steps_of_a_finalize_is_kept(world: World, monkeypatch
     def interrupted(value: Any) -> Decimal:
         if other.ident is None:
             other.start()
-            other.join(PATIENCE)
+            other.join(WAIT_S)
         return amount(value)
 
     monkeypatch.setattr("autumn_mock.operations.finalize.amount", interrupted)
@@ -193,11 +193,11 @@ def test_a_use_between_the_steps_of_a_finalize_is_kept(world: World, monkeypatch
     assert world.remaining() == 7
 
 
-def test_two_finalizes_at_once_settle_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second has found no mark before the first makes its own, and goes on when the first knows the lock."""
+def test_concurrent_finalizes_settle_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second finds no mark before the first sets one, and continues when the first has read the lock."""
     world.balance(10)
     world.track(3, lock=lock())
-    looked, go = threading.Event(), threading.Event()
+    checked, go = threading.Event(), threading.Event()
     outcomes: list[str] = []
 
     def second() -> None:
@@ -210,23 +210,23 @@ def test_two_finalizes_at_once_settle_once(world: World, monkeypatch: pytest.Mon
 
     thread = threading.Thread(target=second, daemon=True)
 
-    def looks(*arguments: Any) -> bool:
+    def checks_mark(*arguments: Any) -> bool:
         found = idempotency.is_claimed(*arguments)
         if threading.current_thread() is thread:
-            looked.set()
-            go.wait(PATIENCE)
+            checked.set()
+            go.wait(WAIT_S)
         return found
 
-    def knows(value: Any) -> Decimal:
+    def settles(value: Any) -> Decimal:
         if threading.current_thread() is not thread:
             go.set()
-            thread.join(PATIENCE)
+            thread.join(WAIT_S)
         return amount(value)
 
-    monkeypatch.setattr("autumn_mock.operations.finalize.is_claimed", looks)
-    monkeypatch.setattr("autumn_mock.operations.finalize.amount", knows)
+    monkeypatch.setattr("autumn_mock.operations.finalize.is_claimed", checks_mark)
+    monkeypatch.setattr("autumn_mock.operations.finalize.amount", settles)
     thread.start()
-    assert looked.wait(10)
+    assert checked.wait(10)
     try:
         world.finalize(action="confirm", override_value=1)
     except ApiError as error:
@@ -239,7 +239,7 @@ def test_two_finalizes_at_once_settle_once(world: World, monkeypatch: pytest.Mon
     assert world.values() == [3, -2]
 
 
-def test_old_versions_undo_into_drained_loose_rows(world: World) -> None:
+def test_finalize_below_2_1_returns_to_drained_loose_rows(world: World) -> None:
     """From 2.1 on a drained loose row is hidden, and what a lock took from it is not given back."""
     for version, left in ((Version.V2_3, 0), (Version.V2_0, 10)):
         customer_id = f"c{version.name}"

@@ -36,29 +36,29 @@ def used(world: World) -> World:
     return world
 
 
-def test_a_version_that_nobody_is_on_is_changed_in_place(used: World) -> None:
+def test_update_changes_a_version_without_customers_in_place(used: World) -> None:
     assert update(used, {"plan_id": "p", "items": [TEN]}).version == 2
 
 
-def test_a_version_in_use_leads_to_a_new_one(used: World) -> None:
+def test_update_of_a_version_in_use_makes_a_new_one(used: World) -> None:
     assert update(used, {"plan_id": "p", "version": 1, "items": [TWENTY]}).version == 3
 
 
-def test_what_is_stated_as_it_is_makes_no_version(used: World) -> None:
+def test_update_without_a_change_makes_no_version(used: World) -> None:
     before = used.snapshot()
     same = {"plan_id": "p", "version": 1, "items": [TEN], "price": None, "group": "", "description": None}
     assert update(used, same).version == 1
     assert used.snapshot() == before
 
 
-def test_billing_controls_make_a_version_and_a_name_does_not(used: World) -> None:
+def test_update_of_controls_makes_a_version_and_of_a_name_does_not(used: World) -> None:
     change = {"plan_id": "p", "version": 1}
     assert update(used, {**change, "name": "P"}).version == 1
     controls = {"spend_limits": [{"feature_id": "messages", "enabled": True, "overage_limit": 5}]}
     assert update(used, {**change, "billing_controls": controls}).version == 3
 
 
-def test_all_versions_are_changed_in_the_same_places(used: World) -> None:
+def test_update_of_all_versions(used: World) -> None:
     words = {"feature_id": "words", "included": 5}
     change = {"plan_id": "p", "version": 1, "items": [TEN, words], "metadata": {"a": 1}, "all_versions": True}
     assert update(used, change).version == 1
@@ -69,7 +69,7 @@ def test_all_versions_are_changed_in_the_same_places(used: World) -> None:
     assert [each.metadata for each in used.environment.plans.of("p").values()] == [{"a": 1}, {"a": 1}]
 
 
-def test_all_versions_get_a_new_id_together(used: World) -> None:
+def test_update_of_the_id_of_all_versions(used: World) -> None:
     update(used, {"plan_id": "p", "new_plan_id": "q", "all_versions": True})
     assert [(each.id, each.version) for each in used.environment.plans] == [("q", 2), ("q", 1)]
     used.plan("p")
@@ -77,7 +77,7 @@ def test_all_versions_get_a_new_id_together(used: World) -> None:
         update(used, {"plan_id": "q", "new_plan_id": "p"})
 
 
-def test_a_catalogue_changes_a_plan_as_plans_update_does(used: World) -> None:
+def test_catalog_update_changes_a_plan_as_plans_update_does(used: World) -> None:
     given = {"plan_id": "p", "version": 1, "items": [TWENTY]}
     (shown,) = preview(used.call(), stated(given)).plans
     assert (shown.action, shown.versionable) == ("updated", True)
@@ -88,14 +88,14 @@ def test_a_catalogue_changes_a_plan_as_plans_update_does(used: World) -> None:
     assert (shown.action, shown.versionable) == ("none", False)
 
 
-def test_a_new_version_can_be_forced_and_forbidden(used: World) -> None:
+def test_update_with_force_version_and_disable_version(used: World) -> None:
     assert update(used, {"plan_id": "p", "items": [TEN], "force_version": True}).version == 3
     assert update(used, {"plan_id": "p", "force_version": True}).version == 4
     change = {"plan_id": "p", "version": 1, "items": [TWENTY], "disable_version": True}
     assert update(used, change).version == 1
 
 
-def test_a_description_is_kept_and_cleared(used: World) -> None:
+def test_update_keeps_and_clears_the_description(used: World) -> None:
     assert update(used, {"plan_id": "p", "description": "Ten"}).description == "Ten"
     assert update(used, {"plan_id": "p", "name": "P"}).description == "Ten"
     assert update(used, {"plan_id": "p", "description": None}).description is None

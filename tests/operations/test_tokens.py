@@ -34,7 +34,7 @@ def tracked(environment: Environment, body: dict[str, Any]) -> Any:
 
 
 @pytest.mark.parametrize("name", ["ai_tokens", "ai_errors", "ai_two"])
-def test_costs_and_refuses_as_recorded(name: str) -> None:
+def test_token_item_matches_the_recordings(name: str) -> None:
     environment, run = new_environment(), recorded(name)
     declare(environment)
     for step in run["steps"]:
@@ -56,7 +56,7 @@ def test_costs_and_refuses_as_recorded(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "path"), [("ai_tokens", SINGLE), ("ai_two", SINGLE), ("ai_batch", BATCH)])
-def test_the_events_are_the_recorded_ones(name: str, path: str) -> None:
+def test_events_of_tokens_match_the_recordings(name: str, path: str) -> None:
     environment, run = new_environment(), recorded(name)
     declare(environment)
     call = call_at(environment, RECORDED_AT)
@@ -72,7 +72,7 @@ def test_the_events_are_the_recorded_ones(name: str, path: str) -> None:
             assert {name: event[name] for name in ("feature_id", "value", "properties")} in made
 
 
-def test_errors_of_a_batch_are_the_recorded_ones() -> None:
+def test_token_items_refuses_as_recorded() -> None:
     environment, run = new_environment(), recorded("ai_batch")
     declare(environment)
     call = call_at(environment, RECORDED_AT)
@@ -101,7 +101,7 @@ def system(**fields: Any) -> Feature:
     return Feature(id="ai", name="AI", type="ai_credit_system", consumable=True, created_at=0, **fields)
 
 
-def test_the_most_specific_markup_wins() -> None:
+def test_price_of_uses_the_most_specific_markup() -> None:
     feature = system(
         default_markup=Decimal(1),
         provider_markups={"openai": {"markup": 2}},
@@ -120,7 +120,7 @@ def test_the_most_specific_markup_wins() -> None:
     assert price_of(system(), "openai/o3", {}).markup_source == "none"
 
 
-def test_cached_tokens_count_for_the_length_of_a_call() -> None:
+def test_price_of_counts_cached_tokens_for_the_long_rates() -> None:
     tokens = {"input": 100_000, "cache_read": 50_000, "cache_write": 50_000}
     assert not price_of(system(), "openai/gpt-test", tokens).tier_applied
     price = price_of(system(), "openai/gpt-test", {**tokens, "cache_write": 50_001})
@@ -129,14 +129,14 @@ def test_cached_tokens_count_for_the_length_of_a_call() -> None:
     assert price.rates["cache_read"] == Decimal("1.25")
 
 
-def test_a_custom_model_bills_text_alone() -> None:
+def test_price_of_a_custom_model_bills_text_tokens() -> None:
     feature = system(model_markups={"custom/mine": {"input_cost": 2, "output_cost": 8, "markup": 50}})
     price = price_of(feature, "custom/mine", {"input": 500_000, "output": 0, "cache_read": 9, "reasoning": 9})
     assert price.base_cost == 1
     assert price.cost == Decimal("1.5")
 
 
-def test_every_model_has_sane_prices() -> None:
+def test_prices_of_models_are_plausible() -> None:
     for model_id, rates in PRICES.items():
         assert model_id.count("/") == 1
         assert 0 < rates.input <= rates.output
@@ -144,7 +144,7 @@ def test_every_model_has_sane_prices() -> None:
         assert rates.long is None or rates.long.input > rates.input
 
 
-def test_an_item_keeps_what_was_sent_with_it() -> None:
+def test_token_item_keeps_the_other_parameters() -> None:
     environment = new_environment()
     declare(environment)
     body = {
@@ -175,7 +175,7 @@ def test_an_item_keeps_what_was_sent_with_it() -> None:
     assert "cache_read_tokens" not in item.properties
 
 
-def test_without_a_feature_the_customer_must_be_known() -> None:
+def test_token_item_without_a_feature_refuses_an_unknown_customer() -> None:
     environment = new_environment()
     declare(environment)
     body = {"customer_id": "nobody", "model_id": "custom/mine", "input_tokens": 1, "output_tokens": 1}

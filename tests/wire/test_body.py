@@ -39,7 +39,7 @@ def nested(depth: int) -> bytes:
         (b"18446744073709551616", 2**64),
     ],
 )
-def test_read(body: bytes, value: Any) -> None:
+def test_json_body_reads(body: bytes, value: Any) -> None:
     assert json_body(body) == value
 
 
@@ -47,11 +47,11 @@ def test_read(body: bytes, value: Any) -> None:
     "body",
     [b"", b" ", b"null", b"{", b"[1,]", b"NaN", b"-Infinity", b"[Infinity]", b"'a'", b'"\x01"', b"\x0c1", b"01"],
 )
-def test_what_is_not_json_is_an_empty_object(body: bytes) -> None:
+def test_json_body_reads_invalid_json_as_an_empty_object(body: bytes) -> None:
     assert json_body(body) == {}
 
 
-def test_absurd_depth_is_not_json() -> None:
+def test_json_body_refuses_deep_nesting() -> None:
     assert json_body(nested(MAX_DEPTH)) != {}
     assert json_body(nested(MAX_DEPTH + 1)) == {}
     assert json_body(nested(1_000_000)) == {}
@@ -59,12 +59,12 @@ def test_absurd_depth_is_not_json() -> None:
 
 
 @given(st.binary(max_size=60))
-def test_no_body_is_an_error(body: bytes) -> None:
+def test_json_body_never_raises(body: bytes) -> None:
     msgspec.json.encode(json_body(body))
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(), st.lists))
-def test_what_python_writes_is_read_back(value: Any) -> None:
+def test_json_body_reads_what_json_writes(value: Any) -> None:
     written = json.dumps(value)
     if "Infinity" in re.sub(r'"(\\.|[^"\\])*"', "", written):
         assert json_body(written.encode()) == {}

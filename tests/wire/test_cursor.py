@@ -24,14 +24,14 @@ def refusal(cursor: str) -> ApiError:
     return caught.value
 
 
-def test_a_recorded_cursor() -> None:
+def test_decode_cursor_of_a_recorded_one() -> None:
     cursor = "eyJ2IjowLCJpZCI6ImV2dF8zTVRocGtsb1ZzUEFSTnBhcEhKV3JIRDlOenUiLCJ0IjoxNzk1MzgwNjQ5Mzc3MDAwfQ"
     assert decode_cursor(cursor) == (1795380649377000, "evt_3MThpkloVsPARNpapHJWrHD9Nzu")
     assert encode_cursor(1795380649377000, "evt_3MThpkloVsPARNpapHJWrHD9Nzu") == cursor
 
 
 @given(t=st.integers(-(2**53), 2**53), id=st.text())
-def test_what_was_encoded_is_decoded(t: int, id: str) -> None:
+def test_decode_cursor_reverses_encode_cursor(t: int, id: str) -> None:
     cursor = encode_cursor(t, id)
     assert decode_cursor(cursor) == (t, id)
     assert decode_cursor(cursor + "==") == (t, id)
@@ -39,17 +39,17 @@ def test_what_was_encoded_is_decoded(t: int, id: str) -> None:
 
 
 @given(st.text() | st.text("abcdXYZ019-_+/=", max_size=30))
-def test_whatever_is_sent_is_decoded_or_refused(cursor: str) -> None:
+def test_decode_cursor_decodes_or_refuses_any_text(cursor: str) -> None:
     with suppress(ApiError):
         decode_cursor(cursor)
 
 
 @pytest.mark.parametrize("cursor", ["xx", "zzz", "garbage", "=", "e30x", "[" * 9])
-def test_what_is_no_json_is_refused(cursor: str) -> None:
+def test_decode_cursor_refuses_invalid_json(cursor: str) -> None:
     assert refusal(cursor).message == "cursor payload is not valid JSON"
 
 
-def test_what_is_missing_is_told() -> None:
+def test_decode_cursor_names_missing_keys() -> None:
     assert refusal(wrapped({"v": 0, "id": "a"})).message == (
         "cursor shape mismatch: [\n"
         "  {\n"
@@ -65,7 +65,7 @@ def test_what_is_missing_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("payload", "told"),
+    ("payload", "expected"),
     [
         ([], [([], "Invalid input: expected object, received array")]),
         (7, [([], "Invalid input: expected object, received number")]),
@@ -80,7 +80,7 @@ def test_what_is_missing_is_told() -> None:
         ),
     ],
 )
-def test_a_wrong_shape_is_told(payload: Any, told: list[tuple[list[str], str]]) -> None:
+def test_decode_cursor_names_wrong_values(payload: Any, expected: list[tuple[list[str], str]]) -> None:
     message = refusal(wrapped(payload)).message
     issues = json.loads(message.removeprefix("cursor shape mismatch: "))
-    assert [(issue["path"], issue["message"]) for issue in issues] == told
+    assert [(issue["path"], issue["message"]) for issue in issues] == expected

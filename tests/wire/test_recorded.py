@@ -104,14 +104,14 @@ LATE = [row for row in ALL if row.status == 500 and row.answer["message"] == "in
 
 
 @pytest.mark.parametrize("row", REFUSED, ids=[f"{row.name}-{n}" for n, row in enumerate(REFUSED)])
-def test_same_refusal(row: Exchange) -> None:
+def test_parse_refuses_as_recorded(row: Exchange) -> None:
     assert row.schema is not None
     with pytest.raises(ValidationFailed) as caught:
         parse(row.schema, row.value, now_ms=RECORDED_AT_MS)
     assert caught.value.message == row.answer["message"]
 
 
-def test_everything_that_was_taken_is_taken() -> None:
+def test_parse_accepts_what_was_accepted() -> None:
     later_than_anything = RECORDED_AT_MS * 2
     for row in TAKEN:
         assert row.schema is not None
@@ -123,7 +123,7 @@ def test_everything_that_was_taken_is_taken() -> None:
             pytest.fail(f"{row.name}: {row.call} {row.body!r}: {failure.message}")
 
 
-def test_late_refusals_are_left_to_the_call() -> None:
+def test_parse_accepts_what_was_refused_later() -> None:
     assert LATE
     for row in LATE:
         assert row.schema is not None

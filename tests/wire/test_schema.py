@@ -1,4 +1,4 @@
-"""The schema vocabulary: what it accepts, and in which words it refuses."""
+"""The schema vocabulary: accepted values, texts of refusals, and classes of parameters."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import math
 from typing import Any
 
 import pytest
+from msgspec import UNSET, UnsetType
 
+from autumn_mock.domain.track import LockRequest, TrackItem
+from autumn_mock.wire.requests.track import TRACK, LockParams
 from autumn_mock.wire.schema import (
     UNDEFINED,
+    Params,
     Schema,
     ValidationFailed,
     anything,
@@ -20,6 +24,7 @@ from autumn_mock.wire.schema import (
     default,
     email,
     enum,
+    field,
     identifier,
     instant,
     integer,
@@ -32,6 +37,7 @@ from autumn_mock.wire.schema import (
     parse,
     past_instant,
     record,
+    rule,
     string,
     union,
 )
@@ -100,11 +106,11 @@ def refusal(schema: Schema, value: Any, now_ms: int = 0) -> str:
         (instant(), 1.5, "input: Invalid input: expected int, received number"),
     ],
 )
-def test_words_of_a_refusal(schema: Schema, value: Any, message: str) -> None:
+def test_parse_refuses(schema: Schema, value: Any, message: str) -> None:
     assert refusal(schema, value) == message
 
 
-def test_size_rules_look_at_anything_that_has_a_length() -> None:
+def test_size_rules_apply_to_every_value_with_a_length() -> None:
     assert refusal(string(min=1), []) == (
         "[Validation Errors] input: must be a string (received array); "
         "input: Too small: expected array to have >=1 items"
@@ -114,13 +120,13 @@ def test_size_rules_look_at_anything_that_has_a_length() -> None:
     )
 
 
-def test_size_of_an_array_comes_after_its_items() -> None:
+def test_array_reports_its_size_after_its_items() -> None:
     assert refusal(array(number(), max=2), [1, "a", 3]) == (
         "[Validation Errors] 1: must be a number (received string); input: Too big: expected array to have <=2 items"
     )
 
 
-def test_refinement_is_asked_unless_an_issue_aborted() -> None:
+def test_refine_is_skipped_after_an_aborting_issue() -> None:
     schema = obj({"name": string(max=1), "kind": optional(enum("a", "b"))}).refine(
         lambda fields: "never" in fields, "refused", ("name",)
     )
@@ -133,20 +139,20 @@ def test_refinement_is_asked_unless_an_issue_aborted() -> None:
     )
 
 
-def test_refinement_of_a_string_words_its_own_refusal() -> None:
+def test_refine_with_a_function_of_the_value() -> None:
     schema = string().refine(lambda text: text.islower(), lambda text: f"not {text}")
     assert parse(schema, "abc") == "abc"
     assert refusal(schema, "Abc") == "input: not Abc"
 
 
-def test_fields_are_checked_in_declared_order() -> None:
+def test_obj_checks_fields_in_declared_order() -> None:
     schema = obj({"b": string(), "a": string()})
     assert refusal(schema, {"a": 1, "b": 2}) == (
         "[Validation Errors] b: must be a string (received number); a: must be a string (received number)"
     )
 
 
-def test_issues_carry_path_and_text() -> None:
+def test_validation_failed_has_paths_and_texts() -> None:
     with pytest.raises(ValidationFailed) as caught:
         parse(array(obj({"a": string()})), [{"a": "x"}, {}])
     (issue,) = caught.value.issues
@@ -171,11 +177,11 @@ def test_issues_carry_path_and_text() -> None:
         (number(), -0.5, -0.5),
     ],
 )
-def test_parsed_value(schema: Schema, value: Any, parsed: Any) -> None:
+def test_parse_returns(schema: Schema, value: Any, parsed: Any) -> None:
     assert parse(schema, value) == parsed
 
 
-def test_whole_float_becomes_an_integer() -> None:
+def test_integer_converts_a_whole_float() -> None:
     parsed = parse(integer(), 5.0)
     assert parsed == 5
     assert isinstance(parsed, int)
@@ -197,7 +203,7 @@ def test_whole_float_becomes_an_integer() -> None:
         (UNDEFINED, 50),
     ],
 )
-def test_limit_is_coerced_like_javascript_does(value: Any, parsed: int) -> None:
+def test_coerced_integer_converts_like_javascript(value: Any, parsed: int) -> None:
     assert parse(default(coerced_integer(min=1), 50), value) == parsed
 
 
@@ -217,11 +223,11 @@ def test_limit_is_coerced_like_javascript_does(value: Any, parsed: int) -> None:
         ("1.5", "input: Invalid input: expected int, received number"),
     ],
 )
-def test_limit_that_coercion_does_not_save(value: Any, message: str) -> None:
+def test_coerced_integer_refuses(value: Any, message: str) -> None:
     assert refusal(coerced_integer(min=1), value) == message
 
 
-def test_query_list_may_be_one_text() -> None:
+def test_comma_separated_accepts_one_text() -> None:
     schema = comma_separated(enum("a", "b"))
     assert parse(schema, "a, b") == ["a", "b"]
     assert parse(schema, ["a"]) == ["a"]
@@ -233,7 +239,7 @@ def test_query_list_may_be_one_text() -> None:
     "address",
     ["a@b.co", "a.b@c.de", "a+b_c-d@e-f.g.hij", "o'neil@b.co", "A@B.CO", "'a@b.co", "1@2.co", "a@b-.co"],
 )
-def test_email_addresses(address: str) -> None:
+def test_email_accepts(address: str) -> None:
     assert parse(email(), address) == address
 
 
@@ -258,11 +264,11 @@ def test_email_addresses(address: str) -> None:
         "a" * 50_000,
     ],
 )
-def test_not_email_addresses(address: Any) -> None:
+def test_email_refuses(address: Any) -> None:
     assert refusal(email(), address) == "input: not a valid email address"
 
 
-def test_now_is_what_the_caller_says() -> None:
+def test_past_instant_uses_the_given_present() -> None:
     assert parse(past_instant(), 1000, now_ms=1000) == 1000
     assert refusal(past_instant(), 1001, now_ms=1000) == "input: timestamp cannot be in the future"
 
@@ -303,3 +309,40 @@ def test_now_is_what_the_caller_says() -> None:
 )
 def test_json_schema(schema: Schema, exported: dict[str, Any]) -> None:
     assert schema.json_schema() == exported
+
+
+class Base(Params):
+    b: str = field(string())
+    n: str | UnsetType | None = field(nullable(string()), default=UNSET)
+
+    @rule("b must not be x", ("b",))
+    def _is_not_x(self) -> bool:
+        return self.b != "x"
+
+
+class Derived(Base, leading=("a",)):
+    a: int = field(integer())
+    async_: bool = field(boolean(), default=True)
+
+
+def test_params_inherit_fields_and_rules() -> None:
+    assert list(obj(Derived).fields) == ["a", "b", "n", "async"]
+    assert parse(Derived, {"a": 1, "b": "y", "async": False}) == Derived(a=1, b="y", async_=False)
+    assert parse(Derived, {"a": 1, "b": "y", "n": None}).n is None
+    assert refusal(obj(Derived), {"a": 1, "b": "x"}) == "b: b must not be x"
+    assert refusal(obj(Derived), {"b": 1}) == (
+        "[Validation Errors] a: must be a number (received undefined); b: must be a string (received number)"
+    )
+
+
+def test_params_refuse_a_field_without_a_schema() -> None:
+    with pytest.raises(TypeError, match=r"Bad\.name has no schema"):
+
+        class Bad(Params):
+            name: str
+
+
+def test_structs_of_requests_have_the_fields_of_their_schemas() -> None:
+    """Those of classes of parameters do by construction; these are declared elsewhere. No client can set ``taken``."""
+    assert {*TRACK.fields} | {"taken"} == {*TrackItem.__struct_encode_fields__}
+    assert {*obj(LockParams).fields} == {*LockRequest.__struct_encode_fields__}

@@ -121,7 +121,7 @@ def missing(model: Any, schema: Object, path: str = "") -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_everything_has_a_place(name: str) -> None:
+def test_requests_accept_every_field_and_word_of_the_sdk(name: str) -> None:
     model = getattr(importlib.import_module("autumn_sdk.models"), name)
     request = REQUESTS[name]
     schema = obj(request) if isinstance(request, type) else request
