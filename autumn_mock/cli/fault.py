@@ -296,7 +296,7 @@ def _explained(kind: type[ArmedRule]) -> list[dict[str, Any]]:
     argument = kind.argument_placeholder
     if argument and kind.argument_default is not None:
         argument = f"[{argument}]"
-    rows = [{"words": f"{kind.name} {argument}".rstrip(), "text": kind.summary, "tone": "bold"}]
+    rows = [{"words": f"{kind.name} {argument}".rstrip(), "text": kind.summary(), "tone": "bold"}]
     if kind.has_phase:
         rows.append({"words": f"  before={PHASE}", "text": "before anything is queued (default)", "tone": ""})
         rows.append({"words": f"  after={PHASE}", "text": "after the service has done its work", "tone": ""})

@@ -7,9 +7,9 @@ its instances are armed rules, guarded by the lock of their board.
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from msgspec import Struct
 
@@ -21,44 +21,20 @@ if TYPE_CHECKING:
     from autumn_mock.faults.grammar import Rule
 
 
-class Subject(Protocol):
-    """What a rule is matched against: one request, or the call that queued a message."""
+class Subject(Struct, frozen=True):
+    """What a rule is matched against: one request, or the call that queued items."""
 
-    @property
-    def orgs(self) -> Collection[str]:
-        """The organisation's id and slug."""
-        ...
-
-    @property
-    def calls(self) -> Collection[str]:
-        """All names of the call, among them its paths without the version prefix."""
-        ...
-
-    @property
-    def customers(self) -> Collection[str]:
-        """The ids of the customers that it names."""
-        ...
-
-    @property
-    def features(self) -> Collection[str]:
-        """The ids of the features that it names."""
-        ...
-
-
-class ItemSubject(Struct, frozen=True):
-    """Items and the call that sent them: the :class:`Subject` of rules that act on items."""
-
+    #: The organisation's id and slug.
     orgs: Collection[str]
+    #: All names of the call, among them its paths without the version prefix.
     calls: Collection[str]
-    items: Sequence[TrackItem]
+    #: The values that it has for ``customer_id`` or ``feature_id``. Called only for rules that name one.
+    values: Callable[[str], Collection[str | None]]
 
-    @property
-    def customers(self) -> Collection[str]:
-        return {item.customer_id for item in self.items}
-
-    @property
-    def features(self) -> Collection[str]:
-        return {item.feature_id for item in self.items if item.feature_id}
+    @classmethod
+    def of_items(cls, orgs: Collection[str], calls: Collection[str], items: Iterable[TrackItem]) -> Subject:
+        """Items, with the organisation and the call that sent them."""
+        return cls(orgs, calls, lambda field: {getattr(item, field) for item in items})
 
 
 def route_matches(pattern: str, call: str) -> bool:
@@ -67,14 +43,12 @@ def route_matches(pattern: str, call: str) -> bool:
 
 
 class ArmedRule:
-    """A rule that was armed. Subclasses are the kinds of faults."""
+    """A rule that was armed. Subclasses are the kinds of faults; the docstring of a kind is its help text."""
 
     # -- vocabulary of the kind
 
     #: How a rule of this kind begins: ``reply:delay``.
     name: ClassVar[str]
-    #: What it does, in one line.
-    summary: ClassVar[str]
     #: A rule of this kind.
     example: ClassVar[str]
     #: Reads the value after the kind (``reply:delay 2s``); None: the kind has none.
@@ -88,6 +62,11 @@ class ArmedRule:
     has_phase: ClassVar[bool] = False
     #: Whether ``rate=`` (a probability) and ``seed=`` are accepted.
     has_rate: ClassVar[bool] = True
+
+    @classmethod
+    def summary(cls) -> str:
+        """What the kind does, in one line."""
+        return " ".join((cls.__doc__ or "").split())
 
     @classmethod
     def options_by_name(cls) -> dict[str, Option]:
@@ -177,9 +156,9 @@ class ArmedRule:
             return False
         if "route" in options and not any(route_matches(options["route"], call) for call in subject.calls):
             return False
-        if "customer" in options and options["customer"] not in subject.customers:
+        if "customer" in options and options["customer"] not in subject.values("customer_id"):
             return False
-        return not ("feature" in options and options["feature"] not in subject.features)
+        return not ("feature" in options and options["feature"] not in subject.values("feature_id"))
 
     def matches_item(self, item: TrackItem) -> bool:
         """Whether ``customer=``, ``feature=`` and ``event=`` select an item."""

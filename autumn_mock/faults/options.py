@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from autumn_mock.durations import parse_duration
 
-#: Reads a written value. Raises :class:`ValueError` with what a valid value looks like.
+#: Reads a written value. Raises :class:`ValueError`, which describes a valid value.
 Reader = Callable[[str], Any]
 
 #: The value of ``before=`` and ``after=`` that selects the phase of a reply fault instead of a count.

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from autumn_mock.domain.books import Books, EnqueueFailure, Message
 from autumn_mock.domain.track import TrackItem
-from autumn_mock.faults.armed import ArmedRule, ItemSubject
+from autumn_mock.faults.armed import ArmedRule, Subject
 from autumn_mock.faults.board import FaultBoard
 from autumn_mock.faults.sites import WorkerFault
 from autumn_mock.ingest.queue import Queue
@@ -95,8 +95,8 @@ def _require_features(call: Call, items: Sequence[TrackItem]) -> None:
 
 def _refusals(call: Call, intake: EnqueueContext, items: Sequence[TrackItem], size: int) -> dict[int, str]:
     organisation = call.environment.organisation
-    origin = ItemSubject((organisation.id, organisation.slug), intake.calls, items)
-    refused = intake.faults.refusals(items, origin, intake.once)
+    subject = Subject.of_items((organisation.id, organisation.slug), intake.calls, items)
+    refused = intake.faults.refusals(items, subject, intake.once)
     if size > MAX_MESSAGE_SIZE:
         for index, item in enumerate(items):
             if len(ENCODER.encode(item)) > MAX_MESSAGE_SIZE:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from autumn_mock.faults.armed import ItemSubject
+from autumn_mock.faults.armed import Subject
 from autumn_mock.faults.board import FaultBoard
 from autumn_mock.faults.sites import MessagePlan, WorkerFault
 from autumn_mock.ingest.environment_queue import Delivery, Held
@@ -59,7 +59,8 @@ class WorkerFaults:
     def _plan(self, delivery: Delivery) -> MessagePlan:
         message = delivery.message
         organisation = self._environment.organisation
-        subject = ItemSubject((organisation.id, organisation.slug), self._names_of(message.call), (message.item,))
+        orgs = (organisation.id, organisation.slug)
+        subject = Subject.of_items(orgs, self._names_of(message.call), (message.item,))
         return self._board.plan_message(message.item, message.accepted_at, subject, delivery.once)
 
     def _reversed(self, due: list[tuple[Delivery, MessagePlan]]) -> list[Delivery]:

@@ -8,7 +8,7 @@ from typing import TypeVar
 from flask import Response
 
 from autumn_mock.clock import stopwatch
-from autumn_mock.faults.armed import ArmedRule
+from autumn_mock.faults.armed import ArmedRule, Subject
 from autumn_mock.faults.board import FaultBoard
 from autumn_mock.faults.sites import AuthFault, LimitFault, ReplyFault, ReplyOutcome, ReplyPlan, Wait
 from autumn_mock.operations.errors import ApiError, queue_unavailable
@@ -23,37 +23,6 @@ F = TypeVar("F", bound=ArmedRule)
 _PIECE_INTERVAL_S = 0.02
 
 
-class RequestSubject:
-    """A request, as rules are matched against it. Its body is parsed only when a rule needs it."""
-
-    def __init__(self, incoming: RequestContext, environment: Environment) -> None:
-        organisation = environment.organisation
-        self.orgs: Collection[str] = (organisation.id, organisation.slug)
-        endpoint = incoming.endpoint
-        self.calls: Collection[str] = endpoint.names if endpoint is not None else ()
-        self._incoming = incoming
-
-    @property
-    def customers(self) -> Collection[str]:
-        """The customers in its path, its query and its body, which may be a list."""
-        return self._named("customer_id")
-
-    @property
-    def features(self) -> Collection[str]:
-        """The features, likewise."""
-        return self._named("feature_id")
-
-    def _named(self, name: str) -> set[str]:
-        incoming = self._incoming
-        bodies = incoming.json if isinstance(incoming.json, list) else [incoming.json]
-        found = [
-            incoming.path.get(name),
-            incoming.query.get(name),
-            *(each.get(name) for each in bodies if isinstance(each, dict)),
-        ]
-        return {each for each in found if isinstance(each, str)}
-
-
 class RequestFaults:
     """Triggers the rules at each step of a request. Each method is called once, in the order of its definition."""
 
@@ -62,7 +31,9 @@ class RequestFaults:
     ) -> None:
         self._board = board
         self._environ = request.http.environ
-        self._subject = RequestSubject(request, environment)
+        orgs = (environment.organisation.id, environment.organisation.slug)
+        calls = request.endpoint.names if request.endpoint is not None else ()
+        self._subject = Subject(orgs, calls, lambda field: _values(request, field))
         self._environment = environment
         self._once = request.once
         self._parking = parking
@@ -190,6 +161,13 @@ class RequestFaults:
         finally:
             if sent < len(content):  # the client has closed the connection
                 self.on_loss()
+
+
+def _values(request: RequestContext, field: str) -> Collection[str | None]:
+    """The values of a field in the path, the query and the body, which may be a list."""
+    bodies = request.json if isinstance(request.json, list) else [request.json]
+    found = [request.path.get(field), request.query.get(field)]
+    return [*found, *(body.get(field) for body in bodies if isinstance(body, dict))]
 
 
 def _response(plan: ReplyPlan) -> Response:

@@ -294,7 +294,7 @@ def test_clearing(run: Run, server: ServerProcess) -> None:
     said(run("fault", "outage", "worker:pause", "--key", DEFAULT_KEY), code=2)
     said(run("fault", "queue:down", "worker:pause", "worker:reorder", "--key", DEFAULT_KEY))
     assert said(run("fault", "clear", "2")) == "cleared 1 rule\n"
-    assert "There is no armed rule 2" in said(run("fault", "clear", "2"), code=1)
+    assert "No rule with the ID 2 is armed" in said(run("fault", "clear", "2"), code=1)
     assert said(run("fault", "clear")) == "cleared 2 rules\n"
     assert said(run("fault", "clear")) == "cleared 0 rules\n"
 
@@ -302,7 +302,7 @@ def test_clearing(run: Run, server: ServerProcess) -> None:
 def test_kinds_needs_no_server_and_knows_every_word() -> None:
     text = said(runner("http://127.0.0.1:9")("fault", "kinds"))
     for kind in FAULT_KINDS.values():
-        assert re.search(rf"^{kind.name}\b.*  {re.escape(kind.summary)}$", text, re.MULTILINE)
+        assert re.search(rf"^{kind.name}\b.*  {re.escape(kind.summary())}$", text, re.MULTILINE)
         assert kind.example in text
     for option in [*MODIFIERS.values(), *(option for kind in FAULT_KINDS.values() for option in kind.own_options)]:
         assert f"  {option.name}={option.placeholder}" in text

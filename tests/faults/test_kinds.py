@@ -158,7 +158,7 @@ def readme_table() -> str:
         options = [f"`{each.name}={each.placeholder}` {each.text}" for each in kind.own_options]
         if kind.has_phase:
             options.append(f"`before={PHASE}` (default) or `after={PHASE}`")
-        cells = [f"`{kind.name}{argument}`", kind.summary, "; ".join(options)]
+        cells = [f"`{kind.name}{argument}`", kind.summary(), "; ".join(options)]
         lines.append(f"| {' | '.join(cell.replace('|', _PIPE) for cell in cells)} |")
     return "\n".join(lines)
 

@@ -6,7 +6,7 @@ import pytest
 
 from autumn_mock.clock import Clock
 from autumn_mock.domain.track import TrackItem
-from autumn_mock.faults.armed import ArmedRule, ItemSubject
+from autumn_mock.faults.armed import ArmedRule, Subject
 from autumn_mock.faults.board import FaultBoard
 from autumn_mock.faults.grammar import parse_rule
 from autumn_mock.faults.kinds import FAULT_KINDS
@@ -14,7 +14,7 @@ from autumn_mock.faults.options import MODIFIERS
 from autumn_mock.faults.sites import AuthFault, EnqueueFault, LimitFault, WorkerFault
 
 _ITEM = TrackItem(customer_id="cus_1", feature_id="messages")
-_CALL = ItemSubject(("org_1", "acme"), ("balances.batch_track",), (_ITEM,))
+_CALL = Subject.of_items(("org_1", "acme"), ("balances.batch_track",), (_ITEM,))
 
 #: Each kind as a rule that strikes whatever comes, unless a modifier says otherwise.
 _ALWAYS = {"queue:flap": "queue:flap down=100 up=1", "worker:slow": "worker:slow rate=1/s"}
@@ -127,5 +127,5 @@ def test_rules_of_one_kind_count_by_themselves(kind: type[ArmedRule]) -> None:
 @pytest.mark.parametrize("call", ["track", "balances.track", "balances.track_tokens", "balances.batch_track_tokens"])
 def test_it_is_told_from_others_by_any_name_of_its_call(call: str) -> None:
     scene = _Scene(f"auth:revoke route=/v1/{call}")
-    assert not scene.board.trigger(AuthFault, ItemSubject((), ("another",), ()))
-    assert scene.board.trigger(AuthFault, ItemSubject((), ("another", call), ()))
+    assert not scene.board.trigger(AuthFault, Subject.of_items((), ("another",), ()))
+    assert scene.board.trigger(AuthFault, Subject.of_items((), ("another", call), ()))

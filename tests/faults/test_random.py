@@ -11,7 +11,7 @@ import pytest
 
 from autumn_mock.clock import Clock
 from autumn_mock.domain.track import TrackItem
-from autumn_mock.faults.armed import ItemSubject
+from autumn_mock.faults.armed import Subject
 from autumn_mock.faults.board import FaultBoard
 from autumn_mock.faults.grammar import parse_rule
 from tests.support.client import Client
@@ -76,7 +76,7 @@ def test_without_a_server_they_are_the_same(size: int) -> None:
     refused = []
     for start in range(0, _TOTAL, size):
         items = [TrackItem(customer_id="c", feature_id="messages")] * min(size, _TOTAL - start)
-        refused += [start + index for index in board.refusals(items, ItemSubject((), (), items))]
+        refused += [start + index for index in board.refusals(items, Subject.of_items((), (), items))]
     assert _digest(refused) == _DIGEST
 
 

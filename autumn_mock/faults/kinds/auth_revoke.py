@@ -1,15 +1,10 @@
-"""``auth:revoke``."""
-
-from __future__ import annotations
-
 from autumn_mock.faults.sites import AuthFault
 
 
 class RevokeKey(AuthFault):
-    """The key is treated as unknown."""
+    """The key is treated as unknown: 401."""
 
     name = "auth:revoke"
-    summary = "the key is treated as unknown: 401"
     example = "auth:revoke after=10"
 
     def on_key(self) -> bool:

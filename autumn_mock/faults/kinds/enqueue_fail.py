@@ -1,18 +1,11 @@
-"""``enqueue:fail``."""
-
-from __future__ import annotations
-
 from autumn_mock.faults.options import EVENT, Option, indexes, positive
 from autumn_mock.faults.sites import EnqueueFault
 
 
 class FailItems(EnqueueFault):
-    """Items of a batch cannot be queued; ``every`` and ``rate`` count items."""
+    """All items of a batch, or the selected ones, cannot be queued; the reply is 202 unless none could be queued."""
 
     name = "enqueue:fail"
-    summary = (
-        "all items of a batch, or the selected ones, cannot be queued; the reply is 202 unless none could be queued"
-    )
     example = "enqueue:fail items=3,7"
     own_options = (
         Option("items", indexes, "only the items with these indexes in the batch, counted from 0", "I,J"),

@@ -1,16 +1,11 @@
-"""``limit``."""
-
-from __future__ import annotations
-
 from autumn_mock.faults.options import request_limit
 from autumn_mock.faults.sites import LimitFault
 
 
 class ReplaceLimit(LimitFault):
-    """Another limit. The rule fires on each request that the limit refuses."""
+    """Another limit for batches, or for the calls of route=. The rule fires on each request that the limit refuses."""
 
     name = "limit"
-    summary = "another limit for batches, or for the calls of route="
     example = "limit 3/second"
     argument = request_limit
     argument_placeholder = "N/second"

@@ -1,32 +1,22 @@
-"""``queue:flap``."""
-
-from __future__ import annotations
-
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from autumn_mock.clock import Clock
 from autumn_mock.faults.options import Option, calls_or_duration
 from autumn_mock.faults.sites import EnqueueFault
 
-if TYPE_CHECKING:
-    from autumn_mock.faults.grammar import Rule
-
 
 class QueueFlap(EnqueueFault):
-    """The queue is down and up in turn, beginning with down."""
+    """The queue is down and up in turn, beginning with down; by number of calls or by time."""
 
     name = "queue:flap"
-    summary = "the queue is down and up in turn, by number of calls or by time"
     example = "queue:flap down=2 up=3"
     own_options = (
         Option("down", calls_or_duration, "calls, or time, for which it is down (1)", "N|TIME"),
         Option("up", calls_or_duration, "calls, or time, for which it is up (1)", "N|TIME"),
     )
 
-    def __init__(self, number: int, rule: Rule, clock: Clock) -> None:
-        super().__init__(number, rule, clock)
-        self._calls = 0
+    #: Calls that it has seen.
+    _calls: int = 0
 
     @classmethod
     def problem(cls, argument: Any, options: Mapping[str, Any]) -> tuple[str, str] | None:  # noqa: ARG003  # no argument

@@ -1,16 +1,11 @@
-"""``reply:content-type``."""
-
-from __future__ import annotations
-
 from autumn_mock.faults.options import content_type
 from autumn_mock.faults.sites import ReplyFault, ReplyPlan
 
 
 class ReplaceContentType(ReplyFault):
-    """Another content type."""
+    """The body with another content type."""
 
     name = "reply:content-type"
-    summary = "the body with another content type"
     example = "reply:content-type text/plain"
     argument = content_type
     argument_placeholder = "TYPE"

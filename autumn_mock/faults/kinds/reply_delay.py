@@ -1,7 +1,3 @@
-"""``reply:delay``."""
-
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,10 +6,9 @@ from autumn_mock.faults.sites import ReplyFault, ReplyPlan
 
 
 class DelayReply(ReplyFault):
-    """A later reply."""
+    """The reply is sent this much later; 1s-3s is a random delay."""
 
     name = "reply:delay"
-    summary = "the reply is sent this much later; 1s-3s is a random delay"
     example = "reply:delay 2s after=enqueue"
     argument = duration_range
     argument_placeholder = "TIME"

@@ -1,16 +1,11 @@
-"""``reply:dribble``."""
-
-from __future__ import annotations
-
 from autumn_mock.faults.options import duration
 from autumn_mock.faults.sites import ReplyFault, ReplyPlan, Wait
 
 
 class DribbleReply(ReplyFault):
-    """A body in small pieces."""
+    """The body is sent in small pieces over this time."""
 
     name = "reply:dribble"
-    summary = "the body is sent in small pieces over this time"
     example = "reply:dribble 3s"
     argument = duration
     argument_placeholder = "TIME"

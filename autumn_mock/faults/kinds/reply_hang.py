@@ -1,15 +1,10 @@
-"""``reply:hang``."""
-
-from __future__ import annotations
-
 from autumn_mock.faults.sites import ReplyFault, ReplyPlan
 
 
 class HangReply(ReplyFault):
-    """No reply, on an open connection."""
+    """No reply; the connection stays open until the client gives up."""
 
     name = "reply:hang"
-    summary = "no reply; the connection stays open until the client gives up"
     example = "reply:hang after=enqueue"
     has_phase = True
 

@@ -1,15 +1,10 @@
-"""``reply:reset``."""
-
-from __future__ import annotations
-
 from autumn_mock.faults.sites import ReplyFault, ReplyPlan
 
 
 class ResetConnection(ReplyFault):
-    """No reply, and a reset."""
+    """No reply; the connection is reset."""
 
     name = "reply:reset"
-    summary = "no reply; the connection is reset"
     example = "reply:reset after=enqueue times=1"
     has_phase = True
 

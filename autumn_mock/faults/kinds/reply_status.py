@@ -1,7 +1,3 @@
-"""``reply:status``."""
-
-from __future__ import annotations
-
 import email.utils
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -15,10 +11,9 @@ _FIRST_FAILURE = 300
 
 
 class ReplaceStatus(ReplyFault):
-    """Another status."""
+    """This status instead; below 300 the reply keeps its body."""
 
     name = "reply:status"
-    summary = "this status instead; below 300 the reply keeps its body"
     example = "reply:status 502 body=html"
     argument = status
     argument_placeholder = "STATUS"

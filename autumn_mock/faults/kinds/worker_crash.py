@@ -1,15 +1,10 @@
-"""``worker:crash``."""
-
-from __future__ import annotations
-
 from autumn_mock.faults.sites import MessagePlan, WorkerFault
 
 
 class CrashWorker(WorkerFault):
-    """The worker crashes between commit and acknowledgement."""
+    """The worker crashes after the deduction, before the acknowledgement; another one receives the item again."""
 
     name = "worker:crash"
-    summary = "the worker crashes after the deduction, before the acknowledgement; another one receives the item again"
     example = "worker:crash times=1"
 
     def on_message(self, plan: MessagePlan) -> None:

@@ -1,16 +1,11 @@
-"""``worker:delay``."""
-
-from __future__ import annotations
-
 from autumn_mock.faults.options import duration
 from autumn_mock.faults.sites import Hold, MessagePlan, WorkerFault
 
 
 class DelayWorker(WorkerFault):
-    """Messages are deducted later."""
+    """Items are deducted this much later, on the organisation's clock."""
 
     name = "worker:delay"
-    summary = "items are deducted this much later, on the organisation's clock"
     example = "worker:delay 2s"
     argument = duration
     argument_placeholder = "TIME"

@@ -1,15 +1,10 @@
-"""``worker:drop``."""
-
-from __future__ import annotations
-
 from autumn_mock.faults.sites import MessagePlan, WorkerFault
 
 
 class DropMessage(WorkerFault):
-    """Messages are lost."""
+    """An accepted item is lost, with the reason dropped."""
 
     name = "worker:drop"
-    summary = "an accepted item is lost, with the reason dropped"
     example = "worker:drop every=10"
 
     def on_message(self, plan: MessagePlan) -> None:

@@ -1,17 +1,12 @@
-"""``worker:pause``."""
-
-from __future__ import annotations
-
 import math
 
 from autumn_mock.faults.sites import Hold, MessagePlan, WorkerFault
 
 
 class PauseWorker(WorkerFault):
-    """Messages wait for as long as the rule is armed."""
+    """Accepted items wait until the rule is cleared or its ttl ends."""
 
     name = "worker:pause"
-    summary = "accepted items wait until the rule is cleared or its ttl ends"
     example = "worker:pause customer=cus_123"
 
     def on_message(self, plan: MessagePlan) -> None:

@@ -1,15 +1,10 @@
-"""``worker:reorder``."""
-
-from __future__ import annotations
-
 from autumn_mock.faults.sites import MessagePlan, WorkerFault
 
 
 class ReorderMessages(WorkerFault):
-    """Messages change their order."""
+    """Items that wait together are deducted in reverse order."""
 
     name = "worker:reorder"
-    summary = "items that wait together are deducted in reverse order"
     example = "worker:reorder"
 
     def on_message(self, plan: MessagePlan) -> None:

@@ -32,7 +32,7 @@ def list_kinds(_request: ControlRequest) -> Response:
     kinds = [
         {
             "kind": kind.name,
-            "text": kind.summary,
+            "text": kind.summary(),
             "argument": kind.argument_placeholder,
             "example": kind.example,
             "has_phase": kind.has_phase,
@@ -71,7 +71,7 @@ def clear_one(request: ControlRequest) -> Response:
     number = request.path["number"]
     cleared = sum(board.clear(number) for board in _boards(request))
     if not cleared:
-        raise ApiError(404, f"There is no armed rule {number}", "not_found")
+        raise ApiError(404, f"No rule with the ID {number} is armed", "not_found")
     return json_reply({"cleared": cleared})
 
 
