@@ -21,7 +21,7 @@ def parse_duration(text: str) -> int:
         total += float(part[1]) * _UNITS[part[2]]
         position = part.end()
     if not rest or position < len(rest):
-        raise ValueError(f"{text!r} is no length of time; write 90m, 1d, 1h30m or 250ms")
+        raise ValueError(f"{text!r} is not a duration; write 90m, 1d, 1h30m or 250ms")
     if total > _LONGEST:
         raise ValueError("that is longer than a hundred years")
     return sign * round(total)

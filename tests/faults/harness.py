@@ -4,32 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from tests.faults.actions import until
 from tests.faults.cases import Advance, Call, Case, Freeze, Held, Proof, Send, Step
 from tests.faults.wire import exchange
 from tests.support.client import BATCH, CHECK, TRACK, Client
 
-T = TypeVar("T")
-
-#: Seconds within which something that must happen has happened.
-PATIENCE = 20.0
 #: Seconds after which a client stops waiting for a reply that is not sent.
 CLIENT_TIMEOUT = 0.15
-
-
-def until(read: Callable[[], T], wanted: Callable[[T], object] = bool, timeout: float = PATIENCE) -> T:
-    """Read repeatedly until the value is a wanted one; the value."""
-    end = time.monotonic() + timeout
-    while not wanted(seen := read()):
-        assert time.monotonic() < end, f"still {seen!r} after {timeout} s"
-        time.sleep(0.005)
-    return seen
 
 
 # -- a world for cases

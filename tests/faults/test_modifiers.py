@@ -1,4 +1,4 @@
-"""Every modifier does what it says with every kind of rule that takes it, without a server."""
+"""Every modifier with every kind that accepts it, without a server."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from autumn_mock.faults.sites import AuthFault, EnqueueFault, LimitFault, Worker
 _ITEM = TrackItem(customer_id="cus_1", feature_id="messages")
 _CALL = Subject.of_items(("org_1", "acme"), ("balances.batch_track",), (_ITEM,))
 
-#: Each kind as a rule that strikes whatever comes, unless a modifier says otherwise.
+#: Each kind as a rule that fires on every match, unless a modifier says otherwise.
 _ALWAYS = {"queue:flap": "queue:flap down=100 up=1", "worker:slow": "worker:slow rate=1/s"}
 
 
-class _Scene:
-    """A board with one rule, and a clock that stands."""
+class _Board:
+    """A board with one rule, and a frozen clock."""
 
     def __init__(self, text: str) -> None:
         self.clock = Clock(lambda: 1_800_000_000_000)
         self.board = FaultBoard(self.clock)
         self.rule = self.board.arm(parse_rule(text))
 
-    def strikes(self) -> bool:
-        """Whether the rule strikes one more batch of one item, or what comes of it."""
+    def fires(self) -> bool:
+        """Whether a rule fires on one more batch of one item, or on its message."""
         board, rule = self.board, self.rule
         if isinstance(rule, EnqueueFault):
             return bool(board.refusals([_ITEM], _CALL))
@@ -44,15 +44,15 @@ class _Scene:
         return bool(triggered)
 
     def six(self) -> str:
-        return "".join("x" if self.strikes() else "." for _ in range(6))
+        return "".join("x" if self.fires() else "." for _ in range(6))
 
 
 def _text(kind: type[ArmedRule]) -> str:
     return _ALWAYS.get(kind.name) or " ".join(kind.example.split()[: 1 + bool(kind.argument)])
 
 
-def _takes(kind: type[ArmedRule], modifiers: str) -> bool:
-    """Whether the modifiers mean for the kind what they mean for all."""
+def _accepts(kind: type[ArmedRule], modifiers: str) -> bool:
+    """Whether the kind has the modifiers, and not options of its own with their names."""
     own = {option.name for option in kind.own_options}
     names = {word.partition("=")[0] for word in modifiers.split()}
     return names <= kind.options_by_name().keys() - own
@@ -80,52 +80,52 @@ _WHEN = {
 }
 
 
-def test_every_modifier_is_tried() -> None:
+def test_modifiers_are_all_tested() -> None:
     assert {word.partition("=")[0] for modifiers in _WHEN for word in modifiers.split()} | {"ttl"} == set(MODIFIERS)
 
 
 @pytest.mark.parametrize(
     ("kind", "modifiers"),
-    [(kind, modifiers) for kind in FAULT_KINDS.values() for modifiers in _WHEN if _takes(kind, modifiers)],
+    [(kind, modifiers) for kind in FAULT_KINDS.values() for modifiers in _WHEN if _accepts(kind, modifiers)],
     ids=lambda value: value if isinstance(value, str) else value.name,
 )
-def test_it_strikes_when_its_modifiers_say(kind: type[ArmedRule], modifiers: str) -> None:
-    scene = _Scene(f"{_text(kind)} {modifiers}")
-    assert scene.six() == _WHEN[modifiers]
-    assert scene.rule.fired == _WHEN[modifiers].count("x")
-    assert scene.rule.completed == ("times" in modifiers)
+def test_modifiers_select_matches(kind: type[ArmedRule], modifiers: str) -> None:
+    armed = _Board(f"{_text(kind)} {modifiers}")
+    assert armed.six() == _WHEN[modifiers]
+    assert armed.rule.fired == _WHEN[modifiers].count("x")
+    assert armed.rule.completed == ("times" in modifiers)
 
 
 @pytest.mark.parametrize("kind", FAULT_KINDS.values(), ids=list(FAULT_KINDS))
-def test_it_strikes_for_so_long_on_the_clock_of_the_organisation(kind: type[ArmedRule]) -> None:
-    scene = _Scene(f"{_text(kind)} ttl=30s")
-    assert scene.strikes()
-    scene.clock.advance(29_999)
-    assert (scene.strikes(), scene.rule.remaining, scene.rule.completed) == (True, None, False)
-    scene.clock.advance(1)
-    assert (scene.strikes(), scene.rule.remaining, scene.rule.completed) == (False, 0, True)
+def test_ttl_ends_on_the_clock_of_the_board(kind: type[ArmedRule]) -> None:
+    armed = _Board(f"{_text(kind)} ttl=30s")
+    assert armed.fires()
+    armed.clock.advance(29_999)
+    assert (armed.fires(), armed.rule.remaining, armed.rule.completed) == (True, None, False)
+    armed.clock.advance(1)
+    assert (armed.fires(), armed.rule.remaining, armed.rule.completed) == (False, 0, True)
 
 
 @pytest.mark.parametrize("kind", FAULT_KINDS.values(), ids=list(FAULT_KINDS))
-def test_it_strikes_no_more_once_it_is_cleared(kind: type[ArmedRule]) -> None:
-    scene = _Scene(_text(kind))
-    assert scene.strikes()
-    assert (scene.board.clear(scene.rule.number), list(scene.board.armed())) == (1, [])
-    assert (scene.strikes(), scene.rule.remaining, scene.rule.completed) == (False, 0, True)
-    assert scene.board.clear() == 0
+def test_clear_ends_a_rule(kind: type[ArmedRule]) -> None:
+    armed = _Board(_text(kind))
+    assert armed.fires()
+    assert (armed.board.clear(armed.rule.number), list(armed.board.armed())) == (1, [])
+    assert (armed.fires(), armed.rule.remaining, armed.rule.completed) == (False, 0, True)
+    assert armed.board.clear() == 0
 
 
 @pytest.mark.parametrize("kind", FAULT_KINDS.values(), ids=list(FAULT_KINDS))
-def test_rules_of_one_kind_count_by_themselves(kind: type[ArmedRule]) -> None:
-    scene = _Scene(f"{_text(kind)} times=1")
-    second = scene.board.arm(parse_rule(f"{_text(kind)} times=2"))
-    assert scene.six().startswith("xx")
-    assert (scene.rule.fired, second.fired) == (1, 2)
-    assert (scene.rule.number, second.number) == (1, 2)
+def test_rules_of_one_kind_count_separately(kind: type[ArmedRule]) -> None:
+    armed = _Board(f"{_text(kind)} times=1")
+    second = armed.board.arm(parse_rule(f"{_text(kind)} times=2"))
+    assert armed.six().startswith("xx")
+    assert (armed.rule.fired, second.fired) == (1, 2)
+    assert (armed.rule.number, second.number) == (1, 2)
 
 
 @pytest.mark.parametrize("call", ["track", "balances.track", "balances.track_tokens", "balances.batch_track_tokens"])
-def test_it_is_told_from_others_by_any_name_of_its_call(call: str) -> None:
-    scene = _Scene(f"auth:revoke route=/v1/{call}")
-    assert not scene.board.trigger(AuthFault, Subject.of_items((), ("another",), ()))
-    assert scene.board.trigger(AuthFault, Subject.of_items((), ("another", call), ()))
+def test_route_matches_any_name_of_a_call(call: str) -> None:
+    armed = _Board(f"auth:revoke route=/v1/{call}")
+    assert not armed.board.trigger(AuthFault, Subject.of_items((), ("another",), ()))
+    assert armed.board.trigger(AuthFault, Subject.of_items((), ("another", call), ()))

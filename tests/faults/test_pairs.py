@@ -1,5 +1,4 @@
-"""No fault, alone or with any other, leaves the server unable to serve, leaks a thread or a socket, or unbalances the
-books.
+"""No fault, alone or with another one, makes a server unusable, leaks a thread or a socket, or unbalances the counters.
 
 Random rules are armed, requests are sent into them, and all is cleared. ``AUTUMN_MOCK_PAIRS_SEED`` repeats a run, whose
 seed is printed, and ``AUTUMN_MOCK_PAIRS_SECONDS`` makes it longer.
@@ -22,14 +21,14 @@ import pytest
 from autumn_mock.faults.armed import ArmedRule
 from autumn_mock.faults.grammar import parse_rule
 from autumn_mock.faults.kinds import FAULT_KINDS
-from tests.faults.harness import until
+from tests.faults.actions import until
 from tests.faults.wire import connect, receive, send
 from tests.support.server import ServerProcess
 
 SEED = int(os.environ.get("AUTUMN_MOCK_PAIRS_SEED") or secrets.randbelow(1 << 32))
 SECONDS = float(os.environ.get("AUTUMN_MOCK_PAIRS_SECONDS", "25"))
-#: Seconds after which a client gives up on a reply.
-GIVES_UP = 0.15
+#: Seconds after which a client stops waiting for a reply.
+CLIENT_TIMEOUT = 0.15
 
 pytestmark = pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="threads are counted in /proc")
 
@@ -70,7 +69,7 @@ _VALUES: dict[str, Callable[[Random], str]] = {
     "reply:dribble": _one_of("5ms", "100ms", "1s", "10m"),
     "limit": _one_of("1/second", "3/second", "1/hour"),
 }
-#: Modifiers that hardly leave anything to strike are rarer.
+#: Modifiers after which a rule rarely matches are rarer.
 _RARE = ("org", "after", "route", "customer", "feature", "event")
 
 
@@ -117,7 +116,7 @@ def _request(random: Random) -> tuple[str, str, Any]:
 
 
 class _Leaks:
-    """The threads and the open files of a server: never more than there were at any time with nothing to do."""
+    """The threads and open files of a server: never more than at an earlier time without requests."""
 
     def __init__(self, server: ServerProcess) -> None:
         self._process = f"/proc/{server.pid}"
@@ -160,24 +159,24 @@ class _Round:
         self._end()
         self.leaks.check()
         if in_header:
-            self._clear()  # of requests whose clients had left before the server came to read them
-        self._check_that_all_is_well()
+            self._clear()  # of requests whose clients had disconnected before the server read them
+        self._check_health()
         self.leaks.check()
 
     def _send(self, header: str) -> None:
-        """Requests side by side; some clients leave without a look at the reply, and some see the end of the rules."""
+        """Send requests at the same time; some clients disconnect early, and some rules are cleared meanwhile."""
         headers = {"authorization": f"Bearer {self.organisation.key}", "content-type": "application/json"}
         if header:
             headers["x-autumn-mock-fault"] = header
         with ExitStack() as stack:
             connections = []
             for _ in range(self.random.randrange(1, 5)):
-                connection = stack.enter_context(connect(self.server.url, GIVES_UP))
+                connection = stack.enter_context(connect(self.server.url, CLIENT_TIMEOUT))
                 send(connection, *_request(self.random), headers)
                 connections.append(connection)
             if self.random.random() < 0.1:
                 self._end()
-            end = time.monotonic() + GIVES_UP
+            end = time.monotonic() + CLIENT_TIMEOUT
             for connection in connections:
                 if self.random.random() < 0.85:
                     connection.settimeout(max(end - time.monotonic(), 0.001))
@@ -196,7 +195,7 @@ class _Round:
         key = {"authorization": f"Bearer {self.organisation.key}"}
         assert self.server.request("DELETE", "/_mock/faults", None, key).status == 200
 
-    def _check_that_all_is_well(self) -> None:
+    def _check_health(self) -> None:
         organisation = self.organisation
         item = {"customer_id": "cus_456", "feature_id": "messages"}
         assert organisation.post("/v1/balances.batch_track", [item]).status == 202
@@ -223,7 +222,7 @@ def _pairs(random: Random) -> list[tuple[type[ArmedRule], ...]]:
     return pairs
 
 
-def test_no_fault_and_no_pair_of_faults_does_lasting_harm() -> None:
+def test_pairs_of_faults_leave_the_server_healthy() -> None:
     print(f"AUTUMN_MOCK_PAIRS_SEED={SEED}")
     end = time.monotonic() + SECONDS
     played: Counter[str] = Counter()
@@ -242,9 +241,9 @@ def test_no_fault_and_no_pair_of_faults_does_lasting_harm() -> None:
                 round_.run()
                 assert "Traceback" not in server.stderr()
             except Exception as error:
-                said = server.stderr()
+                log = server.stderr()
                 raise AssertionError(
-                    f"round {number} of AUTUMN_MOCK_PAIRS_SEED={SEED}, {round_.rules}: {error!r}\n{said[-5000:]}"
+                    f"round {number} of AUTUMN_MOCK_PAIRS_SEED={SEED}, {round_.rules}: {error!r}\n{log[-5000:]}"
                 ) from error
             played.update(kind.name for kind in kinds)
         assert server.process.poll() is None

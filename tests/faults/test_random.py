@@ -1,4 +1,4 @@
-"""Random rules strike the same items on every machine and in every run, however the items are sent."""
+"""A seeded rule refuses the same items on every machine and in every run, in batches of any size."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.server import ServerProcess
 _RULE = "enqueue:fail rate=0.2"
 _SEEDED = f"{_RULE} seed=42"
 _TOTAL = 10_000
-#: Of the indexes that the seeded rule refuses, with commas between them.
+#: SHA-256 of the indexes that the seeded rule refuses, separated by commas.
 _DIGEST = "15a9b4088266dd3b10ba7f5da535eeeea404a7a9a3e18af638c67e89e5fff6f2"
 _ITEM = {"customer_id": "cus_123", "feature_id": "messages"}
 
@@ -30,7 +30,7 @@ def _armed(organisation: Client, rule: str) -> dict[str, Any]:
 
 
 def _sizes(*pattern: int) -> list[int]:
-    """The sizes of the batches that bring all items; the pattern is repeated."""
+    """The sizes of the batches of all items; the pattern is repeated."""
     sizes: list[int] = []
     while sum(sizes) < _TOTAL:
         sizes.append(min(pattern[len(sizes) % len(pattern)], _TOTAL - sum(sizes)))
@@ -56,7 +56,7 @@ def _digest(indexes: Sequence[int]) -> str:
 
 
 @pytest.mark.parametrize("pattern", [(1000,), (250,), (700, 1, 999, 333)], ids=str)
-def test_the_refused_items_are_always_the_same(server: ServerProcess, pattern: tuple[int, ...]) -> None:
+def test_refused_items_do_not_depend_on_batch_sizes(server: ServerProcess, pattern: tuple[int, ...]) -> None:
     organisation = server.organisation()
     _armed(organisation, _SEEDED)
     refused = _refused(organisation, _sizes(*pattern))
@@ -70,7 +70,7 @@ def test_the_refused_items_are_always_the_same(server: ServerProcess, pattern: t
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
-def test_without_a_server_they_are_the_same(size: int) -> None:
+def test_board_refuses_the_same_items(size: int) -> None:
     board = FaultBoard(Clock())
     board.arm(parse_rule(_SEEDED))
     refused = []
@@ -80,7 +80,7 @@ def test_without_a_server_they_are_the_same(size: int) -> None:
     assert _digest(refused) == _DIGEST
 
 
-def test_organisations_side_by_side_draw_for_themselves(server: ServerProcess) -> None:
+def test_rules_of_organisations_draw_separately(server: ServerProcess) -> None:
     organisations = [server.organisation() for _ in range(2)]
     for organisation in organisations:
         _armed(organisation, _SEEDED)
@@ -89,25 +89,25 @@ def test_organisations_side_by_side_draw_for_themselves(server: ServerProcess) -
     assert [_digest(each) for each in refused] == [_DIGEST] * 2
 
 
-def test_rules_side_by_side_draw_for_themselves(server: ServerProcess) -> None:
+def test_rules_of_one_organisation_draw_separately(server: ServerProcess) -> None:
     organisation = server.organisation()
     for rule in ("worker:drop rate=0.5 seed=1", _SEEDED, "reply:empty rate=0 seed=2"):
         _armed(organisation, rule)
     assert _digest(_refused(organisation, _sizes(1000))) == _DIGEST
 
 
-def test_a_seed_that_was_drawn_is_told_and_repeats_the_run(server: ServerProcess) -> None:
+def test_chosen_seed_is_reported_and_repeats_the_run(server: ServerProcess) -> None:
     first, again, other = (server.organisation() for _ in range(3))
-    told = _armed(first, _RULE)
-    assert told["rule"] == f"{_RULE} seed={told['seed']}"
+    armed = _armed(first, _RULE)
+    assert armed["rule"] == f"{_RULE} seed={armed['seed']}"
     refused = _refused(first, _sizes(1000))
-    _armed(again, told["rule"])
+    _armed(again, armed["rule"])
     assert _refused(again, _sizes(500)) == refused
     _armed(other, _RULE)
     assert _refused(other, _sizes(1000)) != refused
 
 
-def test_a_seed_for_the_server_is_that_of_all_rules_that_name_none() -> None:
+def test_seed_of_the_server_is_used_by_rules_without_one() -> None:
     with ServerProcess("--rate-limit", "off", "--seed", "42", "--fault", _RULE) as server:
         organisation = server.client(server.key)
         [rule] = server.get("/_mock/faults").body["list"]

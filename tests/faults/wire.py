@@ -1,4 +1,4 @@
-"""What a server does on the socket, byte by byte: a whole reply, part of one, or none."""
+"""A client on a plain socket, which sees how a reply ends: whole, cut off, closed, reset."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BODILESS = (204, 304)
 
 
 class Wire(NamedTuple):
-    """How an exchange went. Header names are in lower case."""
+    """What was received. Header names are in lower case."""
 
     ending: Ending
     status: int | None
@@ -25,7 +25,7 @@ class Wire(NamedTuple):
     body: bytes
     #: Seconds from the request's last byte to the end.
     took: float
-    #: In how many pieces the reply came.
+    #: The number of pieces that the reply was received in.
     pieces: int
 
 
@@ -45,7 +45,7 @@ def send(connection: socket.socket, method: str, path: str, body: Any, headers: 
 
 
 def receive(connection: socket.socket) -> Wire:
-    """What comes back for a request that was just sent."""
+    """Read the reply to a request that was sent."""
     began = time.monotonic()
     received = b""
     pieces = 0
@@ -69,7 +69,7 @@ def receive(connection: socket.socket) -> Wire:
 def exchange(
     url: str, method: str, path: str, body: Any, headers: Mapping[str, str] | None = None, timeout: float = 30
 ) -> Wire:
-    """One request on a connection of its own, given up when nothing comes for ``timeout`` seconds."""
+    """One request on a connection of its own; ``timeout`` is in seconds."""
     with connect(url, timeout) as connection:
         send(connection, method, path, body, headers or {})
         return receive(connection)

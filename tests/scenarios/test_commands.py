@@ -126,7 +126,7 @@ def test_a_mistake_in_a_file_is_told_with_its_line(write_scenario: WriteScenario
     path = write_scenario("- drain: soon")
     done = run("scenario", "run", str(path))
     assert done.returncode == 2
-    assert f"{path}:3: steps.0.drain: 'soon' is no length of time" in done.stderr
+    assert f"{path}:3: steps.0.drain: 'soon' is not a duration" in done.stderr
 
 
 def test_demo_shows_balances_books_and_findings() -> None:

@@ -68,11 +68,11 @@ _ITEM = "{customer_id: cus_456, feature_id: messages}"
         ("- drain: 1s\n  retry: {on: [503]}", "4: steps.0.retry: there is no such key. Known: say, drain, expect"),
         ("- say: 5\n  drain: 1s", "3: steps.0.say: must be a string (received number)"),
         # what a step does
-        ("- drain: soon", "3: steps.0.drain: 'soon' is no length of time; write 90m, 1d, 1h30m or 250ms"),
+        ("- drain: soon", "3: steps.0.drain: 'soon' is not a duration; write 90m, 1d, 1h30m or 250ms"),
         ("- drain: 10", "3: steps.0.drain: must be a length of time, like 400ms, 2s or 5m"),
         ("- drain: 1d", "3: steps.0.drain: must be a length of time of at most 10m"),
         ("- drain: 1s\n  expect: {drained: 1}", "4: steps.0.expect.drained: must be a boolean (received number)"),
-        ("- advance: tomorrow", "3: steps.0.advance: 'tomorrow' is no length of time; write 90m, 1d, 1h30m or 250ms"),
+        ("- advance: tomorrow", "3: steps.0.advance: 'tomorrow' is not a duration; write 90m, 1d, 1h30m or 250ms"),
         (f"- advance: {'9' * 400}d", "3: steps.0.advance: that is longer than a hundred years"),
         ("- pause: clock", '3: steps.0.pause: Invalid input: expected "workers"'),
         ("- resume: all", '3: steps.0.resume: Invalid input: expected "workers"'),

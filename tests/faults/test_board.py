@@ -1,4 +1,4 @@
-"""The boards of a server: made with the first rules, and the same ones after starting over."""
+"""The boards of a server: armed with the startup rules, and kept when they start over."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _environment(org_id: str) -> Environment:
 
 @pytest.fixture
 def boards() -> FaultBoards:
-    """Every environment begins with one rule."""
+    """Boards with one startup rule for each environment."""
     return FaultBoards(Clock(), lambda name: [parse_rule(f"queue:down org={name[0]}")], lambda: None)
 
 
@@ -27,7 +27,7 @@ def _rules(boards: FaultBoards, environment: Environment) -> list[str]:
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_who_has_a_board_in_hand_arms_what_everybody_sees_afterwards(boards: FaultBoards, whole: bool) -> None:
+def test_start_over_keeps_boards(boards: FaultBoards, whole: bool) -> None:
     ours, other = _environment("ours"), _environment("other")
     held = boards.of(ours)
     armed, once = held.arm(parse_rule("reply:hang")), held.once([parse_rule("reply:hang")])
@@ -42,16 +42,16 @@ def test_who_has_a_board_in_hand_arms_what_everybody_sees_afterwards(boards: Fau
     assert len(boards.server.armed()) == (0 if whole else 1)
 
 
-def test_the_board_of_one_that_is_gone_is_forgotten(boards: FaultBoards) -> None:
+def test_forget_disarms_the_rules_of_an_environment(boards: FaultBoards) -> None:
     environment = _environment("ours")
     [armed] = boards.of(environment).armed()
     boards.forget(environment.name)
-    boards.forget(("nobody", "sandbox"))
+    boards.forget(("unknown", "sandbox"))
     assert armed.is_disarmed
     assert boards.names() == []
 
 
-def test_a_server_numbers_its_rules_anew(boards: FaultBoards) -> None:
+def test_start_over_restarts_numbers(boards: FaultBoards) -> None:
     environment = _environment("ours")
     assert [boards.server.arm(parse_rule("reply:hang")).number for _ in range(2)] == [1, 2]
     assert boards.of(environment).armed()[0].number == 3
