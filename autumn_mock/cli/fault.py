@@ -5,9 +5,10 @@ The named commands (``partial``, ``outage``, …) write a rule; their options an
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,8 +20,6 @@ from autumn_mock.faults.options import MODIFIERS, PHASE, Option
 
 if TYPE_CHECKING:
     from autumn_mock.cli.client import Client
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 #: The modifiers that every named command has.
 _MODIFIERS = ("times", "after", "every", "ttl", "customer", "feature", "org", "route")
@@ -88,20 +87,6 @@ def _quoted(value: str) -> str:
     return f'"{value}"' if re.search(r"[\s;]", value) and '"' not in value else value
 
 
-def _rule_options(kind: str, *names: str) -> Callable[[F], F]:
-    """Add options of a fault kind to a command, under the same names."""
-    known = FAULT_KINDS[kind].options_by_name()
-
-    def decorate(command: F) -> F:
-        for option in reversed([known[name] for name in names]):
-            spelling = ("--for", "--ttl") if option.name == "ttl" else (f"--{option.name}",)
-            text = f"{option.text[0].upper()}{option.text[1:]}."
-            command = click.option(*spelling, option.name, metavar=option.placeholder, help=text)(command)
-        return command
-
-    return decorate
-
-
 def _arm(client: Client, rules: Iterable[Rule], as_json: bool) -> None:
     """Arm rules, and print their ids and texts, which include chosen seeds."""
     from autumn_mock.cli.output import print_json
@@ -134,75 +119,83 @@ def arm(client: Client, words: tuple[str, ...], as_json: bool) -> None:
 # -- named commands
 
 
-@fault.command(short_help="Some items of each batch cannot be queued.")
-@_rule_options("enqueue:fail", "rate", "seed", "items", "first", "last", "event", *_MODIFIERS)
-@json_option
-@asks_server
-def partial(client: Client, as_json: bool, **options: str | None) -> None:
+def _named_command(short_help: str, kind: str, *names: str) -> Callable[[Callable[..., str]], click.Command]:
+    """A command that arms the rule which the decorated function writes.
+
+    It has the options ``names`` of the kind, under the same names, and those in :data:`_MODIFIERS`.
+    """
+    known = FAULT_KINDS[kind].options_by_name()
+
+    def decorate(write: Callable[..., str]) -> click.Command:
+        @functools.wraps(write)
+        def command(client: Client, as_json: bool, **options: Any) -> None:
+            _arm(client, _rules([write(**options)]), as_json)
+
+        decorated = json_option(asks_server(command))
+        for option in reversed([known[name] for name in (*names, *_MODIFIERS)]):
+            spelling = ("--for", "--ttl") if option.name == "ttl" else (f"--{option.name}",)
+            text = f"{option.text[0].upper()}{option.text[1:]}."
+            decorated = click.option(*spelling, option.name, metavar=option.placeholder, help=text)(decorated)
+        return fault.command(short_help=short_help)(decorated)
+
+    return decorate
+
+
+@_named_command(
+    "Some items of each batch cannot be queued.", "enqueue:fail", "rate", "seed", "items", "first", "last", "event"
+)
+def partial(**options: str | None) -> str:
     """Some items of each batch cannot be queued. The reply is 202; autumn-mock failures lists the refused items.
 
     \b
     autumn-mock fault partial --rate 0.2 --seed 42
     autumn-mock fault partial --items 3,7 --times 1
     """
-    picking = ("rate", "items", "first", "last", "every", "event", "customer", "feature")
-    if all(options[name] is None for name in picking):
-        raise click.UsageError(
-            f"select the items: {', '.join(f'--{name}' for name in picking[:-1])} or --{picking[-1]}"
-        )
-    _arm(client, _rules([_written("enqueue:fail", options)]), as_json)
+    selecting = ("rate", "items", "first", "last", "every", "event", "customer", "feature")
+    if all(options[name] is None for name in selecting):
+        names = [f"--{name}" for name in selecting]
+        raise click.UsageError(f"select the items: {', '.join(names[:-1])} or {names[-1]}")
+    return _written("enqueue:fail", options)
 
 
-@fault.command(short_help="Nothing can be queued: 503.")
-@_rule_options("queue:down", "rate", "seed", "event", *_MODIFIERS)
-@json_option
-@asks_server
-def outage(client: Client, as_json: bool, **options: str | None) -> None:
+@_named_command("Nothing can be queued: 503.", "queue:down", "rate", "seed", "event")
+def outage(**options: str | None) -> str:
     """Nothing can be queued: batches return 503 with Retry-After, for a time, N times, or until it is cleared.
 
     \b
     autumn-mock fault outage --for 30s
     autumn-mock fault outage --times 2
     """
-    _arm(client, _rules([_written("queue:down", options)]), as_json)
+    return _written("queue:down", options)
 
 
-@fault.command(short_help="Items are deducted late, or slowly.")
+@_named_command("Items are deducted late, or slowly.", "worker:slow", "rate", "event")
 @click.option("--delay", metavar="TIME", help="How much later. Default: 2s.")
-@_rule_options("worker:slow", "rate", "event", *_MODIFIERS)
-@json_option
-@asks_server
-def slow(client: Client, delay: str | None, as_json: bool, rate: str | None, **options: str | None) -> None:
+def slow(delay: str | None, rate: str | None, **options: str | None) -> str:
     """Accepted items are deducted late (--delay) or slowly (--rate). Batches return 202 as usual.
 
     \b
     autumn-mock fault slow
     autumn-mock fault slow --rate 100/s --customer cus_123
     """
-    if rate is not None and delay is not None:
+    if rate is None:
+        return _written("worker:delay", options, delay or "2s")
+    if delay is not None:
         raise click.UsageError("give either --rate or --delay; for both, use two commands")
-    if rate is not None:
-        text = _written("worker:slow", {"rate": rate, **options})
-    else:
-        text = _written("worker:delay", options, delay or "2s")
-    _arm(client, _rules([text]), as_json)
+    return _written("worker:slow", {"rate": rate, **options})
 
 
-@fault.command(short_help="Requests get no reply.")
+@_named_command("Requests get no reply.", "reply:hang", "rate", "seed")
 @click.option(
     "--before", is_flag=True, help="Before anything is queued. Default: after, so that the items are deducted."
 )
-@_rule_options("reply:hang", "rate", "seed", *_MODIFIERS)
-@json_option
-@asks_server
-def hang(client: Client, before: bool, as_json: bool, **options: str | None) -> None:
+def hang(before: bool, **options: str | None) -> str:
     """Requests get no reply, and the connection stays open until the client gives up.
 
     \b
     autumn-mock fault hang --times 1 --route balances.batch_track
     """
-    phase = f"{'before' if before else 'after'}={PHASE}"
-    _arm(client, _rules([_written("reply:hang", options, phase)]), as_json)
+    return _written("reply:hang", options, f"{'before' if before else 'after'}={PHASE}")
 
 
 # -- list and clear
