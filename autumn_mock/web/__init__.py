@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import Rule
+from werkzeug.routing import BaseConverter, Rule
 
 from autumn_mock.engine import Engine
 from autumn_mock.faults.grammar import require_route
@@ -14,11 +12,10 @@ from autumn_mock.operations.errors import ApiError
 from autumn_mock.web import control
 from autumn_mock.web.authentication import no_session
 from autumn_mock.web.dispatch import Dispatcher, unserved_note
-from autumn_mock.web.endpoint import Endpoint
 from autumn_mock.web.parking import RequestParking
 from autumn_mock.web.rate_limits import RateLimits
 from autumn_mock.web.replies import error_reply, reply_to, text_reply
-from autumn_mock.web.resources import ENDPOINTS, ROUTES, call_names
+from autumn_mock.web.resources import ENDPOINTS, call_names
 from autumn_mock.web.waitress_adapter import AbortMiddleware
 
 
@@ -37,7 +34,10 @@ def create_app(emulator: Engine, parking: RequestParking | None = None) -> Flask
     app.url_map.merge_slashes = False
     limits = RateLimits(emulator.settings.rate_limit)
     emulator.attach_application({each.name: each.names for each in ENDPOINTS}, limits.forget)
-    _serve_api(app, Dispatcher(emulator, limits, parking or RequestParking()))
+    dispatcher = Dispatcher(emulator, limits, parking or RequestParking())
+    app.url_map.converters["any_path"] = _AnyPath
+    app.url_map.add(Rule("/v1/<any_path:_>", endpoint="api"))
+    app.view_functions["api"] = lambda _: dispatcher.dispatch()
     control.serve(app, emulator)
     app.add_url_rule("/", "greeting", lambda: text_reply("Hello from Autumn (test 1) 🍂🍂🍂"))
     app.register_error_handler(HTTPException, _not_served)
@@ -46,21 +46,11 @@ def create_app(emulator: Engine, parking: RequestParking | None = None) -> Flask
     return app
 
 
-def _serve_api(app: Flask, dispatcher: Dispatcher) -> None:
-    """Route every request under ``/v1`` to :meth:`Dispatcher.dispatch`, those of unserved routes with no endpoint."""
+class _AnyPath(BaseConverter):
+    """Matches the rest of a path, whatever it is: dispatch finds the endpoint, after it has received the request."""
 
-    def view_of(endpoint: Endpoint | None) -> Callable[..., Response]:
-        return lambda **path: dispatcher.dispatch(endpoint, path)
-
-    for route, endpoint in ROUTES.items():
-        method, path = route.split(" ")
-        # Flask takes what is before a dot for the name of a blueprint.
-        name = route.replace(".", "_")
-        app.url_map.add(Rule(path, endpoint=name, methods=[method], strict_slashes=True))
-        app.view_functions[name] = view_of(endpoint)
-    for path in ("/v1/", "/v1/<path:_>"):
-        app.url_map.add(Rule(path, endpoint="unserved"))
-    app.view_functions["unserved"] = lambda **_: dispatcher.dispatch(None, {})
+    regex = ".*?"
+    part_isolating = False
 
 
 def _not_served(error: HTTPException) -> Response:

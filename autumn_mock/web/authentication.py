@@ -28,11 +28,11 @@ def authenticate(request: RequestContext) -> ApiKey:
 
 
 def _publishable(request: RequestContext, token: str) -> ApiKey:
-    http, endpoint = request.http, request.endpoint
-    if endpoint is None or f"{http.method} {http.url_rule}" not in endpoint.public:
+    endpoint = request.endpoint
+    if endpoint is None or request.route not in endpoint.public or request.http.method == "HEAD":
         raise ApiError(
             401,
-            f"Endpoint {http.path} not accessible via publishable key. Please try with a secret key instead.",
+            f"Endpoint {request.http.path} not accessible via publishable key. Please try with a secret key instead.",
             "endpoint_not_public",
         )
     key = request.engine.find_key(token)

@@ -35,6 +35,8 @@ class RequestContext(Struct):
     # Received
     engine: Engine
     http: Request
+    #: ``METHOD /path`` as the endpoint declares it.
+    route: str
     #: None for a route that is not served.
     endpoint: Endpoint | None
     #: Values of the path's parameters.

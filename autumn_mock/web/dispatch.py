@@ -27,7 +27,7 @@ from autumn_mock.web.parking import RequestParking
 from autumn_mock.web.rate_limits import RateLimits
 from autumn_mock.web.replies import json_reply, reply_to, text_reply
 from autumn_mock.web.request_faults import RequestFaults
-from autumn_mock.web.resources import ROUTES, call_names
+from autumn_mock.web.resources import ROUTES, call_names, find_route
 from autumn_mock.web.waitress_adapter import is_client_disconnected
 from autumn_mock.wire.answer import in_version
 from autumn_mock.wire.schema import parse
@@ -61,10 +61,11 @@ class Dispatcher:
         self._limits = limits
         self._parking = parking
 
-    def dispatch(self, endpoint: Endpoint | None, path: dict[str, str]) -> Response:
-        """Serve the request that Flask has routed to an endpoint; None: its route is not served."""
+    def dispatch(self) -> Response:
+        """Serve Flask's current request."""
         http: flask.Request = flask.request._get_current_object()  # type: ignore[attr-defined]  # the proxy is slow
-        request = RequestContext(self._engine, http, endpoint, path, http.get_data(cache=False), stopwatch())
+        route, endpoint, path = find_route(http.method, http.path)
+        request = RequestContext(self._engine, http, route, endpoint, path, http.get_data(cache=False), stopwatch())
         reply: Response | None
         try:
             try:

@@ -63,7 +63,7 @@ def test_dispatch_answers_a_preflight_without_a_key(client: FlaskClient) -> None
     assert (reply.status_code, reply.data) == (204, b"")
 
 
-@pytest.mark.parametrize("path", ["/v1/balances.batchTrack", "/v1/balances.batch_track/", "/v1/nope", "/v1/"])
+@pytest.mark.parametrize("path", ["/v1/balances.batchTrack", "/v1/balances.batch_track/", "/v1/nope", "/v1/", "/v1//x"])
 def test_dispatch_refuses_an_unserved_route_and_notes_it_in_the_journal(
     emulator: Engine, post: Post, path: str
 ) -> None:
