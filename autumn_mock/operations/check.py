@@ -138,16 +138,16 @@ def _answer(account: Account, feature: Feature, entity: Entity | None, required:
     """Which balance answers: the feature's own if it suffices; else the first credit system that does; else the first
     credit system the customer owns; else its own; else the first credit system."""
 
-    def snapshot_for_webhooks(candidate: Feature) -> _Answer:
+    def answer_of(candidate: Feature) -> _Answer:
         cost = ONE if candidate is feature else candidate.cost_of(feature.id) or ONE
         view = None if candidate.is_boolean else balance_view(account, candidate, entity)
         needed = required * cost
         return _Answer(candidate, needed, view, allows(account, view, entity, needed))
 
-    own = snapshot_for_webhooks(feature)
+    own = answer_of(feature)
     if own.allowed:
         return own
-    systems = [snapshot_for_webhooks(system) for system in account.credit_systems(feature)]
+    systems = [answer_of(system) for system in account.credit_systems(feature)]
     for chosen in (
         [each for each in systems if each.allowed],
         [each for each in systems if each.is_owned],

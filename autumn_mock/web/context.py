@@ -106,11 +106,6 @@ class RequestContext(Struct):
         return value
 
     @property
-    def env(self) -> str:
-        """The environment that error replies name: the key's, or ``sandbox`` before authentication."""
-        return self.key.env if self.key is not None else "sandbox"
-
-    @property
     def json(self) -> Any:
         """The body as JSON, parsed on first use; ``{}`` for a body that is not JSON."""
         if not self._is_parsed:

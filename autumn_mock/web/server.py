@@ -40,14 +40,14 @@ def allow_many_connections() -> None:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-class Server:
+class Server(WaitressServer):
     """A bound socket that serves an engine. Raises :class:`OSError` when the address cannot be bound."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._parking = RequestParking()
         settings = engine.settings
-        self._server = WaitressServer(
+        super().__init__(
             create_app(engine, self._parking),
             host=settings.host,
             port=settings.port,
@@ -55,17 +55,13 @@ class Server:
             max_body=settings.max_body,
             max_connections=_max_connections(),
         )
-        self._parking.attach(lambda more: self._server.set_threads(THREADS + more))
+        self._parking.attach(lambda more: self.set_threads(THREADS + more))
 
     @property
     def url(self) -> str:
         """The base URL."""
-        host, port = self.engine.settings.host, self._server.port
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-    def run(self) -> None:
-        """Serve requests until :meth:`stop` is called, or until something raises in this thread."""
-        self._server.run()
+        host = self.engine.settings.host
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     def release(self) -> None:
         """End every wait, for a fault or for the queue; later waits return at once."""
@@ -73,11 +69,9 @@ class Server:
         self.engine.release()
 
     def stop(self) -> None:
-        """Make :meth:`run` return; may be called from any thread."""
         self.release()
-        self._server.stop()
+        super().stop()
 
     def close(self) -> None:
-        """Close the sockets and end the threads, once :meth:`run` has returned."""
         self.release()
-        self._server.close()
+        super().close()

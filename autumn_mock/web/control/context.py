@@ -49,22 +49,14 @@ class ControlRequest(Struct, frozen=True):
 
     def fields(self) -> dict[str, Any]:
         """The body; 400 unless it is an object."""
-        body = json_body(self.body())
+        body = json_body(request.get_data(cache=False))
         if not isinstance(body, dict):
             raise invalid_request("input: expected a JSON object")
         return body
 
-    def body(self) -> bytes:
-        """The body's bytes."""
-        return request.get_data(cache=False)
-
-    def query(self, name: str) -> str | None:
-        """A parameter of the query."""
-        return request.args.get(name)
-
     def whole_number(self, name: str, default: int) -> int:
         """A whole number of the query; 400 for anything else."""
-        value = self.query(name)
+        value = request.args.get(name)
         if value is None:
             return default
         if not value.isascii() or not value.isdigit():

@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any
 
+import flask
 import msgspec
 from flask import Response
-from flask import request as http
 
 from autumn_mock.domain.version import Version
 from autumn_mock.journal.audit import accepted_by, audit, report
@@ -29,7 +29,7 @@ from autumn_mock.wire.responses.usage import event_body
 
 def show_openapi(_request: ControlRequest) -> Response:
     """The OpenAPI document of the calls under ``/v1``."""
-    return json_reply(document(http.host_url.rstrip("/")))
+    return json_reply(document(flask.request.host_url.rstrip("/")))
 
 
 def show_failures(request: ControlRequest) -> Response:
@@ -83,7 +83,7 @@ def show_events(request: ControlRequest) -> Response:
     rows = []
     for each in request.environments():
         owners = {customer.internal_id: customer.id for customer in each.customers}
-        wanted = request.query("customer_id")
+        wanted = flask.request.args.get("customer_id")
         with each.lock:
             newest = reversed(each.events.snapshot())
             found = (event for event in newest if wanted in (None, owners.get(event.customer)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import flask
 import msgspec
 from flask import Response
 
@@ -126,7 +127,7 @@ def take_snapshot(request: ControlRequest) -> Response:
 def restore_snapshot(request: ControlRequest) -> Response:
     """Replace everything, or the key's organisation, with a snapshot; replies how much of each there is now."""
     try:
-        counts = request.engine.restore(request.body(), request.environment())
+        counts = request.engine.restore(flask.request.get_data(cache=False), request.environment())
     except StoreError as error:
         raise invalid_request(str(error)) from None
     return json_reply({"restored": counts})
