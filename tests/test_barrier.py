@@ -37,7 +37,7 @@ class Visit(threading.Thread):
 
 
 @pytest.mark.parametrize("closed_to", ["a", None])
-def test_who_comes_meanwhile_waits(closed_to: str | None) -> None:
+def test_enter_waits_while_closed(closed_to: str | None) -> None:
     gate = RequestBarrier()
     with gate.closed(closed_to):
         visit = Visit(gate, "a")
@@ -46,7 +46,7 @@ def test_who_comes_meanwhile_waits(closed_to: str | None) -> None:
     visit.go()
 
 
-def test_other_organisations_notice_nothing() -> None:
+def test_closed_does_not_affect_other_organisations() -> None:
     gate = RequestBarrier()
     inside = Visit(gate, "b")
     assert inside.is_in()
@@ -58,7 +58,7 @@ def test_other_organisations_notice_nothing() -> None:
 
 
 @pytest.mark.parametrize("closed_to", ["a", None])
-def test_who_is_inside_is_let_finish(closed_to: str | None) -> None:
+def test_closed_waits_for_requests_inside(closed_to: str | None) -> None:
     gate = RequestBarrier()
     visit = Visit(gate, "a")
     assert visit.is_in()
@@ -80,7 +80,7 @@ def test_closed_proceeds_with_a_warning_after_its_timeout(caplog: pytest.LogCapt
     assert repr(gate) == "<RequestBarrier open, 0 inside>"
 
 
-def test_it_opens_when_the_last_one_who_closed_it_is_done() -> None:
+def test_closed_twice_opens_after_the_last_block() -> None:
     gate = RequestBarrier()
     with gate.closed("a"):
         with gate.closed("a"), gate.closed():
@@ -90,7 +90,7 @@ def test_it_opens_when_the_last_one_who_closed_it_is_done() -> None:
     visit.go()
 
 
-def test_it_opens_again_after_a_failure() -> None:
+def test_closed_opens_after_an_exception() -> None:
     gate = RequestBarrier()
     with pytest.raises(ValueError, match="full"), gate.closed():
         raise ValueError("full")

@@ -45,7 +45,7 @@ AMOUNTS = (1, 2, 0.1, 2.5, -1, 0, 7, 1e16, 1e-7, 1e300, 2**70)
 def contents_of(state: State) -> Lifecycle:
     """Everything that is kept, in its order. An environment that is empty is as good as none."""
     found: Lifecycle = {"organisations": state.organisations.snapshot(), "keys": state.keys.snapshot()}
-    for environment in state.environments():
+    for environment in state._environments.values():  # called under the lock of one of them
         tables: dict[str, Any] = {name: table.snapshot() for name, table in environment.tables.items() if len(table)}
         books = environment.books
         if tables or books != type(books)():

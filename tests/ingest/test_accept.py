@@ -32,7 +32,7 @@ def unavailable(world: IngestWorld, *items: Any, size: int = 0) -> None:
     assert error.retry_after == 1
 
 
-def test_a_batch_waits_and_takes_nothing_yet(world: IngestWorld) -> None:
+def test_accept_batch_queues_without_deducting(world: IngestWorld) -> None:
     assert world.batch([item(5), item(3)]) == {}
     assert world.signed_balances() == {"messages": 100}
     assert [(each.index, each.item.value, each.accepted_at) for each in world.messages()] == [(0, 5, NOW), (1, 3, NOW)]
@@ -41,7 +41,7 @@ def test_a_batch_waits_and_takes_nothing_yet(world: IngestWorld) -> None:
     assert len(world.environment.events) == 0
 
 
-def test_items_of_one_batch_are_told_apart(world: IngestWorld) -> None:
+def test_accept_batch_gives_each_item_an_id(world: IngestWorld) -> None:
     world.batch([item(), item()])
     first, second = world.messages()
     assert (first.id, second.id) == (f"{first.request_id}-0", f"{first.request_id}-1")
@@ -55,14 +55,16 @@ def test_items_of_one_batch_are_told_apart(world: IngestWorld) -> None:
         (item(1, None, event_name="nope"), "invalid_request", "No features found for event name: nope"),
     ],
 )
-def test_an_unknown_feature_refuses_the_whole_batch(world: IngestWorld, bad: Any, code: str, message: str) -> None:
+def test_accept_batch_refuses_a_batch_with_an_unknown_feature(
+    world: IngestWorld, bad: Any, code: str, message: str
+) -> None:
     fails(world, 404, code, message, item(), bad, item())
     assert world.messages() == []
     assert world.books.offered == 0
     assert world.queue.counts() == (0, 0)
 
 
-def test_an_unknown_customer_is_accepted(world: IngestWorld) -> None:
+def test_accept_batch_accepts_an_unknown_customer(world: IngestWorld) -> None:
     assert world.batch([item(customer_id="nobody")]) == {}
     assert world.books.accepted == 1
 
@@ -70,7 +72,7 @@ def test_an_unknown_customer_is_accepted(world: IngestWorld) -> None:
 # -- refusals
 
 
-def test_refused_items_are_not_told_to_the_client_but_counted(world: IngestWorld) -> None:
+def test_accept_batch_counts_refused_items_and_succeeds(world: IngestWorld) -> None:
     world.arm("enqueue:fail items=1,3")
     refused = world.batch(item(n) for n in range(5))
     assert refused == {1: "enqueue:fail items=1,3", 3: "enqueue:fail items=1,3"}
@@ -79,7 +81,7 @@ def test_refused_items_are_not_told_to_the_client_but_counted(world: IngestWorld
     assert world.counts().balanced
 
 
-def test_only_when_nothing_was_queued_the_batch_fails(world: IngestWorld) -> None:
+def test_accept_batch_fails_if_no_item_was_queued(world: IngestWorld) -> None:
     world.arm("enqueue:fail first=2")
     unavailable(world, item(), item())
     assert world.messages() == []
@@ -87,16 +89,14 @@ def test_only_when_nothing_was_queued_the_batch_fails(world: IngestWorld) -> Non
     assert len(world.batch([item(), item(), item()])) == 2
 
 
-def test_one_queued_item_is_a_success(world: IngestWorld) -> None:
+def test_accept_batch_succeeds_with_one_queued_item(world: IngestWorld) -> None:
     world.arm("enqueue:fail first=999")
     assert len(world.batch(item() for _ in range(1000))) == 999
     world.arm("enqueue:fail last=1")
     unavailable(world, *[item() for _ in range(1000)])
 
 
-def test_a_failure_is_kept_with_what_the_real_service_logs(
-    world: IngestWorld, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_accept_batch_records_and_logs_a_partial_failure(world: IngestWorld, caplog: pytest.LogCaptureFixture) -> None:
     world.arm("enqueue:fail items=0,2")
     with caplog.at_level(logging.WARNING, "autumn_mock.ingest"):
         world.batch([item(7), item(), item(2, None, event_name="action-event")])
@@ -123,7 +123,7 @@ def test_a_failure_is_kept_with_what_the_real_service_logs(
     ]
 
 
-def test_a_total_failure_has_a_name_of_its_own(world: IngestWorld) -> None:
+def test_accept_batch_records_a_total_failure(world: IngestWorld) -> None:
     world.arm("queue:down")
     unavailable(world, item(), item())
     (failure,) = world.environment.failures
@@ -132,7 +132,7 @@ def test_a_total_failure_has_a_name_of_its_own(world: IngestWorld) -> None:
 
 
 @pytest.mark.parametrize(("count", "omitted"), [(MAX_LOGGED, 0), (MAX_LOGGED + 1, 1), (100, 75)])
-def test_only_the_first_failures_are_named(
+def test_accept_batch_logs_the_first_failures_only(
     world: IngestWorld, caplog: pytest.LogCaptureFixture, count: int, omitted: int
 ) -> None:
     world.arm(f"enqueue:fail first={count}")
@@ -145,12 +145,12 @@ def test_only_the_first_failures_are_named(
     assert len(caplog.messages) == MAX_LOGGED + 1
 
 
-def test_no_failure_is_kept_of_a_batch_that_was_queued(world: IngestWorld) -> None:
+def test_accept_batch_records_no_failure_of_a_queued_batch(world: IngestWorld) -> None:
     world.batch([item()])
     assert len(world.environment.failures) == 0
 
 
-def test_the_oldest_failures_are_forgotten(world: IngestWorld) -> None:
+def test_accept_batch_drops_the_oldest_failures(world: IngestWorld) -> None:
     world.arm("enqueue:fail first=1")
     for _ in range(MAX_FAILURES + 3):
         world.batch([item(), item()])
@@ -163,7 +163,7 @@ def test_the_oldest_failures_are_forgotten(world: IngestWorld) -> None:
 # -- size
 
 
-def test_an_item_above_a_mebibyte_is_refused(world: IngestWorld) -> None:
+def test_accept_batch_refuses_an_item_above_a_mebibyte(world: IngestWorld) -> None:
     fits = item(properties={"p": "x" * (MAX_MESSAGE_SIZE - 200)})
     large = item(properties={"p": "x" * MAX_MESSAGE_SIZE})
     assert world.batch([fits, large, item()], size=3 * MAX_MESSAGE_SIZE) == {1: "message too large"}
@@ -171,7 +171,7 @@ def test_an_item_above_a_mebibyte_is_refused(world: IngestWorld) -> None:
     assert world.counts().balanced
 
 
-def test_a_large_async_track_is_refused(world: IngestWorld) -> None:
+def test_accept_track_refuses_a_large_item(world: IngestWorld) -> None:
     with pytest.raises(ApiError) as caught:
         world.track_async(item(properties={"p": "x" * MAX_MESSAGE_SIZE}))
     assert caught.value.status == 503
@@ -181,7 +181,7 @@ def test_a_large_async_track_is_refused(world: IngestWorld) -> None:
 # -- what cannot be made durable
 
 
-def test_what_cannot_be_kept_is_not_accepted(world: IngestWorld) -> None:
+def test_accept_batch_refuses_what_cannot_be_written(world: IngestWorld) -> None:
     world.disk.refusals = 1
     unavailable(world, item(), item())
     assert world.messages() == []
@@ -193,7 +193,7 @@ def test_what_cannot_be_kept_is_not_accepted(world: IngestWorld) -> None:
 # -- async tracks
 
 
-def test_an_async_track_claims_its_key_at_once(world: IngestWorld) -> None:
+def test_accept_track_claims_its_key_at_once(world: IngestWorld) -> None:
     world.track_async(item(idempotency_key="k"))
     (message,) = world.messages()
     assert not message.claims_key
@@ -208,7 +208,7 @@ def test_an_async_track_claims_its_key_at_once(world: IngestWorld) -> None:
     assert world.books.offered == 1
 
 
-def test_an_async_track_that_was_refused_gives_its_key_back(world: IngestWorld) -> None:
+def test_accept_track_releases_the_key_when_refused(world: IngestWorld) -> None:
     world.arm("queue:down times=1")
     with pytest.raises(ApiError) as caught:
         world.track_async(item(idempotency_key="k"))
@@ -217,7 +217,7 @@ def test_an_async_track_that_was_refused_gives_its_key_back(world: IngestWorld) 
     assert (world.books.offered, world.books.refused) == (2, 1)
 
 
-def test_an_async_track_of_an_unknown_feature_claims_nothing(world: IngestWorld) -> None:
+def test_accept_track_of_an_unknown_feature_claims_no_key(world: IngestWorld) -> None:
     with pytest.raises(ApiError) as caught:
         world.track_async(item(1, "nope", idempotency_key="k"))
     assert caught.value.status == 404
@@ -225,7 +225,7 @@ def test_an_async_track_of_an_unknown_feature_claims_nothing(world: IngestWorld)
 
 
 @pytest.mark.parametrize("key", [None, "k"])
-def test_an_async_track_that_cannot_be_kept_is_not_accepted(world: IngestWorld, key: str | None) -> None:
+def test_accept_track_refuses_what_cannot_be_written(world: IngestWorld, key: str | None) -> None:
     """Whether the disk fails when the key is claimed or when the message is queued."""
     world.disk.refusals = 5
     with pytest.raises(ApiError) as caught:
@@ -236,7 +236,7 @@ def test_an_async_track_that_cannot_be_kept_is_not_accepted(world: IngestWorld, 
     assert len(world.environment.claims) == 0
 
 
-def test_a_batch_claims_no_keys(world: IngestWorld) -> None:
+def test_accept_batch_claims_no_keys(world: IngestWorld) -> None:
     world.batch([item(idempotency_key="k"), item(idempotency_key="k")])
     assert len(world.environment.claims) == 0
     assert world.books.accepted == 2

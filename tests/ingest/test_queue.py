@@ -36,7 +36,7 @@ def here() -> Environment:
     return environment()
 
 
-def test_what_was_put_is_taken_in_order(here: Environment) -> None:
+def test_take_returns_messages_in_order(here: Environment) -> None:
     queue = Queue()
     queue.put(here, map(message, range(5)))
     assert queue.counts() == (5, 0)
@@ -48,7 +48,7 @@ def test_what_was_put_is_taken_in_order(here: Environment) -> None:
     assert queue.counts() == (0, 0)
 
 
-def test_what_is_given_back_comes_first_again(here: Environment) -> None:
+def test_give_back_puts_messages_in_front(here: Environment) -> None:
     queue = Queue()
     queue.put(here, map(message, range(4)))
     taken = queue.take(3)
@@ -58,7 +58,7 @@ def test_what_is_given_back_comes_first_again(here: Environment) -> None:
     assert ids(queue.take(9)) == ["m1", "m2", "m3"]
 
 
-def test_counts_are_told_by_environment_and_together(here: Environment) -> None:
+def test_counts_of_one_environment_and_of_all(here: Environment) -> None:
     queue, there = Queue(), environment("other")
     queue.put(here, [message(1)])
     queue.put(there, [message(2), message(3)])
@@ -66,7 +66,7 @@ def test_counts_are_told_by_environment_and_together(here: Environment) -> None:
     assert queue.counts(("nobody", "live")) == (0, 0)
 
 
-def test_clear_drops_what_is_ready_and_not_what_is_in_flight(here: Environment) -> None:
+def test_clear_drops_ready_messages_only(here: Environment) -> None:
     queue, there = Queue(), environment("other")
     queue.put(here, map(message, range(3)))
     queue.put(there, [message(9)])
@@ -79,7 +79,7 @@ def test_clear_drops_what_is_ready_and_not_what_is_in_flight(here: Environment) 
     assert queue.wait_idle(0)
 
 
-def test_waiting_ends_when_the_last_is_done(here: Environment) -> None:
+def test_wait_idle_ends_with_the_last_message(here: Environment) -> None:
     queue = Queue()
     queue.put(here, [message(1), message(2)])
     assert not queue.wait_idle(0)
@@ -94,14 +94,14 @@ def test_waiting_ends_when_the_last_is_done(here: Environment) -> None:
     assert outcome == [True]
 
 
-def test_waiting_for_one_environment_does_not_wait_for_another(here: Environment) -> None:
+def test_wait_idle_ignores_other_environments(here: Environment) -> None:
     queue = Queue()
     queue.put(environment("other"), [message(1)])
     assert queue.wait_idle(0, here.name)
     assert not queue.wait_idle(0)
 
 
-def test_waiting_does_not_outlast_a_pause(here: Environment) -> None:
+def test_wait_idle_returns_while_paused(here: Environment) -> None:
     """A paused queue with messages in it would never become idle."""
     queue = Queue()
     queue.put(here, [message(1)])
@@ -117,7 +117,7 @@ def taker(queue: Queue, into: list[list[str]]) -> threading.Thread:
     return thread
 
 
-def test_a_taker_is_woken_by_a_message(here: Environment) -> None:
+def test_put_wakes_a_worker(here: Environment) -> None:
     queue, taken = Queue(), list[list[str]]()
     thread = taker(queue, taken)
     queue.put(here, [message(1)])
@@ -125,7 +125,7 @@ def test_a_taker_is_woken_by_a_message(here: Environment) -> None:
     assert taken == [["m1"]]
 
 
-def test_nothing_is_taken_while_paused(here: Environment) -> None:
+def test_pause_stops_take(here: Environment) -> None:
     queue, taken = Queue(), list[list[str]]()
     queue.pause()
     assert queue.paused
@@ -139,7 +139,7 @@ def test_nothing_is_taken_while_paused(here: Environment) -> None:
 
 
 @pytest.mark.parametrize("paused", [False, True])
-def test_closing_lets_takers_go(here: Environment, paused: bool) -> None:
+def test_close_ends_take(here: Environment, paused: bool) -> None:
     queue, taken = Queue(), list[list[str]]()
     if paused:
         queue.pause()

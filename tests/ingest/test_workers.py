@@ -46,7 +46,7 @@ def lost(world: IngestWorld, *expected: tuple[str, str]) -> None:
 # -- deducting
 
 
-def test_a_batch_is_deducted(world: IngestWorld) -> None:
+def test_workers_deduct_a_batch(world: IngestWorld) -> None:
     world.batch([item(5), item(3), item(1, "words")])
     world.run()
     assert world.signed_balances() == {"messages": 92}
@@ -56,20 +56,20 @@ def test_a_batch_is_deducted(world: IngestWorld) -> None:
     lost(world)
 
 
-def test_an_async_track_is_deducted(world: IngestWorld) -> None:
+def test_workers_deduct_an_async_track(world: IngestWorld) -> None:
     world.track_async(item(5, idempotency_key="k"))
     world.run()
     assert world.signed_balances() == {"messages": 95}
     lost(world)
 
 
-def test_identical_items_are_all_deducted(world: IngestWorld) -> None:
+def test_workers_deduct_identical_items(world: IngestWorld) -> None:
     world.batch([item(2), item(2), item(2)])
     world.run()
     assert world.signed_balances() == {"messages": 94}
 
 
-def test_a_message_delivered_twice_is_deducted_once(world: IngestWorld) -> None:
+def test_deduct_messages_ignores_a_second_delivery(world: IngestWorld) -> None:
     world.batch([item(10), item(3, idempotency_key="k")])
     messages = world.messages()
     deduct_messages(world.environment, messages)
@@ -81,7 +81,7 @@ def test_a_message_delivered_twice_is_deducted_once(world: IngestWorld) -> None:
     lost(world)
 
 
-def test_a_message_delivered_twice_at_once_is_deducted_once(world: IngestWorld) -> None:
+def test_deduct_messages_ignores_concurrent_deliveries(world: IngestWorld) -> None:
     world.batch([item(10)])
     messages = world.messages()
     threads = [
@@ -95,7 +95,7 @@ def test_a_message_delivered_twice_at_once_is_deducted_once(world: IngestWorld) 
     assert world.books.deducted == 1
 
 
-def test_items_of_a_customer_are_deducted_in_their_order(world: IngestWorld) -> None:
+def test_workers_keep_the_order_of_a_customer(world: IngestWorld) -> None:
     """More of them than one transaction holds."""
     count = 2 * LARGEST + 5
     world.batch(item(0, properties={"n": n}) for n in range(count))
@@ -103,14 +103,14 @@ def test_items_of_a_customer_are_deducted_in_their_order(world: IngestWorld) -> 
     assert [event.properties for event in world.environment.events] == [{"n": n} for n in range(count)]
 
 
-def test_an_event_is_dated_by_the_worker_unless_the_item_is(world: IngestWorld) -> None:
+def test_workers_date_events_without_a_timestamp(world: IngestWorld) -> None:
     world.batch([item(), item(timestamp=NOW - 9)])
     world.now += 50
     world.run()
     assert [event.timestamp for event in world.environment.events] == [NOW + 50, NOW - 9]
 
 
-def test_a_lock_is_taken_by_the_worker(world: IngestWorld) -> None:
+def test_workers_take_locks(world: IngestWorld) -> None:
     held = {"lock_id": "l", "enabled": True}
     world.batch([item(200, lock=held), item(1, lock=held)])
     world.run()
@@ -122,7 +122,7 @@ def test_a_lock_is_taken_by_the_worker(world: IngestWorld) -> None:
 # -- losing
 
 
-def test_what_a_client_did_wrong_is_lost_and_the_rest_deducted(world: IngestWorld) -> None:
+def test_workers_lose_invalid_items_and_deduct_the_rest(world: IngestWorld) -> None:
     world.batch(
         [
             item(1),
@@ -151,13 +151,13 @@ def test_what_a_client_did_wrong_is_lost_and_the_rest_deducted(world: IngestWorl
     assert [event.value for event in world.environment.events] == [1, 4, 6]
 
 
-def test_an_unknown_customer_is_lost(world: IngestWorld) -> None:
+def test_workers_lose_items_of_unknown_customers(world: IngestWorld) -> None:
     world.batch([item(customer_id="nobody"), item(customer_id="nobody", entity_id="e1")])
     world.run()
     lost(world, ("customer_not_found", "Customer nobody not found"), ("entity_not_found", "Entity e1 not found"))
 
 
-def test_an_old_organisation_makes_unknown_customers_and_entities() -> None:
+def test_workers_of_an_old_organisation_create_customers_and_entities() -> None:
     """The workers' version follows the organisation's age, not the request's."""
     world = IngestWorld(created_at=OLD)
     known: dict[str, Any] = {"entity_id": "e1", "entity_data": {"feature_id": "seats"}}
@@ -175,7 +175,7 @@ def test_an_old_organisation_makes_unknown_customers_and_entities() -> None:
     )
 
 
-def test_a_feature_that_has_gone_is_lost(world: IngestWorld) -> None:
+def test_workers_lose_items_of_a_deleted_feature(world: IngestWorld) -> None:
     world.batch([item(1, "words"), item(2)])
     features.delete(world.call(), "words")
     world.run()
@@ -183,14 +183,14 @@ def test_a_feature_that_has_gone_is_lost(world: IngestWorld) -> None:
     lost(world, ("feature_not_found", "Feature words not found"))
 
 
-def test_a_key_is_free_again_when_its_item_was_lost(world: IngestWorld) -> None:
+def test_workers_release_the_key_of_a_lost_item(world: IngestWorld) -> None:
     """Except by a conflict, which is how the key is protected at all."""
     world.batch([item(101, overage_behavior="reject", idempotency_key="k"), item(1, idempotency_key="k")])
     world.run()
     assert world.signed_balances() == {"messages": 99}
 
 
-def test_the_key_of_an_async_track_is_free_again_whatever_it_was_lost_for(world: IngestWorld) -> None:
+def test_workers_release_the_key_of_a_lost_async_track(world: IngestWorld) -> None:
     world.track_async(item(1, "words", idempotency_key="gone"))
     world.track_async(item(101, overage_behavior="reject", idempotency_key="unfit"))
     features.delete(world.call(), "words")
@@ -198,7 +198,7 @@ def test_the_key_of_an_async_track_is_free_again_whatever_it_was_lost_for(world:
     assert [each.key for each in world.environment.claims] == []
 
 
-def test_keys_reach_over_batches(world: IngestWorld) -> None:
+def test_workers_check_keys_across_batches(world: IngestWorld) -> None:
     with world.working():
         world.batch([item(4, idempotency_key="p")])
         assert world.queue.wait_idle(TIMEOUT_S)
@@ -206,7 +206,7 @@ def test_keys_reach_over_batches(world: IngestWorld) -> None:
     assert world.signed_balances() == {"messages": 95}
 
 
-def test_the_oldest_lost_items_are_forgotten(world: IngestWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_drop_the_oldest_lost_items(world: IngestWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers_module, "MAX_LOST", 3)
     world.batch(item(n, customer_id="nobody") for n in range(5))
     world.run()
@@ -229,7 +229,7 @@ def poisoned(monkeypatch: pytest.MonkeyPatch, is_bad: Callable[[TrackItem], bool
     monkeypatch.setattr(workers_module._Deduction, "_deduct", deduct_or_fail)
 
 
-def test_a_poison_message_is_lost_alone(world: IngestWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deduct_messages_loses_a_failing_message_alone(world: IngestWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     poisoned(monkeypatch, lambda each: each.value == 13)
     world.customer("other", {"messages": 50})
     world.batch([item(1), item(13), item(2), item(5, customer_id="other"), item(13), item(3)])
@@ -240,7 +240,9 @@ def test_a_poison_message_is_lost_alone(world: IngestWorld, monkeypatch: pytest.
     lost(world, ("internal_error", "bad luck"), ("internal_error", "bad luck"))
 
 
-def test_a_poison_message_keeps_no_key(world: IngestWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deduct_messages_releases_the_key_of_a_failing_message(
+    world: IngestWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patched:
         poisoned(patched, lambda _: True)
         world.batch([item(13, idempotency_key="k")])
@@ -251,14 +253,16 @@ def test_a_poison_message_keeps_no_key(world: IngestWorld, monkeypatch: pytest.M
     assert world.lost() == [("internal_error", "bad luck")]
 
 
-def test_a_poison_async_track_keeps_no_key(world: IngestWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deduct_messages_releases_the_key_of_a_failing_async_track(
+    world: IngestWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
     poisoned(monkeypatch, lambda _: True)
     world.track_async(item(13, idempotency_key="k"))
     deduct_messages(world.environment, world.messages())
     assert len(world.environment.claims) == 0
 
 
-def test_a_full_disk_loses_nothing(world: IngestWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_lose_nothing_on_a_full_disk(world: IngestWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers_module, "RETRY_DELAY_S", 0)
     world.batch(item(1) for _ in range(10))
     world.disk.refusals = 3
@@ -269,7 +273,7 @@ def test_a_full_disk_loses_nothing(world: IngestWorld, monkeypatch: pytest.Monke
     lost(world)
 
 
-def test_a_full_disk_keeps_the_order(world: IngestWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_keep_the_order_on_a_full_disk(world: IngestWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """What comes after a transaction that could not be kept waits for it, when it is the same customer's."""
     monkeypatch.setattr(workers_module, "RETRY_DELAY_S", 0)
     count = 2 * LARGEST
@@ -279,7 +283,7 @@ def test_a_full_disk_keeps_the_order(world: IngestWorld, monkeypatch: pytest.Mon
     assert [event.properties for event in world.environment.events] == [{"n": n} for n in range(count)]
 
 
-def test_a_full_disk_does_not_lose_poison_either(world: IngestWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_keep_a_failing_message_on_a_full_disk(world: IngestWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers_module, "RETRY_DELAY_S", 0)
     poisoned(monkeypatch, lambda each: each.value == 13)
     world.batch([item(1), item(13), item(2)])
@@ -289,7 +293,7 @@ def test_a_full_disk_does_not_lose_poison_either(world: IngestWorld, monkeypatch
     lost(world, ("internal_error", "bad luck"))
 
 
-def test_what_is_ready_when_workers_stop_stays(world: IngestWorld) -> None:
+def test_stop_leaves_ready_messages_queued(world: IngestWorld) -> None:
     world.queue.pause()
     world.workers.start()
     world.batch([item(), item()])
@@ -298,7 +302,7 @@ def test_what_is_ready_when_workers_stop_stays(world: IngestWorld) -> None:
     assert world.books.deducted == 0
 
 
-def test_workers_that_never_started_can_be_stopped() -> None:
+def test_stop_before_start() -> None:
     IngestWorld().workers.stop()
 
 
@@ -306,7 +310,7 @@ def test_workers_that_never_started_can_be_stopped() -> None:
 
 
 @pytest.mark.parametrize("shards", [1, 2, 8])
-def test_the_result_does_not_depend_on_the_number_of_workers(shards: int) -> None:
+def test_workers_of_any_number_have_the_same_result(shards: int) -> None:
     """And at every moment each item is somewhere."""
     world = IngestWorld(shards)
     names = [f"c{number}" for number in range(6)]
@@ -361,22 +365,7 @@ def test_the_result_does_not_depend_on_the_number_of_workers(shards: int) -> Non
         assert (10 - left["action1"]) + (100 - left["credits"]) / 0.2 == pytest.approx(float(used))
 
 
-@pytest.mark.parametrize("shards", [1, 2, 8])
-def test_the_same_batches_end_alike_with_any_number_of_workers(shards: int) -> None:
-    world = IngestWorld(shards)
-    names = [f"c{number}" for number in range(12)]
-    for name in names:
-        world.customer(name, {"messages": 500})
-    with world.working():
-        for round_ in range(8):
-            world.batch(item(round_ + place, customer_id=name) for place, name in enumerate(names) for _ in range(3))
-    assert [world.signed_balances(name)["messages"] for name in names] == [
-        500 - 3 * (28 + 8 * place) for place in range(12)
-    ]
-    assert world.books.deducted == 288
-
-
-def test_nobody_sees_half_a_message(world: IngestWorld) -> None:
+def test_deduction_is_atomic_under_the_lock(world: IngestWorld) -> None:
     """Under the environment's lock a message is either waiting, or its event and its deduction are there."""
     problems: list[str] = []
     finished = threading.Event()
@@ -443,7 +432,7 @@ def outcome(world: IngestWorld) -> tuple[Any, ...]:
 
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.one_of(tracks, tracks, by_event), max_size=12))
-def test_it_makes_no_difference_whether_a_track_is_done_now_or_later(items: list[TrackItem]) -> None:
+def test_workers_do_what_track_does(items: list[TrackItem]) -> None:
     """Balances, events, locks and keys are the same; what fails now is what is lost later."""
     now, later = seeded(), seeded()
     failed: list[tuple[str, str]] = []
@@ -460,7 +449,7 @@ def test_it_makes_no_difference_whether_a_track_is_done_now_or_later(items: list
     assert later.books.deducted == len(items) - len(failed)
 
 
-def test_what_waits_is_told_in_its_order_after_a_deduction_was_undone(world: IngestWorld) -> None:
+def test_waiting_is_in_order_after_a_rollback(world: IngestWorld) -> None:
     world.customer(grants={"messages": 100})
     world.batch([item(n) for n in range(1, 6)])
     messages = list(world.environment.messages)

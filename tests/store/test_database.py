@@ -79,24 +79,7 @@ def test_a_checkpoint_moves_everything_into_the_file(path: Path) -> None:
         assert plain.table("counters").all() == [{"last": 1}]
 
 
-def test_appends_go_on_between_the_two_steps_of_a_checkpoint(path: Path) -> None:
-    with Database.open(path) as database:
-        database.append(entry(1))
-        database.begin_checkpoint()
-        database.append(entry(2))
-
-        def documents() -> Iterator[bytes]:
-            database.append(entry(3))
-            yield from tables(1)["counters"]
-
-        database.finish_checkpoint({"counters": documents()})
-        database.append(entry(4))
-    with Database.open(path) as database:
-        assert database.entries == [entry(2), entry(3), entry(4)]
-        assert counted(database) == 4
-
-
-def test_the_sizes_tell_when_a_checkpoint_is_due(path: Path) -> None:
+def test_log_size_covers_all_logs(path: Path) -> None:
     with Database.open(path) as database:
         database.append(entry(1))
         assert database.log_size == path.with_name("db.json.wal").stat().st_size
@@ -131,28 +114,7 @@ def test_appends_of_many_threads_are_all_kept(path: Path) -> None:
 # -- checkpoints that do not come to their end
 
 
-def test_after_failed_checkpoints_a_newer_one_replaces_them(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with Database.open(path) as database:
-        with monkeypatch.context() as disk:
-            disk.setattr(os, "replace", refuse)
-            for number in range(1, 6):
-                database.append(entry(number))
-                with pytest.raises(OSError, match="No space"):
-                    checkpoint(database, number)
-        database.append(entry(6))
-    with Database.open(path) as database:
-        assert counted(database) == 6
-        database.append(entry(7))
-        checkpoint(database, 7)
-        assert names(path) == {"db.json", "db.json.wal"}
-        assert database.log_path == path.with_name("db.json.wal")
-    assert counted_at(path) == 7
-
-
-def test_trying_again_and_again_does_not_pile_up_logs(path: Path) -> None:
+def test_begin_checkpoint_again_creates_no_further_log(path: Path) -> None:
     with Database.open(path) as database:
         database.append(entry(1))
         for _ in range(5):
@@ -238,15 +200,6 @@ def test_two_checkpoints_are_not_written_at_once(path: Path) -> None:
 # -- generations
 
 
-def test_a_log_older_than_the_file_is_removed(path: Path) -> None:
-    write_tables(path, 5, tables(10))
-    log_with(path.with_name("db.json.wal"), 4, entry(10))
-    with Database.open(path) as database:
-        assert counted(database) == 10
-        assert database.entries == []
-    assert names(path) == {"db.json"}
-
-
 def test_logs_that_follow_each_other_are_replayed_in_order(path: Path) -> None:
     write_tables(path, 9, tables(1))
     log_with(path.with_name("db.json.wal"), 9, entry(2))
@@ -257,16 +210,6 @@ def test_logs_that_follow_each_other_are_replayed_in_order(path: Path) -> None:
         assert database.log_path == path.with_name("db.json.wal")
         database.append(entry(4))
     assert counted_at(path) == 4
-
-
-def test_a_log_whose_first_line_is_torn_is_an_empty_one(path: Path) -> None:
-    write_tables(path, 2, tables(1))
-    for suffix in (".wal", ".wal.3"):
-        path.with_name("db.json" + suffix).write_bytes(b"autumn-mock-log vers")
-    with Database.open(path) as database:
-        database.append(entry(2))
-        assert names(path) == {"db.json", "db.json.wal"}
-    assert counted_at(path) == 2
 
 
 @pytest.mark.parametrize("generations", [(6,), (5, 7), (5, 5)])
@@ -338,7 +281,7 @@ def test_damage_in_the_middle_of_the_log_stops_the_opening(path: Path) -> None:
         ("db.json.wal", b"autumn-mock-log version=99\n", UnsupportedFormat),
     ],
 )
-def test_a_file_that_does_not_fit_stops_the_opening_untouched(
+def test_open_refuses_invalid_files_and_leaves_them_unchanged(
     path: Path, name: str, content: bytes, error: type[StoreError]
 ) -> None:
     path.with_name(name).write_bytes(content)
@@ -352,17 +295,17 @@ def test_a_file_that_does_not_fit_stops_the_opening_untouched(
 # -- places
 
 
-def test_a_missing_directory_is_told_at_opening(path: Path) -> None:
+def test_open_reports_a_missing_directory(path: Path) -> None:
     with pytest.raises(StoreError, match=r"the directory .*missing of the database db\.json does not exist"):
         Database.open(path.parent / "missing" / "db.json")
 
 
-def test_a_directory_is_not_a_database(path: Path) -> None:
+def test_open_reports_a_directory(path: Path) -> None:
     with pytest.raises(StoreError, match="is a directory"):
         Database.open(path.parent)
 
 
-def test_a_directory_that_takes_no_file_is_told_at_opening(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_open_reports_a_directory_without_permission(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
@@ -371,13 +314,13 @@ def test_a_directory_that_takes_no_file_is_told_at_opening(path: Path, monkeypat
         Database.open(path)
 
 
-def test_a_log_that_cannot_be_read_is_told_at_opening(path: Path) -> None:
+def test_open_reports_an_unreadable_log(path: Path) -> None:
     path.with_name("db.json.wal").mkdir()
     with pytest.raises(StoreError, match=r"the database .*db\.json cannot be opened: .*db\.json\.wal"):
         Database.open(path)
 
 
-def test_a_full_disk_is_told_at_opening(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_open_reports_a_full_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -386,14 +329,14 @@ def test_a_full_disk_is_told_at_opening(path: Path, monkeypatch: pytest.MonkeyPa
         Database.open(path)
 
 
-def test_a_read_only_file_is_told_at_opening(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_open_reports_a_read_only_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_tables(path, 1, {})
     monkeypatch.setattr(os, "access", lambda *_: False)  # a mode would not stop an administrator
     with pytest.raises(StoreError, match="is read-only"):
         Database.open(path)
 
 
-def test_the_database_is_for_one_at_a_time(path: Path) -> None:
+def test_open_reports_a_database_in_use(path: Path) -> None:
     with Database.open(path):
         with pytest.raises(DatabaseInUse) as caught:
             Database.open(path)
@@ -402,7 +345,7 @@ def test_the_database_is_for_one_at_a_time(path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows lets few users make symbolic links")
-def test_a_link_leads_to_the_same_database(path: Path) -> None:
+def test_open_follows_a_link(path: Path) -> None:
     link = path.with_name("link.json")
     link.symlink_to(path)
     with Database.open(link) as database:
@@ -413,7 +356,7 @@ def test_a_link_leads_to_the_same_database(path: Path) -> None:
     assert counted_at(path) == 2
 
 
-def test_closing_twice_does_not_touch_the_next_holder(path: Path) -> None:
+def test_close_twice_does_not_affect_the_next_holder(path: Path) -> None:
     first = Database.open(path)
     first.close()
     with Database.open(path) as second:
@@ -424,7 +367,7 @@ def test_closing_twice_does_not_touch_the_next_holder(path: Path) -> None:
     assert counted_at(path) == 1
 
 
-def test_a_closed_database_takes_nothing(path: Path) -> None:
+def test_append_after_close_fails(path: Path) -> None:
     database = Database.open(path)
     database.close()
     with pytest.raises(ValueError, match="is closed"):

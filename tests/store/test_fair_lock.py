@@ -9,7 +9,7 @@ import pytest
 from autumn_mock.store.fair_lock import FairLock
 
 
-def test_one_at_a_time_and_as_often_as_the_same_thread_wants() -> None:
+def test_fair_lock_is_exclusive_and_reentrant() -> None:
     turns = FairLock()
     count = 0
 
@@ -29,7 +29,7 @@ def test_one_at_a_time_and_as_often_as_the_same_thread_wants() -> None:
     assert repr(turns) == "<FairLock: 0 waiting>"
 
 
-def test_who_waits_goes_before_one_who_does_long_work(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_yield_to_waiters_lets_a_waiting_thread_acquire_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     turns = FairLock()
     has_entered = threading.Event()
     stood_back = []

@@ -102,7 +102,7 @@ def test_a_holder_that_has_not_written_its_number_yet_is_respected(database: Pat
 @pytest.mark.parametrize(
     "content", [b"", b"12", b"torn\0\0", b"1\n", b"%d\n" % os.getpid()], ids=["empty", "cut", "torn", "alive", "us"]
 )
-def test_a_file_that_nobody_has_locked_is_taken_over(database: Path, content: bytes) -> None:
+def test_acquire_ignores_the_file_of_a_dead_process(database: Path, content: bytes) -> None:
     lock = LockFile(database)
     lock.path.write_bytes(content)
     with lock:
@@ -123,7 +123,7 @@ def test_the_lock_of_another_process_names_it_and_ends_with_it(database: Path, t
         pass
 
 
-def test_racing_processes_are_never_in_at_once(database: Path, tmp_path: Path) -> None:
+def test_acquire_is_exclusive_between_processes(database: Path, tmp_path: Path) -> None:
     race = script(tmp_path, RACER)
     racers = [run_script(race, database) for _ in range(3)]
     for racer in racers:

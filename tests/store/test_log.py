@@ -78,7 +78,7 @@ def test_a_payload_with_a_line_break_is_refused(path: Path) -> None:
     assert payloads(path) == []
 
 
-def test_a_closed_log_takes_nothing(path: Path) -> None:
+def test_append_to_a_closed_log_fails(path: Path) -> None:
     log = WriteAheadLog.create(path, 0)
     log.close()
     log.close()
@@ -234,7 +234,7 @@ def test_a_failing_fsync_leaves_no_trace(path: Path, monkeypatch: pytest.MonkeyP
     assert payloads(path) == [SECOND]
 
 
-def test_what_cannot_be_taken_back_blocks_the_log_until_it_can(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_append_fails_until_a_partial_record_is_removed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = WriteAheadLog.create(path, 0)
     with monkeypatch.context() as disk:
         disk.setattr(os, "ftruncate", refuse)
@@ -253,7 +253,7 @@ def test_what_cannot_be_taken_back_blocks_the_log_until_it_can(path: Path, monke
     assert payloads(path) == [THIRD]
 
 
-def test_closing_takes_back_what_a_failed_append_could_not(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_close_removes_a_partial_record(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = WriteAheadLog.create(path, 0)
     with monkeypatch.context() as disk:
         disk.setattr(os, "ftruncate", refuse)
@@ -264,7 +264,7 @@ def test_closing_takes_back_what_a_failed_append_could_not(path: Path, monkeypat
     assert payloads(path) == []
 
 
-def test_a_log_that_cannot_be_started_is_not_left_behind(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_create_leaves_no_file_after_a_failure(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "write", short_write)
     with pytest.raises(OSError, match="No space"):
         WriteAheadLog.create(path, 0)

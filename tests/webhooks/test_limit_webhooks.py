@@ -88,13 +88,13 @@ def test_edits_of_a_balance(ask: Ask, receiver: Receiver) -> None:
     assert told(ask, receiver) == ["included"]
 
 
-def test_a_grant_that_is_edited_is_no_use(ask: Ask, receiver: Receiver) -> None:
+def test_an_edit_of_a_grant_sends_no_webhook(ask: Ask, receiver: Receiver) -> None:
     furnish(ask, billing_controls=ALERTS)
     ask("/v1/balances.update", {"customer_id": "cus_w", "feature_id": "tokens", "included_grant": 20})
     assert told(ask, receiver) == []
 
 
-def test_items_of_a_batch_tell_one_by_one_in_their_order(ask: Ask, receiver: Receiver) -> None:
+def test_items_of_a_batch_send_webhooks_in_their_order(ask: Ask, receiver: Receiver) -> None:
     furnish(ask, billing_controls=ALERTS)
     ask("/v1/balances.batch_track", [use(4), use(1), use(5), use(-10), use(9.5, skip_event=True)])
     # The row is loose and drained after 10, so nothing is there to give back to, nor to reach a limit of.
@@ -104,7 +104,7 @@ def test_items_of_a_batch_tell_one_by_one_in_their_order(ask: Ask, receiver: Rec
     assert told(ask, receiver) == ["included"]
 
 
-def test_an_edge_within_one_transaction_is_told_each_time(ask: Ask, receiver: Receiver) -> None:
+def test_each_crossing_within_a_transaction_sends_a_webhook(ask: Ask, receiver: Receiver) -> None:
     ask("/v1/features.create", FEATURE)
     ask("/v1/plans.create", {"plan_id": "p", "name": "P", "items": [monthly(10, "tokens")]})
     ask("/v1/customers.get_or_create", {"customer_id": "cus_w"})
@@ -113,7 +113,7 @@ def test_an_edge_within_one_transaction_is_told_each_time(ask: Ask, receiver: Re
     assert told(ask, receiver) == ["included", "included"]
 
 
-def test_what_failed_tells_nothing(ask: Ask, receiver: Receiver, emulator: Engine) -> None:
+def test_a_failed_call_sends_no_webhook(ask: Ask, receiver: Receiver, emulator: Engine) -> None:
     furnish(ask)
     client = create_app(emulator).test_client()
     refused = client.post(
@@ -124,7 +124,7 @@ def test_what_failed_tells_nothing(ask: Ask, receiver: Receiver, emulator: Engin
     assert told(ask, receiver) == []
 
 
-def test_what_the_disk_refused_tells_nothing() -> None:
+def test_a_refused_write_sends_no_webhook() -> None:
     world = World()
     world.customer()
     world.balance(10)
@@ -144,7 +144,7 @@ def test_what_the_disk_refused_tells_nothing() -> None:
     assert [each.data["limit_type"] for each in heard] == ["included"]
 
 
-def test_nobody_listens_without_endpoints() -> None:
+def test_no_webhooks_are_computed_without_endpoints() -> None:
     with Engine() as emulator:
         ask = asking(emulator)
         furnish(ask)
@@ -178,7 +178,7 @@ def test_two_customers_have_an_alert_each(ask: Ask, receiver: Receiver) -> None:
 # -- the receiver
 
 
-def test_a_receiver_that_hangs_delays_nobody() -> None:
+def test_a_receiver_that_hangs_does_not_delay_requests() -> None:
     with Receiver(held=True) as receiver, Engine(webhook_url=(receiver.url,), rate_limit="off") as emulator:
         ask = asking(emulator)
         furnish(ask)
@@ -200,7 +200,7 @@ def test_a_receiver_that_hangs_delays_nobody() -> None:
         assert [each["status"] for each in ask("/_mock/webhooks")["list"]] == ["delivered"] * 21
 
 
-def test_a_drain_that_waits_for_webhooks_says_so_in_true_or_false(emulator: Engine) -> None:
+def test_drain_requires_a_boolean_for_webhooks(emulator: Engine) -> None:
     reply = create_app(emulator).test_client().post("/_mock/drain", json={"webhooks": 1})
     assert reply.status_code == 400
     assert reply.json is not None
@@ -248,7 +248,7 @@ def test_the_list_of_deliveries_of_a_key_and_of_all(ask: Ask, receiver: Receiver
 
 
 @pytest.mark.parametrize("key", [KEY, None])
-def test_a_reset_forgets_deliveries_and_alerts(ask: Ask, receiver: Receiver, key: str | None) -> None:
+def test_reset_clears_deliveries_and_alerts(ask: Ask, receiver: Receiver, key: str | None) -> None:
     for _ in range(2):
         ask("/_mock/clock", {"freeze": True})
         furnish(ask, billing_controls=ALERTS)
@@ -261,7 +261,7 @@ def test_a_reset_forgets_deliveries_and_alerts(ask: Ask, receiver: Receiver, key
 # -- whom
 
 
-def test_an_endpoint_of_a_world_is_told_of_its_organisation_alone(tmp_path: Path) -> None:
+def test_an_endpoint_of_a_world_receives_its_organisation_only(tmp_path: Path) -> None:
     with Receiver() as one, Receiver() as two, Receiver() as everyone:
         path = tmp_path / "world.yaml"
         path.write_text(
@@ -306,7 +306,7 @@ organisations:
         ("http://x", "3: organisations.0.webhooks: Invalid input: expected array, received string"),
     ],
 )
-def test_a_mistake_in_a_world_is_told_with_its_line(tmp_path: Path, webhooks: str, message: str) -> None:
+def test_an_invalid_endpoint_in_a_world_is_reported_with_its_line(tmp_path: Path, webhooks: str, message: str) -> None:
     path = tmp_path / "world.yaml"
     path.write_text(f"organisations:\n  - slug: a\n    webhooks: {webhooks}\n")
     with pytest.raises(WorldError) as caught:
@@ -322,7 +322,7 @@ def test_urls(url: str) -> None:
 @pytest.mark.parametrize(
     "url", ["", "x", "ftp://x", "http://", "http://x:99999", "http://x:0", "http://x y", "http://ü", "http://[", "x:1"]
 )
-def test_what_is_no_url(url: str) -> None:
+def test_invalid_urls(url: str) -> None:
     with pytest.raises(ValueError, match="must be a URL that begins with http"):
         read_url(url)
 

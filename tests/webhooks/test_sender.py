@@ -81,7 +81,7 @@ def test_the_signature_is_the_one_of_svix() -> None:
     Webhook(DEFAULT_SECRET)  # which reads it
 
 
-def test_a_message_that_is_taken_is_delivered_at_once(post: Post) -> None:
+def test_sender_delivers_at_once(post: Post) -> None:
     with Receiver() as receiver:
         post.sender(receiver.url).put(delivery())
         assert post.journal.wait_attempted(PATIENCE)
@@ -101,7 +101,7 @@ def test_a_message_that_is_taken_is_delivered_at_once(post: Post) -> None:
     }
 
 
-def test_a_refused_message_comes_again_with_the_same_id(post: Post) -> None:
+def test_sender_retries_with_the_same_id(post: Post) -> None:
     with Receiver([500, 302]) as receiver:
         post.sender(receiver.url).put(delivery())
         received = receiver.take(3)
@@ -111,7 +111,7 @@ def test_a_refused_message_comes_again_with_the_same_id(post: Post) -> None:
     assert (entry["status"], entry["attempts"], entry["http_status"], entry["error"]) == ("delivered", 3, 204, None)
 
 
-def test_a_message_is_given_up_after_the_last_try(post: Post) -> None:
+def test_sender_fails_after_the_last_retry(post: Post) -> None:
     with Receiver([500, 404, 503]) as receiver:
         post.sender(receiver.url).put(delivery())
         [entry] = post.settled()
@@ -119,7 +119,7 @@ def test_a_message_is_given_up_after_the_last_try(post: Post) -> None:
     assert (entry["http_status"], entry["error"]) == (503, "answered 503")
 
 
-def test_nobody_there_at_first(post: Post) -> None:
+def test_sender_retries_a_refused_connection(post: Post) -> None:
     port = free_port()
     post.sender(f"http://127.0.0.1:{port}/hooks", retry_after=(0.01,) * 500).put(delivery())
     assert post.journal.wait_attempted(PATIENCE)
@@ -132,7 +132,7 @@ def test_nobody_there_at_first(post: Post) -> None:
     assert (entry["status"], entry["http_status"], entry["error"]) == ("delivered", 204, None)
 
 
-def test_a_later_message_passes_one_that_waits_for_its_next_try(post: Post) -> None:
+def test_sender_sends_later_messages_before_a_retry(post: Post) -> None:
     with Receiver([500]) as receiver:
         sender = post.sender(receiver.url, retry_after=(60,))
         sender.put(delivery("msg_1"))
@@ -142,7 +142,7 @@ def test_a_later_message_passes_one_that_waits_for_its_next_try(post: Post) -> N
         assert [each["status"] for each in post.journal.entries()] == ["pending", "delivered"]
 
 
-def test_a_receiver_that_hangs_is_left_after_a_while(post: Post) -> None:
+def test_sender_times_out(post: Post) -> None:
     with Receiver(held=True) as receiver:
         post.sender(receiver.url, timeout=0.05, retry_after=()).put(delivery())
         [entry] = post.settled()
@@ -150,7 +150,7 @@ def test_a_receiver_that_hangs_is_left_after_a_while(post: Post) -> None:
     assert "timed out" in entry["error"].lower()
 
 
-def test_an_answer_that_is_no_http(post: Post) -> None:
+def test_sender_fails_on_an_invalid_response(post: Post) -> None:
     import socket
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -169,7 +169,7 @@ def test_an_answer_that_is_no_http(post: Post) -> None:
     assert (entry["status"], entry["error"]) == ("failed", "BadStatusLine: hello\r\n")
 
 
-def test_what_does_not_fit_is_dropped(post: Post) -> None:
+def test_sender_drops_messages_above_its_capacity(post: Post) -> None:
     with Receiver(held=True) as receiver:
         sender = post.sender(receiver.url, capacity=1)
         sender.put(delivery("msg_1"))
@@ -183,7 +183,7 @@ def test_what_does_not_fit_is_dropped(post: Post) -> None:
         assert post.journal.wait_attempted(PATIENCE)
 
 
-def test_clearing_gives_up_what_waits_and_what_would_be_tried_again(post: Post) -> None:
+def test_clear_drops_waiting_messages_and_retries(post: Post) -> None:
     with Receiver([500], held=True) as receiver:
         sender = post.sender(receiver.url)
         sender.put(delivery("msg_1"))
@@ -198,7 +198,7 @@ def test_clearing_gives_up_what_waits_and_what_would_be_tried_again(post: Post) 
         assert receiver.is_empty
 
 
-def test_stopping_waits_for_nobody() -> None:
+def test_stop_interrupts_a_request() -> None:
     post = Post()
     with Receiver(held=True) as receiver:
         post.sender(receiver.url, timeout=PATIENCE).put(delivery())
