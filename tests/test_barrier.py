@@ -13,26 +13,26 @@ DRAIN_TIMEOUT_S = 10.0
 
 
 class Visit(threading.Thread):
-    """Somebody who goes in and stays until told to go."""
+    """A thread that enters and stays until it is released."""
 
     def __init__(self, gate: RequestBarrier, org_id: str) -> None:
         super().__init__(daemon=True)
         self._gate = gate
         self._org_id = org_id
-        self._told = threading.Event()
+        self._released = threading.Event()
         self._is_in = threading.Event()
         self.start()
 
     def run(self) -> None:
         with self._gate.passed(self._org_id):
             self._is_in.set()
-            self._told.wait(DRAIN_TIMEOUT_S)
+            self._released.wait(DRAIN_TIMEOUT_S)
 
     def is_in(self, within: float = DRAIN_TIMEOUT_S) -> bool:
         return self._is_in.wait(within)
 
     def go(self) -> None:
-        self._told.set()
+        self._released.set()
         self.join(DRAIN_TIMEOUT_S)
 
 
@@ -64,7 +64,7 @@ def test_closed_waits_for_requests_inside(closed_to: str | None) -> None:
     assert visit.is_in()
     threading.Timer(0.05, visit.go).start()
     with gate.closed(closed_to):
-        assert not visit.is_alive() or visit._told.is_set()
+        assert not visit.is_alive() or visit._released.is_set()
         assert repr(gate) == "<RequestBarrier closed, 0 inside>"
     assert repr(gate) == "<RequestBarrier open, 0 inside>"
 

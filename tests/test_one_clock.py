@@ -9,16 +9,16 @@ from pathlib import Path
 import autumn_mock
 
 PACKAGE = Path(autumn_mock.__file__).parent
-#: What tells the time, by module. ``time.sleep`` would only pass it, but nothing here may sleep either.
-TELLS_TIME = {
+#: What reads the time, by module. ``time.sleep`` would only pass it, but nothing here may sleep either.
+READS_TIME = {
     "time": {"time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "localtime", "gmtime"},
     "datetime": {"now", "utcnow", "today"},
 }
 #: The only source, and the two that pass time or show it to a person.
 ALLOWED = {
     "clock.py": "the source",
-    "cli/output.py": "shows the time of day, and waits between two looks",
-    "cli/demo.py": "pauses for whoever reads along",
+    "cli/output.py": "shows the time of day, and waits between two readings",
+    "cli/demo.py": "pauses for the reader",
     "scenarios/target.py": "waits as the client of a story does",
 }
 
@@ -30,9 +30,9 @@ def asks(tree: ast.AST) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         if isinstance(node, ast.Attribute):
             owner = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
-            if owner == "time" and (node.attr in TELLS_TIME["time"] or node.attr == "sleep"):
+            if owner == "time" and (node.attr in READS_TIME["time"] or node.attr == "sleep"):
                 yield f"time.{node.attr}"
-            if owner in ("datetime", "date") and node.attr in TELLS_TIME["datetime"]:
+            if owner in ("datetime", "date") and node.attr in READS_TIME["datetime"]:
                 yield f"{owner}.{node.attr}"
 
 
@@ -46,6 +46,6 @@ def test_nothing_else_asks_for_the_time() -> None:
     assert "clock.py" in found
 
 
-def test_the_search_finds_what_it_looks_for() -> None:
+def test_search_finds_each_way_to_read_the_time() -> None:
     source = "import time, datetime\nfrom time import monotonic\ntime.time()\ndatetime.datetime.now()\ntime.sleep(1)\n"
     assert sorted(asks(ast.parse(source))) == ["datetime.now", "monotonic", "time.sleep", "time.time"]

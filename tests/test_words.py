@@ -29,7 +29,7 @@ BANNED = {
     r"patience": "time-out, waiting",
     r"rooms": "packages",
     r"lasts|lasted|lasting": "is durable, is committed, is kept",
-    r"is no|it is none|that is none": "is not a, invalid",
+    r"(?<!there\s)is no(?! longer)|it is none|that is none": "is not a, invalid",
     r"so many": "the count, by its name",
     r"the way of": "how, like",
     r"by itself": "alone, on its own, automatically",

@@ -1,4 +1,4 @@
-"""How fast, how bounded: figures that anybody can measure.
+"""How fast, how bounded: figures that can be measured anywhere.
 
     python -m tests.benchmarks [NAME ...] [--quick] [--json FILE]
 

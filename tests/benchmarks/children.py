@@ -45,7 +45,7 @@ class Child(ServerProcess):
 
     @property
     def cpu(self) -> float:
-        """Seconds of a core that it has used; 0 where the system does not tell. Others on the machine hardly matter."""
+        """Seconds of a core that it has used; 0 where the system does not report it. Other load hardly matters."""
         stat = Path(f"/proc/{self.process.pid}/stat")
         if not stat.exists():
             return 0.0
@@ -54,7 +54,7 @@ class Child(ServerProcess):
 
     @property
     def memory(self) -> float:
-        """Resident memory in MB; 0 where the system does not tell."""
+        """Resident memory in MB; 0 where the system does not report it."""
         status = Path(f"/proc/{self.process.pid}/status")
         if not status.exists():
             return 0.0

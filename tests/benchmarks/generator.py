@@ -30,7 +30,7 @@ class Plan:
     #: Sent in turn.
     requests: list[bytes]
     connections: int = 8
-    #: Ends after so many requests, or after so many seconds.
+    #: Ends after this number of requests, or of seconds.
     count: int | None = None
     seconds: float | None = None
     #: Requests a second, sent when they are due however long replies take.
@@ -44,7 +44,7 @@ class Plan:
 
 @dataclass
 class Report:
-    """What came of it. All times are of the monotonic clock, which the processes of a machine share."""
+    """The results. All times are of the monotonic clock, which the processes of a machine share."""
 
     started: float = 0.0
     ended: float = 0.0
@@ -224,6 +224,6 @@ class _Run:
 def main() -> None:
     """Do what standard input says."""
     plan: Plan = pickle.load(sys.stdin.buffer)
-    gc.disable()  # whoever measures pauses should not make any
+    gc.disable()  # a collection would be measured as a pause
     report = _Run(plan).run()
     pickle.dump(report, sys.stdout.buffer)

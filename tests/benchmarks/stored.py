@@ -24,7 +24,7 @@ CUSTOMERS = 1000
 
 
 def stored_events(directory: Path, count: int) -> Path:
-    """A file with so many events in a directory, made by another process unless it is there already."""
+    """A file with ``count`` events in a directory, made by another process unless it is there already."""
     path = directory / f"events-{count}.json"
     if not path.exists():
         world = write_world(directory / "stored-world.json", CUSTOMERS)

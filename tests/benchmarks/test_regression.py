@@ -1,7 +1,7 @@
 """Notices when accepting a batch, or a single check, comes to cost twice what it did.
 
 The server and the bare Flask view run side by side and are asked in turns, a little each time, so that whatever else
-the machine does strikes both: no clock is looked at but to compare the two. The best of some tries counts.
+the machine does affects both: only the ratio of the two counts. The best of some tries counts.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _share(ours: Child, theirs: Child, requests: list[bytes], count: int) -> flo
 
 
 @pytest.mark.parametrize(("name", "count"), [("accept", 30), ("check", 300)])
-def test_a_request_costs_no_more_than_so_many_of_a_bare_view(name: str, count: int, tmp_path: Path) -> None:
+def test_request_rate_is_above_its_floor(name: str, count: int, tmp_path: Path) -> None:
     requests = batches() if name == "accept" else checks()
     with server(*Setting(tmp_path).options("--rate-limit", "off")) as ours, bare() as theirs:
         ours.pause()

@@ -33,7 +33,7 @@ def properties(number: int) -> dict[str, str]:
 
 
 def write_world(path: Path, customers: int) -> Path:
-    """A world of customers with more messages than anybody uses, granted anew each month."""
+    """A world of customers with more messages than they use, reset each month."""
     grant = {"feature_id": "messages", "included_grant": 10**12, "reset": {"interval": "month"}}
     world = {
         "organisations": [
@@ -61,7 +61,7 @@ def write_world(path: Path, customers: int) -> Path:
 def batch_body(customers: int = 100) -> bytes:
     """1000 items for all customers in turn, a millisecond apart, of exactly :data:`BATCH_BYTES`.
 
-    Their timestamps lie in one second, in whose place whoever sends it puts a present one.
+    Their timestamps lie in one second, which the sender replaces by a present one.
     """
     items: list[dict[str, Any]] = [
         {

@@ -35,7 +35,7 @@ def _address(victim: Victim) -> tuple[str, int]:
 
 @contextmanager
 def _sockets(victim: Victim, count: int) -> Iterator[list[socket.socket]]:
-    """So many connections on which nothing has been said."""
+    """``count`` connections on which nothing was sent."""
     with ExitStack() as stack:
         yield [stack.enter_context(socket.create_connection(_address(victim), timeout=30)) for _ in range(count)]
 
@@ -63,7 +63,7 @@ def _settled(victim: Victim, files: int) -> None:
 
 @script(brief=Effort(seconds=3), long=Effort(seconds=150))
 def slow_loris(effort: Effort, place: Path) -> Figures:
-    """100 connections that send a byte of a header each second, and 100 that send a body so, hold up nobody."""
+    """200 connections that send a byte of a header or of a body each second do not delay other clients."""
     require_linux("reading memory from /proc")
     head = f"POST {BATCH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {DEFAULT_KEY}\r\n"
     beginnings = (f"{head}X-Slow: ".encode(), f"{head}Content-Length: 1000000\r\n\r\n[".encode())
@@ -89,9 +89,9 @@ def slow_loris(effort: Effort, place: Path) -> Figures:
 
 @script(brief=Effort(rounds=2000), long=Effort(rounds=10_000))
 def idle_connections(effort: Effort, place: Path) -> Figures:
-    """Connections on which nothing is said hold up nobody, and are given back. A round is a connection.
+    """Idle connections do not delay other clients, and are given back. A round is a connection.
 
-    There are as many as this process may open, which the figures tell.
+    There are as many as this process may open, which the figures show.
     """
     require_linux("counting file descriptors in /proc")
     with _allowed_files(effort.rounds) as count, Victim(place).ready() as victim, victim.client() as first:
@@ -111,7 +111,7 @@ def idle_connections(effort: Effort, place: Path) -> Figures:
 
 @script(brief=Effort(rounds=500), long=Effort(rounds=500))
 def more_connections_than_files(effort: Effort, place: Path) -> Figures:
-    """Idle connections beyond what the server may have open hold up nobody either. A round is a connection."""
+    """Idle connections above the limit of open files do not delay other clients. A round is a connection."""
     require_linux("limiting the files of another process")
     prefix = ["prlimit", "--nofile=256:256"]
     with Victim(place, prefix=prefix).ready() as victim, _sockets(victim, effort.rounds):
@@ -125,7 +125,7 @@ def more_connections_than_files(effort: Effort, place: Path) -> Figures:
 
 @script(brief=Effort(rounds=2), long=Effort(rounds=20))
 def huge_body(effort: Effort, place: Path) -> Figures:
-    """Bodies of 100 MB, announced or in chunks, are refused with 413, hold up nobody and take up no memory.
+    """Bodies of 100 MB, announced or in chunks, are refused with 413, do not delay other clients and take up no memory.
 
     A round is two of them, at the same time as everything else.
     """
@@ -170,7 +170,7 @@ def _upload(victim: Victim, *, chunked: bool, size: int = 100 * _MB) -> str:
 
 @script(brief=Effort(rounds=1), long=Effort(rounds=10))
 def huge_body_taken(effort: Effort, place: Path) -> Figures:
-    """Where bodies of 100 MB are allowed they are answered, hold up nobody, and their memory is given back.
+    """Where bodies of 100 MB are allowed they are answered, do not delay other clients, and their memory is given back.
 
     A round is a body: the first is accepted, the second is refused for what is in it, and so on.
     """
@@ -196,7 +196,7 @@ def huge_body_taken(effort: Effort, place: Path) -> Figures:
 
 @script(brief=Effort(rounds=40), long=Effort(rounds=400))
 def slow_readers(effort: Effort, place: Path) -> Figures:
-    """Clients that ask for megabytes and never read the answers hold up nobody. A round is a client."""
+    """Clients that ask for megabytes and never read the answers do not delay other clients. A round is a client."""
     require_linux("reading memory from /proc")
     large = {"customer_id": "cus_456", "metadata": {"text": "x" * 300_000}}
     asks = f"GET /v1/customers/cus_456 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {DEFAULT_KEY}\r\n\r\n".encode() * 10
@@ -216,7 +216,7 @@ def slow_readers(effort: Effort, place: Path) -> Figures:
 
 @script(brief=Effort(rounds=200), long=Effort(rounds=1000))
 def large_bodies(effort: Effort, place: Path) -> Figures:
-    """Many bodies of a megabyte, refused and accepted ones, hold up nobody, and are not kept. A round is a request."""
+    """Many bodies of a megabyte do not delay other clients, and are not kept. A round is a request."""
     require_linux("reading memory from /proc")
     item = {"customer_id": "cus_456", "feature_id": "messages", "value": 0, "skip_event": True}
     filler = "x" * 950

@@ -52,7 +52,7 @@ WRITES = {
     "plans.create": Call("/v1/plans.create", {"plan_id": "new", "name": "New"}),
 }
 
-#: Calls that only look, by name.
+#: Calls that only read, by name.
 READS = {
     "customers.get": Call("/v1/customers.get", {"customer_id": CUSTOMER}),
     "customers.get_or_create": Call("/v1/customers.get_or_create", {"customer_id": CUSTOMER}),

@@ -69,7 +69,7 @@ def one_customer(effort: Effort, place: Path) -> Figures:
 
 @script(brief=Effort(rounds=100), long=Effort(rounds=1000))
 def one_key(effort: Effort, place: Path) -> Figures:
-    """Of two simultaneous requests with one idempotency key exactly one succeeds, and the other is told 409.
+    """Of two simultaneous requests with one idempotency key exactly one succeeds, and the other receives 409.
 
     A round is three keys: one in both headers, one in both bodies, one of a track now and a track that is queued.
     """

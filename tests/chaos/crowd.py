@@ -37,7 +37,7 @@ def together(acts: Sequence[Callable[[], R]], timeout: float = TIMEOUT) -> list[
 
 @contextmanager
 def connected(victim: Victim, count: int) -> Iterator[list[Client]]:
-    """So many connections, open already."""
+    """``count`` connections that are open already."""
     clients = [victim.client() for _ in range(count)]
     try:
         for client in clients:

@@ -1,4 +1,4 @@
-"""Files that somebody else has changed, cut short, or locked away."""
+"""Files that were edited, truncated or made read-only."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def cut(effort: Effort, place: Path) -> Figures:
         crash.write(crash.record[:-1])
         with staged(crash.path) as stage:
             assert stage.call(WRITES["check and use"]) == 200
-            lasting = stage.records()
-        assert loaded(crash.path) == (lasting, None)
+            expected = stage.records()
+        assert loaded(crash.path) == (expected, None)
     return {"records": effort.rounds, "offsets": offsets}
 
 
@@ -119,7 +119,7 @@ class _Crash:
 
 @script()
 def edited(_effort: Effort, place: Path) -> Figures:
-    """Balances that somebody changed in the file while the server was stopped are what it goes on from."""
+    """Balances that were edited in the file while the server was stopped are used."""
     path = place / "db.json"
     with Victim(place, "--db", str(path)).ready() as victim, victim.client() as client:
         client.grant("ed", 100)
@@ -147,7 +147,7 @@ def edited(_effort: Effort, place: Path) -> Figures:
 
 @script()
 def without_a_table(_effort: Effort, place: Path) -> Figures:
-    """A table that somebody deleted is empty, or missed with a sentence; no call fails on what it leaves dangling."""
+    """A deleted table is empty, or reported by an error; no call fails on what it leaves dangling."""
     original = _lived_in(place / "original.json")
     seen = {}
     for table in tables_of(original):
@@ -162,7 +162,7 @@ def without_a_table(_effort: Effort, place: Path) -> Figures:
 
 @script(brief=Effort(rounds=60, seed=1), long=Effort(rounds=2000, seed=1))
 def edited_anywhere(effort: Effort, place: Path) -> Figures:
-    """A field that somebody changed to anything is taken over, or refused with a sentence; no call fails on it.
+    """A field that was edited to anything is used, or refused with an error; no call fails on it.
 
     A round is one field of one document.
     """
@@ -244,8 +244,8 @@ def refused(_effort: Effort, place: Path) -> Figures:
         "no JSON": ("balance: 5", "was not written by autumn-mock: it is not JSON"),
         "an older format": (ours.replace(format_1, '"format":0'), "has format 0, but this version"),
         "a newer format": (ours.replace(format_1, '"format":2'), "has format 2, but this version"),
-        "a format that is none": (ours.replace(format_1, '"format":"x"'), "is damaged"),
-        "a document that is none": (ours.replace('"balances": {', '"balances": {"0": 5,', 1), 'table "balances"'),
+        "an invalid format": (ours.replace(format_1, '"format":"x"'), "is damaged"),
+        "an invalid document": (ours.replace('"balances": {', '"balances": {"0": 5,', 1), 'table "balances"'),
     }
     for name, (content, sentence) in cases.items():
         path.write_text(content)

@@ -76,7 +76,7 @@ def _refused(path: Path, call: Call, well: int, disk: Refusing) -> str:
 
 @script()
 def overdue_reads(_effort: Effort, place: Path) -> Figures:
-    """A look that finds something to renew, which it cannot write, is answered nevertheless, or with a 503."""
+    """A read that finds a reset to make, which it cannot write, is answered with 200 or 503."""
     seen = {}
     for name, call in READS.items():
         with fresh(place / "db.json") as stage:
@@ -90,10 +90,10 @@ def overdue_reads(_effort: Effort, place: Path) -> Figures:
 # -- a server whose disk fills up
 
 
-Story = Callable[["_Told"], Figures]
+Story = Callable[["_Story"], Figures]
 
 
-class _Told:
+class _Story:
     """A database on a disk, and what the client of its servers knows."""
 
     def __init__(self, place: Path, disk: Disk, seed: int) -> None:
@@ -178,7 +178,7 @@ def _use(number: int, customer: str, value: float) -> dict[str, Any]:
 def _on_every_disk(story: Story, effort: Effort, place: Path) -> Figures:
     require_linux("limiting the size of a file under a running process")
     with every_disk(place, _DISK) as (disks, missing):
-        figures: Figures = {disk.name: story(_Told(place, disk, effort.seed)) for disk in disks}
+        figures: Figures = {disk.name: story(_Story(place, disk, effort.seed)) for disk in disks}
     return {**figures, **({"not_tried": missing} if missing else {})}
 
 
@@ -188,18 +188,18 @@ def requests(effort: Effort, place: Path) -> Figures:
     return _on_every_disk(_requests, effort, place)
 
 
-def _requests(told: _Told) -> Figures:
-    disk = told.disk
-    with told.start().ready() as victim, victim.client() as client:
-        told.furnish(client)
-        assert [told.batch(client, 1000) for _ in range(3)] == [202] * 3
+def _requests(story: _Story) -> Figures:
+    disk = story.disk
+    with story.start().ready() as victim, victim.client() as client:
+        story.furnish(client)
+        assert [story.batch(client, 1000) for _ in range(3)] == [202] * 3
         client.drain()
         client.ask("/_mock/queue", {"paused": True})
-        assert [told.batch(client, 200) for _ in range(3)] == [202] * 3
+        assert [story.batch(client, 200) for _ in range(3)] == [202] * 3
         disk.fill(victim, 0)
-        refused = told.use_up(client)
-        tracks = Counter(told.track(client) for _ in range(10))
-        keyed = [told.track(client, f"key-{number}") for number in range(3)]
+        refused = story.use_up(client)
+        tracks = Counter(story.track(client) for _ in range(10))
+        keyed = [story.track(client, f"key-{number}") for number in range(3)]
         writes = {name: client.post(call.path, call.body, **call.headers).status for name, call in _writes().items()}
         reads = {name: client.post(call.path, call.body).status for name, call in READS.items()}
         assert set(reads.values()) == {200}, reads
@@ -215,8 +215,8 @@ def _requests(told: _Told) -> Figures:
 
         disk.free(victim)
         client.drain()
-        assert told.batch(client, 100) == 202
-        keys = [told.track(client, f"key-{number}") for number, status in enumerate(keyed) if status == 503]
+        assert story.batch(client, 100) == 202
+        keys = [story.track(client, f"key-{number}") for number, status in enumerate(keyed) if status == 503]
         assert set(keys) == {200}, f"keys of requests that were refused: {keys}"
         again = {name: client.post(call.path, call.body, **call.headers).status for name, call in _writes().items()}
         assert set(again.values()) <= {200, 202}, again
@@ -224,7 +224,7 @@ def _requests(told: _Told) -> Figures:
         victim.stop()
         said = victim.stderr()
     assert "Traceback" not in said, said
-    return {"refused_batches": refused, "refused_calls": len(writes), "reads": len(reads), **told.judge()}
+    return {"refused_batches": refused, "refused_calls": len(writes), "reads": len(reads), **story.judge()}
 
 
 def _writes() -> dict[str, Call]:
@@ -239,28 +239,28 @@ def checkpoint(effort: Effort, place: Path) -> Figures:
     It is said once, and tried again without piling up logs. A round is a small batch that comes while checkpoints fail.
     """
 
-    def story(told: _Told) -> Figures:
-        return _checkpoint(told, effort.rounds)
+    def story(story: _Story) -> Figures:
+        return _checkpoint(story, effort.rounds)
 
     return _on_every_disk(story, effort, place)
 
 
-def _checkpoint(told: _Told, rounds: int) -> Figures:
-    disk, complaint = told.disk, "checkpoint failed; retrying with back-off"
-    with told.start(EAGER).ready() as victim, victim.client() as client:
-        told.furnish(client)
-        assert [told.batch(client, 1000) for _ in range(2)] == [202] * 2
+def _checkpoint(story: _Story, rounds: int) -> Figures:
+    disk, complaint = story.disk, "checkpoint failed; retrying with back-off"
+    with story.start(EAGER).ready() as victim, victim.client() as client:
+        story.furnish(client)
+        assert [story.batch(client, 1000) for _ in range(2)] == [202] * 2
         client.drain()
-        wait_until(lambda: _is_idle(told.path), "the last checkpoint")
+        wait_until(lambda: _is_idle(story.path), "the last checkpoint")
         disk.fill(victim, _ROOM)
-        before = told.path.read_bytes()
+        before = story.path.read_bytes()
         assert len(before) > 2 * _ROOM, "the file would fit"
         statuses: Counter[int] = Counter()
         ends = time.monotonic() + _A_WHILE
         while sum(statuses.values()) < rounds or time.monotonic() < ends:
-            statuses[told.batch(client, told.rng.choice((1, 2, 5)))] += 1
-        assert told.path.read_bytes() == before
-        assert tables_of(told.path)["events"]
+            statuses[story.batch(client, story.rng.choice((1, 2, 5)))] += 1
+        assert story.path.read_bytes() == before
+        assert tables_of(story.path)["events"]
         logs = _logs(disk.path)
         assert logs <= _MOST_LOGS, f"{logs} logs"
         assert victim.stderr().count(complaint) == 1, victim.stderr()
@@ -268,7 +268,7 @@ def _checkpoint(told: _Told, rounds: int) -> Figures:
         victim.kill()
         said = victim.stderr()
     assert "Traceback" not in said, said
-    figures = told.judge()
+    figures = story.judge()
     return {"statuses": dict(statuses), "logs_then": logs, **figures}
 
 
@@ -292,23 +292,23 @@ def stop(effort: Effort, place: Path) -> Figures:
     return _on_every_disk(_stop, effort, place)
 
 
-def _stop(told: _Told) -> Figures:
-    disk = told.disk
-    with told.start().ready() as victim, victim.client() as client:
-        told.furnish(client)
-        assert [told.batch(client, 1000) for _ in range(2)] == [202] * 2
+def _stop(story: _Story) -> Figures:
+    disk = story.disk
+    with story.start().ready() as victim, victim.client() as client:
+        story.furnish(client)
+        assert [story.batch(client, 1000) for _ in range(2)] == [202] * 2
         client.drain()
         disk.fill(victim, None)
-        told.use_up(client)
+        story.use_up(client)
         victim.terminate()
         code = victim.wait()
         said = victim.stderr()
-    with told.start() as other:
+    with story.start() as other:
         started = other.wait_ready(TIMEOUT)
         other.kill()
         refusal = other.stderr()
     disk.forget()
-    figures = told.judge()
+    figures = story.judge()
     assert "Traceback" not in said, said
     assert "Traceback" not in refusal, refusal
     return {"code": code, "said": said.splitlines()[-1:], "starts": started, "refusal": refusal[-300:], **figures}

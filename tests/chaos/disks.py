@@ -82,7 +82,7 @@ class SizeLimit:
         self._limit(victim, resource.RLIM_INFINITY)
 
     def forget(self) -> None:
-        """The limit went with its process."""
+        """The limit ended with its process."""
 
     def _limit(self, victim: Victim, size: int) -> None:
         assert victim.is_alive

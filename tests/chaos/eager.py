@@ -2,7 +2,7 @@
 
     python -m tests.chaos.eager serve --db FILE
 
-Everything else is as it is: only the figures that say when a checkpoint is worth its while are smaller.
+Everything else is as it is: only the thresholds of a checkpoint are smaller.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class Guest:
             self._grant,
             self._customer,
             self._catalogue,
-            self._look,
+            self._read,
         ]
         while time.monotonic() < until:
             for path, body in self._rng.choice(habits)():
@@ -114,9 +114,9 @@ class Guest:
             ("/v1/plans.delete", plan),
         ]
 
-    def _look(self) -> Steps:
+    def _read(self) -> Steps:
         customer = {"customer_id": self._rng.choice(self._customers)}
-        looks: Steps = [
+        reads: Steps = [
             ("/v1/customers.get", customer),
             ("/v1/customers.list", {"limit": 10}),
             ("/v1/balances.list", customer),
@@ -127,4 +127,4 @@ class Guest:
             ("/v1/plans.list", {}),
             ("/v1/subscriptions.list", customer),
         ]
-        return [self._rng.choice(looks)]
+        return [self._rng.choice(reads)]

@@ -1,4 +1,4 @@
-"""A server inside this process: the application without its socket, and nobody who works the queue off."""
+"""A server inside this process: the application without its socket, and without workers."""
 
 from __future__ import annotations
 

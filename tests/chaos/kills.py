@@ -62,7 +62,7 @@ class _History:
             for customer in (*CUSTOMERS, EDITED):
                 client.grant(customer, GRANT)
         self.ends["anywhere"] += 1
-        self._look()
+        self._count_traces()
 
     def live(self) -> None:
         """One life: a start, traffic if it comes to that, and an end."""
@@ -80,7 +80,7 @@ class _History:
             victim.kill()
             assert "Traceback" not in victim.stderr(), victim.stderr()
         self.ends[end] += 1
-        self._look()
+        self._count_traces()
         if end == "stopped":
             assert [each.name for each in self._place.iterdir() if each.name.startswith("db")] == ["db.json"]
         elif rng.random() < 0.2:
@@ -94,7 +94,7 @@ class _History:
         return victim.wait_ready(self._rng.uniform(0, self._starting / 4))
 
     def _crowd(self, victim: Victim, end: str) -> str:
-        """Traffic until the end; how it came to be."""
+        """Traffic until the end; which end it was."""
         rng = self._rng
         senders = [
             Sender(self._memory, victim.url, random.Random(rng.random()), _BUDGET, first=not number)
@@ -137,7 +137,7 @@ class _History:
         before = self._logs()
         wait_until(lambda: bool(self._logs() - before), "a checkpoint", interval=0.0005)
 
-    def _look(self) -> None:
+    def _count_traces(self) -> None:
         """Count what the end left behind."""
         left = {each.name for each in self._place.iterdir()}
         self.traces["half a file"] += "db.json.tmp" in left
@@ -153,7 +153,7 @@ class _History:
     # -- at the end
 
     def judge(self) -> Figures:
-        """Let everything be worked off, stop cleanly, and compare what is there with what was told."""
+        """Process everything, stop cleanly, and compare the state with the replies."""
         with Victim(self._place, "--db", str(self._path)).ready() as victim, victim.client() as client:
             self._memory.edits.settle(client)
             client.drain()
@@ -166,10 +166,10 @@ class _History:
         used = notebook.check(deducted)
         for customer in CUSTOMERS:
             assert remaining[customer] == GRANT - used.get(customer, 0), customer
-        told = subprocess.run(
+        audited = subprocess.run(
             [sys.executable, "-m", "autumn_mock", "audit", "--db", str(self._path)], capture_output=True, text=True
         )
-        assert told.returncode == 0, told.stdout + told.stderr
+        assert audited.returncode == 0, audited.stdout + audited.stderr
         books = audit["organisations"][0]["books"]
         return {
             "kills": self.killed,

@@ -1,4 +1,4 @@
-"""Items with numbers, what a client was told about each, and whether that is what was deducted."""
+"""Items with numbers, the reply about each, and whether it agrees with what was deducted."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Notebook:
         self._lock = threading.Lock()
         self._requests: dict[int, tuple[tuple[Item, ...], Verdict]] = {}
         self.kinds: Counter[str] = Counter()
-        #: Answers that nobody may be given.
+        #: Replies that are wrong in every case.
         self.wrong: list[str] = []
 
     def item(self, customer: str, value: float) -> Item:
@@ -76,16 +76,16 @@ class Notebook:
                 Verdict.REFUSED: ({0},),
                 Verdict.OPEN: ({0}, {1}),
             }[verdict]
-            assert times in wanted, f"{verdict.value}, and deducted so many times: {_told(items, deducted)}"
+            assert times in wanted, f"{verdict.value}, but deducted (number: times) {_counts(items, deducted)}"
             for item in items:
                 known.add(item.number)
                 if times == {1}:
                     used[item.customer] = used.get(item.customer, 0) + item.value
-        assert deducted.keys() <= known, f"numbers that nobody sent: {sorted(deducted.keys() - known)[:10]}"
+        assert deducted.keys() <= known, f"numbers that were not sent: {sorted(deducted.keys() - known)[:10]}"
         return used
 
 
-def _told(items: Iterable[Item], deducted: Mapping[int, int]) -> str:
+def _counts(items: Iterable[Item], deducted: Mapping[int, int]) -> str:
     return ", ".join(f"{item.number}: {deducted.get(item.number, 0)}" for item in items)[:500]
 
 

@@ -1,4 +1,4 @@
-"""Clients that send numbered items until their server dies, and write down what they are told."""
+"""Clients that send numbered items until their server dies, and record the replies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.chaos.numbered import Item, Notebook, Verdict
 from tests.support.client import BATCH, CHECK, TRACK, UPDATE, Client, NoReply
 
 CUSTOMERS = tuple(f"chaos_{number}" for number in range(6))
-#: Nobody uses anything of this one; its balance is only edited.
+#: Never used; its balance is only edited.
 EDITED = "chaos_edited"
 GRANT = 1_000_000_000
 #: Sizes of batches; small ones are as common as in life.
@@ -35,7 +35,7 @@ class Keyed:
 
 
 class Edits:
-    """Additions to one balance. At most one of them is open at a time, so the balance tells exactly which were made."""
+    """Additions to one balance. At most one of them is open at a time, so the balance shows exactly which were made."""
 
     def __init__(self) -> None:
         self.made = 0
@@ -70,7 +70,7 @@ class Memory:
 
 
 class Sender(threading.Thread):
-    """One client, for one life of a server, until it gets no answer or is told to stop.
+    """One client, for one life of a server, until it gets no reply or has to stop.
 
     The ``first`` of several also edits a balance, and sends again what was not answered in the life before.
     """
@@ -83,12 +83,12 @@ class Sender(threading.Thread):
         self._rng = rng
         self._budget = budget
         self._is_first = first
-        self._told_to_stop = threading.Event()
+        self._stopping = threading.Event()
         self.error: BaseException | None = None
 
     def finish(self) -> None:
-        """Stop; what went wrong is raised here."""
-        self._told_to_stop.set()
+        """Stop; raises what failed."""
+        self._stopping.set()
         self.join(90)
         assert not self.is_alive(), "a client hangs"
         if self.error is not None:
@@ -98,9 +98,9 @@ class Sender(threading.Thread):
         try:
             if self._is_first:
                 self._take_up()
-            while not self._told_to_stop.is_set():
+            while not self._stopping.is_set():
                 self._send_something()
-                self._told_to_stop.wait(self._rng.choice((0, 0, 0.002, 0.02)))
+                self._stopping.wait(self._rng.choice((0, 0, 0.002, 0.02)))
         except NoReply:
             pass
         except BaseException as error:
@@ -220,7 +220,7 @@ class Sender(threading.Thread):
             if keyed.path == TRACK:
                 self._memory.answered.append(keyed)
         elif again and status == 409:
-            self._notebook.note(keyed.items, Verdict.CHARGED, kind)  # the key lasts with what was done under it
+            self._notebook.note(keyed.items, Verdict.CHARGED, kind)  # the key is committed with its work
         else:
             self._notebook.complain(f"{kind} was answered {status} {answer}")
             self._notebook.note(keyed.items, Verdict.REFUSED, kind)

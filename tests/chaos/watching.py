@@ -26,16 +26,16 @@ def open_files(victim: Victim) -> int:
 
 
 class Bystander(threading.Thread):
-    """Somebody who checks a balance again and again, every other time on a new connection, for the time of a block.
+    """A client that checks a balance again and again, every other time on a new connection, for the time of a block.
 
-    Leaving the block fails when one of the answers was not a 200, or came later than ``timeout`` seconds.
+    Leaving the block fails when one of the answers was not a 200, or took longer than ``timeout`` seconds.
     """
 
     def __init__(self, victim: Victim, timeout: float = 5.0) -> None:
         super().__init__(daemon=True)
         self._victim = victim
         self._timeout = timeout
-        self._told_to_stop = threading.Event()
+        self._stopping = threading.Event()
         self._times: list[float] = []
         self._wrong: list[str] = []
         self._most_memory = 0.0
@@ -47,7 +47,7 @@ class Bystander(threading.Thread):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._told_to_stop.set()
+        self._stopping.set()
         self.join()
         if kind is None:
             assert not self._wrong, f"{len(self._wrong)} of {len(self._times)} checks: {self._wrong[0]}"
@@ -56,7 +56,7 @@ class Bystander(threading.Thread):
     def run(self) -> None:
         body = {"customer_id": "cus_456", "feature_id": "messages"}
         kept = self._victim.client(timeout=self._timeout)
-        while not self._told_to_stop.wait(0.02):
+        while not self._stopping.wait(0.02):
             client = kept if len(self._times) % 2 else self._victim.client(timeout=self._timeout)
             began = time.monotonic()
             try:

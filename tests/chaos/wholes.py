@@ -33,7 +33,7 @@ class _Died(BaseException):
 
 @contextmanager
 def _dying(after: int) -> Iterator[None]:
-    """The process dies once it has made so many writes and is about to make another."""
+    """The process dies after ``after`` writes, when it is about to make another."""
     written = 0
 
     def append(database: Database, payload: bytes) -> None:

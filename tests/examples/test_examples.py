@@ -40,7 +40,7 @@ class Outcome(NamedTuple):
 
 
 def run(directory: Path, bug: str | None = None) -> Outcome:
-    """Run the suite as somebody would who copied it: from another directory, without this project's settings."""
+    """Run the suite as a user would who copied it: from another directory, without this project's settings."""
     project = directory / "my project"
     shutil.copytree(METERING, project / METERING.name, ignore=shutil.ignore_patterns("__pycache__"))
     env = {name: value for name, value in os.environ.items() if name not in ("METER_BUG", "PYTEST_ADDOPTS")}

@@ -1,1 +1,1 @@
-"""Inputs that nobody thought of: laws for hypothesis, and the same laws for atheris (``python -m tests.fuzz``)."""
+"""Random inputs: laws for hypothesis, and the same laws for atheris (``python -m tests.fuzz``)."""

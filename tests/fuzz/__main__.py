@@ -1,4 +1,4 @@
-"""``python -m tests.fuzz TARGET [--seconds N]``: have atheris look for an input that breaks a law.
+"""``python -m tests.fuzz TARGET [--seconds N]``: have atheris search for an input that breaks a law.
 
 Ends with 1 when it found one, which is then in a file that it names; ``--input FILE`` runs that again. Needs atheris,
 which has wheels for Linux: ``pip install atheris``.

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Choices(Protocol):
-    """Somebody who chooses."""
+    """A source of choices."""
 
     def below(self, limit: int) -> int:
         """A whole number from 0 to below ``limit``; 0 is the plainest."""
@@ -98,7 +98,7 @@ CUSTOMER_DATA: dict[str, Sequence[str]] = {
 CONFIG: dict[str, Sequence[str]] = {"disable_pooled_balance": BOOLEANS, "disable_overage_billing": BOOLEANS}
 ENTITY_DATA: dict[str, Sequence[str]] = {"feature_id": TEXTS, "name": TEXTS}
 
-#: Keys that nobody knows, some of which only look as if.
+#: Unknown keys, some of them similar to known ones.
 STRANGE_KEYS = ("x", "customerId", "", "taken", "async_", "Value", "null", "\\u0076alue", "\\ud800", "__proto__")
 #: What may be put into the text of a body, or in place of a piece of it.
 SCRAPS = (

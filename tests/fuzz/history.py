@@ -189,7 +189,7 @@ class History:
         track.track(self.call(), item)
 
     def work(self, choices: Choices) -> None:
-        """Deduct what waits, in the handfuls that workers take."""
+        """Deduct what waits, in the batches that workers take."""
         by_customer: dict[str, list[Message]] = {}
         for message in self.environment.messages:
             by_customer.setdefault(message.item.customer_id, []).append(message)

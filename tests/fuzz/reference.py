@@ -1,7 +1,7 @@
 """What balances.batch_track and balances.track say to a body: slow, obvious, straight from contract.md 3.1 to 3.4.
 
 Nothing here knows the schema package. Where the tables are silent (the order of the keys of ``customer_data``, an email
-that is no text) the words are those of zod 4, which the real server runs. What no table describes at all raises
+that is not text) the words are those of zod 4, which the real server runs. What no table describes at all raises
 :class:`Unspecified`.
 """
 
@@ -265,7 +265,7 @@ def nullish(check: Check) -> Check:
 
 
 def fields(found: Findings, path: str, value: Any, checks: dict[str, Check]) -> Any:
-    """An object with these keys, looked at in this order; others are stripped silently."""
+    """An object with these keys, read in this order; others are stripped silently."""
     if not isinstance(value, dict):
         found.add(path, f"Invalid input: expected object, received {type_name(value)}", aborts=True)
         return value

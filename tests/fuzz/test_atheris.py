@@ -1,4 +1,4 @@
-"""atheris looks for a broken law for some seconds; the long form is ``python -m tests.fuzz TARGET``."""
+"""atheris searches for a broken law for some seconds; the long form is ``python -m tests.fuzz TARGET``."""
 
 from __future__ import annotations
 

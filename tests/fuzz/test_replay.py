@@ -1,4 +1,4 @@
-"""Whatever was done, and wherever a crash or a bad disk hits the end of the log: reopening tells the truth.
+"""Whatever was done, and wherever a crash or a bad disk hits the end of the log: reopening restores what was committed.
 
 It raises nothing but StoreError, keeps every record that is whole, makes up none, and says the same when asked twice.
 """
@@ -57,10 +57,10 @@ class Stopped:
         return max((end for end in self.ends if end <= place), default=self.ends[0])
 
     def state_at(self, end: int, place: Path) -> Lifecycle:
-        """What was in it when a record ended there; told by replay up to there when nobody looked."""
+        """What was in it when a record ended there; by replay up to there when it was not recorded."""
         known = self.after.get(end)
         if known is None:
-            found = look(place, self.with_log(self.content[:end]))
+            found = read_files(place, self.with_log(self.content[:end]))
             assert isinstance(found, dict)
             return found
         return known
@@ -108,8 +108,8 @@ def assert_same(found: Lifecycle, expected: Lifecycle) -> None:
             raise AssertionError(f"{name}: {new!r} where {old!r} was")
 
 
-def look(place: Path, files: dict[str, bytes]) -> Lifecycle | StoreError:
-    """What the state holds that is made of these files; looked at twice, and files that do not fit stay as they are."""
+def read_files(place: Path, files: dict[str, bytes]) -> Lifecycle | StoreError:
+    """What the state holds that is made of these files; read twice; files that do not fit are not changed."""
     write_files(place, files)
     found: list[Lifecycle | StoreError] = []
     for _ in range(2):
@@ -132,13 +132,13 @@ def look(place: Path, files: dict[str, bytes]) -> Lifecycle | StoreError:
 def test_a_log_cut_anywhere_at_its_end_loses_what_was_cut_and_nothing_else(data: st.DataObject) -> None:
     with places() as place:
         stopped = data.draw(stops(next(place)))
-        assert look(next(place), stopped.files) == stopped.after[len(stopped.content)]
+        assert read_files(next(place), stopped.files) == stopped.after[len(stopped.content)]
         recent = stopped.ends[-4:]
         for cut in data.draw(st.lists(st.integers(recent[0], len(stopped.content)), min_size=1, max_size=4)):
-            found = look(next(place), stopped.with_log(stopped.content[:cut]))
+            found = read_files(next(place), stopped.with_log(stopped.content[:cut]))
             assert found == stopped.state_at(stopped.whole_before(cut), next(place))
         torn = data.draw(st.integers(0, stopped.ends[0] - 1))
-        assert look(next(place), stopped.with_log(stopped.content[:torn])) == stopped.state_at(
+        assert read_files(next(place), stopped.with_log(stopped.content[:torn])) == stopped.state_at(
             stopped.ends[0], next(place)
         )
 
@@ -156,7 +156,7 @@ def test_a_garbled_end_is_cut_or_refused(data: st.DataObject) -> None:
             garbled = content[:start] + scrap + rest
             same = next((at for at, (old, new) in enumerate(zip(content, garbled, strict=False)) if old != new), None)
             whole = stopped.whole_before(min(len(content), len(garbled)) if same is None else same)
-            found = look(next(place), stopped.with_log(garbled))
+            found = read_files(next(place), stopped.with_log(garbled))
             if isinstance(found, dict):
                 assert found == stopped.state_at(whole, next(place))
             else:
@@ -204,7 +204,7 @@ def test_every_byte_of_the_last_record(tmp_path: Path) -> None:
     for place in range(stopped.ends[-2], len(content)):
         for damaged in (content[:place], content[:place] + bytes([content[place] ^ 0x20]) + content[place + 1 :]):
             number += 1
-            found = look(tmp_path / str(number) / "db.json", stopped.with_log(damaged))
+            found = read_files(tmp_path / str(number) / "db.json", stopped.with_log(damaged))
             assert found == stopped.after[stopped.ends[-2]]
     assert number > 100
 
@@ -264,7 +264,7 @@ def _step(environment: Environment, transaction: Transaction, is_put: bool, key:
         transaction.delete(held)
 
 
-def test_a_key_given_back_and_taken_again_in_one_handful_stays_taken(tmp_path: Path) -> None:
+def test_a_key_given_back_and_taken_again_in_one_batch_stays_taken(tmp_path: Path) -> None:
     """An item refused and another with its key, worked off together: after a restart the key is still taken."""
     path = tmp_path / "live" / "db.json"
 
@@ -276,4 +276,4 @@ def test_a_key_given_back_and_taken_again_in_one_handful_stays_taken(tmp_path: P
             history.use(item(1, idempotency_key="k"))
 
     stopped = _stopped(path, live)
-    assert look(tmp_path / "again" / "db.json", stopped.files) == stopped.after[len(stopped.content)]
+    assert read_files(tmp_path / "again" / "db.json", stopped.files) == stopped.after[len(stopped.content)]

@@ -33,16 +33,16 @@ NEVER_WRITTEN = {
         put={"organisations": [{"id": "p", "name": "", "slug": "", "created_at": 0}]}
     ),
     "books among the tables": _change(put={"books": [{}]}),
-    "a table nobody knows, put": _change(put={"nope": [{}]}),
-    "a table nobody knows, deleted": _change(delete={"nope": ["a"]}),
-    "an organisation nobody knows": _change(org="p"),
+    "an unknown table, put": _change(put={"nope": [{}]}),
+    "an unknown table, deleted": _change(delete={"nope": ["a"]}),
+    "an unknown organisation": _change(org="p"),
     "no text": b'{"org":"\xff"}',
     "no text within a record": b'{"org":"o","env":"sandbox","put":{"claims":[{"key":"\xff","expires_at":1}]}}',
     "too deep": b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     "an amount without end": _change(
         put={"events": [{"id": id, "timestamp": 5, "name": "n", "customer": "c", "value": "1e999999"} for id in "ab"]}
     ),
-    "an amount that is none": _change(
+    "an invalid amount": _change(
         put={"events": [{"id": id, "timestamp": 5, "name": "n", "customer": "c", "value": "sNaN"} for id in "ab"]}
     ),
     "a version too long for a number": b"Lautumn-mock-log version=" + b"9" * 5000 + b"\n",
@@ -100,7 +100,7 @@ def test_any_bytes_for_a_log(data: bytes) -> None:
 
 
 def test_one_input_is_run_again(tmp_path: Path) -> None:
-    """What a search has found can be looked at without atheris."""
+    """What a search has found can be run without atheris."""
     found = tmp_path / "found"
     found.write_bytes(b"queue:down")
     command = [sys.executable, "-m", "tests.fuzz", "grammar", "--input", str(found)]

@@ -1,4 +1,4 @@
-"""Build the wheel, install it in an environment of its own, and use it as somebody would who has nothing else.
+"""Build the wheel, install it in an environment of its own, and use it as a user would who has nothing else.
 
 ``python -m tests.packaging``; exits 1 with a sentence when something is missing.
 """
@@ -52,7 +52,7 @@ def main() -> None:
     print("the wheel stands alone")
 
 
-#: What somebody writes on the first day.
+#: The first test of a new user.
 PROJECT = """\
 from autumn_sdk import Autumn
 

@@ -74,7 +74,7 @@ class Caller:
         self._lines.put("")
 
     def outcome(self, organisation: Client, method: str, arguments: Any) -> dict[str, Any]:
-        """What came of a call."""
+        """The outcome of a call."""
         request = {"url": organisation.url, "key": organisation.key, "method": method, "arguments": arguments}
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(request) + "\n")

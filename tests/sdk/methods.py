@@ -358,10 +358,10 @@ class EveryMethod:
         found = client.call("customers.get", customer_id="cus_1")
         assert found["balances"]["messages"]["remaining"] == 1000
         with pytest.raises(ClientError) as caught:
-            client.call("customers.get", customer_id="nobody")
+            client.call("customers.get", customer_id="unknown")
         assert (caught.value.name, caught.value.status) == ("AutumnDefaultError", 404)
         assert (
-            caught.value.body == '{"message":"Customer nobody not found","code":"customer_not_found","env":"sandbox"}'
+            caught.value.body == '{"message":"Customer unknown not found","code":"customer_not_found","env":"sandbox"}'
         )
 
     def test_customers_list(self, client: SdkClient) -> None:
@@ -409,7 +409,7 @@ class EveryMethod:
         assert (answer["has_more"], answer["next_cursor"]) == (False, None)
         active = client.call("customers.list_subscriptions", customer_id="cus_1", statuses=["active"])
         assert [each["plan_id"] for each in active["list"]] == ["pro"]
-        assert client.call("customers.list_subscriptions", customer_id="nobody")["list"] == []
+        assert client.call("customers.list_subscriptions", customer_id="unknown")["list"] == []
 
     def test_customers_list_purchases(self, client: SdkClient) -> None:
         make_plan(client, "pack", price={"amount": 5, "interval": "one_off"}, add_on=True)
@@ -547,7 +547,7 @@ class EveryMethod:
         (incoming,), (outgoing,) = cheaper["incoming"], cheaper["outgoing"]
         assert incoming["effective_at"] == outgoing["effective_at"] == outgoing["expires_at"] is not None
         found = client.organisation.ask("/v1/customers.get", {"customer_id": "cus_1"})
-        assert [each["plan_id"] for each in found["subscriptions"]] == ["pro"]  # looking changed nothing
+        assert [each["plan_id"] for each in found["subscriptions"]] == ["pro"]  # the preview changed nothing
 
     def test_billing_preview_update(self, client: SdkClient) -> None:
         pack = {"amount": 5, "interval": "month", "billing_method": "prepaid", "billing_units": 100}

@@ -27,7 +27,7 @@ class Done(NamedTuple):
 
 
 class Project:
-    """A directory with a configuration file, of somebody who has never used ``atmn`` before."""
+    """A directory with a configuration file, of a user who has never used ``atmn`` before."""
 
     def __init__(self, directory: Path, node: Node, organisation: Client) -> None:
         self._node = node
@@ -163,7 +163,7 @@ def test_a_changed_file_changes_the_emulator(project: Project, empty: Client) ->
     shown = plans(empty)
     assert sorted(shown) == ["pro", "team"]
     assert [item["feature_id"] for item in shown["pro"]["items"]] == ["messages", "credits", "seats"]
-    assert shown["pro"]["version"] == 1  # nobody was on it
+    assert shown["pro"]["version"] == 1  # it had no customers
     assert shown["team"]["items"][0]["included"] == 5
     assert IN_SYNC in project.done("push", "-y")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.sdk.test_faults_python import HANG, arm, deliveries, is_charged_for_each_delivery, look
+from tests.sdk.test_faults_python import HANG, arm, deliveries, is_charged_for_each_delivery, listed
 from tests.sdk.test_js_sdk import SCRIPTS
 from tests.support.client import Client
 from tests.support.node import Node
@@ -18,7 +18,7 @@ Batch = Callable[..., Any]
 
 @pytest.fixture
 def batch(node: Node, package: str, organisation: Client) -> Batch:
-    """Sends a batch with further options for the client and its retries; what came of it."""
+    """Sends a batch with further options for the client and its retries; the outcome."""
 
     def send(**options: Any) -> Any:
         arguments = (package, json.dumps({"maxInterval": 50, "maxElapsedTime": 30_000, **options}))
@@ -35,7 +35,7 @@ def test_a_queue_that_is_down_for_a_while_costs_nothing(batch: Batch, organisati
     assert [entry["status"] for entry in deliveries(organisation)] == [503, 503, 202]
     assert (stats["offered"], stats["refused"], stats["deducted"]) == (6, 4, 2)
     assert organisation.balance("cus_1") == 1000 - 6
-    assert look(organisation, "findings") == []
+    assert listed(organisation, "findings") == []
 
 
 def test_a_reply_that_never_comes_is_charged_for_each_retry(batch: Batch, organisation: Client) -> None:
@@ -58,7 +58,7 @@ def test_the_time_out_of_the_client_is_one_for_all_tries(batch: Batch, organisat
     organisation.drain()
     assert len(deliveries(organisation)) == 1
     assert organisation.balance("cus_1") == 1000 - 6
-    assert look(organisation, "findings") == []
+    assert listed(organisation, "findings") == []
 
 
 @pytest.mark.parametrize(
@@ -71,6 +71,6 @@ def test_a_reply_that_is_lost_on_its_way_is_charged_for_each_retry(
     assert batch(failOpen=False) == {"answer": {"success": True}}
     organisation.drain()
     assert organisation.balance("cus_1") == 1000 - 6 * 3
-    [finding] = look(organisation, "findings")
+    [finding] = listed(organisation, "findings")
     assert (finding["code"], finding["certain"]) == ("resent_after_lost_reply", True)
     assert (finding["items"], finding["amounts"]) == (4, {"messages": 12.0})

@@ -23,9 +23,9 @@ BATCH: list[Item] = [
 HANG = "reply:hang after=enqueue route=balances.batch_track"
 
 
-def connect(organisation: Client, parking: int = 30_000, **options: Any) -> Autumn:
-    """A client that retries for so long (ms), at first after 1 ms and at most 50 ms apart unless it is told when."""
-    backoff = BackoffStrategy(1, 50, 1.0, parking)
+def connect(organisation: Client, timeout: int = 30_000, **options: Any) -> Autumn:
+    """A client that retries for ``timeout`` ms, at first after 1 ms and at most 50 ms apart, or as Retry-After asks."""
+    backoff = BackoffStrategy(1, 50, 1.0, timeout)
     return Autumn(
         secret_key=organisation.key,
         server_url=organisation.url,
@@ -38,12 +38,12 @@ def arm(organisation: Client, rule: str) -> None:
     organisation.ask("/_mock/faults", {"rule": rule})
 
 
-def look(organisation: Client, view: str) -> list[dict[str, Any]]:
+def listed(organisation: Client, view: str) -> list[dict[str, Any]]:
     return list(organisation.get(f"/_mock/{view}").body["list"])
 
 
 def deliveries(organisation: Client) -> list[dict[str, Any]]:
-    return [entry for entry in look(organisation, "requests") if entry["call"] == "balances.batch_track"]
+    return [entry for entry in listed(organisation, "requests") if entry["call"] == "balances.batch_track"]
 
 
 @pytest.mark.parametrize("fail_open", [True, False])
@@ -55,9 +55,9 @@ def test_a_queue_that_is_down_for_a_while_costs_nothing(organisation: Client, fa
     assert [entry["status"] for entry in deliveries(organisation)] == [503, 503, 202]
     assert (stats["offered"], stats["refused"], stats["deducted"]) == (6, 4, 2)
     assert organisation.balance("cus_1") == 1000 - 6
-    [rule] = look(organisation, "faults")
+    [rule] = listed(organisation, "faults")
     assert (rule["fired"], rule["refused"], rule["completed"]) == (2, 4, True)
-    assert look(organisation, "findings") == []
+    assert listed(organisation, "findings") == []
 
 
 def is_charged_for_each_delivery(organisation: Client) -> None:
@@ -68,12 +68,12 @@ def is_charged_for_each_delivery(organisation: Client) -> None:
     assert count > 1
     assert {(entry["status"], entry["service_status"], entry["reply"]) for entry in taken} == {(None, 202, "lost")}
     assert organisation.balance("cus_1") == 1000 - 6 * count
-    [finding] = look(organisation, "findings")
+    [finding] = listed(organisation, "findings")
     assert (finding["code"], finding["certain"]) == ("resent_after_lost_reply", True)
     assert finding["requests"] == [entry["id"] for entry in taken]
     assert (finding["items"], finding["amounts"]) == (2 * (count - 1), {"messages": 6.0 * (count - 1)})
     audit = organisation.get("/_mock/audit").body
-    assert (audit["balanced"], audit["organisations"][0]["double"]) == (True, [])  # each was accepted by itself
+    assert (audit["balanced"], audit["organisations"][0]["double"]) == (True, [])  # each was accepted on its own
 
 
 def test_a_reply_that_never_comes_is_charged_for_each_retry(organisation: Client) -> None:
@@ -113,7 +113,7 @@ def test_a_connection_that_is_reset_is_charged_for_each_retry(organisation: Clie
         assert client.batch_track(request=BATCH).success is True
     organisation.drain()
     assert organisation.balance("cus_1") == 1000 - 6 * 3
-    [finding] = look(organisation, "findings")
+    [finding] = listed(organisation, "findings")
     assert (finding["code"], finding["amounts"]) == ("resent_after_lost_reply", {"messages": 12.0})
 
 
@@ -125,15 +125,15 @@ def test_an_idempotency_key_in_each_item_makes_retries_safe(organisation: Client
     stats = organisation.drain()
     assert (stats["accepted"], stats["deducted"], stats["lost"]) == (6, 2, 4)
     assert organisation.balance("cus_1") == 1000 - 6
-    assert look(organisation, "findings") == []
+    assert listed(organisation, "findings") == []
 
 
-def test_without_retries_a_batch_that_failed_is_lost_and_told(organisation: Client) -> None:
+def test_without_retries_a_failed_batch_is_lost_and_reported(organisation: Client) -> None:
     arm(organisation, "queue:down times=1")
     with (
         Autumn(secret_key=organisation.key, server_url=organisation.url) as client,
         pytest.raises(AutumnDefaultError),
     ):
         client.batch_track(request=BATCH)
-    [finding] = look(organisation, "findings")
+    [finding] = listed(organisation, "findings")
     assert (finding["code"], finding["amounts"]) == ("not_resent_after_503", {"messages": 6.0})

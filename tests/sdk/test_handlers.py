@@ -63,7 +63,7 @@ def test_a_customer_is_made_of_who_asks(browser: Browser, organisation: Client) 
     assert (balance["remaining"], balance["feature"]["name"]) == (1000, "Messages")
 
 
-def test_nobody_in_particular_is_told_so(browser: Browser) -> None:
+def test_handler_refuses_a_request_without_a_customer(browser: Browser) -> None:
     status, answer = browser.ask("getOrCreateCustomer", user=None)
     assert (status, answer["code"]) == (401, "no_customer_id")
     assert browser.ask("attach", {"planId": "free"}, user=None)[0] == 401
@@ -110,9 +110,7 @@ def test_entities_and_events_are_shown(browser: Browser, organisation: Client) -
         ("redeemReferralCode", "referrals.redeem_code", {"code": "HELLO"}),
     ],
 )
-def test_what_is_not_emulated_is_told_to_the_browser(
-    browser: Browser, route: str, call: str, body: dict[str, Any]
-) -> None:
+def test_handler_passes_on_what_is_not_emulated(browser: Browser, route: str, call: str, body: dict[str, Any]) -> None:
     status, answer = browser.ask(route, body)
     assert (status, answer["code"]) == (400, "invalid_request")
     assert answer["message"].startswith(f"{call} is not emulated: ")

@@ -9,7 +9,7 @@ import pytest
 from tests.support.server import ServerProcess
 
 
-def test_it_is_stopped_and_its_directory_removed() -> None:
+def test_exit_stops_the_process_and_removes_its_directory() -> None:
     with ServerProcess() as server:
         directory = server.cwd
         assert list(directory.iterdir()) == []
@@ -18,24 +18,24 @@ def test_it_is_stopped_and_its_directory_removed() -> None:
     assert not directory.exists()
 
 
-def test_a_start_that_fails_tells_what_the_server_said() -> None:
+def test_start_reports_what_a_failed_server_wrote() -> None:
     with pytest.raises(AssertionError, match=r"ended with code 2(?s:.*)--nonsense"), ServerProcess("--nonsense"):
         pass
 
 
-def test_a_process_that_the_test_ended_itself_is_no_failure() -> None:
+def test_exit_accepts_a_process_that_the_test_killed() -> None:
     with ServerProcess() as server:
         server.kill()
     assert server.process.poll() != 0
 
 
-def test_it_runs_where_it_is_told_to(tmp_path: Path) -> None:
+def test_start_uses_the_given_directory(tmp_path: Path) -> None:
     with ServerProcess("--db", "here.json", cwd=tmp_path):
         pass
     assert (tmp_path / "here.json").exists()
 
 
-def test_headers_keys_and_bodies_that_are_not_json() -> None:
+def test_post_sends_keys_headers_and_any_body() -> None:
     with ServerProcess("--key", "am_sk_test_other") as server:
         assert server.post("/v1/features.list", {}, key=None).status == 401
         assert server.post("/v1/features.list", {}, key="am_sk_test_other").body == {"list": []}

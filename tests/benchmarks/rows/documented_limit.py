@@ -9,7 +9,7 @@ its 429 is not an answer, and it is sent again 5 ms later (``resent``).
 
 Reply: from sending a request to its reply. ``since_due`` counts from when it was due, and so the waits for a window.
 
-Queue lag, of each batch: from its 202 to the first look at the stats that says that as many items are deducted as were
+Queue lag, of each batch: from its 202 to the first reading of the stats that shows as many items deducted as were
 accepted up to then. So it is that of the batch's last item, and up to 20 ms too long.
 
 What the machine itself does to such times is shown by a fourth client, which asks an idle bare view 50 times a second
@@ -29,8 +29,8 @@ from tests.benchmarks.results import Result, at_most, median, percentile
 from tests.benchmarks.setting import Setting
 from tests.benchmarks.traffic import SIZE, batches, checks, http_request
 
-BATCHES, CHECKS, LOOKS = 9.9, 50, 50
-#: Seconds that it is looked at the queue after the last batch.
+BATCHES, CHECKS, READINGS = 9.9, 50, 50
+#: Seconds for which the queue is read after the last batch.
 _REST = 3
 
 
@@ -58,17 +58,17 @@ def measure(setting: Setting) -> Iterator[Result]:
                     [http_request("/_mock/stats")],
                     connections=1,
                     seconds=seconds + _REST,
-                    rate=LOOKS,
+                    rate=READINGS,
                     keeps_bodies=True,
                 )
             ),
         ]
         control = Generator(Plan(idle.port, checks(), connections=4, seconds=seconds, rate=CHECKS))
-        sent, checked, looked = [each.report() for each in clients]
+        sent, checked, readings = [each.report() for each in clients]
         noise = control.report().latencies
         stats = child.drain()
         details = {"seconds": seconds, "memory_mb": [memory, child.memory]}
-    lags = _lags(sent, looked)
+    lags = _lags(sent, readings)
     refused = stats["refused"] + sum(n for status, n in sent.statuses.items() if status not in (202, 429))
     refused += sum(n for status, n in checked.statuses.items() if status != 200)
     details |= {"accepted": stats["accepted"], "deducted": stats["deducted"]}
@@ -88,12 +88,12 @@ def _spread(times: list[float]) -> dict[str, float]:
     return {"p50_ms": round(median(times), 2), "max_ms": round(max(times), 2), "count": len(times)}
 
 
-def _lags(sent: Report, looked: Report) -> list[float]:
+def _lags(sent: Report, readings: Report) -> list[float]:
     """How long after each 202 its items were deducted (ms)."""
-    deducted = [json.loads(body)["deducted"] for body in looked.bodies]
+    deducted = [json.loads(body)["deducted"] for body in readings.bodies]
     lags = []
     for number, moment in enumerate(sorted(sent.moments), start=1):
         seen = bisect_left(deducted, number * SIZE)
-        assert seen < len(deducted), f"batch {number} was not deducted while anybody looked"
-        lags.append(max(looked.moments[seen] - moment, 0.0) * 1000)
+        assert seen < len(deducted), f"batch {number} was not deducted while the stats were read"
+        lags.append(max(readings.moments[seen] - moment, 0.0) * 1000)
     return lags

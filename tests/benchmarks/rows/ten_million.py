@@ -36,8 +36,8 @@ def measure(setting: Setting) -> Iterator[Result]:
         child.drain()
         memory.append(child.memory)
         for tenth in range(10):
-            handful, used = min(_BATCH_SIZE, count // 10), child.cpu
-            tenths.append(sum(_seconds(child, handful) for _ in range(count // 10 // handful)))
+            batches_at_once, used = min(_BATCH_SIZE, count // 10), child.cpu
+            tenths.append(sum(_seconds(child, batches_at_once) for _ in range(count // 10 // batches_at_once)))
             cpu.append(child.cpu - used)
             memory.append(child.memory)
             events.append(_stored(child))

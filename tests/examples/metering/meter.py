@@ -48,11 +48,11 @@ class Unavailable(MeteringError):
 
 
 class Refused(MeteringError):
-    """Autumn will not take these items as they are. They are in the meter no longer: mend them, or tell somebody."""
+    """Autumn refuses these items. They were removed from the meter: correct them, or raise an alert."""
 
 
 class Meter:
-    """Collects usage, and sends it when told to. Any thread may record; one at a time may flush."""
+    """Collects usage, and sends it in :meth:`flush`. Any thread may record; one at a time may flush."""
 
     #: Replies after which the same items are sent again.
     retried = frozenset({429, 500, 502, 503, 504})

@@ -27,7 +27,7 @@ class NoRetryOn503(Meter):
 
 
 class NoBackOffOn429(Meter):
-    """Sends again at once when it is told that it sends too much."""
+    """Sends again at once after a 429."""
 
     def _post(self, batch: list[Item]) -> httpx.Response:
         for _ in range(self._tries):

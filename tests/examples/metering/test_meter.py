@@ -81,7 +81,7 @@ def test_more_than_a_thousand_items_are_split(autumn_mock: AutumnMock, meter: Me
     autumn_mock.assert_no_findings()
 
 
-def test_an_item_tells_when_it_was_used_and_not_when_it_was_sent(autumn_mock: AutumnMock, meter: Meter) -> None:
+def test_item_has_the_time_of_its_use_and_not_of_its_sending(autumn_mock: AutumnMock, meter: Meter) -> None:
     used_at = autumn_mock.clock.now
     record(meter, 1)
     autumn_mock.clock.advance("1h")
@@ -103,7 +103,7 @@ def test_an_outage_loses_nothing(autumn_mock: AutumnMock, meter: Meter, naps: li
     autumn_mock.assert_no_findings()
 
 
-def test_an_outage_that_lasts_is_told_and_the_usage_kept(autumn_mock: AutumnMock, meter: Meter) -> None:
+def test_flush_raises_in_a_long_outage_and_keeps_the_usage(autumn_mock: AutumnMock, meter: Meter) -> None:
     record(meter, 5)
     with autumn_mock.fault("reply:reset before=enqueue"), pytest.raises(Unavailable, match=r"5 items .* after 8 tries"):
         meter.flush()
