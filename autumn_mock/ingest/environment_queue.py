@@ -45,7 +45,8 @@ class EnvironmentQueue:
 
     def __init__(self, environment: Environment) -> None:
         self.environment = environment
-        self.ready: deque[Delivery] = deque()
+        #: A message that nothing is known of becomes a delivery when it is taken.
+        self.ready: deque[Message | Delivery] = deque()
         #: Messages that a worker has taken. While there are any, no other worker takes more.
         self.in_flight = 0
         #: A heap by the end of the hold; holds that only a cleared rule ends come last.
@@ -58,14 +59,15 @@ class EnvironmentQueue:
 
     def take(self, limit: int) -> list[Delivery]:
         """Take up to ``limit`` messages from the front."""
-        ready = self.ready
-        if len(ready) <= limit:
-            taken = list(ready)
-            ready.clear()
-        else:
-            taken = [ready.popleft() for _ in range(limit)]
+        ready, environment = self.ready, self.environment
+        taken = [ready.popleft() for _ in range(min(limit, len(ready)))]
         self.in_flight += len(taken)
-        return taken
+        return [each if isinstance(each, Delivery) else Delivery(environment, each) for each in taken]
+
+    def peek(self) -> list[tuple[Message, Held | None]]:
+        """The messages that wait, each with what holds it back."""
+        ready = [each.message if isinstance(each, Delivery) else each for each in self.ready]
+        return [*((each, None) for each in ready), *((held.delivery.message, held) for held in self.held())]
 
     def clear(self) -> int:
         """Drop what waits; returns how many messages that were."""

@@ -11,6 +11,7 @@ The queue mirrors the stored messages: losing it loses nothing. An environment w
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -84,14 +85,11 @@ class Queue:
         with self._lock:
             return [held for queue in self._selected(name) for held in queue.held()]
 
-    def peek(self, name: _Name | None = None, limit: int = 100) -> list[tuple[Delivery, Held | None]]:
-        """The first messages that wait, each with what holds it back; none is taken."""
+    def peek(self, name: _Name | None = None, limit: int = 100) -> list[tuple[Environment, Message, Held | None]]:
+        """The first messages that wait, each with its environment and what holds it back; none is taken."""
         with self._lock:
-            waiting: list[tuple[Delivery, Held | None]] = []
-            for queue in self._selected(name):
-                waiting += [(delivery, None) for delivery in queue.ready]
-                waiting += [(held.delivery, held) for held in queue.held()]
-            return waiting[:limit]
+            waiting = ((queue.environment, *each) for queue in self._selected(name) for each in queue.peek())
+            return list(itertools.islice(waiting, limit))
 
     def explain(self, name: _Name | None = None) -> dict[str, Any]:
         """Why messages wait: whether the queue is paused, and which rules hold how many messages."""
@@ -111,13 +109,13 @@ class Queue:
 
     def put(self, environment: Environment, messages: Iterable[Message], once: Sequence[ArmedRule] = ()) -> None:
         """Add messages of one environment. ``once``: rules for these messages alone."""
-        self._add(environment, [Delivery(environment, message, once) for message in messages])
+        self._add(environment, [Delivery(environment, message, once) for message in messages] if once else [*messages])
 
     def put_again(self, environment: Environment, deliveries: Iterable[Delivery]) -> None:
         """Add messages of one environment that were delivered before, behind the others."""
         self._add(environment, [Delivery(environment, each.message, (), MessagePlan()) for each in deliveries])
 
-    def _add(self, environment: Environment, deliveries: list[Delivery]) -> None:
+    def _add(self, environment: Environment, deliveries: Sequence[Message | Delivery]) -> None:
         if not deliveries:
             return
         with self._lock:

@@ -61,7 +61,7 @@ class Table(Generic[R]):
 
     def put_all(self, records: Sequence[R]) -> Iterable[tuple[str, R | None]]:
         """Insert or replace records; returns each key with the record it replaces."""
-        new = {self.key(record): record for record in records}
+        new = dict(zip(map(self.key, records), records, strict=True))
         if len(new) == len(records) and self._rows.keys().isdisjoint(new):
             self._put_new(new)
             return zip(new, repeat(None))

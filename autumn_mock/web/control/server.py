@@ -82,13 +82,13 @@ def pause_queue(request: ControlRequest) -> Response:
 def show_messages(request: ControlRequest) -> Response:
     """The next ``limit`` messages of the queue, with the fault rule that holds each."""
     rows = []
-    for delivery, held in request.engine.queue.peek(request.name(), request.whole_number("limit", 100)):
-        org, env = delivery.environment.name
+    for environment, message, held in request.engine.queue.peek(request.name(), request.whole_number("limit", 100)):
+        org, env = environment.name
         rows.append(
             {
                 "org": org,
                 "env": env,
-                **msgspec.json.decode(ENCODER.encode(delivery.message)),
+                **msgspec.json.decode(ENCODER.encode(message)),
                 "held_by": held.last.armed.rule.text if held is not None else None,
                 "until": held.last.until if held is not None else None,
             }
