@@ -15,12 +15,16 @@ from typing import Literal, get_args
 
 import pytest
 
+from autumn_mock import create_app
+from autumn_mock.engine import Engine
+from autumn_mock.faults import kinds
 from autumn_mock.faults.armed import ArmedRule
 from autumn_mock.faults.grammar import parse_rule
 from autumn_mock.faults.kinds import FAULT_KINDS
 from autumn_mock.faults.options import MODIFIERS, PHASE
 from tests.faults.cases import CASES, Case
 from tests.faults.harness import Target, organisation, write_world
+from tests.support.client import AppClient
 from tests.support.server import ServerProcess
 
 #: ``serve --fault``; ``POST /_mock/faults`` with and without a key; the header; a world's environment and customer.
@@ -145,6 +149,37 @@ def test_plays_cover_each_way_at_each_site() -> None:
         (site, way) for site in sites for way in get_args(Way)
     }
     assert {play.case.rule for play in PLAYS if _accepts(play.case, play.way)} == {case.rule for case in CASES}
+
+
+# -- a new kind
+
+_TEAPOT = '''
+from autumn_mock.faults.sites import ReplyFault, ReplyPlan
+
+
+class Teapot(ReplyFault):
+    """A short and stout reply."""
+
+    name = "reply:teapot"
+    example = "reply:teapot"
+
+    def on_reply(self, reply: ReplyPlan) -> None:
+        reply.alter(status=418)
+'''
+
+
+def test_new_kind_is_one_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(tmp_path, "reply_teapot.py").write_text(_TEAPOT)
+    monkeypatch.setattr(kinds, "__path__", [*kinds.__path__, str(tmp_path)])
+    monkeypatch.setitem(FAULT_KINDS, "reply:teapot", kinds.discover()["reply:teapot"])
+    with Engine() as engine:
+        client = AppClient(create_app(engine))
+        armed = client.ask("/_mock/faults", {"rule": "reply:teapot times=1"})
+        reply = client.post("/v1/customers.get", {"customer_id": "cus_123"})
+        listed = client.get("/_mock/faults/kinds").body["kinds"]
+        [report] = client.get("/_mock/faults").body["list"]
+    assert ("reply:teapot", "A short and stout reply.") in [(kind["kind"], kind["text"]) for kind in listed]
+    assert (armed["remaining"], reply.status, report["fired"], report["remaining"]) == (1, 418, 1, 0)
 
 
 # -- documentation

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterator
 
 from autumn_mock.faults.armed import ArmedRule
 
 
-def _kinds() -> Iterator[type[ArmedRule]]:
-    """The classes that the modules of this package define, by the names of the modules."""
+def discover() -> dict[str, type[ArmedRule]]:
+    """The kinds that the modules of this package define, by name, in the order of the modules' names."""
+    found: dict[str, type[ArmedRule]] = {}
     for name in sorted(info.name for info in pkgutil.iter_modules(__path__)):
         module = importlib.import_module(f"{__name__}.{name}")
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, ArmedRule) and value.__module__ == module.__name__:
-                yield value
+                found[value.name] = value
+    return found
 
 
 #: The kinds by name.
-FAULT_KINDS: dict[str, type[ArmedRule]] = {kind.name: kind for kind in _kinds()}
+FAULT_KINDS = discover()
