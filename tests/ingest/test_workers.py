@@ -309,10 +309,10 @@ def test_stop_before_start() -> None:
 # -- many at once
 
 
-@pytest.mark.parametrize("shards", [1, 2, 8])
-def test_workers_of_any_number_have_the_same_result(shards: int) -> None:
+@pytest.mark.parametrize("workers", [1, 2, 8])
+def test_workers_of_any_number_have_the_same_result(workers: int) -> None:
     """And at every moment each item is somewhere."""
-    world = IngestWorld(shards)
+    world = IngestWorld(workers)
     names = [f"c{number}" for number in range(6)]
     for name in names:
         world.customer(name, {"messages": 1000, "credits": 100, "action1": 10})

@@ -292,11 +292,11 @@ class ItemCounts(NamedTuple):
 class IngestWorld(World):
     """A world with a queue, workers and a fault board: everything between a batch and its deductions."""
 
-    def __init__(self, shards: int = 2, *, created_at: int = NOW - 1) -> None:
+    def __init__(self, workers: int = 2, *, created_at: int = NOW - 1) -> None:
         super().__init__(created_at=created_at)
         self.queue = Queue()
         self.faults = FaultBoard(self.environment.clock)
-        self.workers = Workers(self.queue, shards, lambda _: self.faults, MessageJournal())
+        self.workers = Workers(self.queue, workers, lambda _: self.faults, MessageJournal())
 
     def arm(self, text: str) -> None:
         """Arm a fault rule."""
