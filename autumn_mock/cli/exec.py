@@ -143,7 +143,7 @@ def _run(command: tuple[str, ...], mock: AutumnMock) -> int:
 
 def _what_is_missing(program: str) -> str:
     """Why a program that is there cannot be found: what its first line names is not."""
-    with suppress(OSError), open(program, "rb") as file:
+    with suppress(OSError), Path(program).open("rb") as file:
         line = file.readline(256)
         if line.startswith(b"#!"):
             words = line[2:].decode("utf-8", "replace").split()

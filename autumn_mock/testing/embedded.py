@@ -21,7 +21,9 @@ logging.getLogger("autumn_mock").addHandler(logging.NullHandler())
 
 
 class Emulator(Engine):
-    """A whole server in this process, on a free port, for as long as a ``with`` block runs:
+    """A whole server in this process, on a free port, for the time of a ``with`` block.
+
+    ::
 
         with Emulator(world="default", faults=["queue:down times=2"]) as mock:
             client = Autumn(secret_key=mock.key, server_url=mock.url)
