@@ -1,6 +1,6 @@
-"""autumn-mock: a local stand-in for the Autumn billing API.
+"""autumn-mock: a local emulator of the Autumn billing API.
 
-The public names are resolved on first use, so that ``autumn-mock --version`` and ``--help`` never pay for Flask.
+The public names are resolved on first use, so that ``autumn-mock --version`` and ``--help`` do not import Flask.
 """
 
 from __future__ import annotations

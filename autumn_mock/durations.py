@@ -1,17 +1,17 @@
-"""Lengths of time as people write them: ``90m``, ``1d``, ``2678400000ms``, ``1h30m``."""
+"""Durations in text: ``90m``, ``1d``, ``2678400000ms``, ``1h30m``."""
 
 from __future__ import annotations
 
 import re
 
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
-#: A hundred years, in ms: calendars go on, and so does nothing that anybody waits for.
+#: A hundred years, in ms.
 _LONGEST = 36_525 * _UNITS["d"]
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
 
 
 def parse_duration(text: str) -> int:
-    """Milliseconds; a sign in front is allowed. Raises :class:`ValueError` for anything else."""
+    """The milliseconds of a duration, which may have a minus sign. Raises :class:`ValueError`."""
     sign, rest = (-1, text[1:]) if text.startswith("-") else (1, text)
     total, position = 0.0, 0
     while position < len(rest):
@@ -23,5 +23,5 @@ def parse_duration(text: str) -> int:
     if not rest or position < len(rest):
         raise ValueError(f"{text!r} is not a duration; write 90m, 1d, 1h30m or 250ms")
     if total > _LONGEST:
-        raise ValueError("that is longer than a hundred years")
+        raise ValueError("must not be longer than a hundred years")
     return sign * round(total)

@@ -14,6 +14,7 @@ from autumn_mock.domain.webhook import DEFAULT_SECRET, Endpoint
 from autumn_mock.faults.board import FaultBoard
 from autumn_mock.faults.grammar import Rule
 from autumn_mock.ingest.workers import Workers
+from autumn_mock.input_files import find_file
 from autumn_mock.journal.findings import Finding, find
 from autumn_mock.journal.messages import MessageJournal
 from autumn_mock.journal.requests import RequestJournal
@@ -24,7 +25,7 @@ from autumn_mock.store.database import Database
 from autumn_mock.store.environment import Environment
 from autumn_mock.store.state import Progress, State, no_progress
 from autumn_mock.webhooks.outbox import Outbox
-from autumn_mock.worlds import find_world, read_world
+from autumn_mock.worlds import read_world
 
 
 class Engine(Lifecycle):
@@ -33,7 +34,7 @@ class Engine(Lifecycle):
     ``progress(done, total)`` is called with numbers of records while a database is loaded.
 
     Raises :class:`~autumn_mock.store.errors.StoreError` for a database that cannot be used, and
-    :class:`~autumn_mock.worlds.WorldError` for a world that cannot be read.
+    :class:`~autumn_mock.input_files.InputFileError` for a world that cannot be read.
     """
 
     def __init__(self, settings: Settings | None = None, *, progress: Progress = no_progress, **knobs: Any) -> None:
@@ -41,7 +42,7 @@ class Engine(Lifecycle):
         clock = Clock()
         if settings.now is not None:
             clock.set(settings.now)
-        world = read_world(find_world(settings.world))
+        world = read_world(find_file("world", settings.world))
         self._database = Database.open(settings.db, fsync=settings.fsync) if settings.db is not None else None
         try:
             super().__init__(settings, world, State(clock, self._database, progress))

@@ -1,8 +1,7 @@
-"""Every knob, declared once. The command line's options, the ``AUTUMN_MOCK_*`` variables and Python's keywords
-all come from here.
+"""Every setting, declared once: the command line's options, the ``AUTUMN_MOCK_*`` variables and Python's keywords.
 
-A variable is named after the field, in capitals; of a repeatable knob it holds several values with commas between. An
-option wins over its variable.
+A variable has the name of the field, in capitals; for a repeatable setting it holds values separated by commas. An
+option overrides its variable.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ def _text(value: str) -> str:
 def _port(value: str) -> int:
     port = int(value)
     if not 0 <= port <= 65535:
-        raise ValueError("a port is a number from 0 to 65535; 0 picks a free one")
+        raise ValueError("must be a number from 0 to 65535; 0 selects a free port")
     return port
 
 
@@ -38,7 +37,7 @@ def _size(value: str) -> int:
     found = re.fullmatch(r"(\d+)(b|kb|mb|gb)?", value.lower())
     size = int(found[1]) << {"b": 0, "kb": 10, "mb": 20, "gb": 30}[found[2] or "b"] if found else 0
     if size < 1:
-        raise ValueError("write a size like 500KB, 16MB or 1GB")
+        raise ValueError("must be a size like 500KB, 16MB or 1GB")
     return size
 
 
@@ -50,7 +49,7 @@ def _batch_status(value: str) -> int:
 
 def _rate_limit(value: str) -> str:
     if value != "off" and not re.fullmatch(r"[1-9]\d*/(second|minute|hour)", value):
-        raise ValueError("write it like 10/second or 600/minute, or off")
+        raise ValueError("must be like 10/second or 600/minute, or off")
     return value
 
 
@@ -72,9 +71,9 @@ def _switch(value: str) -> bool:
 
 
 def read_key(value: str) -> str:
-    """A secret key, if it is one. Raises :class:`ValueError`."""
+    """Check a secret key. Raises :class:`ValueError`."""
     if not re.fullmatch(r"am_sk_(test|live)_[A-Za-z0-9_]+", value):
-        raise ValueError("a secret key begins with am_sk_test_ or am_sk_live_, then letters, numbers, underscores")
+        raise ValueError("invalid key: must begin with am_sk_test_ or am_sk_live_, then letters, numbers, underscores")
     return value
 
 
@@ -84,7 +83,7 @@ def _rule(value: str) -> str:
 
 
 def read_url(value: str) -> str:
-    """The URL of an endpoint, if it is one. Raises :class:`ValueError`."""
+    """Check an HTTP URL. Raises :class:`ValueError`."""
     from urllib.parse import urlsplit
 
     try:
@@ -98,102 +97,120 @@ def read_url(value: str) -> str:
 
 
 def read_secret(value: str) -> str:
-    """A signing secret, if it is one. Raises :class:`ValueError`."""
+    """Check a webhook signing secret. Raises :class:`ValueError`."""
     if not re.fullmatch(r"whsec_([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4})", value):
         raise ValueError("must be whsec_ and then base64")
     return value
 
 
-def _knob(
-    default: Any, read: Callable[[str], Any], text: str, *, metavar: str = "", many: bool = False, flag: bool = False
+def _setting(
+    default: Any,
+    read: Callable[[str], Any],
+    text: str,
+    *,
+    metavar: str = "",
+    many: bool = False,
+    flag: bool = False,
+    limit: bool = False,
 ) -> Any:
-    metadata = {"read": read, "help": text, "metavar": metavar, "many": many, "flag": flag}
+    """A field with its parser and the help of its option. ``limit``: help lists it apart, among the limits."""
+    metadata = {"read": read, "help": text, "metavar": metavar, "many": many, "flag": flag, "limit": limit}
     return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How a server runs."""
+    """The configuration of a server."""
 
-    host: str = _knob("127.0.0.1", _text, "Address to listen on.", metavar="ADDRESS")
-    port: int = _knob(2886, _port, "Port to listen on; 0 picks a free one.", metavar="PORT")
-    db: str | None = _knob(None, _text, "Keep the state in this TinyDB file. Without it: memory only.", metavar="FILE")
-    world: str = _knob("default", _text, "What to start from: a shipped world or a file.", metavar="NAME|FILE")
-    key: tuple[str, ...] = _knob(
-        (), read_key, "Open a further, empty organisation with this secret key. Repeatable.", metavar="KEY", many=True
+    host: str = _setting("127.0.0.1", _text, "Address to listen on.", metavar="ADDRESS")
+    port: int = _setting(2886, _port, "Port to listen on; 0 selects a free one.", metavar="PORT")
+    db: str | None = _setting(
+        None, _text, "Persist the state in this TinyDB file. Without it: in memory only.", metavar="FILE"
     )
-    auto_org: bool = _knob(
-        False,
-        _switch,
-        "Open an organisation like the world's first one for any am_sk_test_ key that is new.",
-        flag=True,
+    world: str = _setting("default", _text, "Initial state: a shipped world or a file.", metavar="NAME|FILE")
+    key: tuple[str, ...] = _setting(
+        (), read_key, "Add an empty organisation with this secret key. Repeatable.", metavar="KEY", many=True
     )
-    rate_limit: str = _knob(
-        "10/second",
-        _rate_limit,
-        "Requests to batch_track for each organisation, like 10/second; off: no limits at all.",
-        metavar="LIMIT",
+    auto_org: bool = _setting(
+        False, _switch, "Open a copy of the world's first organisation for every new am_sk_test_ key.", flag=True
     )
-    workers: int = _knob(4, _count, "Threads that deduct what was queued.", metavar="N")
-    batch_status: int = _knob(
+    rate_limit: str = _setting(
+        "10/second", _rate_limit, "Rate limit of batch_track per organisation; off: no limits at all.", metavar="LIMIT"
+    )
+    workers: int = _setting(4, _count, "Threads that deduct queued items.", metavar="N")
+    batch_status: int = _setting(
         202,
         _batch_status,
         "Status of an accepted batch: 202 as documented, or 200 as newer servers send.",
         metavar="202|200",
     )
-    fault: tuple[str, ...] = _knob((), _rule, "Arm a fault from the start. Repeatable.", metavar="RULE", many=True)
-    webhook_url: tuple[str, ...] = _knob(
-        (), read_url, "Send the webhooks of every organisation there. Repeatable.", metavar="URL", many=True
+    fault: tuple[str, ...] = _setting((), _rule, "Arm a fault at startup. Repeatable.", metavar="RULE", many=True)
+    webhook_url: tuple[str, ...] = _setting(
+        (), read_url, "Send the webhooks of every organisation to this URL. Repeatable.", metavar="URL", many=True
     )
-    webhook_secret: str | None = _knob(
-        None, read_secret, "Sign them with this. Without it: with the documented secret.", metavar="whsec_..."
+    webhook_secret: str | None = _setting(
+        None, read_secret, "Secret that signs them. Without it: the documented one.", metavar="whsec_..."
     )
-    control_token: str | None = _knob(
-        None, _text, "What /_mock demands in x-autumn-mock-token. Needed when others can reach --host.", metavar="TOKEN"
+    control_token: str | None = _setting(
+        None,
+        _text,
+        "Token that /_mock requires in x-autumn-mock-token. Needed if --host is not a loopback address.",
+        metavar="TOKEN",
     )
-    fsync: bool = _knob(
-        False, _switch, "Wait for the disk at every write: survives a power cut, not only a crash.", flag=True
+    fsync: bool = _setting(
+        False, _switch, "Wait for the disk at every write: survives a power failure, not only a crash.", flag=True
     )
-    max_body: int = _knob(
-        32 << 20, _size, "Largest body of a request, like 32MB; more is answered 413.", metavar="SIZE"
+    max_body: int = _setting(
+        32 << 20, _size, "Largest request body, like 32MB; larger ones get 413.", metavar="SIZE", limit=True
     )
-    max_queue: int = _knob(
-        500_000, _count, "Most items that wait for workers; what does not fit is refused.", metavar="N"
+    max_queue: int = _setting(
+        500_000, _count, "Largest number of queued items; further ones are refused.", metavar="N", limit=True
     )
-    max_events: int = _knob(
-        1_000_000, _count, "Most events that each environment keeps; the oldest are dropped.", metavar="N"
+    max_events: int = _setting(
+        1_000_000,
+        _count,
+        "Largest number of events per environment; the oldest are dropped.",
+        metavar="N",
+        limit=True,
     )
-    journal_requests: int = _knob(1000, _count, "Requests that the journal keeps of each environment.", metavar="N")
-    journal_bodies: int = _knob(16 << 20, _size, "Bytes of their bodies that it keeps, like 16MB.", metavar="SIZE")
-    ready_file: str | None = _knob(
-        None, _text, "Write the server's URL into this file once it answers; removed when it stops.", metavar="FILE"
+    journal_requests: int = _setting(
+        1000, _count, "Requests that the journal keeps per environment.", metavar="N", limit=True
     )
-    seed: int | None = _knob(None, int, "Seed for faults that draw at random and name none.", metavar="N")
-    now: int | None = _knob(
-        None, read_instant, "The time to start at: ISO 8601, or milliseconds since 1970.", metavar="INSTANT"
+    journal_bodies: int = _setting(
+        16 << 20, _size, "Bytes of request bodies that it keeps, like 16MB.", metavar="SIZE", limit=True
+    )
+    ready_file: str | None = _setting(
+        None, _text, "Write the URL to this file once the server is ready; deleted at the end.", metavar="FILE"
+    )
+    seed: int | None = _setting(None, int, "Seed for random faults that name none.", metavar="N")
+    now: int | None = _setting(
+        None, read_instant, "Initial time: ISO 8601, or milliseconds since 1970.", metavar="INSTANT"
     )
 
 
-def knobs() -> Mapping[str, Mapping[str, Any]]:
-    """Name to default, reader, help, placeholder, whether it is repeatable, and whether it stands without a value."""
+def declarations() -> Mapping[str, Mapping[str, Any]]:
+    """For each setting: its default, and what :func:`_setting` was called with."""
     return {each.name: {"default": each.default, **each.metadata} for each in fields(Settings)}
 
 
-def settings_of(base: Settings | None = None, **knobs: Any) -> Settings:
-    """Settings from Python keywords, on top of others. A text is read as the option of that name reads it, and one of
-    several values needs no list. Raises :class:`ValueError`, and :class:`TypeError` for a name that there is not."""
+def settings_of(base: Settings | None = None, **values: Any) -> Settings:
+    """Settings from Python keywords, which override those of ``base``.
+
+    A text is parsed like the option's value; one value of a repeatable setting needs no list. Raises
+    :class:`ValueError` for an invalid value, and :class:`TypeError` for an unknown name.
+    """
     known = Settings.__dataclass_fields__
-    values: dict[str, Any] = {}
-    for name, value in knobs.items():
+    parsed: dict[str, Any] = {}
+    for name, value in values.items():
         if name not in known:
             raise TypeError(f"there is no setting {name!r}; known: {', '.join(known)}")
         read, many = known[name].metadata["read"], known[name].metadata["many"]
         if many:
             given = (value,) if isinstance(value, str) else tuple(value)
-            values[name] = tuple(_read(name, read, each) for each in given)
+            parsed[name] = tuple(_read(name, read, each) for each in given)
         else:
-            values[name] = _read(name, read, value)
-    return replace(base or Settings(), **values)
+            parsed[name] = _read(name, read, value)
+    return replace(base or Settings(), **parsed)
 
 
 def _read(name: str, read: Callable[[str], Any], value: Any) -> Any:
@@ -201,12 +218,12 @@ def _read(name: str, read: Callable[[str], Any], value: Any) -> Any:
         return value
     try:
         return read(value)
-    except RuleError:  # shows the rule by itself
+    except RuleError:  # its message shows the rule
         raise
     except ValueError as error:
         raise ValueError(f"{name}={value!r}: {error}") from None
 
 
 def variable(name: str) -> str:
-    """The environment variable of a knob."""
+    """The environment variable of a setting."""
     return f"AUTUMN_MOCK_{name.upper()}"

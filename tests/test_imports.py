@@ -14,12 +14,12 @@ PACKAGE = Path(autumn_mock.__file__).parent
 #: the operations, the answers are above them.
 LAYERS = (
     ("domain", "locks"),
-    ("clock", "durations", "interpreter", "fixtures_dir"),
+    ("clock", "durations", "interpreter", "input_files", "control_client"),
     ("ids", "ledger"),
     ("store", "wire.schema", "wire.versions"),
     ("wire.requests",),
     ("faults", "operations", "webhooks"),
-    ("settings", "wire"),
+    ("settings", "wire", "input_schema"),
     ("journal",),
     ("ingest", "worlds"),
     ("barrier",),

@@ -1,5 +1,6 @@
-"""The command line. Commands are imported when they are asked for, and import what they need when they run, so that
-``--version`` is quick and ``serve`` starts without the others.
+"""The command line. A command's module is imported when the command is used, and imports what it needs when it runs,
+so that ``--version`` is quick and ``serve`` does not load the other commands. A new command is a module and a line
+in ``SECTIONS``.
 """
 
 from __future__ import annotations
@@ -11,22 +12,22 @@ import click
 from autumn_mock import __version__
 from autumn_mock.interpreter import gc_paused
 
-#: The commands, by the headings under which ``--help`` shows them: name to module and attribute.
+#: The commands by the headings of ``--help``: name to module and attribute.
 SECTIONS = {
     "Run": {"serve": "serve:serve", "exec": "exec:exec_", "health": "inspect:health", "snapshot": "snapshot:snapshot"},
-    "Fail on purpose": {
+    "Inject failures": {
         "fault": "fault:fault",
         "queue": "queue:queue",
         "scenario": "scenario:scenario",
         "demo": "demo:demo",
     },
-    "See what happened": {
+    "Inspect requests": {
         "requests": "inspect:requests",
         "failures": "inspect:failures",
         "lost": "inspect:lost",
         "findings": "inspect:findings",
     },
-    "See where usage went": {
+    "Inspect usage": {
         "balances": "usage:balances",
         "events": "usage:events",
         "stats": "stats:stats",
@@ -69,7 +70,7 @@ def _command(place: str) -> click.Command:
 )
 @click.version_option(__version__, "-V", "--version", prog_name="autumn-mock")
 def main() -> None:
-    """A local stand-in for the Autumn billing API.
+    """A local emulator of the Autumn billing API.
 
-    Real balances, background deduction, every failure on demand.
+    Keeps real balances, deducts queued usage in the background, and reproduces failures on demand.
     """

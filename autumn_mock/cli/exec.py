@@ -1,4 +1,4 @@
-"""``autumn-mock exec``: a command with a server beside it, for test suites in any language."""
+"""``autumn-mock exec``: run a command with a server, for test suites in any language."""
 
 from __future__ import annotations
 
@@ -14,58 +14,59 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from autumn_mock.cli.options import setting_options
+from autumn_mock.cli.options import SettingsCommand, setting_options
 from autumn_mock.cli.ready_file import ready_file
-from autumn_mock.cli.shutdown import not_begun, stop
+from autumn_mock.cli.shutdown import database_error, start_errors, stop
 
 if TYPE_CHECKING:
     from autumn_mock.testing.mock import AutumnMock
 
-#: The exit code when the command went well, but its client broke the contract.
-BROKEN_CONTRACT = 3
-#: What shells answer for a command that cannot be run, and for one that does not exist.
+#: The exit code when the command succeeded, but its client violated the contract.
+CONTRACT_VIOLATED = 3
+#: The exit codes of shells for a command that cannot be run, and for one that does not exist.
 _CANNOT_RUN, _NOT_FOUND = 126, 127
 
 
 @click.command(
     "exec",
-    short_help="Run a command with a server beside it.",
+    cls=SettingsCommand,
+    short_help="Run a command with a server.",
     context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False},
 )
 @setting_options
-@click.option("--check-findings", is_flag=True, help="Fail when the client broke the contract.")
+@click.option("--check-findings", is_flag=True, help="Fail if the client violated the contract.")
 @click.option(
     "--report",
     metavar="FILE",
     type=click.Path(dir_okay=False),
-    help="Write what happened: JUnit XML for a name that ends in .xml, else JSON.",
+    help="Write a report: JUnit XML if the name ends in .xml, otherwise JSON.",
 )
 @click.argument("command", nargs=-1, required=True)
-def exec_(command: tuple[str, ...], check_findings: bool, report: str | None, **knobs: Any) -> None:
-    """Start a server, run COMMAND, stop the server, and end with the command's exit code.
+def exec_(command: tuple[str, ...], check_findings: bool, report: str | None, **values: Any) -> None:
+    """Start a server, run COMMAND, stop the server, and exit with the command's exit code.
 
     \b
         autumn-mock exec -- npm test
         autumn-mock exec --fault "queue:down times=2" --check-findings -- node --test
 
-    The command finds the server in its environment: AUTUMN_MOCK_URL, AUTUMN_SECRET_KEY (and AUTUMN_MOCK_KEY). The port
-    is a free one unless --port says otherwise. With --check-findings the exit code is 3 when the command went well and
-    its client certainly did something against the contract.
+    The environment of the command has AUTUMN_MOCK_URL and AUTUMN_SECRET_KEY (and AUTUMN_MOCK_KEY). Without --port the
+    server uses a free port. With --check-findings the exit code is 3 if the command succeeded and its client
+    certainly violated the contract.
     """
     source = click.get_current_context().get_parameter_source("port")
     if source is not None and source.name == "DEFAULT":
-        knobs["port"] = 0
+        values["port"] = 0
     if report is not None and not Path(report).absolute().parent.is_dir():
         raise click.UsageError(f"--report {report}: there is no such directory")
-    with _server(knobs) as mock, ready_file(mock.emulator.settings.ready_file, mock.url):
+    with _server(values) as mock, ready_file(mock.emulator.settings.ready_file, mock.url):
         for rule in mock.emulator.first_faults:
-            if rule.text not in mock.emulator.settings.fault:  # a seed was drawn: with it the run can be had again
+            if rule.text not in mock.emulator.settings.fault:  # has a random seed: with it the run can be reproduced
                 click.echo(f"autumn-mock: armed {rule.text}", err=True)
         code = _run(command, mock)
         mock.emulator.drain(5)
         findings = mock.emulator.all_findings()
         for each in findings:
-            doubt = "" if each.certain else " (perhaps)"
+            doubt = "" if each.certain else " (possible)"
             click.echo(f"autumn-mock: {each.code}{doubt}: {each.message}\n  {each.instead}", err=True)
         if report is not None:
             from autumn_mock.testing.reports import write_report
@@ -76,35 +77,20 @@ def exec_(command: tuple[str, ...], check_findings: bool, report: str | None, **
                 click.echo(f"autumn-mock: {report} cannot be written: {error.strerror or error}", err=True)
                 code = code or 1
     if code == 0 and check_findings and any(each.certain for each in findings):
-        code = BROKEN_CONTRACT
+        code = CONTRACT_VIOLATED
     sys.exit(code)
 
 
 @contextmanager
-def _server(knobs: dict[str, Any]) -> Iterator[AutumnMock]:
-    from autumn_mock.faults.grammar import RuleError
-    from autumn_mock.store.errors import StoreError
+def _server(values: dict[str, Any]) -> Iterator[AutumnMock]:
+    # The public `autumn_mock.Emulator`: exec is the test fixture for other languages.
     from autumn_mock.testing.embedded import Emulator
-    from autumn_mock.web.guard import ExposedWithoutToken
-    from autumn_mock.worlds import WorldError
 
+    with start_errors(database_error(values["db"])):
+        emulator = Emulator(**values)
     try:
-        emulator = Emulator(**knobs)
-    except (WorldError, RuleError) as error:
-        raise click.UsageError(str(error)) from None
-    except StoreError as error:
-        raise click.ClickException(str(error)) from None
-    except OSError as error:
-        raise not_begun(knobs["db"], error) from None
-    try:
-        emulator.start()
-    except OSError as error:
-        stop(emulator)
-        raise click.ClickException(f"cannot listen on port {knobs['port']}: {error.strerror or error}") from None
-    except (RuleError, ExposedWithoutToken) as error:
-        stop(emulator)
-        raise click.UsageError(str(error)) from None
-    try:
+        with start_errors(lambda error: f"cannot listen on port {values['port']}: {error.strerror or error}"):
+            emulator.start()
         try:
             mock = emulator.mock()
         except ValueError as error:
@@ -115,7 +101,7 @@ def _server(knobs: dict[str, Any]) -> Iterator[AutumnMock]:
 
 
 def _run(command: tuple[str, ...], mock: AutumnMock) -> int:
-    """The exit code of the command; a signal that we get is the command's too."""
+    """Run the command; its exit code. Signals are forwarded to it."""
     token = mock.emulator.settings.control_token
     environment = {
         **os.environ,
@@ -125,41 +111,40 @@ def _run(command: tuple[str, ...], mock: AutumnMock) -> int:
         "AUTUMN_SECRET_KEY": mock.key,
     }
     try:
-        child = subprocess.Popen(command, env=environment)  # noqa: S603  # what the caller asks for
-    except FileNotFoundError:
-        found = shutil.which(command[0])
-        if found is None:
-            click.echo(f"autumn-mock: there is no command {command[0]}", err=True)
-            return _NOT_FOUND
-        click.echo(f"autumn-mock: {command[0]} cannot be run: {_what_is_missing(found)}", err=True)
-        return _CANNOT_RUN
+        child = subprocess.Popen(command, env=environment)  # noqa: S603  # the caller's own command
     except OSError as error:
-        click.echo(f"autumn-mock: {command[0]} cannot be run: {error.strerror or error}", err=True)
+        found = shutil.which(command[0])
+        if isinstance(error, FileNotFoundError) and found is None:
+            click.echo(f"autumn-mock: command not found: {command[0]}", err=True)
+            return _NOT_FOUND
+        is_there = found is not None and isinstance(error, FileNotFoundError)
+        why = _missing_interpreter(str(found)) if is_there else error.strerror or error
+        click.echo(f"autumn-mock: {command[0]} cannot be run: {why}", err=True)
         return _CANNOT_RUN
-    with _passing_on(child):
+    with _forwarding_signals(child):
         code = child.wait()
-    return code if code >= 0 else 128 - code  # as shells tell of a command that a signal ended
+    return code if code >= 0 else 128 - code  # the exit code of shells for a command that a signal ended
 
 
-def _what_is_missing(program: str) -> str:
-    """Why a program that is there cannot be found: what its first line names is not."""
+def _missing_interpreter(program: str) -> str:
+    """Why a program that exists is not found by the system: its interpreter is missing."""
     with suppress(OSError), Path(program).open("rb") as file:
         line = file.readline(256)
         if line.startswith(b"#!"):
             words = line[2:].decode("utf-8", "replace").split()
             return f"its first line names {words[0] if words else 'nothing'}, which does not exist"
-    return "what it needs to be loaded does not exist"
+    return "its loader does not exist"
 
 
 @contextmanager
-def _passing_on(child: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Pass signals on to the command, and wait for what it makes of them. Ctrl-C reaches it from the terminal."""
+def _forwarding_signals(child: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Forward signals to the command and go on waiting. A terminal sends Ctrl-C to the command itself."""
 
-    def pass_on(number: int, _frame: object) -> None:
+    def forward(number: int, _frame: object) -> None:
         if number != signal.SIGINT or not _at_a_terminal():
             child.send_signal(number)
 
-    before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, forward) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:

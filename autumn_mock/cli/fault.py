@@ -19,7 +19,7 @@ from autumn_mock.faults.kinds import FAULT_KINDS
 from autumn_mock.faults.options import MODIFIERS, PHASE, Option
 
 if TYPE_CHECKING:
-    from autumn_mock.cli.client import Client
+    from autumn_mock.control_client import ControlClient
 
 #: The modifiers that every named command has.
 _MODIFIERS = ("times", "after", "every", "ttl", "customer", "feature", "org", "route")
@@ -87,7 +87,7 @@ def _quoted(value: str) -> str:
     return f'"{value}"' if re.search(r"[\s;]", value) and '"' not in value else value
 
 
-def _arm(client: Client, rules: Iterable[Rule], as_json: bool) -> None:
+def _arm(client: ControlClient, rules: Iterable[Rule], as_json: bool) -> None:
     """Arm rules, and print their ids and texts, which include chosen seeds."""
     from autumn_mock.cli.output import print_json
 
@@ -106,7 +106,7 @@ def _arm(client: Client, rules: Iterable[Rule], as_json: bool) -> None:
 @click.argument("words", nargs=-1, required=True, metavar="RULE...")
 @json_option
 @asks_server
-def arm(client: Client, words: tuple[str, ...], as_json: bool) -> None:
+def arm(client: ControlClient, words: tuple[str, ...], as_json: bool) -> None:
     """Arm one or more rules. "arm" can be omitted.
 
     \b
@@ -128,7 +128,7 @@ def _named_command(short_help: str, kind: str, *names: str) -> Callable[[Callabl
 
     def decorate(write: Callable[..., str]) -> click.Command:
         @functools.wraps(write)
-        def command(client: Client, as_json: bool, **options: Any) -> None:
+        def command(client: ControlClient, as_json: bool, **options: Any) -> None:
             _arm(client, _rules([write(**options)]), as_json)
 
         decorated = json_option(asks_server(command))
@@ -204,7 +204,7 @@ def hang(before: bool, **options: str | None) -> str:
 @fault.command("list", short_help="List the armed rules and how often they fired.")
 @json_option
 @asks_server
-def list_(client: Client, as_json: bool) -> None:
+def list_(client: ControlClient, as_json: bool) -> None:
     """The armed rules: how often each fired, how many items it refused, how often it can still fire."""
     from autumn_mock.cli.output import Column, Sheet, print_json
 
@@ -219,7 +219,7 @@ def list_(client: Client, as_json: bool) -> None:
         [
             Column("id", lambda row: row["id"], right=True),
             Column("rule", lambda row: row["rule"], flexible=True),
-            Column("fired", lambda row: row["fired"], right=True, tone=lambda row: "bold" if row["fired"] else ""),
+            Column("fired", lambda row: row["fired"], right=True, style=lambda row: "bold" if row["fired"] else ""),
             Column("refused", lambda row: row["refused"], right=True),
             Column("left", lambda row: row["left"], right=True),
             Column("until", lambda row: row["until"]),
@@ -251,7 +251,7 @@ def _where(report: Mapping[str, Any]) -> str:
 @fault.command(short_help="Clear one rule, or all.")
 @click.argument("number", type=int, required=False, metavar="[ID]")
 @asks_server
-def clear(client: Client, number: int | None) -> None:
+def clear(client: ControlClient, number: int | None) -> None:
     """Clear the rule with this ID, or all rules.
 
     Ids are unique on the server. With --key only rules of that organisation are cleared.
@@ -274,11 +274,11 @@ def kinds(kind: str | None) -> None:
     rows: list[dict[str, Any]] = []
     for each in [FAULT_KINDS[kind]] if kind is not None else FAULT_KINDS.values():
         rows += _explained(each)
-    rows.append({"words": "any rule", "text": "", "tone": "bold"})
+    rows.append({"words": "any rule", "text": "", "style": "bold"})
     rows += [_option(each, _not_for(each.name)) for each in MODIFIERS.values()]
     Sheet(
         [
-            Column("rule", lambda row: row["words"], tone=lambda row: row["tone"]),
+            Column("rule", lambda row: row["words"], style=lambda row: row["style"]),
             Column("meaning", lambda row: row["text"], flexible=True),
         ]
     ).show(rows)
@@ -289,17 +289,17 @@ def _explained(kind: type[ArmedRule]) -> list[dict[str, Any]]:
     argument = kind.argument_placeholder
     if argument and kind.argument_default is not None:
         argument = f"[{argument}]"
-    rows = [{"words": f"{kind.name} {argument}".rstrip(), "text": kind.summary(), "tone": "bold"}]
+    rows = [{"words": f"{kind.name} {argument}".rstrip(), "text": kind.summary(), "style": "bold"}]
     if kind.has_phase:
-        rows.append({"words": f"  before={PHASE}", "text": "before anything is queued (default)", "tone": ""})
-        rows.append({"words": f"  after={PHASE}", "text": "after the service has done its work", "tone": ""})
+        rows.append({"words": f"  before={PHASE}", "text": "before anything is queued (default)", "style": ""})
+        rows.append({"words": f"  after={PHASE}", "text": "after the service has done its work", "style": ""})
     rows += [_option(each) for each in kind.own_options]
-    rows.append({"words": "", "text": f"example: {kind.example}", "tone": ""})
+    rows.append({"words": "", "text": f"example: {kind.example}", "style": ""})
     return rows
 
 
 def _option(option: Option, more: str = "") -> dict[str, Any]:
-    return {"words": f"  {option.name}={option.placeholder}", "text": f"{option.text}{more}", "tone": ""}
+    return {"words": f"  {option.name}={option.placeholder}", "text": f"{option.text}{more}", "style": ""}
 
 
 def _not_for(modifier: str) -> str:

@@ -1,4 +1,4 @@
-"""Commands that show what came in and what became of it: requests, refused and lost items, findings."""
+"""Commands that show requests, refused and lost items, and findings."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import click
 from autumn_mock.cli.options import ListOptions, asks_server, list_options
 
 if TYPE_CHECKING:
-    from autumn_mock.cli.client import Client
     from autumn_mock.cli.output import Row, Sheet
+    from autumn_mock.control_client import ControlClient
 
-#: Of a request's refused items so many are shown; --json has them all.
-_SHOWN = 10
-#: Requests are numbered when they end and listed a moment later, so a lower number may yet turn up behind a higher one.
-_LATE = 100
+#: The refused items of a request that are shown; --json has all.
+_MAX_ITEMS = 10
+#: Requests get their number when they end and are listed slightly later: lower numbers may follow higher ones.
+_OVERLAP = 100
 
 
-@click.command(short_help="Whether a server answers.")
+@click.command(short_help="Check whether the server runs.")
 @asks_server
-def health(client: Client) -> None:
-    """Whether a server answers: the code is 0 when one does, 1 otherwise."""
+def health(client: ControlClient) -> None:
+    """Check whether the server runs: exit code 0 if it does, otherwise 1."""
     answer = client.get("/health")
     click.echo(f"{answer['status']}: autumn-mock {answer['version']} at {client.url}")
 
@@ -30,31 +30,31 @@ def health(client: Client) -> None:
 # -- requests
 
 
-@click.command(short_help="The last requests, or one with the fate of its items.")
+@click.command(short_help="List requests; show one with its items.")
 @click.argument("number", type=int, required=False, metavar="[ID]")
 @list_options
 @asks_server
-def requests(client: Client, number: int | None, looking: ListOptions) -> None:
-    """The last requests, or with an ID that one, with the rules that struck it and the fate of every item.
+def requests(client: ControlClient, number: int | None, options: ListOptions) -> None:
+    """List the last requests. With an ID: show that request, the fault rules that fired, and the status of every item.
 
-    The status is what the client was told; in brackets what the service had decided, when that was something else.
+    The status is the one that the client received; in brackets the service's own one, if a fault replaced it.
     """
-    from autumn_mock.cli.output import tell
+    from autumn_mock.cli.output import show_list
 
     if number is not None:
-        if looking.follow:
-            raise click.UsageError("one request cannot be followed")
-        _one_request(client.get(f"/requests/{number}"), looking.as_json)
+        if options.follow:
+            raise click.UsageError("--follow cannot be used with an ID")
+        _one_request(client.get(f"/requests/{number}"), options.as_json)
         return
     last = 0
 
     def fetch() -> list[Row]:
         nonlocal last
-        rows: list[Row] = client.get("/requests", after=max(last - _LATE, 0))["list"]
+        rows: list[Row] = client.get("/requests", after=max(last - _OVERLAP, 0))["list"]
         last = max([last, *(row["id"] for row in rows)])
         return rows
 
-    tell(fetch, _requests_sheet().show, looking, nothing="no request came yet", identity=lambda row: row["id"])
+    show_list(fetch, _requests_sheet().show, options, empty="no requests yet", identity=lambda row: row["id"])
 
 
 def _requests_sheet() -> Sheet:
@@ -62,12 +62,12 @@ def _requests_sheet() -> Sheet:
 
     return Sheet(
         [
-            Column("id", lambda row: row["id"], right=True),
+            Column("id", lambda row: row["id"], right=True, width=4),
             Column("time UTC", lambda row: moment(row["at"])),
-            Column("call", _call, flexible=True),
-            Column("status", _status, tone=_status_tone),
-            Column("items", _items),
-            Column("ms", lambda row: f"{row['duration_ms']:.1f}", right=True),
+            Column("call", _call, flexible=True, width=22),
+            Column("status", _status, style=_status_style, width=9),
+            Column("items", _items, width=13),
+            Column("ms", lambda row: f"{row['duration_ms']:.1f}", right=True, width=6),
         ],
         _request_notes,
     )
@@ -78,11 +78,11 @@ def _call(row: Row) -> str:
 
 
 def _status(row: Row) -> str:
-    told, decided = row["status"] or "none", row["service_status"] or "none"
-    return str(told) if told == decided else f"{told} ({decided})"
+    received, own = row["status"] or "none", row["service_status"] or "none"
+    return str(received) if received == own else f"{received} ({own})"
 
 
-def _status_tone(row: Row) -> str:
+def _status_style(row: Row) -> str:
     if row["status"] is None or row["status"] >= 500:
         return "red"
     return "yellow" if row["status"] >= 400 else "green"
@@ -117,8 +117,8 @@ def _one_request(row: Row, as_json: bool) -> None:
             ("time", f"{moment(row['at'])} UTC"),
             ("took", f"{row['duration_ms']:.1f} ms"),
             ("version", row["api_version"]),
-            ("client was told", row["status"] or "nothing"),
-            ("service decided", row["service_status"] or "nothing"),
+            ("client received", row["status"] or "nothing"),
+            ("service status", row["service_status"] or "none"),
             ("reply", row["reply"].replace("_", " ")),
             ("retry after", None if row["retry_after"] is None else f"{figure(row['retry_after'])} s"),
             *(("fault", rule) for rule in row["faults"]),
@@ -132,7 +132,7 @@ def _one_request(row: Row, as_json: bool) -> None:
     Sheet(
         [
             Column("item", lambda each: each["index"], right=True),
-            Column("fate", lambda each: each["fate"], tone=lambda each: _FATE_TONES.get(each["fate"], "")),
+            Column("status", lambda each: each["fate"], style=lambda each: _STATUS_STYLES.get(each["fate"], "")),
             Column("customer", lambda each: _field(each, "customer_id"), flexible=True),
             Column("feature", lambda each: _feature(each.get("item")), flexible=True),
             Column("value", lambda each: figure(_field(each, "value", 1)), right=True),
@@ -142,42 +142,42 @@ def _one_request(row: Row, as_json: bool) -> None:
     ).show(row["items_fate"])
 
 
-_FATE_TONES = {"deducted": "green", "waiting": "yellow", "refused": "red", "lost": "red"}
+_STATUS_STYLES = {"deducted": "green", "waiting": "yellow", "refused": "red", "lost": "red"}
 
 
 def _field(fate: Row, name: str, default: Any = "") -> Any:
-    """A field of an item as it was sent; nothing when it is forgotten."""
+    """A field of an item as it was sent; empty when the journal no longer has it."""
     item = fate.get("item")
     return item.get(name, default) if isinstance(item, dict) else ""
 
 
 def _feature(item: Any) -> str:
-    """What an item uses: a feature, an event, or the tokens of a model."""
+    """The feature, event or model that an item uses."""
     if not isinstance(item, dict):
         return ""
     return str(item.get("feature_id") or item.get("event_name") or item.get("model_id") or "")
 
 
-# -- items that are gone
+# -- refused and lost items
 
 
-@click.command(short_help="Items that could not be queued.")
+@click.command(short_help="List items that could not be queued.")
 @list_options
 @asks_server
-def failures(client: Client, looking: ListOptions) -> None:
-    """Items that could not be queued, one line for each request: what the real service only logs."""
-    from autumn_mock.cli.output import Column, Sheet, moment, tell
+def failures(client: ControlClient, options: ListOptions) -> None:
+    """List items that could not be queued, one line per request. The real service only logs these."""
+    from autumn_mock.cli.output import Column, Sheet, moment, show_list
 
     sheet = Sheet(
         [
             Column("time UTC", lambda row: moment(row["at"])),
             Column("refused", lambda row: f"{row['failure_count']} of {row['total_count']}"),
-            Column("answered", lambda row: "success" if row["success_count"] else "503"),
+            Column("reply", lambda row: "success" if row["success_count"] else "503"),
             Column("request id", lambda row: row["id"], flexible=True),
         ],
         _failure_notes,
     )
-    tell(lambda: client.get("/failures")["list"], sheet.show, looking, nothing="no item was refused")
+    show_list(lambda: client.get("/failures")["list"], sheet.show, options, empty="no refused items")
 
 
 def _failure_notes(row: Row) -> list[str]:
@@ -185,18 +185,18 @@ def _failure_notes(row: Row) -> list[str]:
 
     notes = [
         f"item {each['index']}: {figure(each['value'])} {_feature(each)} of {each['customer_id']}: {each['reason']}"
-        for each in row["items"][:_SHOWN]
+        for each in row["items"][:_MAX_ITEMS]
     ]
     more = len(row["items"]) - len(notes)
     return notes + ([f"and {more} more"] if more else [])
 
 
-@click.command(short_help="Accepted items that a worker dropped, and why.")
+@click.command(short_help="List accepted items that a worker dropped.")
 @list_options
 @asks_server
-def lost(client: Client, looking: ListOptions) -> None:
-    """Accepted items that a worker dropped, and why: no client is ever told."""
-    from autumn_mock.cli.output import Column, Sheet, figure, moment, tell
+def lost(client: ControlClient, options: ListOptions) -> None:
+    """List accepted items that a worker dropped, with the reason. No reply reports these to the client."""
+    from autumn_mock.cli.output import Column, Sheet, figure, moment, show_list
 
     sheet = Sheet(
         [
@@ -208,25 +208,25 @@ def lost(client: Client, looking: ListOptions) -> None:
         ],
         lambda row: [f"{row['message']} ({row['id']})"],
     )
-    tell(lambda: client.get("/lost")["list"], sheet.show, looking, nothing="no item was lost")
+    show_list(lambda: client.get("/lost")["list"], sheet.show, options, empty="no lost items")
 
 
 # -- findings
 
 
-@click.command(short_help="What clients did against the contract.")
+@click.command(short_help="List violations of the contract by clients.")
 @list_options
 @asks_server
-def findings(client: Client, looking: ListOptions) -> None:
-    """What clients did against the contract: with the evidence, why it matters, and what to do instead."""
-    from autumn_mock.cli.output import tell
+def findings(client: ControlClient, options: ListOptions) -> None:
+    """List violations of the contract by clients, with the evidence, why it matters, and what to do instead."""
+    from autumn_mock.cli.output import show_list
 
-    tell(
+    show_list(
         lambda: client.get("/findings")["list"],
         _show_findings,
-        looking,
-        nothing="nothing was found against the contract",
-        identity=json.dumps,  # more requests may turn up for a finding: it is told again then
+        options,
+        empty="no findings: the clients kept to the contract",
+        identity=json.dumps,  # a finding that gets more requests is printed again
     )
 
 
@@ -235,7 +235,7 @@ def _show_findings(rows: list[Row]) -> None:
 
     screen = Screen()
     for row in rows:
-        doubt = "" if row["certain"] else " (perhaps)"
+        doubt = "" if row["certain"] else " (possible)"
         screen.line(f"{row['title']}{doubt}", "bold yellow")
         screen.pairs(
             [

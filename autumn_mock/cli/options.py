@@ -1,5 +1,4 @@
-"""Command-line options that several commands share: those made from the settings, and those of commands that ask a
-running server."""
+"""Options that several commands share: those of the settings, and those of commands that call a running server."""
 
 from __future__ import annotations
 
@@ -9,22 +8,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
-from autumn_mock.settings import knobs, read_url, variable
+from autumn_mock.settings import declarations, read_url, variable
 
 if TYPE_CHECKING:
     _ParamType = click.ParamType[Any]
 else:
-    _ParamType = click.ParamType  # older releases of click know no type argument
+    _ParamType = click.ParamType  # not generic in older releases of click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 DEFAULT_URL = "http://127.0.0.1:2886"
-#: Variables that may hold the key, the first one that is set wins. The first is that of Autumn's own SDKs.
+#: Variables that may hold the key; the first one that is set is used. The first is that of Autumn's own SDKs.
 KEY_VARIABLES = ("AUTUMN_SECRET_KEY", "AUTUMN_MOCK_KEY")
 
 
 class _Read(_ParamType):
-    """A value read by a function that raises :class:`ValueError` with what would fit."""
+    """A value parsed by a function that raises :class:`ValueError` with what is possible."""
 
     def __init__(self, name: str, read: Callable[[str], Any]) -> None:
         self.name = name
@@ -42,17 +41,35 @@ class _Read(_ParamType):
         return [part.strip() for part in rv.split(",") if part.strip()]
 
 
+class SettingsCommand(click.Command):
+    """A command with an option for each setting. Help lists the limits in a section of their own."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, and then the limits."""
+        sections: dict[str, list[tuple[str, str]]] = {"Options": [], "Limits": []}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                sections["Limits" if parameter.name in _LIMITS else "Options"].append(record)
+        for heading, records in sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(records)
+
+
+_LIMITS = {name for name, setting in declarations().items() if setting["limit"]}
+
+
 def setting_options(command: F) -> F:
-    """Give a command an option for every knob."""
-    for name, knob in reversed(list(knobs().items())):
-        default = knob["default"]
+    """Give a command an option for each setting."""
+    for name, setting in reversed(list(declarations().items())):
+        default = setting["default"]
         how: dict[str, Any] = (
             {"is_flag": True}
-            if knob["flag"]
+            if setting["flag"]
             else {
-                "type": _Read(name, knob["read"]),
-                "multiple": knob["many"],
-                "metavar": knob["metavar"],
+                "type": _Read(name, setting["read"]),
+                "multiple": setting["many"],
+                "metavar": setting["metavar"],
                 "show_default": default not in (None, ()),
             }
         )
@@ -62,19 +79,21 @@ def setting_options(command: F) -> F:
             default=default,
             envvar=variable(name),
             show_envvar=True,
-            help=knob["help"],
+            help=setting["help"],
             **how,
         )(command)
     return command
 
 
-# -- asking a server
+# -- calling a server
 
 
 def asks_server(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command ``--url`` and ``--key``, and as its first argument the
-    :class:`~autumn_mock.cli.client.Client` that they make. It connects when it is first asked."""
-    key_text = "Concern the organisation of this secret key alone; without it, or with '': the whole server."
+    """Give a command ``--url``, ``--key`` and ``--control-token``.
+
+    Its first argument is the :class:`~autumn_mock.control_client.ControlClient` for these. Errors of that client end
+    the command with exit code 1.
+    """
 
     @click.option(
         "--url",
@@ -84,47 +103,58 @@ def asks_server(command: Callable[..., None]) -> Callable[..., None]:
         show_envvar=True,
         show_default=True,
         metavar="URL",
-        help="Where the server answers.",
+        help="URL of the server.",
     )
     @click.option(
-        "--key", type=_Read("key", _key), envvar=KEY_VARIABLES, show_envvar=True, metavar="KEY", help=key_text
+        "--key",
+        type=_Read("key", _key),
+        envvar=KEY_VARIABLES,
+        show_envvar=True,
+        metavar="KEY",
+        help="Limit the command to the organisation of this secret key. Without it, or with '': the whole server.",
     )
     @click.option(
         "--control-token",
         envvar="AUTUMN_MOCK_CONTROL_TOKEN",
         show_envvar=True,
         metavar="TOKEN",
-        help="What the server demands for its control API.",
+        help="The server's --control-token.",
     )
     @functools.wraps(command)
     def run(*arguments: Any, url: str, key: str | None, control_token: str | None, **options: Any) -> None:
-        from autumn_mock.cli.client import Client
+        from autumn_mock.control_client import CallRefused, ControlClient, ControlError
 
-        with Client(url, key or None, control_token) as client:
-            command(client, *arguments, **options)
+        try:
+            with ControlClient(url, key or None, control_token) as client:
+                command(client, *arguments, **options)
+        except ControlError as error:
+            hint = ""
+            if key and isinstance(error, CallRefused) and error.status == 401:
+                hint = "; use --key '' for the whole server"  # the key may be from a forgotten variable
+            raise click.ClickException(f"{error}{hint}") from None
 
     return run
 
 
 def _key(value: str) -> str:
-    """A key as it goes into a header. ``AUTUMN_MOCK_KEY`` may hold several, for ``serve``: the first is meant."""
+    """A key that can be sent in a header. ``AUTUMN_MOCK_KEY`` may hold several, for ``serve``: the first is used."""
     key = value.partition(",")[0].strip()
     if not key.isascii() or not key.isprintable():
-        raise ValueError("a key has plain letters, digits and underscores")
+        raise ValueError("a key has only ASCII letters, digits and underscores")
     return key
 
 
-# -- showing what it says
+# -- lists
 
 
 class ListOptions(NamedTuple):
-    """How rows are to be shown."""
+    """How rows are printed."""
 
     as_json: bool
-    #: Whether to go on with what is new.
+    #: Whether to continue with new rows.
     follow: bool
-    #: After how many rows following ends; None: never.
-    most: int | None
+    #: After how many rows to stop following; None: never.
+    limit: int | None
 
 
 def json_option(command: F) -> F:
@@ -138,15 +168,15 @@ def limit_option(text: str, most: int | None = None) -> Callable[[F], F]:
 
 
 def list_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command ``--json``, ``--follow`` and ``--count``; it gets them as ``looking``."""
+    """Give a command ``--json``, ``--follow`` and ``--count``, as one argument ``options``."""
 
-    @click.option("--json", "as_json", is_flag=True, help="Print JSON; with --follow one object a line.")
-    @click.option("--follow", "-f", is_flag=True, help="Print what is there, then what is new, until Ctrl-C.")
-    @click.option("--count", type=click.IntRange(min=1), metavar="N", help="With --follow: end after so many.")
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON; with --follow one object per line.")
+    @click.option("--follow", "-f", is_flag=True, help="Print the present rows, then new ones, until Ctrl-C.")
+    @click.option("--count", type=click.IntRange(min=1), metavar="N", help="With --follow: stop after N rows.")
     @functools.wraps(command)
-    def run(*arguments: Any, as_json: bool, follow: bool, count: int | None, **options: Any) -> None:
+    def run(*arguments: Any, as_json: bool, follow: bool, count: int | None, **others: Any) -> None:
         if count is not None and not follow:
-            raise click.UsageError("--count goes with --follow")
-        command(*arguments, looking=ListOptions(as_json, follow, most=count), **options)
+            raise click.UsageError("--count requires --follow")
+        command(*arguments, options=ListOptions(as_json, follow, limit=count), **others)
 
     return run

@@ -1,4 +1,4 @@
-"""A bar while a large file is read."""
+"""A progress bar for loading a large file."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from typing import Any
 
 import click
 
-#: A file with fewer records is read before anybody could look.
-_FEW = 20_000
-#: Into so many steps the bar is divided.
+#: Smaller files are loaded in an instant.
+_MIN_RECORDS = 20_000
 _STEPS = 200
 
 
 @contextmanager
 def loading_bar() -> Iterator[Callable[[int, int], None]]:
-    """Gives what a :class:`~autumn_mock.store.state.State` tells how many of how many records it has read. A terminal
-    sees a bar; nothing else is printed anywhere."""
+    """A callback for :class:`~autumn_mock.store.state.State`, called with the number of records loaded and the total.
+
+    It shows a bar on a terminal, and nothing elsewhere.
+    """
     with ExitStack() as stack:
         bar: Any = None
         shown = 0
@@ -26,7 +27,7 @@ def loading_bar() -> Iterator[Callable[[int, int], None]]:
         def progress(done: int, total: int) -> None:
             nonlocal bar, shown
             if bar is None:
-                if total < _FEW or not sys.stderr.isatty():
+                if total < _MIN_RECORDS or not sys.stderr.isatty():
                     return
                 bar = stack.enter_context(
                     click.progressbar(

@@ -2,85 +2,75 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from autumn_mock.cli.options import asks_server, json_option, limit_option
 
 if TYPE_CHECKING:
-    from autumn_mock.cli.client import Client
-
-#: Seconds that an answer may take beyond the time that the server itself waits.
-_BEYOND = 10
+    from autumn_mock.control_client import ControlClient
 
 
-@click.group(short_help="Stop and start the workers, wait for them, see what waits.")
+@click.group(short_help="Pause, resume and drain the queue; see what waits.")
 def queue() -> None:
-    """Accepted items that wait to be deducted."""
+    """Pause, resume and drain the queue of accepted items; see what waits."""
 
 
-@queue.command(short_help="Stop the workers; batches are still accepted.")
+@queue.command(short_help="Pause the workers; batches are still accepted.")
 @asks_server
-def pause(client: Client) -> None:
-    """Stop the workers. Batches are still accepted, and wait until: autumn-mock queue resume."""
-    _turn(client, paused=True)
+def pause(client: ControlClient) -> None:
+    """Pause the workers. Batches are still accepted; their items wait until "autumn-mock queue resume"."""
+    _set_paused(client, paused=True)
 
 
-@queue.command(short_help="Let the workers go on.")
+@queue.command(short_help="Resume the workers.")
 @asks_server
-def resume(client: Client) -> None:
-    """Let the workers go on."""
-    _turn(client, paused=False)
+def resume(client: ControlClient) -> None:
+    """Resume the workers."""
+    _set_paused(client, paused=False)
 
 
-def _turn(client: Client, *, paused: bool) -> None:
+def _set_paused(client: ControlClient, *, paused: bool) -> None:
     from autumn_mock.cli.output import count_of
 
     answer = client.post("/queue", {"paused": paused})
     waiting = answer["ready"] + answer["in_flight"]
     click.echo(f"{'paused' if answer['paused'] else 'running'}: {count_of(waiting, 'item')} in the queue")
-    _tell_held(answer)
-
-
-def _tell_held(answer: dict[str, Any]) -> None:
     for each in answer["held"]:
         click.echo(f"  {each['items']} held by {each['rule']}")
 
 
-@queue.command(short_help="Wait until nothing is in the queue.")
+@queue.command(short_help="Wait until the queue is empty.")
 @click.option(
     "--timeout",
     type=click.FloatRange(0, 3600),
     default=10.0,
     show_default=True,
     metavar="SECONDS",
-    help="Give up after so long.",
+    help="The longest time to wait.",
 )
 @asks_server
-def drain(client: Client, timeout: float) -> None:
-    """Wait until nothing is in the queue. When time runs out, or the workers are paused, the code is 1."""
-    from autumn_mock.cli.client import ServerError
+def drain(client: ControlClient, timeout: float) -> None:
+    """Wait until the queue is empty. The exit code is 1 on timeout, or when the workers are paused."""
     from autumn_mock.cli.output import count_of
 
-    try:
-        answer = client.post("/drain", {"timeout": timeout}, parking=timeout + _BEYOND)
-    except ServerError as error:
-        if error.body.get("paused"):
-            raise click.ClickException(f"{error.message}; let them go on with: autumn-mock queue resume") from None
-        raise
+    answer = client.drain(timeout)
+    if not answer["drained"]:
+        hint = "; resume them with: autumn-mock queue resume" if answer.get("paused") else ""
+        raise click.ClickException(f"{answer['message']}{hint}")
     click.echo(
         f"drained: {count_of(answer['accepted'], 'item')} accepted, "
         f"{answer['deducted']} deducted, {answer['lost']} lost"
     )
 
 
-@queue.command(short_help="See what waits, without taking it.")
-@limit_option("At most so many.")
+@queue.command(short_help="List the waiting items.")
+@limit_option("List at most N items.")
 @json_option
 @asks_server
-def peek(client: Client, limit: int, as_json: bool) -> None:
-    """See what waits, and what holds it up. Nothing is taken."""
+def peek(client: ControlClient, limit: int, as_json: bool) -> None:
+    """List the waiting items, and what holds them. Nothing is taken from the queue."""
     from autumn_mock.cli.output import Column, Sheet, figure, moment, print_json
 
     answer = client.get("/queue/messages", limit=limit)
@@ -88,7 +78,7 @@ def peek(client: Client, limit: int, as_json: bool) -> None:
         print_json(answer)
         return
     if not answer["list"]:
-        click.echo("nothing waits")
+        click.echo("the queue is empty")
         return
     Sheet(
         [

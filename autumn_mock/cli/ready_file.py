@@ -1,4 +1,4 @@
-"""The file that tells others where a server answers."""
+"""The file of ``--ready-file``, which holds the URL of a server that is ready."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import click
 
 @contextmanager
 def ready_file(path: str | None, url: str) -> Iterator[None]:
-    """Have the URL in a file for as long as the block runs: all of it or nothing, whoever looks and whenever.
+    """Keep the URL in a file while the block runs. The file is created and deleted atomically.
 
     Raises :class:`click.ClickException` when it cannot be written.
     """

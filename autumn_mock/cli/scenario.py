@@ -1,8 +1,7 @@
-"""``autumn-mock scenario``: failure modes as files that can be played."""
+"""``autumn-mock scenario``: play files that show failure modes."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -13,19 +12,17 @@ from autumn_mock.cli.options import DEFAULT_URL, json_option
 from autumn_mock.settings import read_url
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from autumn_mock.scenarios import Player, Scenario
 
 
 @click.group(short_help="Play a failure mode, step by step.")
 def scenario() -> None:
-    """Play a failure mode, step by step, and see whether everything is as expected."""
+    """Play a failure mode step by step, and check the results."""
 
 
-@scenario.command("list", short_help="Name the shipped scenarios.")
+@scenario.command("list", short_help="List the shipped scenarios.")
 def list_scenarios() -> None:
-    """Name the shipped scenarios."""
+    """List the shipped scenarios."""
     print_scenarios()
 
 
@@ -36,23 +33,24 @@ def list_scenarios() -> None:
     envvar="AUTUMN_MOCK_URL",
     show_envvar=True,
     metavar="URL",
-    help=f"Where the server answers. Without it: {DEFAULT_URL}, or a server for the run when none answers there.",
+    help=f"URL of the server. Without it: {DEFAULT_URL}, or, if no server is there, one for this run.",
 )
 @json_option
 def run(name: str, url: str | None, as_json: bool) -> None:
-    """Play a scenario: a shipped one by its name, or a file.
+    """Play a shipped scenario (NAME) or a file.
 
-    It gets an organisation of its own on the server and touches nothing else. Ends with code 1 when something is not
-    as expected.
+    It runs in a new organisation of the server and changes nothing else. The exit code is 1 when an expectation is
+    not met.
     """
+    from autumn_mock.cli.output import print_json, stdout_console
     from autumn_mock.scenarios.report import Report
 
     found = read(name)
-    with server(url, announce=not as_json) as where, playing(found, where) as player:
+    with _server(url, announce=not as_json) as where, playing(found, where) as player:
         if as_json:
-            click.echo(_as_json(player, where))
+            print_json(_played(player, where))
         else:
-            report = Report(console())
+            report = Report(stdout_console())
             report.begin(found, where, player.server_faults)
             for event in player.play():
                 report.show(event)
@@ -62,87 +60,78 @@ def run(name: str, url: str | None, as_json: bool) -> None:
 
 
 def print_scenarios() -> None:
-    """Name and title of the shipped scenarios."""
-    from autumn_mock.scenarios import read_scenario, shipped_scenarios
+    """Print the names and titles of the shipped scenarios."""
+    from autumn_mock.input_files import shipped_files
+    from autumn_mock.scenarios import read_scenario
 
-    shipped = shipped_scenarios()
+    shipped = shipped_files("scenario")
     width = max(map(len, shipped), default=0)
     for name, path in shipped.items():
         click.echo(f"{click.style(name.ljust(width), bold=True)}  {read_scenario(path).title}")
 
 
 def read(name: str) -> Scenario:
-    """A scenario by the name of a shipped one, or from a file; a mistake in it ends the command with code 2."""
-    from autumn_mock.scenarios import ScenarioError, find_scenario, read_scenario
+    """A shipped scenario by its name, or from a file; an error in it ends the command with code 2."""
+    from autumn_mock.input_files import InputFileError, find_file
+    from autumn_mock.scenarios import read_scenario
 
     try:
-        return read_scenario(find_scenario(name))
-    except ScenarioError as error:
+        return read_scenario(find_file("scenario", name))
+    except InputFileError as error:
         raise click.UsageError(str(error)) from None
-
-
-def console() -> Console:
-    """Standard output."""
-    from rich.console import Console
-
-    reconfigure = getattr(sys.stdout, "reconfigure", None)
-    if reconfigure is not None:
-        reconfigure(errors="replace")  # what a terminal cannot show shall not end the play
-    return Console(highlight=False, markup=False, emoji=False)
 
 
 @contextmanager
 def playing(found: Scenario, url: str) -> Iterator[Player]:
-    """A player on an organisation of its own. A server that is gone, and Ctrl-C, end the command."""
-    from autumn_mock.scenarios import Player, ScenarioTarget, TargetError
+    """A player on a new organisation. A server that fails ends the command."""
+    from autumn_mock.control_client import ControlError
+    from autumn_mock.scenarios import Player, ScenarioTarget
 
     try:
-        with ScenarioTarget(url, found.world) as stage:
-            yield Player(found, stage)
-    except TargetError as error:
+        with ScenarioTarget(url, found.world) as target:
+            yield Player(found, target)
+    except ControlError as error:
         raise click.ClickException(str(error)) from None
 
 
 @contextmanager
-def server(url: str | None, *, announce: bool) -> Iterator[str]:
-    """Where a server answers: at a given address, at the usual one, or else in this process for as long as it takes."""
-    import httpx
+def _server(url: str | None, *, announce: bool) -> Iterator[str]:
+    """The URL of a server: the given one, the default one if a server is there, or one in this process."""
+    from autumn_mock.control_client import ControlClient, ControlError
 
     if url is not None:
         try:
-            yield read_url(url).rstrip("/")
+            yield read_url(url)
         except ValueError as error:
             raise click.UsageError(f"--url: {error}") from None
         return
     try:
-        is_there = httpx.get(f"{DEFAULT_URL}/_mock/health", timeout=2, trust_env=False).is_success
-    except httpx.HTTPError:
-        is_there = False
-    if is_there:
+        with ControlClient(DEFAULT_URL) as client:
+            client.get("/health")
         yield DEFAULT_URL
         return
+    except ControlError:
+        pass
     if announce:
-        click.echo(f"No server answers at {DEFAULT_URL}; one is started for this run.")
+        click.echo(f"No server is listening at {DEFAULT_URL}; starting one for this run.")
     with own_server() as started:
         yield started
 
 
 @contextmanager
 def own_server() -> Iterator[str]:
-    """A server in this process on a free port; where it answers."""
+    """A server in this process on a free port; its URL."""
     import logging
 
-    from autumn_mock.testing.embedded import Emulator
+    from autumn_mock.testing.embedded import Emulator  # the public `autumn_mock.Emulator`, as any program uses it
 
-    # What a server says of clients that go away is not for those who watch them go.
-    logging.getLogger("waitress").addHandler(logging.NullHandler())
+    logging.getLogger("waitress").addHandler(logging.NullHandler())  # clients that disconnect are part of the show
     with Emulator() as mock:
         yield mock.url
 
 
-def _as_json(player: Player, url: str) -> str:
-    import json
-
+def _played(player: Player, url: str) -> dict[str, Any]:
+    """Play to the end; all events and the summary as JSON."""
     import msgspec
 
     from autumn_mock.scenarios.events import StepBegins, StepEnds
@@ -155,7 +144,7 @@ def _as_json(player: Player, url: str) -> str:
         elif not isinstance(event, StepEnds):
             steps[-1]["events"].append(msgspec.to_builtins(event))
     summary = player.summary()
-    told = {
+    return {
         "scenario": player.scenario.name,
         "title": player.scenario.title,
         "url": url,
@@ -170,4 +159,3 @@ def _as_json(player: Player, url: str) -> str:
         "stats": summary.stats,
         "findings": summary.findings,
     }
-    return json.dumps(told, indent=2)

@@ -1,4 +1,4 @@
-"""Commands that show whether the books balance, and their figures."""
+"""Commands that show the counters of items, and whether they balance."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ import click
 from autumn_mock.cli.options import asks_server, json_option
 
 if TYPE_CHECKING:
-    from autumn_mock.cli.client import Client
     from autumn_mock.cli.output import Column, Row
+    from autumn_mock.control_client import ControlClient
 
-#: Where the figures of the books stand, and the sums that they make.
-_BOOKS = ("offered", "refused", "accepted", "ready", "in_flight", "deducted", "lost")
+#: The counters, in the order of their sums.
+_COUNTERS = ("offered", "refused", "accepted", "ready", "in_flight", "deducted", "lost")
 
 
-@click.command(short_help="Where all items went, in figures.")
+@click.command(short_help="Show the counters of items.")
 @json_option
 @asks_server
-def stats(client: Client, as_json: bool) -> None:
-    """Where all items went: offered = refused + accepted, accepted = ready + in flight + deducted + lost."""
+def stats(client: ControlClient, as_json: bool) -> None:
+    """Show the counters of items: offered = refused + accepted, accepted = ready + in flight + deducted + lost."""
     from autumn_mock.cli.output import Sheet, print_json
 
     answer = client.get("/stats")
     if as_json:
         print_json(answer)
         return
-    sheet = Sheet([_sum(name) for name in _BOOKS], _reasons)
+    sheet = Sheet([_sum(name) for name in _COUNTERS], _reasons)
     sheet.show([answer])
     each = {name: sums for name, sums in answer.get("organisations", {}).items() if sums["offered"]}
     if len(each) > 1:
@@ -47,23 +47,23 @@ def _of_organisation(name: str, sums: Row) -> Row:
 
 
 def _sum(name: str) -> Column:
-    """The column of one of the books' figures."""
+    """The column of a counter."""
     from autumn_mock.cli.output import Column
 
     return Column(name.replace("_", " "), lambda row: row[name], right=True)
 
 
-@click.command(short_help="Whether the books balance; the code is 1 when not.")
+@click.command(short_help="Check that the counters balance.")
 @click.option(
     "--db",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Audit this file, of a server that is stopped, and the log beside it.",
+    help="Audit the file of a stopped server, and the log beside it.",
 )
 @json_option
 @asks_server
-def audit(client: Client, db: Path | None, as_json: bool) -> None:
-    """Whether the books balance, and whether every accepted item was deducted, and only once. If not, the code is 1."""
+def audit(client: ControlClient, db: Path | None, as_json: bool) -> None:
+    """Check that the counters balance, and that every accepted item was deducted exactly once. If not: exit code 1."""
     print_audit(client.get("/audit") if db is None else _audit_file(db), as_json)
 
 
@@ -78,7 +78,7 @@ def _audit_file(path: Path) -> dict[str, Any]:
 
 
 def print_audit(answer: Mapping[str, Any], as_json: bool) -> None:
-    """Print an audit, and end the command with code 1 unless all is well."""
+    """Print an audit; exit with code 1 if it found problems."""
     from autumn_mock.cli.output import print_json
 
     if as_json:
@@ -94,9 +94,9 @@ def _show_audit(answer: Mapping[str, Any]) -> None:
 
     screen = Screen()
     if answer["balanced"]:
-        screen.line("the books balance", "green")
+        screen.line("the counters balance", "green")
     else:
-        screen.line("the books do not balance", "bold red")
+        screen.line("the counters do not balance", "bold red")
     for problem in answer["problems"]:
         screen.line(problem, "red", indent=2)
     for each in answer["organisations"]:
@@ -114,7 +114,9 @@ def _show_audit(answer: Mapping[str, Any]) -> None:
                 Column("customer", lambda row: row["customer"], flexible=True),
                 *map(_sum, ("accepted", "deducted", "lost", "waiting")),
             ],
-            lambda row: [f"asked: {_amounts(row, 'asked')}; taken: {_amounts(row, 'taken')}"] if row["amounts"] else [],
+            lambda row: (
+                [f"asked: {_amounts(row, 'asked')}; deducted: {_amounts(row, 'taken')}"] if row["amounts"] else []
+            ),
         ).show(each["customers"])
 
 
@@ -126,7 +128,7 @@ def _amounts(row: Row, which: str) -> str:
 
 
 def _origin(doubt: Mapping[str, Any]) -> str:
-    """Where an item came from, as far as the journal goes back."""
+    """The request of an item, if the journal still has it."""
     if doubt["request"] is None:
         return str(doubt["message_id"])
     return f"item {doubt['index']} of request {doubt['request']} ({doubt['message_id']})"

@@ -1,4 +1,4 @@
-"""What is told of a scenario while it is played."""
+"""What a player reports while it plays a scenario."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any
 
 from msgspec import Struct
 
-from autumn_mock.scenarios.model import Failure, Outcome, Step
+from autumn_mock.scenarios.model import Step
+from autumn_mock.scenarios.values import Failure, Outcome
 
 
 class StepBegins(Struct, frozen=True):
-    """What follows belongs to this step."""
+    """The following events belong to this step."""
 
     step: Step
 
@@ -23,16 +24,16 @@ class StepEnds(Struct, frozen=True):
 
 
 class ReplyReceived(Struct, frozen=True, kw_only=True, tag_field="event", tag="attempt"):
-    """One request of the scenario's client, and what came of it."""
+    """One request of the scenario's client, and its result."""
 
-    #: Which call of the step, and which try of that call, both counted from 1.
+    #: The number of the call in the step, and of the attempt for that call, both counted from 1.
     call: int
     number: int
-    #: What the client takes it for.
+    #: The result as the client takes it.
     outcome: Outcome
-    #: Why there was no reply, or not all of it.
+    #: Why there was no complete reply.
     failure: Failure | None = None
-    #: Decoded if it is JSON, and else as text.
+    #: Decoded JSON, otherwise text.
     body: Any = None
     #: With names in lower case.
     headers: Mapping[str, str] = {}
@@ -41,7 +42,7 @@ class ReplyReceived(Struct, frozen=True, kw_only=True, tag_field="event", tag="a
 
 
 class Waited(Struct, frozen=True, kw_only=True, tag_field="event", tag="waited"):
-    """The client let so many ms pass before it tried again."""
+    """The client waited (ms) before it retried."""
 
     length: int
     #: Whether a reply's Retry-After asked for it.
@@ -51,14 +52,14 @@ class Waited(Struct, frozen=True, kw_only=True, tag_field="event", tag="waited")
 
 
 class Done(Struct, frozen=True, tag_field="event", tag="done"):
-    """Something was done: to what, and in a few words how it stands now."""
+    """An action on ``what``, and its result."""
 
     what: str
     text: str
 
 
 class BalanceChanged(Struct, frozen=True, kw_only=True, tag_field="event", tag="balance"):
-    """A customer has more or less of a feature than at the last look."""
+    """A balance differs from its last reading."""
 
     customer: str
     feature: str
@@ -67,12 +68,12 @@ class BalanceChanged(Struct, frozen=True, kw_only=True, tag_field="event", tag="
 
 
 class ExpectationResult(Struct, frozen=True, tag_field="event", tag="verdict"):
-    """Whether an expectation was met, in a sentence."""
+    """Whether an expectation was met, with a sentence."""
 
     met: bool
     text: str
 
 
-#: What happens within a step.
+#: The events within a step.
 Happening = ReplyReceived | Waited | Done | BalanceChanged | ExpectationResult
 Event = StepBegins | StepEnds | Happening

@@ -1,152 +1,339 @@
-"""A scenario as the program sees it: steps, each of which does one thing."""
+"""Scenario files: each step is one class, which declares its keys, their checks and their types."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
 from msgspec import UNSET, Struct
 
-#: Why there was no reply, or not all of it: none in time; the connection was reset or closed; it was cut off.
-Failure = Literal["timeout", "reset", "truncated"]
-#: What a client sees of a request: a status, or why there is none.
-Outcome = int | Failure
+from autumn_mock.input_files import guess, read_file
+from autumn_mock.input_schema import Choice, NotEmpty, Read, Shorthand, parse_file, read_rule
+from autumn_mock.scenarios.template import Body
+from autumn_mock.scenarios.values import (
+    Outcome,
+    read_api_path,
+    read_counts,
+    read_duration,
+    read_finding_code,
+    read_header_rules,
+    read_outcome,
+    read_retry_wait,
+    read_wait_time,
+    read_world,
+)
+from autumn_mock.wire.schema import (
+    Issue,
+    Issues,
+    Params,
+    Schema,
+    anything,
+    array,
+    boolean,
+    enum,
+    field,
+    integer,
+    literal,
+    number,
+    obj,
+    optional,
+    record,
+    string,
+)
+from autumn_mock.wire.schema import (
+    Path as IssuePath,
+)
 
-FAILURES: tuple[Failure, ...] = ("timeout", "reset", "truncated")
+# -- expectations; what is absent may have any value
+
+_STATUS = integer(min=100, max=599)
+_OUTCOMES: Schema[list[Outcome] | dict[Outcome, int]] = Choice(
+    'must be a list in order, like [503, 202], or the number of each, like {"202": 10}',
+    array=array(Read(read_outcome)),
+    object=Read(read_counts),
+)
 
 
-# -- expectations
+class ReplyExpectation(Params):
+    """The expected replies to a call."""
+
+    #: Status, part of the body, and headers of the last reply to each call.
+    status: int | None = field(_STATUS, default=None)
+    body: Any = field(anything(), default=UNSET)
+    headers: dict[str, str | float] = field(
+        record(Choice("must be text or a number", string=string(), number=number())), default={}
+    )
+    #: Whether there is no reply at all.
+    no_reply: bool | None = field(boolean(), default=None)
+    #: The outcomes of all requests in order, or the number of each.
+    statuses: list[Outcome] | dict[Outcome, int] | None = field(_OUTCOMES, default=None)
 
 
-class ReplyExpectation(Struct, frozen=True, kw_only=True):
-    """What a call is expected to bring. What is left out (None, or UNSET where None is a value) may be anything."""
-
-    #: Of the last reply to each call.
-    status: int | None = None
-    #: Part of its body.
-    body: Any = UNSET
-    #: Some of its headers.
-    headers: Mapping[str, str] = {}
-    #: Whether no reply came at all.
-    no_reply: bool | None = None
-    #: The outcomes of all requests in their order, or how many there are of each.
-    statuses: tuple[Outcome, ...] | Mapping[Outcome, int] | None = None
-
-
-class BalanceExpectation(Struct, frozen=True, kw_only=True):
+class BalanceExpectation(Params):
     """What a customer has left of a feature."""
 
-    customer: str
-    feature: str
-    remaining: float
+    customer: str = field(string(min=1))
+    feature: str = field(string(min=1))
+    remaining: float = field(number())
 
 
-class StateExpectation(Struct, frozen=True, kw_only=True):
-    """What is expected of the organisation."""
+_BALANCES: Schema[BalanceExpectation | list[BalanceExpectation]] = Choice(
+    "must be {customer: cus_123, feature: messages, remaining: 97}, or a list of these",
+    object=obj(BalanceExpectation),
+    array=array(obj(BalanceExpectation), min=1),
+)
+_FINDING = obj(
+    {
+        "code": Read(read_finding_code),
+        "message": optional(string()),
+        "items": optional(integer(min=0)),
+        "amounts": optional(record(number())),
+        "certain": optional(boolean()),
+    }
+)
+_STATS = obj(
+    {
+        **dict.fromkeys(
+            ("offered", "refused", "accepted", "ready", "in_flight", "deducted", "lost"), optional(integer(min=0))
+        ),
+        "lost_by_reason": optional(record(integer(min=0))),
+    }
+)
+#: The number of rows, or a part of each.
+Rows = int | list[dict[str, Any]]
+_ROWS: Schema[Rows] = Choice(
+    "must be a number, or a list with a part of each", number=integer(min=0), array=array(record())
+)
 
-    balances: tuple[BalanceExpectation, ...] = ()
-    #: Some of the books' sums.
-    stats: Mapping[str, Any] | None = None
-    #: Parts of the findings, in the order in which they appear: of all there are.
-    findings: tuple[Mapping[str, Any], ...] | None = None
-    #: How many items were lost, or parts of each.
-    lost: int | tuple[Mapping[str, Any], ...] | None = None
-    #: How many batches had items refused, or parts of what is known of each.
-    failures: int | tuple[Mapping[str, Any], ...] | None = None
-    #: What every armed rule is to report.
-    faults: Mapping[str, Any] | None = None
+
+class StateExpectation(Params):
+    """The expected state of the organisation."""
+
+    balance: BalanceExpectation | list[BalanceExpectation] | None = field(_BALANCES, default=None)
+    #: Some of the counters.
+    stats: dict[str, Any] | None = field(_STATS, default=None)
+    #: A part of each finding, in order.
+    findings: list[dict[str, Any]] | None = field(array(Shorthand("code", _FINDING)), default=None)
+    lost: Rows | None = field(_ROWS, default=None)
+    #: The batches with refused items.
+    failures: Rows | None = field(_ROWS, default=None)
+    #: A part of the report of every armed rule.
+    faults: dict[str, Any] | None = field(record(), default=None)
+
+    @property
+    def balances(self) -> list[BalanceExpectation]:
+        """The expected balances as a list."""
+        return self.balance if isinstance(self.balance, list) else [self.balance] if self.balance is not None else []
 
 
 # -- actions
 
 
-class Retry(Struct, frozen=True, kw_only=True):
-    """How a client tries again."""
+class Action(Params):
+    """What a step does. The main key of a step, its first one in ``_ACTIONS``, selects the class."""
 
-    #: The outcomes after which it does.
-    on: frozenset[Outcome]
-    #: How often at most, after the first try.
-    times: int
-    #: Milliseconds between two tries; None: as long as the reply's Retry-After says, if it says anything.
-    wait: int | None
+    #: A comment that is shown instead of the ``headline``.
+    say: str = field(string(), default="")
+    headline = ""
 
 
-class Send(Struct, frozen=True, kw_only=True):
-    """A request to the API."""
+class Retry(Params):
+    """How a client retries."""
 
-    #: How the file calls it: ``batch``, ``track``, ``check`` or ``call``.
-    verb: str
+    #: The outcomes that are retried.
+    on: list[Outcome] = field(array(Read(read_outcome), min=1))
+    #: The maximum after the first attempt.
+    times: int = field(integer(min=1, max=100), default=3)
+    #: Milliseconds between two attempts; None: the reply's Retry-After, if it has one.
+    wait: int | None = field(Read(read_retry_wait), default=None)
+
+
+class Request(NamedTuple):
+    """What is sent. The body has its placeholders; UNSET: no body."""
+
     method: str
     path: str
-    #: With its ``${...}`` not yet filled in; UNSET: none.
     body: Any
-    #: How many copies of its items a batch holds.
-    repeat: int = 1
-    #: How often the call is made, one after the other.
-    count: int = 1
+
+
+class Send(Action):
+    """A request to the API."""
+
     #: How long the client waits for a reply (ms).
-    timeout: int
-    #: What status the client makes of a timeout; None: it stays a timeout.
-    timeout_is: int | None = None
-    #: Rules for each of its requests alone.
-    with_fault: str | None = None
-    retry: Retry | None = None
-    expect: ReplyExpectation = ReplyExpectation()
+    timeout: int = field(Read(read_wait_time), default=10_000)
+    #: The status that the client takes a timeout for, as fail-open SDKs do.
+    timeout_is: int | None = field(_STATUS, default=None)
+    #: Rules for these requests alone.
+    with_fault: str | None = field(Read(read_header_rules), default=None)
+    #: The number of calls, one after the other.
+    count: int = field(integer(min=1, max=1000), default=1)
+    retry: Retry | None = field(obj(Retry), default=None)
+    expect: ReplyExpectation = field(obj(ReplyExpectation), default=ReplyExpectation())
 
 
-class Arm(Struct, frozen=True):
-    """Arm a fault."""
-
-    rule: str
-
-
-class ClearFaults(Struct, frozen=True):
-    """Clear all faults."""
+class Batch(Send):
+    batch: list[dict[str, Any]] = field(Body(array(record())))
+    #: The number of copies of the items.
+    repeat: int = field(integer(min=1, max=10_000), default=1)
+    headline = "The client sends a batch."
 
 
-class Drain(Struct, frozen=True):
-    """Wait until nothing is queued, at most so long (ms)."""
-
-    timeout: int
-    #: Whether it is expected to come about.
-    drained: bool = True
+class Track(Send):
+    track: dict[str, Any] = field(Body(record()))
+    headline = "The client sends a track."
 
 
-class SetWorkers(Struct, frozen=True):
-    """Stop or start the deduction."""
+class Check(Send):
+    check: dict[str, Any] = field(Body(record()))
+    headline = "The client sends a check."
 
-    paused: bool
+
+class CallParams(Params):
+    """Any request to the API."""
+
+    path: str = field(Read(read_api_path))
+    method: str = field(enum("POST", "GET", "PUT", "PATCH", "DELETE"), default="POST")
+    body: Any = field(Body(anything()), default=UNSET)
 
 
-class Advance(Struct, frozen=True):
+class Call(Send):
+    call: CallParams = field(obj(CallParams))
+    headline = "The client makes a call."
+
+
+def request_of(action: Send) -> Request:
+    """The request that an action sends."""
+    match action:
+        case Batch(batch=body):
+            return Request("POST", "/v1/balances.batch_track", body)
+        case Track(track=body):
+            return Request("POST", "/v1/balances.track", body)
+        case Check(check=body):
+            return Request("POST", "/v1/balances.check", body)
+        case Call(call=call):
+            return Request(call.method, call.path, call.body)
+    raise AssertionError(action)
+
+
+class Arm(Action):
+    fault: str = field(Read(read_rule))
+    headline = "A fault is armed."
+
+
+class Clear(Action):
+    clear: str = field(literal("faults"))
+    headline = "All faults are cleared."
+
+
+class DrainExpectation(Params):
+    """Whether the queue becomes idle in time."""
+
+    drained: bool = field(boolean())
+
+
+class Drain(Action):
+    """Wait until the queue is idle (at most so many ms)."""
+
+    drain: int = field(Read(read_wait_time))
+    expect: DrainExpectation = field(obj(DrainExpectation), default=DrainExpectation(drained=True))
+    headline = "The queue is drained."
+
+
+class Pause(Action):
+    pause: str = field(literal("workers"))
+    headline = "The workers are paused."
+
+
+class Resume(Action):
+    resume: str = field(literal("workers"))
+    headline = "The workers are resumed."
+
+
+class Advance(Action):
     """Move the organisation's clock (ms)."""
 
-    by: int
+    advance: int = field(Read(read_duration))
+    headline = "Time passes."
 
 
-class Freeze(Struct, frozen=True):
-    """Let the organisation's clock stand still."""
+class Freeze(Action):
+    freeze: str = field(literal("clock"))
+    headline = "The clock is frozen."
 
 
-class Expect(Struct, frozen=True):
-    """Look, and do nothing."""
-
-    state: StateExpectation
-
-
-Action = Send | Arm | ClearFaults | Drain | SetWorkers | Advance | Freeze | Expect
+class Expect(Action):
+    expect: StateExpectation = field(
+        NotEmpty("is empty; name balance, stats, findings, lost, failures or faults", obj(StateExpectation))
+    )
+    headline = "The state is checked."
 
 
-# -- the whole
+#: ``expect`` is last: it belongs to most other actions, and is an action of its own without them.
+_ACTIONS: dict[str, type[Action]] = {
+    "fault": Arm,
+    "clear": Clear,
+    "batch": Batch,
+    "track": Track,
+    "check": Check,
+    "call": Call,
+    "drain": Drain,
+    "pause": Pause,
+    "resume": Resume,
+    "advance": Advance,
+    "freeze": Freeze,
+    "expect": Expect,
+}
+
+
+class _ActionSchema(Choice[Action]):
+    """A map whose main key decides which other keys it may have."""
+
+    def __init__(self) -> None:
+        super().__init__("a step is a map, like {drain: 10s}")
+
+    def select(self, value: Any) -> tuple[Schema[Action] | None, Any]:
+        """The class of the only main key; None when there is none, or more than one."""
+        verbs = _main_keys(value)
+        return (obj(_ACTIONS[verbs[0]]) if len(verbs) == 1 else None), value
+
+    def check(self, value: Any, path: IssuePath, issues: Issues) -> Any:
+        if not isinstance(value, dict) or self.select(value)[0] is not None:
+            return super().check(value, path, issues)
+        verbs = _main_keys(value)
+        others = [key for key in value if key != "say"]
+        if verbs:
+            text = f"a step has one action, and this one already has {verbs[0]}; begin another step"
+            issues.append(Issue((*path, verbs[1]), text))
+        elif others:
+            issues.append(Issue((*path, others[0]), f"unknown action{guess(others[0], _ACTIONS)}"))
+        else:
+            issues.append(Issue(path, f"a step needs one of these keys: {', '.join(_ACTIONS)}"))
+        return value
+
+
+def _main_keys(value: Any) -> list[str]:
+    named = [key for key in value if key in _ACTIONS] if isinstance(value, dict) else []
+    return [key for key in named if key != "expect"] or named
+
+
+# -- the file
+
+
+class ScenarioEntries(Params):
+    """A whole file."""
+
+    title: str = field(string(min=1))
+    story: str = field(string(), default="")
+    world: str = field(Read(read_world), default="default")
+    steps: list[Action] = field(array(_ActionSchema(), min=1))
 
 
 class Step(Struct, frozen=True, kw_only=True):
-    """One step: what it does, and what there is to say about it."""
+    """A step with its place in the file."""
 
     #: Counted from 1.
     number: int
-    #: Where it begins in the file.
     line: int
     say: str
     action: Action
@@ -159,36 +346,56 @@ class Scenario(Struct, frozen=True, kw_only=True):
     path: Path
     title: str
     story: str
-    #: The shipped world that it starts from.
+    #: The shipped world that the organisation is a copy of.
     world: str
     steps: tuple[Step, ...]
 
     @property
+    def expected_balances(self) -> list[tuple[str, str]]:
+        """The customers and features whose balances are expected, in the order of the file."""
+        expected = [step.action.expect.balances for step in self.steps if isinstance(step.action, Expect)]
+        return list(dict.fromkeys((each.customer, each.feature) for some in expected for each in some))
+
+    @property
     def customers(self) -> list[str]:
-        """Everybody whom it names, in the order in which they appear."""
+        """The customers that the scenario names, in the order of the file."""
         found: dict[str, None] = {}
         for step in self.steps:
             if isinstance(step.action, Send):
-                found |= dict.fromkeys(_customers_in(step.action.body))
+                found |= dict.fromkeys(_customers_in(request_of(step.action).body))
             elif isinstance(step.action, Expect):
-                found |= dict.fromkeys(each.customer for each in step.action.state.balances)
-        return list(found)
-
-    @property
-    def expected_balances(self) -> list[tuple[str, str]]:
-        """The customers and features whose balances it speaks of, in the order in which they appear."""
-        found: dict[tuple[str, str], None] = {}
-        for step in self.steps:
-            if isinstance(step.action, Expect):
-                found |= dict.fromkeys((each.customer, each.feature) for each in step.action.state.balances)
+                found |= dict.fromkeys(each.customer for each in step.action.expect.balances)
         return list(found)
 
 
-def _customers_in(body: Any) -> list[str]:
-    if isinstance(body, list):
-        return [customer for each in body for customer in _customers_in(each)]
-    if not isinstance(body, dict):
-        return []
-    found = [customer for each in body.values() for customer in _customers_in(each)]
-    named = body.get("customer_id")
-    return [named, *found] if isinstance(named, str) else found
+def _customers_in(body: Any) -> Iterator[str]:
+    if isinstance(body, dict) and isinstance(body.get("customer_id"), str):
+        yield body["customer_id"]
+    if isinstance(body, (dict, list)):
+        for each in body.values() if isinstance(body, dict) else body:
+            yield from _customers_in(each)
+
+
+def read_scenario(path: Path) -> Scenario:
+    """Read a scenario file.
+
+    Raises :class:`~autumn_mock.input_files.InputFileError` with every error of the file.
+    """
+    file = read_file(path)
+    entries = parse_file(file, obj(ScenarioEntries))
+    return Scenario(
+        name=path.stem,
+        path=path,
+        title=entries.title,
+        story=" ".join(entries.story.split()),
+        world=entries.world,
+        steps=tuple(
+            Step(
+                number=index + 1,
+                line=file.positions["steps", index].line,
+                say=" ".join(action.say.split()),
+                action=action,
+            )
+            for index, action in enumerate(entries.steps)
+        ),
+    )

@@ -1,4 +1,4 @@
-"""Plays a scenario on a stage, and tells step by step what happens."""
+"""Plays a scenario and reports step by step what happens."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from autumn_mock.control_client import CallRefused
 from autumn_mock.scenarios import client
 from autumn_mock.scenarios.events import (
     BalanceChanged,
@@ -21,26 +22,29 @@ from autumn_mock.scenarios.events import (
 )
 from autumn_mock.scenarios.expectations import judge_replies, judge_state
 from autumn_mock.scenarios.model import (
+    Action,
     Advance,
     Arm,
-    ClearFaults,
+    Batch,
+    Clear,
     Drain,
     Expect,
     Freeze,
+    Pause,
+    Resume,
     Scenario,
     Send,
-    SetWorkers,
     Step,
 )
-from autumn_mock.scenarios.target import BalanceReading, Place, Refused, ScenarioTarget
+from autumn_mock.scenarios.target import BalanceReading, Place, ScenarioTarget
 
 
 class Summary(Struct, frozen=True, kw_only=True):
-    """How things stand when a scenario is over."""
+    """The state at the end of a scenario."""
 
-    #: Of the customers that it names: what changed, and what it speaks of.
+    #: Before and after, of the balances that changed or that the scenario expects.
     balances: dict[Place, tuple[BalanceReading, BalanceReading]]
-    #: The books.
+    #: The counters.
     stats: Mapping[str, Any]
     findings: Sequence[Mapping[str, Any]]
 
@@ -48,26 +52,26 @@ class Summary(Struct, frozen=True, kw_only=True):
 class Player:
     """Plays one scenario once."""
 
-    def __init__(self, scenario: Scenario, stage: ScenarioTarget) -> None:
+    def __init__(self, scenario: Scenario, target: ScenarioTarget) -> None:
         self.scenario = scenario
-        self._stage = stage
-        #: The first step that was not as expected, and in which way.
+        self._target = target
+        #: The first step with an unmet expectation, and its results.
         self.failed: Step | None = None
         self.unmet: list[str] = []
-        #: The findings whose messages were told.
-        self._told: set[str] = set()
-        #: What strikes this scenario although it is none of its own.
-        self.server_faults = stage.server_faults()
-        self._first = stage.balances(scenario.customers)
+        #: The messages of findings that were reported.
+        self._shown: set[str] = set()
+        #: Rules of the whole server, which apply to the scenario too.
+        self.server_faults = target.server_faults()
+        self._first = target.balances(scenario.customers)
         self._last = dict(self._first)
-        #: What ``${now}`` is: the organisation's time at the begin, and after it was moved. Standing still meanwhile,
-        #: it makes items that read the same the same items.
-        self._now = stage.now()
+        #: The value of ``${now}``: the time at the start, or when the clock was moved last. It is constant in between,
+        #: so that equal items are identical.
+        self._now = target.now()
 
     def play(self) -> Iterator[Event]:
-        """Do the steps, up to the first that is not as expected.
+        """Play the steps, up to the first with an unmet expectation.
 
-        Raises :class:`~autumn_mock.scenarios.target.TargetError` when the server is gone.
+        Raises :class:`~autumn_mock.control_client.ControlError` when the server fails.
         """
         for step in self.scenario.steps:
             yield StepBegins(step)
@@ -81,78 +85,78 @@ class Player:
                 return
 
     def summary(self) -> Summary:
-        """How things stand now."""
-        last = self._stage.balances(self.scenario.customers)
-        spoken_of = self.scenario.expected_balances
+        """The state now."""
+        last = self._target.balances(self.scenario.customers)
+        expected = self.scenario.expected_balances
         return Summary(
             balances={
                 place: (before, last[place])
                 for place, before in self._first.items()
-                if before.remaining != last[place].remaining or place in spoken_of
+                if before.remaining != last[place].remaining or place in expected
             },
-            stats=self._stage.stats(),
-            findings=self._stage.findings(),
+            stats=self._target.control.get("/stats"),
+            findings=self._target.control.rows("/findings"),
         )
 
     def _play(self, step: Step) -> Iterator[Happening]:
         try:
-            yield from self._do(step)
-        except Refused as error:
-            yield ExpectationResult(False, f"the server refuses it: {error}")
+            yield from self._do(step.action)
+        except CallRefused as error:
+            yield ExpectationResult(False, f"refused by the server: {error}")
 
-    def _do(self, step: Step) -> Iterator[Happening]:
-        action, stage = step.action, self._stage
-        if isinstance(action, Send):
-            yield from self._send(action)
-        elif isinstance(action, Arm):
-            yield Done("fault", stage.arm(action.rule))
-        elif isinstance(action, ClearFaults):
-            yield Done("faults", f"{stage.clear_faults()} cleared")
-        elif isinstance(action, Drain):
-            yield from self._drain(action)
-        elif isinstance(action, SetWorkers):
-            books = stage.pause(action.paused)
-            waiting = books["ready"] + books["in_flight"]
-            yield Done("workers", f"{'paused' if action.paused else 'resumed'}, {waiting} items wait")
-        elif isinstance(action, Advance):
-            self._now = stage.advance(action.by)
-            yield Done("clock", f"{_moment(self._now)}, moved by {action.by / 1000:g} s")
-            yield from self._changes()
-        elif isinstance(action, Freeze):
-            self._now = stage.freeze()
-            yield Done("clock", f"stands at {_moment(self._now)}")
-        elif isinstance(action, Expect):
-            yield from judge_state(stage, action.state, self._told)
+    def _do(self, action: Action) -> Iterator[Happening]:
+        target = self._target
+        match action:
+            case Send():
+                yield from self._send(action)
+            case Arm():
+                yield Done("fault", target.arm(action.fault))
+            case Clear():
+                yield Done("faults", f"{target.clear_faults()} cleared")
+            case Drain():
+                yield from self._drain(action)
+            case Pause() | Resume():
+                paused = isinstance(action, Pause)
+                stats = target.control.post("/queue", {"paused": paused})
+                waiting = stats["ready"] + stats["in_flight"]
+                yield Done("workers", f"{'paused' if paused else 'resumed'}, {waiting} items waiting")
+            case Advance():
+                self._now = target.advance(action.advance)
+                yield Done("clock", f"{_moment(self._now)}, moved by {action.advance / 1000:g} s")
+                yield from self._changes()
+            case Freeze():
+                self._now = target.freeze()
+                yield Done("clock", f"frozen at {_moment(self._now)}")
+            case Expect():
+                yield from judge_state(target, action.expect, self._shown)
 
     def _send(self, action: Send) -> Iterator[Happening]:
         attempts: list[ReplyReceived] = []
-        for event in client.send(self._stage, action, self._now):
+        for event in client.send(self._target, action, self._now):
             if isinstance(event, ReplyReceived):
                 attempts.append(event)
             yield event
-        if action.verb != "batch":  # when the items of a batch are deducted is the workers' affair
+        if not isinstance(action, Batch):  # the workers decide when the items of a batch are deducted
             yield from self._changes()
         yield from judge_replies(action.expect, attempts)
 
     def _drain(self, action: Drain) -> Iterator[Happening]:
-        told = self._stage.drain(action.timeout / 1000)
-        if told["drained"]:
-            yield Done("queue", "empty")
+        answer = self._target.control.drain(action.drain / 1000)
+        yield Done("queue", "empty" if answer["drained"] else answer["message"])
+        if answer["drained"]:
             yield from self._changes()
+        after = f"{action.drain / 1000:g} s"
+        if answer["drained"] == action.expect.drained:
+            if not answer["drained"]:
+                yield ExpectationResult(True, "not idle, as expected")
+        elif answer["drained"]:
+            yield ExpectationResult(False, f"expected the queue not to be idle after {after}, but it is")
         else:
-            yield Done("queue", told["message"])
-        if told["drained"] != action.drained:
-            after = f"{action.timeout / 1000:g} s"
-            if action.drained:
-                yield ExpectationResult(False, f"expected the queue to be idle within {after}, but {told['message']}")
-            else:
-                yield ExpectationResult(False, f"expected something to wait still after {after}, but nothing does")
-        elif not action.drained:
-            yield ExpectationResult(True, "not idle, as expected")
+            yield ExpectationResult(False, f"expected the queue to be idle within {after}, but {answer['message']}")
 
     def _changes(self) -> Iterator[BalanceChanged]:
-        """The balances that are others than at the last look."""
-        last, self._last = self._last, self._stage.balances(self.scenario.customers)
+        """The balances that changed since the last call."""
+        last, self._last = self._last, self._target.balances(self.scenario.customers)
         for (customer, feature), balance in self._last.items():
             before = last.get((customer, feature))
             if before is not None and before.remaining != balance.remaining:
@@ -164,5 +168,5 @@ class Player:
 def _moment(instant: int) -> str:
     try:
         return f"{datetime.fromtimestamp(instant / 1000, timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
-    except (ValueError, OverflowError, OSError):  # before or after all calendars
+    except (ValueError, OverflowError, OSError):  # outside of the calendar
         return f"{instant} ms"

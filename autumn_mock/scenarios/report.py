@@ -1,4 +1,4 @@
-"""How a scenario looks on a screen while it is played, and how things stand at its end."""
+"""Prints a scenario while it is played, and the state at its end."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -23,53 +24,52 @@ from autumn_mock.scenarios.events import (
 )
 from autumn_mock.scenarios.model import Action, Scenario, Send, Step
 from autumn_mock.scenarios.phrases import (
+    client_settings,
     content_of,
     figure,
-    headline,
-    manners,
     outcome_of,
     request,
-    tone_of,
+    sequence_of,
+    style_of,
     wait_of,
-    way_of,
 )
 from autumn_mock.scenarios.player import Summary
-from autumn_mock.scenarios.tables import balances_table, books_table, finding_table
+from autumn_mock.scenarios.target import BalanceReading, Place
 
-#: Wider is hard to read.
-_WIDEST = 100
-#: Of the words in front of what happens.
+#: Wider lines are hard to read.
+_MAX_WIDTH = 100
+#: The width of the label of an event.
 _LABEL = 9
+#: The width of the words and numbers beside a bar.
+_FIGURES = 32
 
 
 class Report:
-    """Prints events as they come."""
+    """Prints the events of a player."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._width = min(console.width, _WIDEST)
-        is_plain = console.options.ascii_only
-        self._met, self._unmet = ("ok", "FAIL") if is_plain else ("✓", "✗")
-        self._arrow = "->" if is_plain else "→"
-        #: What the present step does.
+        self._width = min(console.width, _MAX_WIDTH)
+        is_ascii = console.options.ascii_only
+        self._met, self._unmet = ("ok", "FAIL") if is_ascii else ("✓", "✗")
+        self._arrow = "->" if is_ascii else "→"
+        #: The action of the current step.
         self._action: Action | None = None
-        #: The requests of a step that makes many calls: they are told together when it ends.
+        #: The requests of a step with several calls, printed together when it ends.
         self._burst: list[ReplyReceived | Waited] = []
 
-    # -- the frame
-
     def begin(self, scenario: Scenario, url: str, server_faults: Sequence[str] = ()) -> None:
-        """Say what is played, where, and which faults of the whole server strike it, too."""
+        """Print the title, where it is played, and the faults of the whole server."""
         self._put()
         self._put(Text(scenario.title, "bold"))
         if scenario.story:
             self._put(Text(scenario.story))
-        self._put(Text(f"In an organisation of its own on {url}, world {scenario.world}.", "dim"))
+        self._put(Text(f"In a new organisation on {url}, world {scenario.world}.", "dim"))
         for rule in server_faults:
-            self._put(Text(f"Armed on the whole server, and so here as well: {rule}", "bold yellow"))
+            self._put(Text(f"Armed on the whole server, so it applies here too: {rule}", "bold yellow"))
 
     def end(self, scenario: Scenario, failed: Step | None, unmet: Sequence[str]) -> None:
-        """Say how it went."""
+        """Print the result."""
         count = len(scenario.steps)
         self._put()
         if failed is None:
@@ -95,41 +95,32 @@ class Report:
 
     def _begin(self, step: Step) -> None:
         self._action = action = step.action
-        line = Table.grid(padding=(0, 2, 0, 0))
-        line.add_column(width=2, justify="right", style="bold cyan")
-        line.add_column()
-        line.add_row(str(step.number), Text(step.say or headline(action), "bold"))
         self._put()
-        self._put(line)
+        self._put(_row(2, f"{step.number:>2}", Text(step.say or action.headline, "bold"), "bold cyan", gap=2))
         if isinstance(action, Send):
-            self._line(action.verb if action.verb != "call" else action.method, request(action))
-            for word in manners(action):
-                self._line("", word, "dim")
+            self._line(*request(action))
+            for words in client_settings(action):
+                self._line("", words, "dim")
 
     def _happening(self, event: Happening) -> None:
         if isinstance(event, ReplyReceived):
             action = self._action
             assert isinstance(action, Send)
             label = "reply" if action.retry is None else f"try {event.number}"
-            self._line(label, f"{outcome_of(event, action)} {content_of(event)}".rstrip(), tone_of(event.outcome))
+            self._line(label, f"{outcome_of(event, action)} {content_of(event)}".rstrip(), style_of(event.outcome))
         elif isinstance(event, Waited):
             self._line("wait", wait_of(event), "dim")
         elif isinstance(event, Done):
             self._line(event.what, event.text)
         elif isinstance(event, BalanceChanged):
-            self._line("balance", self._change(event), "magenta")
+            change = f"{figure(event.before)} {self._arrow} {figure(event.after)}"
+            difference = figure(event.after - event.before, sign=True)
+            self._line("balance", f"{event.customer} {event.feature} {change} ({difference})", "magenta")
         else:
             self._line(self._met if event.met else self._unmet, event.text, "green" if event.met else "bold red")
 
-    def _change(self, event: BalanceChanged) -> str:
-        difference = event.after - event.before
-        return (
-            f"{event.customer} {event.feature} {figure(event.before)} {self._arrow} {figure(event.after)} "
-            f"({figure(difference, sign=True)})"
-        )
-
     def _flush(self) -> None:
-        """Print the calls of a burst, those that went the same way in one line."""
+        """Print the calls of a burst; consecutive calls with the same outcomes are one line."""
         calls: dict[int, list[ReplyReceived | Waited]] = {}
         for event in self._burst:
             if isinstance(event, ReplyReceived):
@@ -137,21 +128,21 @@ class Report:
             else:
                 calls[max(calls)].append(event)
         self._burst = []
-        for way, group in groupby(calls.items(), key=lambda call: way_of(call[1])):
+        for sequence, group in groupby(calls.items(), key=lambda call: sequence_of(call[1])):
             numbers = [number for number, _ in group]
             label = str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]}-{numbers[-1]}"
             last = [event for event in calls[numbers[0]] if isinstance(event, ReplyReceived)][-1]
-            self._line(label, f"{way} {content_of(last)}", tone_of(last.outcome))
+            self._line(label, f"{sequence} {content_of(last)}", style_of(last.outcome))
 
     # -- at the end
 
     def summarise(self, summary: Summary) -> None:
-        """Print balances before and after, the books, and the findings."""
+        """Print balances before and after, the counters, and the findings."""
         if summary.balances:
             self._title("Balances")
-            self._put(balances_table(summary.balances, self._width))
-        self._title("Books")
-        self._put(books_table(summary.stats))
+            self._put(_balances_table(summary.balances, self._width))
+        self._title("Counters")
+        self._put(_counters_table(summary.stats))
         self._title("Findings")
         if not summary.findings:
             self._put(Text("  None: the client kept to the contract."))
@@ -159,7 +150,7 @@ class Report:
         for finding in summary.findings:
             cases.setdefault(finding["code"], []).append(finding)
         for group in cases.values():
-            self._put(finding_table(group))
+            self._put(_findings_table(group))
 
     def _title(self, title: str) -> None:
         self._put()
@@ -168,14 +159,10 @@ class Report:
     # -- printing
 
     def _line(self, label: str, text: str, style: str = "") -> None:
-        line = Table.grid(padding=(0, 1, 0, 0))
-        line.add_column(width=_LABEL, no_wrap=True, style=style or "dim")
-        line.add_column(overflow="fold")
-        line.add_row(label, Text(text, style))
-        self._put(Padding(line, (0, 0, 0, 4)))
+        self._put(Padding(_row(_LABEL, label, Text(text, style), style or "dim"), (0, 0, 0, 4)))
 
     def _put(self, what: RenderableType = "") -> None:
-        """Print, without the blanks that tables are filled up with when nobody sees colours."""
+        """Print; without colours also without the blanks at the end of a table's lines."""
         if self._console.is_terminal:
             self._console.print(what, width=self._width)
             return
@@ -183,3 +170,65 @@ class Report:
             self._console.print(what, width=self._width)
         text = "\n".join(line.rstrip() for line in captured.get().split("\n"))
         self._console.file.write(text)
+
+
+def _row(width: int, label: str, text: Text, style: str, gap: int = 1) -> Table:
+    row = Table.grid(padding=(0, gap, 0, 0))
+    row.add_column(width=width, no_wrap=True, style=style)
+    row.add_column(overflow="fold")
+    row.add_row(label, text)
+    return row
+
+
+def _balances_table(balances: Mapping[Place, tuple[BalanceReading, BalanceReading]], width: int) -> Table:
+    """Two bars for each balance, before and after, on one scale."""
+    names = 2 + max(len(name) for place in balances for name in place)
+    length = max(width - names - _FIGURES, 10)
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(width=names)
+    table.add_column(style="dim")
+    table.add_column(width=length)
+    table.add_column(justify="right")
+    table.add_column(justify="right", style="bold")
+
+    def bar(value: float, total: float, style: str) -> ProgressBar:
+        return ProgressBar(max(total, 1), max(value, 0), length, complete_style=style, finished_style=style)
+
+    for (customer, feature), (before, after) in balances.items():
+        total = max(before.granted, before.remaining, after.granted, after.remaining)
+        change = after.remaining - before.remaining
+        name, left = Text(f"  {customer}", "bold"), figure(before.remaining)
+        table.add_row(name, "before", bar(before.remaining, total, "cyan"), left)
+        difference = figure(change, sign=True) if change else "no change"
+        after_bar = bar(after.remaining, total, "magenta")
+        table.add_row(f"  {feature}", "after", after_bar, figure(after.remaining), difference)
+    return table
+
+
+def _counters_table(stats: Mapping[str, Any]) -> Table:
+    """The sums that always balance."""
+    sums = {"offered": ("refused", "accepted"), "accepted": ("ready", "in_flight", "deducted", "lost")}
+    rows = [(each, {part.replace("_", " "): stats[part] for part in parts}) for each, parts in sums.items()]
+    if stats["lost"]:
+        rows.append(("lost", stats["lost_by_reason"]))
+    table = Table.grid(padding=(0, 1, 0, 0))
+    table.add_column(min_width=7, justify="right")
+    table.add_column()
+    table.add_column()
+    for name, parts in rows:
+        table.add_row(str(stats[name]), name, "= " + " + ".join(f"{count} {part}" for part, count in parts.items()))
+    return table
+
+
+def _findings_table(cases: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """Findings of one code: each case, and once why it matters."""
+    first = cases[0]
+    lines = Table.grid(padding=(0, 1, 0, 0))
+    lines.add_column(width=8, style="dim")
+    lines.add_column()
+    for case in cases:
+        lines.add_row("what" if case["certain"] else "possible", case["message"])
+    lines.add_row("why", first["why"])
+    lines.add_row("instead", Text(first["instead"], "green"))
+    head = Text.assemble((f"  {first['title']}", "bold yellow"), (f"  {first['code']}", "dim"))
+    return Group(head, Padding(lines, (0, 0, 0, 4)))

@@ -1,5 +1,5 @@
-"""For test suites: the fixture ``autumn_mock``, and an emulator inside the process that runs the tests.
+"""For test suites: the pytest fixture ``autumn_mock``, and an emulator in the process of the tests.
 
-pytest loads :mod:`autumn_mock.testing.plugin` by itself, in every project where the package is installed; so it imports
-nothing else of the package until a test asks for the fixture.
+pytest loads :mod:`autumn_mock.testing.plugin` automatically, in every project in which the package is installed. That
+module imports the rest of the package only when a test uses the fixture.
 """

@@ -1,4 +1,4 @@
-"""An emulator inside the process, with a socket of its own."""
+"""An emulator in the current process, with its own socket."""
 
 from __future__ import annotations
 
@@ -11,51 +11,53 @@ from typing import Any
 
 from autumn_mock.domain.organisation import hash_key
 from autumn_mock.engine import Engine
+from autumn_mock.input_files import find_file
 from autumn_mock.settings import Settings
 from autumn_mock.testing.mock import AutumnMock
 from autumn_mock.web.server import Server
-from autumn_mock.worlds import World, find_world, read_world
+from autumn_mock.worlds import World, read_world
 
-# A program that embeds it has its own way with logs; without one, Python would print ours.
+# Without a handler, Python would print our warnings in a program that does not configure logging.
 logging.getLogger("autumn_mock").addHandler(logging.NullHandler())
 
 
 class Emulator(Engine):
-    """A whole server in this process, on a free port, for the time of a ``with`` block.
+    """A server in the current process, for as long as a ``with`` block runs.
 
     ::
 
         with Emulator(world="default", faults=["queue:down times=2"]) as mock:
             client = Autumn(secret_key=mock.key, server_url=mock.url)
 
-    Keywords are those of :class:`~autumn_mock.settings.Settings`, and ``faults``, a list of rules. The port is a free
-    one unless it is given. Inside the block stands an :class:`~autumn_mock.testing.mock.AutumnMock` of the first
-    organisation. Raises what the settings, the world or the socket have to say against them.
+    Keywords are those of :class:`~autumn_mock.settings.Settings`, and ``faults``, a list of rules. Without ``port`` a
+    free one is used. The value of the block is an :class:`~autumn_mock.testing.mock.AutumnMock` of the first
+    organisation. Raises :class:`ValueError`, :class:`~autumn_mock.input_files.InputFileError` or ``OSError`` for
+    settings, a world or a port that cannot be used.
     """
 
-    def __init__(self, settings: Settings | None = None, *, faults: Sequence[str] | str = (), **knobs: Any) -> None:
+    def __init__(self, settings: Settings | None = None, *, faults: Sequence[str] | str = (), **values: Any) -> None:
         if settings is None:
-            knobs.setdefault("port", 0)
+            values.setdefault("port", 0)
         if faults:
-            first = knobs.get("fault", settings.fault if settings is not None else ())
+            first = values.get("fault", settings.fault if settings is not None else ())
             more = (faults,) if isinstance(faults, str) else tuple(faults)
-            knobs["fault"] = (*((first,) if isinstance(first, str) else first), *more)
-        super().__init__(settings, **knobs)
+            values["fault"] = (*((first,) if isinstance(first, str) else first), *more)
+        super().__init__(settings, **values)
         self._server: Server | None = None
         self._thread: threading.Thread | None = None
         self._worlds: dict[Path, World] = {}
 
     @property
     def url(self) -> str:
-        """Where it answers, once it is started."""
+        """The URL of the running server."""
         if self._server is None:
             raise RuntimeError("the emulator is not started; use it in a with block")
         return self._server.url
 
     def start(self) -> None:
-        """Listen, and begin to deduct what is queued. When that fails, nothing is left behind."""
+        """Start the server and the workers; on failure everything is closed again."""
         if self._thread is not None:
-            raise RuntimeError("this emulator was started before, and perhaps stopped; make another one")
+            raise RuntimeError("an emulator can be started only once; create another one")
         try:
             self._server = Server(self)
             super().start()
@@ -66,7 +68,7 @@ class Emulator(Engine):
             raise
 
     def stop(self) -> None:
-        """Answer nobody any more, finish what is in flight, and let go of everything."""
+        """Stop the server, finish the messages in flight, and release all resources."""
         server, self._server = self._server, None
         if server is not None:
             if self._thread is not None:
@@ -76,7 +78,7 @@ class Emulator(Engine):
         super().stop()
 
     def mock(self, key: str | None = None) -> AutumnMock:
-        """The organisation that a key opens; without one: that of the world's first key."""
+        """The organisation of a key, by default of the world's first one. Raises :class:`ValueError`."""
         key = key or self.first_key
         found = self.state.keys.get(hash_key(key))
         if found is None:
@@ -84,19 +86,21 @@ class Emulator(Engine):
         return AutumnMock(self, self.state.environment(found.org_id, found.env), self.url, key)
 
     def fresh(self, world: str | None = None, *, now: int | None = None, frozen: bool = False) -> AutumnMock:
-        """An organisation that nobody else has: a copy of the first one of a world (its name or file), or of the
-        server's own. ``now`` (ms) and ``frozen`` are how its clock begins."""
+        """A new organisation: a copy of the first one of a world (name or file), by default of the server's.
+
+        ``now`` (ms) and ``frozen`` are the initial state of its clock.
+        """
         template = self._template(world) if world is not None else None
         return self.mock(self.open_organisation(template, now=now, frozen=frozen).key)
 
     def _template(self, world: str) -> World:
-        """A world, read once."""
-        path = find_world(world)
+        """A world, which is read once."""
+        path = find_file("world", world)
         if path not in self._worlds:
             self._worlds[path] = read_world(path)
         return self._worlds[path]
 
-    def __enter__(self) -> AutumnMock:  # type: ignore[override]  # whoever embeds it wants an organisation in hand
+    def __enter__(self) -> AutumnMock:  # type: ignore[override]  # the value of the block is an organisation
         self.start()
         try:
             return self.mock()

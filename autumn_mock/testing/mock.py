@@ -1,4 +1,4 @@
-"""What a test holds in its hands: one organisation of a running emulator."""
+"""The value of the pytest fixture: one organisation of a running emulator."""
 
 from __future__ import annotations
 
@@ -29,25 +29,38 @@ from autumn_mock.wire.responses.customer import fixed_balances
 if TYPE_CHECKING:
     from autumn_mock.engine import Engine
 
-#: Seconds that waiting takes at most unless a test says otherwise.
+#: Seconds that waiting takes at most by default.
 DRAIN_TIMEOUT_S = 10.0
-#: Seconds of one turn of waiting under asyncio.
+#: Seconds of one wait in a thread under asyncio.
 _TURN = 0.1
 
 
 class StillOpen(AssertionError, TimeoutError):
-    """What a test waited for did not come; says what is still open, and why."""
+    """A wait timed out; the message says which items are still open, and why."""
 
 
 class Fault:
     """A rule that a test armed. In a ``with`` block it is cleared at the end."""
 
+    #: How often it fired, and how many items it refused.
+    fired: int
+    refused: int
+    #: How often it can still fire; None: no limit.
+    remaining: int | None
+    #: Whether it can no longer fire.
+    completed: bool
+
     def __init__(self, board: FaultBoard, armed: ArmedRule) -> None:
         self._board = board
         self._armed = armed
+        #: The rule in the grammar of rules, with its random seed.
+        self.rule = armed.rule.text
 
     def __repr__(self) -> str:
         return repr(self._armed)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._armed, name)  # the counters
 
     def __enter__(self) -> Fault:
         return self
@@ -55,81 +68,52 @@ class Fault:
     def __exit__(self, *_: object) -> None:
         self.clear()
 
-    @property
-    def rule(self) -> str:
-        """The rule as it can be written again, with the seed that was drawn for it."""
-        return self._armed.rule.text
-
-    @property
-    def fired(self) -> int:
-        """How often it struck."""
-        return self._armed.fired
-
-    @property
-    def refused(self) -> int:
-        """How many items it refused."""
-        return self._armed.refused
-
-    @property
-    def remaining(self) -> int | None:
-        """How often it will strike yet; None: no limit."""
-        return self._armed.remaining
-
-    @property
-    def completed(self) -> bool:
-        """Whether it will strike no more."""
-        return self._armed.completed
-
     def clear(self) -> None:
-        """Strike no more."""
+        """Disarm the rule."""
         self._board.clear(self._armed.number)
 
 
 class MockClock:
-    """The clock of the test's organisation. All that depends on time follows it: limits, locks, resets, idempotency
-    keys, faults with a ttl, the timestamps of events."""
+    """The clock of the test's organisation. Limits, locks, resets, idempotency keys, the ttl of faults and the
+    timestamps of events follow it."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        #: Let the clock run again.
+        self.unfreeze = clock.unfreeze
+        #: Follow the machine's time again.
+        self.reset = clock.reset
 
     def __repr__(self) -> str:
         return repr(self._clock)
 
     @property
     def now(self) -> int:
-        """The present, in ms since 1970."""
+        """The current time, in ms since 1970."""
         return self._clock.now()
 
     @property
     def frozen(self) -> bool:
-        """Whether it stands still."""
+        """Whether the clock is frozen."""
         return self._clock.frozen
 
     def freeze(self, at: str | int | datetime | None = None) -> None:
-        """Stand still, here or at an instant."""
+        """Freeze the clock, now or at an instant."""
         self._clock.freeze()
         if at is not None:
             self.set(at)
 
-    def unfreeze(self) -> None:
-        """Run again."""
-        self._clock.unfreeze()
-
     def advance(self, by: str | int | timedelta) -> None:
-        """Go ahead by ``"1d"``, ``"90m"``, so many ms, or a timedelta."""
+        """Move the clock by a duration (``"1d"``, ``"90m"``), a number of ms, or a timedelta."""
         if isinstance(by, timedelta):
             by = round(by.total_seconds() * 1000)
         self._clock.advance(parse_duration(by) if isinstance(by, str) else by)
 
     def set(self, instant: str | int | datetime) -> None:
-        """Go to an instant: ISO 8601, ms since 1970, or a datetime."""
+        """Set the clock to an instant: ISO 8601, ms since 1970, or a datetime."""
         if isinstance(instant, datetime):
             instant = instant.isoformat()
         self._clock.set(read_instant(str(instant)))
-
-    def reset(self) -> None:
-        """Follow the machine's time again."""
-        self._clock.reset()
 
 
 class AutumnMock:
@@ -137,7 +121,7 @@ class AutumnMock:
 
     def __init__(self, emulator: Engine, environment: Environment, url: str, key: str) -> None:
         self.emulator = emulator
-        #: Where the server answers: the client's base URL.
+        #: The client's base URL.
         self.url = url
         #: The organisation's secret key.
         self.key = key
@@ -149,7 +133,7 @@ class AutumnMock:
 
     @property
     def _environment(self) -> Environment:
-        """Asked for anew each time: one snapshot may take the organisation away, and another bring it back."""
+        """Looked up at each use: loading a snapshot may replace it."""
         return self.emulator.state.environment(*self._name)
 
     @property
@@ -160,9 +144,9 @@ class AutumnMock:
     # -- waiting
 
     def drain(self, timeout: float = DRAIN_TIMEOUT_S) -> dict[str, Any]:
-        """Wait until everything queued is worked off (at most ``timeout`` s), and say where all items went.
+        """Wait until the queue is idle (at most ``timeout`` s); returns the counters, see :meth:`stats`.
 
-        Raises :class:`StillOpen` with the reason when it is not.
+        Raises :class:`StillOpen` on timeout.
         """
         return self._drained(self._is_drained(timeout), timeout)
 
@@ -179,7 +163,7 @@ class AutumnMock:
         return self.stats()
 
     def wait_for(self, count: int, timeout: float = DRAIN_TIMEOUT_S) -> dict[str, Any]:
-        """Wait until ``count`` items, from the beginning, are deducted or lost; raises :class:`StillOpen`."""
+        """Wait until ``count`` items in all were deducted or lost; raises :class:`StillOpen` on timeout."""
         return self._reached(self._is_reached(count, timeout), count, timeout)
 
     async def wait_for_async(self, count: int, timeout: float = DRAIN_TIMEOUT_S) -> dict[str, Any]:
@@ -205,19 +189,19 @@ class AutumnMock:
         raise StillOpen(f"{done} of {count} items are deducted or lost: {why}")
 
     async def _in_turns(self, wait: Callable[[float], bool], timeout: float) -> bool:
-        """Wait in a thread, in short turns: a task that is cancelled leaves no thread behind that waits on."""
+        """Wait in a thread, in short turns, so that a cancelled task leaves no waiting thread."""
         while not await asyncio.to_thread(wait, min(timeout, _TURN)):
             timeout -= _TURN
             if timeout <= 0 or self.emulator.queue.is_stuck(self._environment.name):
                 return await asyncio.to_thread(wait, 0)
         return True
 
-    # -- looking
+    # -- inspection
 
     def balance(self, customer: str, feature: str, entity: str | None = None) -> float:
-        """What a customer, or an entity of theirs, has left of a feature; infinite when it is unlimited.
+        """What a customer, or one of their entities, has left of a feature; ``inf`` if it is unlimited.
 
-        Raises :class:`AssertionError` for one that does not exist.
+        Raises :class:`AssertionError` when the customer, the entity or the balance does not exist.
         """
         call = Call(self._environment, Version.NEWEST, self._environment.clock.now())
         try:
@@ -228,12 +212,12 @@ class AutumnMock:
         except ApiError as error:
             raise AssertionError(error.message) from None
         if feature not in balances:
-            raise AssertionError(f"{customer} has no balance of {feature}, but of {', '.join(balances) or 'none'}")
+            raise AssertionError(f"{customer} has no balance of {feature}; balances: {', '.join(balances) or 'none'}")
         shown = balances[feature]
         return math.inf if shown["unlimited"] else float(shown["remaining"])
 
     def stats(self) -> dict[str, Any]:
-        """Where all items went: ``offered refused accepted ready in_flight deducted lost lost_by_reason``."""
+        """The counters of items: ``offered refused accepted ready in_flight deducted lost lost_by_reason``."""
         return self.emulator.stats(self._environment)
 
     @property
@@ -243,7 +227,7 @@ class AutumnMock:
 
     @property
     def failures(self) -> list[EnqueueFailure]:
-        """The batches of which items were refused when they were queued."""
+        """The batches with items that could not be queued."""
         return self._environment.failures.snapshot()
 
     @property
@@ -253,10 +237,10 @@ class AutumnMock:
 
     @property
     def findings(self) -> list[Finding]:
-        """What the client did against the contract."""
+        """The client's violations of the contract."""
         return self.emulator.findings(self._environment)
 
-    # -- failing
+    # -- faults
 
     def fault(self, rule: str) -> Fault:
         """Arm a rule: ``mock.fault("queue:down times=2")``. Raises :class:`~autumn_mock.faults.grammar.RuleError`."""
@@ -264,52 +248,55 @@ class AutumnMock:
         return Fault(board, board.arm(parse_rule(rule).seeded(self.emulator.settings.seed)))
 
     def pause(self) -> None:
-        """Let the workers leave this organisation's items alone."""
+        """Pause the workers for this organisation."""
         self.emulator.queue.pause(self._environment.name)
 
     def resume(self) -> None:
-        """Let them work again."""
+        """Resume the workers."""
         self.emulator.queue.resume(self._environment.name)
 
     def reset(self) -> dict[str, int]:
-        """Back to the world; says what was cleared."""
+        """Restore the initial world; returns what was cleared."""
         return self.emulator.reset(self._environment)
 
     # -- asserting
 
     def assert_no_findings(self, *, certain: bool = False) -> None:
-        """Fail when the client did something against the contract; ``certain``: only when it cannot be otherwise meant.
+        """Fail if the client violated the contract; with ``certain`` only if there is no other explanation.
 
-        Two equal uses without a timestamp look like one that was sent twice.
+        Two equal events without a timestamp cannot be distinguished from one that was sent twice.
         """
         findings = [each for each in self.findings if each.certain or not certain]
         if findings:
-            told = "\n".join(f"  {each.code}: {each.message}\n    {each.instead}" for each in findings)
-            raise AssertionError(f"the client broke the contract:\n{told}")
+            lines = "\n".join(f"  {each.code}: {each.message}\n    {each.instead}" for each in findings)
+            raise AssertionError(f"the client violated the contract:\n{lines}")
 
     def assert_deducted(self, customer: str, feature: str, amount: float, timeout: float = DRAIN_TIMEOUT_S) -> None:
-        """Fail unless exactly ``amount`` of a feature was deducted from a customer, by queued items and by calls
-        together. Waits for what is queued."""
+        """Fail unless exactly ``amount`` of a feature was deducted from a customer, by queued items and direct calls.
+
+        Drains the queue first.
+        """
         self.drain(timeout)
         taken = self._taken(customer, feature)
         if number(taken) != amount:
             batches = [
-                f"  request {entry.id}: {entry.call}, {entry.items} items, {entry.refused} refused, told {entry.status}"
-                for entry in self.requests
-                if entry.items
+                f"  request {each.id}: {each.call}, {each.items} items, {each.refused} refused, status {each.status}"
+                for each in self.requests
+                if each.items
             ]
-            told = "\n".join(batches) or "  no items were offered at all"
-            if any(b"skip_event" in (entry.body or b"") for entry in self.requests):
-                told += "\n  (items with skip_event leave no event, and are not counted)"
+            lines = "\n".join(batches) or "  no items were sent"
+            if any(b"skip_event" in (each.body or b"") for each in self.requests):
+                lines += "\n  (items with skip_event have no event and are not counted)"
             raise AssertionError(
-                f"{number(taken)} of {feature} were deducted from {customer}, and not {amount}; offered were\n{told}"
+                f"expected {amount} {feature} to be deducted from {customer}, but it was {number(taken)}; requests:\n"
+                f"{lines}"
             )
 
     def assert_balanced(self) -> None:
-        """Fail when an item is in no place, or in two."""
+        """Fail if the counters of items do not balance."""
         found = audit(self._environment, accepted_by(self.requests))
         if not found.balanced:
-            raise AssertionError("the books do not balance: " + "; ".join(found.problems))
+            raise AssertionError("the counters do not balance: " + "; ".join(found.problems))
 
     def _taken(self, customer: str, feature: str) -> Any:
         environment = self._environment
@@ -326,7 +313,7 @@ class AutumnMock:
     # -- reporting
 
     def report(self, limit: int = 10) -> str:
-        """What happened, short: the last requests, the rules that fired, what was refused or lost, the findings."""
+        """A summary: the last requests, the rules, refused and lost items, the findings."""
         lines = [*_section("requests", [_request_line(each) for each in self.requests], limit)]
         armed = self.emulator.board_for(self._environment).armed()
         lines += _section("faults", [f"{each.rule.text}: fired {each.fired}" for each in armed], limit)
@@ -337,7 +324,7 @@ class AutumnMock:
         stats = self.stats()
         if stats["ready"] + stats["in_flight"]:
             lines += _section("still open", [self.emulator.why_open(self._environment)], limit)
-        return "\n".join(lines) or "no request came"
+        return "\n".join(lines) or "no requests"
 
 
 def _section(title: str, rows: list[str], limit: int) -> list[str]:
@@ -353,9 +340,9 @@ def _lost_line(lost: LostItem) -> str:
 
 
 def _request_line(entry: RequestEntry) -> str:
-    told = "no reply" if entry.status is None else str(entry.status)
+    status = "no reply" if entry.status is None else str(entry.status)
     if entry.service_status != entry.status:
-        told += f" (the service: {entry.service_status or 'not reached'})"
+        status += f" (the service: {entry.service_status or 'not reached'})"
     items = f", {entry.items} items, {entry.refused} refused" if entry.items is not None else ""
-    faults = f", struck by {'; '.join(entry.faults)}" if entry.faults else ""
-    return f"{entry.id} {entry.method} {entry.path} {told}{items}{faults}"
+    faults = f", faults: {'; '.join(entry.faults)}" if entry.faults else ""
+    return f"{entry.id} {entry.method} {entry.path} {status}{items}{faults}"

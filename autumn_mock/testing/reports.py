@@ -1,4 +1,4 @@
-"""What a run against the emulator brought to light, as a file that CI systems read."""
+"""The report of a run as a file that CI systems read."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from autumn_mock.journal.findings import Finding
 from autumn_mock.store.changes import ENCODER
 from autumn_mock.testing.mock import AutumnMock
 
-#: Characters that no XML document may have, not even written as numbers.
+#: Characters that XML does not allow, not even as character references.
 _NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def write_report(path: Path, command: Sequence[str], code: int, mock: AutumnMock, findings: Sequence[Finding]) -> None:
     """Write JUnit XML to a path that ends in ``.xml``, JSON to any other. Raises :class:`OSError`."""
-    command = [word.encode("utf-8", "replace").decode() for word in command]  # a word may be any bytes
+    command = [word.encode("utf-8", "replace").decode() for word in command]  # an argument may be any bytes
     path.write_bytes(_junit(command, code, findings) if path.suffix == ".xml" else _json(command, code, mock, findings))
 
 
@@ -41,7 +41,7 @@ def _json(command: Sequence[str], code: int, mock: AutumnMock, findings: Sequenc
 
 
 def _junit(command: Sequence[str], code: int, findings: Sequence[Finding]) -> bytes:
-    """One test case for the command, and one for each kind of finding: what did not certainly occur has passed."""
+    """A test case for the command, and one for each kind of finding, which fails if it certainly occurred."""
     found = {kind: [each for each in findings if each.code == kind] for kind in FINDING_KINDS}
     failures = sum(any(each.certain for each in some) for some in found.values()) + (code != 0)
     suite = ElementTree.Element(
@@ -59,15 +59,15 @@ def _junit(command: Sequence[str], code: int, findings: Sequence[Finding]) -> by
         case = ElementTree.SubElement(suite, "testcase", classname="autumn-mock.contract", name=kind)
         certain = [finding for finding in each if finding.certain]
         if each:
-            told = _printable("\n".join([*(finding.message for finding in each), each[0].instead]))
+            lines = _printable("\n".join([*(finding.message for finding in each), each[0].instead]))
             if certain:
-                ElementTree.SubElement(case, "failure", message=_printable(certain[0].message)).text = told
+                ElementTree.SubElement(case, "failure", message=_printable(certain[0].message)).text = lines
             else:
-                ElementTree.SubElement(case, "system-out").text = told
+                ElementTree.SubElement(case, "system-out").text = lines
     content: bytes = ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
     return content + b"\n"
 
 
 def _printable(text: str) -> str:
-    """A text without what XML cannot hold."""
+    """A text with the characters replaced that XML does not allow."""
     return _NOT_IN_XML.sub("\ufffd", text)

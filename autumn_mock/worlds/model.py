@@ -1,4 +1,4 @@
-"""A world as the program sees it: organisations, their keys, and the calls that fill their environments."""
+"""A world as the server uses it: organisations, their keys, and the calls that fill their environments."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from autumn_mock.domain.organisation import ApiKey, Env, OrganisationConfig, hash_key, mask_key
-from autumn_mock.domain.webhook import DEFAULT_SECRET, Endpoint
+from autumn_mock.domain.webhook import Endpoint
 from autumn_mock.faults.grammar import Rule, RuleError, parse_rule
+from autumn_mock.input_files import InputFile, InputFileError, KeyPath, Problem, read_file, report
+from autumn_mock.input_schema import parse_file
 from autumn_mock.operations import balances, billing, customers, entities, features, plans
 from autumn_mock.operations.call import Call
 from autumn_mock.store.changes import Change
@@ -19,19 +21,16 @@ from autumn_mock.store.errors import StoreError
 from autumn_mock.store.tinyfile import is_ours, read_tables
 from autumn_mock.wire.requests.balances import BalancesCreate
 from autumn_mock.wire.requests.billing import BillingAttach
-from autumn_mock.wire.requests.customers import CustomersGetOrCreate
 from autumn_mock.wire.requests.entities import EntitiesCreate
-from autumn_mock.wire.schema import Issues
-from autumn_mock.worlds.document import Document, KeyPath, Problem, WorldError, report
-from autumn_mock.worlds.files import read_document
-from autumn_mock.worlds.schema import WORLD, unknown_keys, unknown_names
+from autumn_mock.wire.schema import obj
+from autumn_mock.worlds.entries import CustomerEntry, EnvironmentEntry, OrganisationEntry, WorldEntries, unknown_names
 
-_ENVIRONMENTS: tuple[Env, ...] = ("sandbox", "live")
+T = TypeVar("T")
 
 
 @dataclass(slots=True, frozen=True)
 class SeedStep:
-    """One call that an entry of the file stands for, and where that entry is."""
+    """One call, and the place of the entry that it is made for."""
 
     run: Callable[[Call], object]
     path: KeyPath
@@ -41,7 +40,7 @@ class SeedStep:
 
 @dataclass(slots=True, frozen=True)
 class WorldOrganisation:
-    """An organisation to make. ``created_at`` None: the moment of loading."""
+    """An organisation to create. ``created_at`` None: the time of loading."""
 
     id: str
     slug: str
@@ -49,7 +48,7 @@ class WorldOrganisation:
     created_at: int | None
     config: OrganisationConfig
     keys: tuple[ApiKey, ...]
-    #: The first of its secret keys, as it is written; None when it has none.
+    #: The first of its secret keys in plain text; None when it has none.
     secret_key: str | None
     webhooks: tuple[Endpoint, ...]
     steps: Mapping[Env, tuple[SeedStep, ...]]
@@ -58,11 +57,11 @@ class WorldOrganisation:
 
 @dataclass(slots=True, frozen=True)
 class World:
-    """What a server starts from."""
+    """The initial state of a server."""
 
-    document: Document
+    file: InputFile
     organisations: tuple[WorldOrganisation, ...]
-    #: What a snapshot holds, in place of organisations; empty for a world that somebody wrote.
+    #: The content of a snapshot, instead of organisations; empty for a world file.
     snapshot: tuple[Change, ...] = ()
 
     def board_for(self, org_id: str, env: str) -> tuple[Rule, ...]:
@@ -82,42 +81,38 @@ class World:
         return self.board_for(first, env)
 
     def holds(self, org_id: str) -> bool:
-        """Whether it says something of an organisation."""
+        """Whether it contains an organisation."""
         kept = (each.id for change in self.snapshot for each in change.put.get("organisations", ()))
         return org_id in kept or any(each.id == org_id for each in self.organisations)
 
-    def problem(self, path: KeyPath, text: str) -> Problem:
-        """Something that is wrong with the entry at a place."""
-        return self.document.problem(path, text)
-
 
 def read_world(path: Path) -> World:
-    """A world from its file, or :class:`~autumn_mock.worlds.document.WorldError` with all that is wrong with it."""
+    """Read a world file, or a snapshot.
+
+    Raises :class:`~autumn_mock.input_files.InputFileError` with every error of the file.
+    """
     if is_ours(path):
-        return World(Document(path), (), _snapshot(path))
-    document = read_document(path)
-    issues = Issues(0)
-    content = WORLD.check(document.data, (), issues)
-    issues += [*unknown_keys(document.data), *unknown_names(document.data)]
-    report(document.problem(issue.path, issue.text) for issue in issues)
-    report(_others_rules(document, content))
-    organisations = tuple(
-        _organisation(given, ("organisations", index)) for index, given in enumerate(content["organisations"])
+        return World(InputFile(path), (), _snapshot(path))
+    file = read_file(path)
+    entries = parse_file(file, obj(WorldEntries), unknown_names)
+    report(
+        problem for index, entry in enumerate(entries.organisations) for problem in _foreign_rules(file, entry, index)
     )
-    report(_taken(document, organisations))
-    return World(document, organisations)
+    organisations = tuple(_organisation(entry, index) for index, entry in enumerate(entries.organisations))
+    report(_duplicates(file, organisations))
+    return World(file, organisations)
 
 
 def _snapshot(path: Path) -> tuple[Change, ...]:
-    """The content of a file that was saved as a snapshot, or that a server left at rest."""
+    """The content of a snapshot, or of the file of a stopped server."""
     try:
         return tuple(changes_of(read_tables(path).tables, path))
     except StoreError as error:
-        raise WorldError(str(error)) from None
+        raise InputFileError(str(error)) from None
 
 
 def api_key(key: str, org_id: str, scopes: tuple[str, ...] = ()) -> ApiKey:
-    """The record of a key. Its first words say which environment it opens and what may be done with it."""
+    """The record of a key. Its prefix decides which environment it opens, and whether it is publishable."""
     return ApiKey(
         hash=hash_key(key),
         hint=mask_key(key),
@@ -128,98 +123,96 @@ def api_key(key: str, org_id: str, scopes: tuple[str, ...] = ()) -> ApiKey:
     )
 
 
-def _organisation(given: Mapping[str, Any], path: KeyPath) -> WorldOrganisation:
-    slug = given["slug"]
-    org_id = given.get("id") or f"org_{slug.replace('-', '_')}"
+def _organisation(entry: OrganisationEntry, index: int) -> WorldOrganisation:
+    environments = list(_environments(entry, index))
+    org_id = entry.id or f"org_{entry.slug.replace('-', '_')}"
+    keys = entry.keys or ()
     return WorldOrganisation(
         id=org_id,
-        slug=slug,
-        name=given.get("name") or slug,
-        created_at=given.get("created_at"),
-        config=OrganisationConfig(**given.get("config") or {}),
-        secret_key=next((each["key"] for each in given.get("keys") or () if each["key"].startswith("am_sk")), None),
-        keys=tuple(api_key(each["key"], org_id, tuple(each.get("scopes") or ())) for each in given.get("keys") or ()),
-        webhooks=tuple(
-            Endpoint(each["url"], each.get("secret") or DEFAULT_SECRET) for each in given.get("webhooks") or ()
-        ),
-        steps={env: tuple(_steps(given.get(env) or {}, (*path, env))) for env in _ENVIRONMENTS},
-        faults={env: tuple(_faults(given.get(env) or {})) for env in _ENVIRONMENTS},
+        slug=entry.slug,
+        name=entry.name or entry.slug,
+        created_at=entry.created_at,
+        config=entry.config or OrganisationConfig(),
+        secret_key=next((each.key for each in keys if each.key.startswith("am_sk")), None),
+        keys=tuple(api_key(each.key, org_id, tuple(each.scopes or ())) for each in keys),
+        webhooks=tuple(Endpoint(each.url, each.secret) for each in entry.webhooks or ()),
+        steps={env: tuple(_steps(each, path)) for env, each, path in environments},
+        faults={env: tuple(_rules(each)) for env, each, _ in environments},
     )
 
 
-def _faults(environment: Mapping[str, Any]) -> Iterator[Rule]:
-    """The rules of an environment, and those of its customers, which are theirs alone."""
-    for text in environment.get("faults") or ():
+def _environments(entry: OrganisationEntry, index: int) -> Iterator[tuple[Env, EnvironmentEntry, KeyPath]]:
+    """The environments of an organisation, and where they are."""
+    yield "sandbox", entry.sandbox or EnvironmentEntry(), ("organisations", index, "sandbox")
+    yield "live", entry.live or EnvironmentEntry(), ("organisations", index, "live")
+
+
+def _rules(environment: EnvironmentEntry) -> Iterator[Rule]:
+    """The rules of an environment, and those of its customers, limited to the customer."""
+    for text in environment.faults or ():
         yield parse_rule(text)
-    for customer in environment.get("customers") or ():
-        for text in customer.get("faults") or ():
-            yield parse_rule(text).of_customer(customer["customer_id"])
+    for customer in environment.customers or ():
+        for text in customer.faults or ():
+            yield parse_rule(text).of_customer(customer.customer_id or "")
 
 
-def _steps(environment: Mapping[str, Any], path: KeyPath) -> Iterator[SeedStep]:
-    for place, feature in _entries(environment, "features", path):
+def _steps(environment: EnvironmentEntry, path: KeyPath) -> Iterator[SeedStep]:
+    for place, feature in _entries(environment.features, (*path, "features")):
         yield SeedStep(partial(features.create, params=feature), place)
-    for place, plan in _entries(environment, "plans", path):
+    for place, plan in _entries(environment.plans, (*path, "plans")):
         yield SeedStep(partial(plans.create, params=plan), place)
-    for place, customer in _entries(environment, "customers", path):
+    for place, customer in _entries(environment.customers, (*path, "customers")):
         yield from _customer_steps(customer, place)
 
 
-def _customer_steps(customer: Mapping[str, Any], path: KeyPath) -> Iterator[SeedStep]:
-    """Entities come after the customer's plans, whose seats they take, and before their own."""
-    owner = customer["customer_id"]
-    created = CustomersGetOrCreate(
-        **{name: customer[name] for name in CustomersGetOrCreate.__struct_fields__ if name in customer}
-    )
+def _customer_steps(customer: CustomerEntry, path: KeyPath) -> Iterator[SeedStep]:
+    """Entities are created after the customer's plans, whose seats they take, and before plans of their own."""
+    owner = {"customer_id": customer.customer_id}
     attached = [
-        (BillingAttach(**{**plan, "customer_id": owner, "no_billing_changes": True}), place)
-        for place, plan in _entries(customer, "plans", path)
+        (BillingAttach(**{**plan, **owner, "no_billing_changes": True}), place)
+        for place, plan in _entries(customer.plans, (*path, "plans"))
     ]
-    yield SeedStep(partial(customers.get_or_create, params=created), path, owner)
+    yield SeedStep(partial(customers.get_or_create, params=customer), path, customer.customer_id)
     for plan, place in attached:
         if not plan.entity_id:
             yield SeedStep(partial(billing.attach, params=plan), place)
-    for place, entity in _entries(customer, "entities", path):
-        entity_params = EntitiesCreate(**{**entity, "customer_id": owner})
-        yield SeedStep(partial(entities.create, params=entity_params), place)
+    for place, entity in _entries(customer.entities, (*path, "entities")):
+        yield SeedStep(partial(entities.create, params=EntitiesCreate(**{**entity, **owner})), place)
     for plan, place in attached:
         if plan.entity_id:
             yield SeedStep(partial(billing.attach, params=plan), place)
-    for place, balance in _entries(customer, "balances", path):
-        balance_params = BalancesCreate(**{**balance, "customer_id": owner})
-        yield SeedStep(partial(balances.create, params=balance_params), place)
+    for place, balance in _entries(customer.balances, (*path, "balances")):
+        yield SeedStep(partial(balances.create, params=BalancesCreate(**{**balance, **owner})), place)
 
 
-def _others_rules(document: Document, content: Mapping[str, Any]) -> Iterator[Problem]:
-    """Rules that stand with one customer and are of another."""
-    for number, organisation in enumerate(content["organisations"]):
-        for env in _ENVIRONMENTS:
-            path: KeyPath = ("organisations", number, env)
-            for place, customer in _entries(organisation.get(env) or {}, "customers", path):
-                for index, text in enumerate(customer.get("faults") or ()):
-                    try:
-                        parse_rule(text).of_customer(customer["customer_id"])
-                    except RuleError as error:
-                        yield document.problem((*place, "faults", index), str(error).splitlines()[0])
+def _entries(entries: list[T] | None, path: KeyPath) -> Iterator[tuple[KeyPath, T]]:
+    for index, entry in enumerate(entries or ()):
+        yield (*path, index), entry
 
 
-def _entries(parent: Mapping[str, Any], key: str, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
-    for index, entry in enumerate(parent.get(key) or ()):
-        yield (*path, key, index), entry
+def _foreign_rules(file: InputFile, entry: OrganisationEntry, index: int) -> Iterator[Problem]:
+    """Rules that are listed with one customer and name another."""
+    for _, environment, path in _environments(entry, index):
+        for place, customer in _entries(environment.customers, (*path, "customers")):
+            for where, text in _entries(customer.faults, (*place, "faults")):
+                try:
+                    parse_rule(text).of_customer(customer.customer_id or "")
+                except RuleError as error:
+                    yield file.problem(where, str(error).splitlines()[0])
 
 
-def _taken(document: Document, organisations: tuple[WorldOrganisation, ...]) -> Iterator[Problem]:
-    """Ids, slugs and keys that two have. Of features and the like the calls tell; a customer they would only get."""
+def _duplicates(file: InputFile, organisations: tuple[WorldOrganisation, ...]) -> Iterator[Problem]:
+    """Ids, slugs and keys that are used twice. Other duplicates are refused by the calls, except customers."""
     first: dict[tuple[str, ...], KeyPath] = {}
-    for path, *name in _claims(organisations):
+    for path, *name in _unique_names(organisations):
         place = first.setdefault(tuple(name), path)
         if place != path:
-            line = document.problem(place, "").line
-            yield document.problem(path, f"this {name[0]} is taken; it is on line {line} already")
+            line = file.problem(place, "").position.line
+            yield file.problem(path, f"this {name[0]} is already used in line {line}")
 
 
-def _claims(organisations: tuple[WorldOrganisation, ...]) -> Iterator[tuple[KeyPath, str, str, str]]:
-    """What may be there once: where, what it is, within what, and its name."""
+def _unique_names(organisations: tuple[WorldOrganisation, ...]) -> Iterator[tuple[KeyPath, str, str, str]]:
+    """Every name that must be unique: where, the kind of name, within what, and the name."""
     for index, organisation in enumerate(organisations):
         path: KeyPath = ("organisations", index)
         yield (*path, "slug"), "slug", "", organisation.slug

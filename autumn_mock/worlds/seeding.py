@@ -1,4 +1,4 @@
-"""Making a world true: organisations, keys, and the calls that its entries stand for."""
+"""Seeding a world: its organisations and keys are created, and the calls of its entries are made."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from autumn_mock.operations.errors import ApiError
 from autumn_mock.store.state import State
 from autumn_mock.worlds.model import World, WorldOrganisation, api_key
 
-#: The wording of the entries, and what the calls do with it.
+#: The API version in which the entries are written.
 _VERSION = Version.NEWEST
 
 
 def seed(state: State, world: World, only: tuple[str, Env] | None = None) -> None:
-    """Add a world to a state, or only what it says of one environment, in the place of what is in that.
+    """Add a world to a state, or (``only``) replace one environment by what the world has for it.
 
-    All of it at one moment, as :meth:`~autumn_mock.store.state.State.adopt` says, or nothing: when a call refuses an
-    entry (:class:`~autumn_mock.worlds.document.WorldError`), or the disk does (``OSError``).
+    Atomic, see :meth:`~autumn_mock.store.state.State.adopt`. Raises
+    :class:`~autumn_mock.input_files.InputFileError` when a call refuses an entry, and ``OSError`` when the disk does.
     """
     stage = state.prepare()
     if world.snapshot:
@@ -35,20 +35,19 @@ def seed(state: State, world: World, only: tuple[str, Env] | None = None) -> Non
 
 
 def open_copy(state: State, template: World, key: str) -> ApiKey:
-    """Add an organisation of its own for a key, like the first one of a world: at one moment, or not at all. Webhooks
-    are not copied.
+    """Add an organisation for a key, as a copy of the first one of a world, without its webhooks. Atomic.
 
-    Raises :class:`ValueError` when the key is taken, or when the world has no organisation; ``OSError`` when the disk
-    refuses it.
+    Raises :class:`ValueError` when the key exists, or when the world has no organisation; ``OSError`` when the disk
+    refuses the write.
     """
     name = hash_key(key)[:12]
     opened = api_key(key, organisation_id(key))
     if opened.hash in state.keys:
-        raise ValueError(f"the key {opened.hint} is taken")
+        raise ValueError(f"the key {opened.hint} already exists")
     first = _first(template)
     if first is None:
-        raise ValueError("the world has no organisation that another one could be like")
-    # The server's time, not the organisation's own: by it the version is chosen for who names none.
+        raise ValueError("the world has no organisation to copy")
+    # The server's time, not the organisation's: it selects the API version of requests that name none.
     created_at = state.clock.now() if first.created_at is None else first.created_at
     organisation = Organisation(
         id=opened.org_id, name=f"org-{name}", slug=f"org-{name}", created_at=created_at, config=first.config
@@ -61,9 +60,9 @@ def open_copy(state: State, template: World, key: str) -> ApiKey:
 
 
 def fill_copy(state: State, template: World, name: tuple[str, Env]) -> None:
-    """Fill an environment that is empty like that of the first organisation of a world, step by step.
+    """Fill an empty environment like that of the first organisation of a world.
 
-    A world that was never seeded may raise :class:`~autumn_mock.worlds.document.WorldError` half way.
+    Raises :class:`~autumn_mock.input_files.InputFileError`, perhaps half-way, for a world that was never seeded.
     """
     first = _first(template)
     if first is None:
@@ -78,7 +77,7 @@ def fill_copy(state: State, template: World, name: tuple[str, Env]) -> None:
 
 
 def _first(template: World) -> Organisation | WorldOrganisation | None:
-    """The first organisation of a world, however it is written."""
+    """The first organisation of a world or snapshot."""
     kept = (each for change in template.snapshot for each in change.put.get("organisations", ()))
     return next(kept, None) or next(iter(template.organisations), None)
 
@@ -98,16 +97,16 @@ def _fill(state: State, world: World, organisation: WorldOrganisation, env: Env)
         try:
             step.run(call)
         except ApiError as error:
-            raise world.problem(step.path, error.message).error from None
+            raise world.file.problem(step.path, error.message).error from None
 
 
 def organisation_id(key: str) -> str:
-    """The id of the organisation that a further key opens: always the same one for the same key."""
+    """The id of the organisation of an additional key, derived from the key."""
     return f"org_{hash_key(key)[:12]}"
 
 
 def organisation_for_key(key: str, now: int) -> tuple[Organisation, ApiKey]:
-    """The organisation that a further key opens: empty, and always the same one for the same key."""
+    """The empty organisation of an additional key, with an id derived from the key."""
     name = hash_key(key)[:12]
     organisation = Organisation(id=organisation_id(key), name=f"org-{name}", slug=f"org-{name}", created_at=now)
     return organisation, api_key(key, organisation.id)

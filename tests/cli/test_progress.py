@@ -1,4 +1,4 @@
-"""What is shown while a large file is read."""
+"""The progress bar for loading a large file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_terminal_sees_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loading_bar_is_shown_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
     with loading_bar() as progress:
@@ -28,7 +28,9 @@ def test_a_terminal_sees_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("stream", "total"), [(Terminal(), 1000), (io.StringIO(), 50_000)])
-def test_small_files_and_pipes_see_nothing(monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, total: int) -> None:
+def test_loading_bar_is_hidden_for_small_files_and_pipes(
+    monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, total: int
+) -> None:
     monkeypatch.setattr("sys.stderr", stream)
     with loading_bar() as progress:
         progress(0, total)
@@ -36,16 +38,16 @@ def test_small_files_and_pipes_see_nothing(monkeypatch: pytest.MonkeyPatch, stre
     assert stream.getvalue() == ""
 
 
-def test_a_server_tells_how_much_of_file_and_log_it_has_read(tmp_path: Path) -> None:
+def test_engine_reports_its_progress_in_file_and_log(tmp_path: Path) -> None:
     path = tmp_path / "db.json"
     first = Engine(db=path)
     first.state.checkpoint()
     first.open_organisation()
-    first.state.close()  # the organisation stands in the log alone
-    told: list[tuple[int, int]] = []
-    second = Engine(db=path, progress=lambda done, total: told.append((done, total)))
+    first.state.close()  # the organisation is in the log only
+    calls: list[tuple[int, int]] = []
+    second = Engine(db=path, progress=lambda done, total: calls.append((done, total)))
     second.state.close()
-    done = [each for each, _ in told]
+    done = [each for each, _ in calls]
     assert done == sorted(done)
-    assert {total for _, total in told} == {done[-1]}
+    assert {total for _, total in calls} == {done[-1]}
     assert len(done) > 2

@@ -1,4 +1,4 @@
-"""A disk that is full when a server starts, or when it stops: a sentence and exit code 1."""
+"""A full disk when a server starts or stops: a message and exit code 1."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @pytest.mark.parametrize("words", [["serve"], ["exec", "--", "true"]], ids=["serve", "exec"])
-def test_a_database_that_cannot_be_begun(words: list[str], tmp_path: Path) -> None:
+def test_start_errors_reports_a_full_disk(words: list[str], tmp_path: Path) -> None:
     path = tmp_path / "db.json"
     command, *rest = words
     with mock.patch.object(Database, "append", side_effect=_FULL):
@@ -30,7 +30,7 @@ def test_a_database_that_cannot_be_begun(words: list[str], tmp_path: Path) -> No
     assert os.listdir(tmp_path) == []
 
 
-def test_a_file_that_cannot_be_written_at_the_end(tmp_path: Path) -> None:
+def test_stop_reports_a_full_disk_and_loses_nothing(tmp_path: Path) -> None:
     path = tmp_path / "db.json"
     emulator = Engine(db=str(path))
     emulator.start()

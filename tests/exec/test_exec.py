@@ -427,7 +427,7 @@ def test_what_is_not_certain_is_told_and_fails_nothing(reports: tuple[Path, Path
     _, as_xml = reports
     done = execute("--check-findings", "--report", str(as_xml), "--", *child("unmarked=3", "again"))
     assert (done.code, done.lines) == (0, [202, 202])
-    assert "resent_after_accepted (perhaps)" in done.err
+    assert "resent_after_accepted (possible)" in done.err
     assert all(junit(as_xml).values())
     [told] = ElementTree.parse(as_xml).getroot().iter("system-out")
     assert FINDING_KINDS["resent_after_accepted"].instead in (told.text or "")

@@ -16,13 +16,13 @@ from tinydb import TinyDB
 
 from autumn_mock import Emulator
 from autumn_mock.cli import main
+from autumn_mock.input_files import InputFileError
 from autumn_mock.store.errors import StoreError
 from autumn_mock.testing.mock import AutumnMock
-from autumn_mock.worlds import WorldError
 from tests.exec.running import PATIENCE
 from tests.support.client import DEFAULT_KEY
 from tests.support.server import ServerProcess
-from tests.testing.asking import ask, post, send, use
+from tests.testing.calls import ask, post, send, use
 
 BATCH = "/v1/balances.batch_track"
 ONE = {"customer_id": "cus_456", "feature_id": "messages"}
@@ -504,7 +504,7 @@ def test_a_document_that_belongs_to_nobody_is_refused_and_changes_nothing(
 def test_such_a_file_is_no_world_either(damage: Callable[[bytes], bytes], content: bytes, tmp_path: Path) -> None:
     file = tmp_path / "world.json"
     file.write_bytes(damage(content))
-    with pytest.raises(WorldError, match=re.escape(str(file))):
+    with pytest.raises(InputFileError, match=re.escape(str(file))):
         Emulator(world=str(file))
 
 

@@ -1,11 +1,11 @@
-"""What is not as expected is said plainly, and ends the play."""
+"""Unmet expectations are reported in a sentence and end the play."""
 
 from __future__ import annotations
 
 import pytest
 
 from autumn_mock.scenarios.events import ExpectationResult, StepBegins
-from autumn_mock.scenarios.matching import differences
+from autumn_mock.scenarios.expectations import differences
 
 from .conftest import Play
 
@@ -33,7 +33,7 @@ _BATCH = "- batch: [{customer_id: cus_456, feature_id: messages, value: 10, time
             f"{_BATCH}\n  expect: {{body: {{success: false}}}}",
             "expected body.success to be false, but it is true",
         ),
-        (f"{_BATCH}\n  expect: {{body: {{id: 1}}}}", "expected body.id to be 1, but it is not there"),
+        (f"{_BATCH}\n  expect: {{body: {{id: 1}}}}", "expected body.id to be 1, but it is missing"),
         (f"{_BATCH}\n  expect: {{body: null}}", 'expected body to be null, but it is {"success": true}'),
         (
             f"{_BATCH}\n  expect: {{headers: {{Retry-After: 1}}}}",
@@ -56,7 +56,7 @@ _BATCH = "- batch: [{customer_id: cus_456, feature_id: messages, value: 10, time
             "expected the queue to be idle within 0.05 s, but 1 of 1 accepted items are not worked off yet: "
             "the workers are paused",
         ),
-        ("- drain: 1s\n  expect: {drained: false}", "expected something to wait still after 1 s, but nothing does"),
+        ("- drain: 1s\n  expect: {drained: false}", "expected the queue not to be idle after 1 s, but it is"),
         (
             "- expect: {balance: {customer: cus_456, feature: messages, remaining: 97}}",
             "expected cus_456 to have 97 messages left, but there are 1000",
@@ -90,34 +90,34 @@ _BATCH = "- batch: [{customer_id: cus_456, feature_id: messages, value: 10, time
             f"- fault: enqueue:fail\n{_BATCH}\n- expect: {{failures: 0}}",
             "expected no refusals, but there is 1 refusal in the journal (1 of 1 items: enqueue:fail)",
         ),
-        ("- expect: {faults: {completed: true}}", "expected something of the faults, but none is armed"),
+        ("- expect: {faults: {completed: true}}", "expected a report of the faults, but none is armed"),
         (
             "- fault: queue:down times=1\n- expect: {faults: {completed: true}}",
             "expected queue:down times=1.completed to be true, but it is false",
         ),
         (
             "- fault: queue:down route=balances.nothing",
-            "the server refuses it: unknown call 'balances.nothing'; similar: ",
+            "refused by the server: unknown call 'balances.nothing'; similar: ",
         ),
     ],
 )
-def test_what_is_not_as_expected_is_said(play: Play, steps: str, sentence: str) -> None:
+def test_player_reports_an_unmet_expectation(play: Play, steps: str, sentence: str) -> None:
     _, [unmet] = play(steps)
     assert unmet.startswith(sentence)
 
 
-def test_the_play_ends_with_the_step_that_was_not_as_expected(play: Play) -> None:
+def test_player_stops_after_the_step_with_an_unmet_expectation(play: Play) -> None:
     events, unmet = play("- expect: {lost: 1}\n- expect: {lost: 0}")
     assert len(unmet) == 1
     assert len([event for event in events if isinstance(event, StepBegins)]) == 1
 
 
-def test_everything_that_a_step_expects_is_judged(play: Play) -> None:
+def test_judge_state_reports_every_unmet_expectation(play: Play) -> None:
     _, unmet = play("- expect: {lost: 1, failures: 1, stats: {offered: 1}}")
     assert len(unmet) == 3
 
 
-def test_what_was_lost_is_expected_in_any_order_and_what_says_more_chooses_first(play: Play) -> None:
+def test_judge_state_matches_lost_items_in_any_order_the_most_specific_first(play: Play) -> None:
     events, unmet = play(
         """
         - batch:
@@ -134,7 +134,7 @@ def test_what_was_lost_is_expected_in_any_order_and_what_says_more_chooses_first
     assert "2 lost items in the journal" in next(event.text for event in events if isinstance(event, ExpectationResult))
 
 
-def test_a_balance_that_is_drained_and_hidden_has_nothing_left(play: Play) -> None:
+def test_judge_state_takes_a_hidden_balance_for_a_drained_one(play: Play) -> None:
     _, unmet = play(
         """
         - track: {customer_id: cus_456, feature_id: messages, value: 1000}
@@ -154,14 +154,14 @@ def test_a_balance_that_is_drained_and_hidden_has_nothing_left(play: Play) -> No
         ("x", "x"),
     ],
 )
-def test_expectations_are_partial(expected: object, actual: object) -> None:
+def test_differences_ignores_what_is_not_expected(expected: object, actual: object) -> None:
     assert differences(expected, actual, "it") == []
 
 
 @pytest.mark.parametrize(
     ("expected", "actual", "sentence"),
     [
-        ({"a": 1}, {}, "expected it.a to be 1, but it is not there"),
+        ({"a": 1}, {}, "expected it.a to be 1, but it is missing"),
         ({"a": 1}, [1], 'expected it to be {"a": 1}, but it is [1]'),
         ([1], [1, 2], "expected it to be [1], but it is [1, 2]"),
         ([1, 2], [1, 3], "expected it.1 to be 2, but it is 3"),
@@ -170,5 +170,5 @@ def test_expectations_are_partial(expected: object, actual: object) -> None:
         ("a b", "", 'expected it to be "a b", but it is ""'),
     ],
 )
-def test_differences_are_named(expected: object, actual: object, sentence: str) -> None:
+def test_differences_names_the_place(expected: object, actual: object, sentence: str) -> None:
     assert differences(expected, actual, "it") == [sentence]

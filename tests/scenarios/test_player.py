@@ -1,4 +1,4 @@
-"""How steps are played: the client, its patience and its retries, the clock, and what is told of it all."""
+"""Playing steps: the client with its timeouts and retries, the clock, and the events."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from autumn_mock.scenarios import Player, ScenarioTarget, TargetError, read_scenario
+from autumn_mock.control_client import ControlError, ServerUnreachable
+from autumn_mock.scenarios import Player, ScenarioTarget, read_scenario
 from autumn_mock.scenarios.events import BalanceChanged, Event, ReplyReceived, Waited
 from autumn_mock.scenarios.template import fill
 from tests.support.server import ServerProcess
@@ -35,13 +36,13 @@ def attempts(events: list[Event]) -> list[ReplyReceived]:
         ("reply:truncate", "truncated"),
     ],
 )
-def test_what_keeps_a_reply_away_has_a_name(play: Play, fault: str, failure: str) -> None:
+def test_send_reports_why_there_was_no_reply(play: Play, fault: str, failure: str) -> None:
     events, unmet = play(f"{_BATCH}\n  with_fault: {fault}\n  timeout: 200ms\n  expect: {{statuses: [{failure}]}}")
     assert not unmet
     assert attempts(events)[0].failure == failure
 
 
-def test_a_fail_open_client_takes_a_timeout_for_a_503(play: Play) -> None:
+def test_send_takes_a_timeout_for_the_status_of_timeout_is(play: Play) -> None:
     events, unmet = play(
         f"{_BATCH}\n  with_fault: reply:hang\n  timeout: 100ms\n  timeout_is: 503\n"
         "  retry: {on: [503], times: 2, wait: 1ms}\n  expect: {status: 503, no_reply: true, statuses: [503, 503, 503]}"
@@ -51,20 +52,20 @@ def test_a_fail_open_client_takes_a_timeout_for_a_503(play: Play) -> None:
 
 
 @pytest.mark.parametrize("body", ["malformed", "empty"])
-def test_a_reply_that_is_no_json_is_text(play: Play, body: str) -> None:
+def test_send_keeps_a_body_that_is_not_json_as_text(play: Play, body: str) -> None:
     events, unmet = play(f"{_BATCH}\n  with_fault: reply:{body}\n  expect: {{status: 202}}")
     assert not unmet
     assert isinstance(attempts(events)[0].body, str)
 
 
-def test_a_fault_of_one_request_strikes_that_one_alone(play: Play) -> None:
+def test_send_applies_with_fault_to_its_own_requests_only(play: Play) -> None:
     _, unmet = play(
         f"{_BATCH}\n  with_fault: queue:down\n  expect: {{status: 503}}\n{_BATCH}\n  expect: {{status: 202}}"
     )
     assert not unmet
 
 
-def test_a_retry_ends_with_the_first_reply_that_it_is_not_for(play: Play) -> None:
+def test_retry_ends_with_the_first_other_outcome(play: Play) -> None:
     events, unmet = play(
         "- fault: queue:down times=2\n"
         f"{_BATCH}\n  retry: {{on: [503], times: 9, wait: none}}\n  expect: {{status: 202, statuses: [503, 503, 202]}}"
@@ -73,7 +74,7 @@ def test_a_retry_ends_with_the_first_reply_that_it_is_not_for(play: Play) -> Non
     assert [attempt.number for attempt in attempts(events)] == [1, 2, 3]
 
 
-def test_a_retry_gives_up(play: Play) -> None:
+def test_retry_ends_after_its_number_of_times(play: Play) -> None:
     _, unmet = play(
         "- fault: queue:down\n"
         f"{_BATCH}\n  retry: {{on: [503], times: 2, wait: none}}\n  expect: {{statuses: [503, 503, 503]}}"
@@ -81,7 +82,7 @@ def test_a_retry_gives_up(play: Play) -> None:
     assert not unmet
 
 
-def test_a_wait_on_a_frozen_clock_moves_the_clock_and_costs_no_time(play: Play) -> None:
+def test_retry_moves_a_frozen_clock_instead_of_waiting(play: Play) -> None:
     started = time.monotonic()
     events, unmet = play(
         "- freeze: clock\n- fault: reply:status 503 retry-after=300 times=1\n"
@@ -94,13 +95,13 @@ def test_a_wait_on_a_frozen_clock_moves_the_clock_and_costs_no_time(play: Play) 
     assert time.monotonic() - started < 30
 
 
-def test_a_wait_on_a_running_clock_takes_its_time(play: Play) -> None:
+def test_retry_waits_on_a_running_clock(play: Play) -> None:
     started = time.monotonic()
     play(f"- fault: queue:down times=1\n{_BATCH}\n  retry: {{on: [503], wait: 300ms}}")
     assert time.monotonic() - started >= 0.3
 
 
-def test_a_date_in_retry_after_counts_on_the_organisations_clock(play: Play) -> None:
+def test_retry_takes_a_date_from_the_organisations_clock(play: Play) -> None:
     events, _ = play(
         "- freeze: clock\n- advance: 1h\n- fault: reply:status 503 retry-after=date+20s times=1\n"
         f"{_BATCH}\n  retry: {{on: [503]}}"
@@ -109,7 +110,7 @@ def test_a_date_in_retry_after_counts_on_the_organisations_clock(play: Play) -> 
     assert 19_000 <= waited.length <= 20_000
 
 
-def test_calls_are_made_one_after_the_other_each_with_its_own_retries(play: Play) -> None:
+def test_count_makes_calls_one_after_the_other_with_their_own_retries(play: Play) -> None:
     events, unmet = play(
         "- fault: queue:down every=2 times=2\n"
         f"{_BATCH}\n  count: 3\n  retry: {{on: [503], wait: none}}\n  expect: {{statuses: [202, 503, 202, 503, 202]}}"
@@ -118,7 +119,7 @@ def test_calls_are_made_one_after_the_other_each_with_its_own_retries(play: Play
     assert [(attempt.call, attempt.number) for attempt in attempts(events)] == [(1, 1), (2, 1), (2, 2), (3, 1), (3, 2)]
 
 
-def test_any_call_of_the_api_can_be_made(play: Play) -> None:
+def test_call_makes_any_call_of_the_api(play: Play) -> None:
     _, unmet = play(
         """
         - call: {path: /v1/customers.get_or_create, body: {customer_id: cus_new, name: New}}
@@ -135,7 +136,7 @@ def test_any_call_of_the_api_can_be_made(play: Play) -> None:
 # -- bodies
 
 
-def test_places_are_filled_in() -> None:
+def test_fill_replaces_placeholders() -> None:
     body = {"at": "${now}", "list": ["${now-5m}", "${now+1h30m}"], "text": "use_${n} at ${now}", "n": "${n}", "x": 1}
     assert fill(body, 1_000_000, 7) == {
         "at": 1_000_000,
@@ -146,7 +147,7 @@ def test_places_are_filled_in() -> None:
     }
 
 
-def test_copies_are_numbered_over_all_calls(play: Play) -> None:
+def test_repeat_numbers_the_copies_over_all_calls(play: Play) -> None:
     _, unmet = play(
         """
         - batch: [{customer_id: cus_456, feature_id: messages, idempotency_key: 'use_${n}'}]
@@ -160,7 +161,7 @@ def test_copies_are_numbered_over_all_calls(play: Play) -> None:
     assert not unmet
 
 
-def test_items_that_read_the_same_are_the_same_until_time_is_moved(play: Play) -> None:
+def test_now_is_constant_until_the_clock_is_moved(play: Play) -> None:
     same = "- batch: [{customer_id: cus_456, feature_id: messages, timestamp: '${now}'}]"
     _, unmet = play(f"{same}\n- advance: 1s\n{same}\n- expect: {{findings: []}}")
     assert not unmet
@@ -168,10 +169,10 @@ def test_items_that_read_the_same_are_the_same_until_time_is_moved(play: Play) -
     assert not unmet
 
 
-# -- what is told
+# -- events and summary
 
 
-def test_changes_of_balances_are_told_where_they_are_certain(play: Play) -> None:
+def test_player_reports_changed_balances_where_they_are_certain(play: Play) -> None:
     events, _ = play(
         """
         - track: {customer_id: cus_456, feature_id: messages, value: 10}
@@ -187,7 +188,7 @@ def test_changes_of_balances_are_told_where_they_are_certain(play: Play) -> None
     assert changes == [(1000, 990), (990, 970), (970, 930)]
 
 
-def test_no_fault_strikes_a_look_and_no_look_uses_one_up(play: Play) -> None:
+def test_expect_reads_the_state_without_faults(play: Play) -> None:
     _, unmet = play(
         """
         - fault: reply:status 500 times=1
@@ -201,7 +202,7 @@ def test_no_fault_strikes_a_look_and_no_look_uses_one_up(play: Play) -> None:
     assert not unmet
 
 
-def test_the_summary_has_what_changed_and_what_was_spoken_of(
+def test_summary_has_the_changed_and_the_expected_balances(
     server: ServerProcess, write_scenario: WriteScenario
 ) -> None:
     scenario = read_scenario(
@@ -216,8 +217,8 @@ def test_the_summary_has_what_changed_and_what_was_spoken_of(
             """
         )
     )
-    with ScenarioTarget(server.url, scenario.world) as stage:
-        player = Player(scenario, stage)
+    with ScenarioTarget(server.url, scenario.world) as target:
+        player = Player(scenario, target)
         list(player.play())
         summary = player.summary()
     remaining: dict[Any, Any] = {
@@ -231,30 +232,33 @@ def test_the_summary_has_what_changed_and_what_was_spoken_of(
 # -- the server
 
 
-def test_nobody_answers(write_scenario: WriteScenario) -> None:
+def test_target_reports_a_server_that_is_not_there(write_scenario: WriteScenario) -> None:
     scenario = read_scenario(write_scenario("- drain: 1s"))
-    with pytest.raises(TargetError, match=r"^no autumn-mock answers at http://127\.0\.0\.1:9; start one with"):
+    with pytest.raises(ServerUnreachable, match=r"^no server is listening at http://127\.0\.0\.1:9; start one with"):
         ScenarioTarget("http://127.0.0.1:9", scenario.world).__enter__()
 
 
-def test_a_server_that_goes_away_is_told(write_scenario: WriteScenario) -> None:
+def test_player_reports_a_server_that_stops(write_scenario: WriteScenario) -> None:
     scenario = read_scenario(write_scenario(f"{_BATCH}\n{_BATCH}"))
 
     def play_on(server: ServerProcess) -> None:
-        with ScenarioTarget(server.url) as stage:
-            for event in Player(scenario, stage).play():
+        with ScenarioTarget(server.url) as target:
+            for event in Player(scenario, target).play():
                 if isinstance(event, ReplyReceived):
                     server.kill()
 
-    with ServerProcess() as server, pytest.raises(TargetError, match=r"^nobody answers at .* any more$"):
+    with (
+        ServerProcess() as server,
+        pytest.raises(ControlError, match=r"^(the server at .* stopped during the scenario|.* was not answered)"),
+    ):
         play_on(server)
 
 
-def test_the_clock_can_be_taken_anywhere(play: Play) -> None:
+def test_advance_moves_the_clock_anywhere(play: Play) -> None:
     _, unmet = play("- advance: 36500d\n- advance: -36500d\n- advance: -36500d\n- advance: -1d\n- drain: 1s")
     assert not unmet
 
 
-def test_customers_who_cannot_be_are_nobody(play: Play) -> None:
+def test_player_ignores_customers_with_an_invalid_id(play: Play) -> None:
     _, unmet = play("- track: {customer_id: 'a@b', feature_id: messages}\n- drain: 1s")
     assert not unmet

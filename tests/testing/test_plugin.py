@@ -1,4 +1,4 @@
-"""The pytest plugin: marks, options, what a failed test shows, and that it costs other projects nothing."""
+"""The pytest plugin: reports of failed tests, marks, options, isolation, and what it imports."""
 
 from __future__ import annotations
 
@@ -13,9 +13,6 @@ from pathlib import Path
 import pytest
 
 import autumn_mock
-from autumn_mock.testing.embedded import Emulator
-from autumn_mock.testing.mock import AutumnMock
-from tests.testing.asking import send
 
 pytest_plugins = ["pytester"]
 # Everything is imported before pytester begins: it undoes what inner runs import, and PyYAML cannot be imported twice.
@@ -26,7 +23,7 @@ TIMEOUT = 120
 
 HEAD = """
 import pytest
-from tests.testing.asking import CUSTOMER, FEATURE, GRANT, post, send, track, use
+from tests.testing.calls import CUSTOMER, FEATURE, GRANT, post, send, track, use
 """
 
 #: A world of one customer.
@@ -69,49 +66,10 @@ def shown(result: pytest.RunResult) -> list[str]:
     return rest[:end]
 
 
-# -- what a failed test shows
+# -- reports of failed tests
 
 
-def test_a_failed_test_shows_what_its_organisation_went_through(run: Run) -> None:
-    result = run("""
-        def test_it(autumn_mock):
-            autumn_mock.fault("enqueue:fail items=1 times=1")
-            item = use(2, timestamp=1_700_000_000_000)
-            send(autumn_mock, item, use(3), use(4, "cus_nobody"))
-            autumn_mock.drain()
-            send(autumn_mock, item)
-            autumn_mock.drain()
-            autumn_mock.fault("reply:status 502 body=html")
-            send(autumn_mock, use(5))
-            assert False
-    """)
-    result.assert_outcomes(failed=1)
-    told = "A batch of 3 items was accepted, its client was told 202, and was sent again once: 1 item too many"
-    assert _without_numbers(shown(result)) == [
-        "requests:",
-        "  N POST /v1/balances.batch_track 202, 3 items, 1 refused, struck by enqueue:fail items=1 times=1",
-        "  N POST /v1/balances.batch_track 202, 1 items, 0 refused",
-        "  N POST /v1/balances.batch_track 502 (the service: not reached), struck by reply:status 502 body=html",
-        "faults:",
-        "  enqueue:fail items=1 times=1: fired 1",
-        "  reply:status 502 body=html: fired 1",
-        "refused:",
-        "  1 of 3 items: enqueue:fail items=1 times=1",
-        "lost:",
-        "  cus_nobody messages: customer_not_found",
-        "findings:",
-        f"  resent_after_accepted: {told} were charged (2 messages).",
-        "  not_resent_after_503: A batch of 1 item failed, its client was told 502, and 1 item of it never came in a "
-        "request that was accepted: lost are 5 messages.",
-    ]
-
-
-def _without_numbers(lines: list[str]) -> list[str]:
-    """Requests are numbered across the whole server."""
-    return [f"  N {line.split(maxsplit=1)[1]}" if " POST " in line else line for line in lines]
-
-
-def test_a_failed_test_shows_the_last_ten_of_many(run: Run) -> None:
+def test_failed_test_prints_the_last_ten_requests_of_its_organisation(run: Run) -> None:
     result = run("""
         @pytest.mark.autumn_mock(frozen=True)
         def test_it(autumn_mock):
@@ -127,27 +85,6 @@ def test_a_failed_test_shows_the_last_ten_of_many(run: Run) -> None:
     assert len(lines) == 2 + 10 + 10
 
 
-def test_a_failed_test_shows_what_is_still_open(run: Run) -> None:
-    result = run("""
-        def test_it(autumn_mock):
-            autumn_mock.pause()
-            send(autumn_mock, use(), use())
-            assert False
-    """)
-    assert shown(result)[-2:] == [
-        "still open:",
-        "  2 of 2 accepted items are not worked off yet: the workers are paused",
-    ]
-
-
-def test_a_failed_test_that_sent_nothing_says_so(run: Run) -> None:
-    result = run("""
-        def test_it(autumn_mock):
-            assert False
-    """)
-    assert shown(result) == ["no request came"]
-
-
 @pytest.mark.parametrize(
     "source",
     [
@@ -158,7 +95,7 @@ def test_a_failed_test_that_sent_nothing_says_so(run: Run) -> None:
     ],
     ids=["passed", "without the fixture", "skipped", "failed as expected"],
 )
-def test_other_tests_show_nothing(run: Run, source: str) -> None:
+def test_other_tests_print_no_report(run: Run, source: str) -> None:
     result = run(source, "-rA")
     assert not [line for line in result.outlines if line.strip("- ") == "autumn-mock"]
 
@@ -190,7 +127,7 @@ def test_it(): pass
     ],
     ids=["fixture that fails", "asked for by name", "fixture that fails at the end"],
 )
-def test_a_failure_around_a_test_shows_it_too(run: Run, source: str) -> None:
+def test_failed_fixture_prints_the_report(run: Run, source: str) -> None:
     [request] = [line for line in shown(run(source)) if "POST" in line]
     assert request.endswith("POST /v1/balances.batch_track 202, 1 items, 0 refused")
 
@@ -198,7 +135,8 @@ def test_a_failure_around_a_test_shows_it_too(run: Run, source: str) -> None:
 # -- marks
 
 
-def test_marks_say_what_a_test_begins_with(run: Run) -> None:
+def test_mark_sets_world_faults_and_clock(run: Run, pytester: pytest.Pytester) -> None:
+    pytester.makefile(".yaml", mine=WORLD)
     run("""
         @pytest.mark.autumn_mock(world="empty")
         def test_world(autumn_mock):
@@ -216,17 +154,22 @@ def test_marks_say_what_a_test_begins_with(run: Run) -> None:
 
         @pytest.mark.autumn_mock(now=1767225600000, frozen=True)
         def test_frozen(autumn_mock):
-            assert 0 <= autumn_mock.clock.now - 1767225600000 < 3600000
+            assert autumn_mock.clock.now == 1767225600000
             assert autumn_mock.clock.frozen
+
+        @pytest.mark.autumn_mock(world="mine.yaml", faults="queue:down")
+        def test_file(autumn_mock):
+            assert autumn_mock.balance("ada", "words") == 7
+            assert send(autumn_mock, use(1, "ada", "words")) == 503
 
         @pytest.mark.autumn_mock()
         def test_nothing(autumn_mock):
             assert autumn_mock.balance(CUSTOMER, FEATURE) == GRANT
-    """).assert_outcomes(passed=5)
+    """).assert_outcomes(passed=6)
 
 
-def test_marks_of_a_class_and_a_module_hold_for_all_in_it_and_the_nearest_wins(run: Run) -> None:
-    """Faults add up, in the order from far to near."""
+def test_mark_of_a_test_overrides_those_of_class_and_module(run: Run) -> None:
+    """Faults are combined, those of the module first."""
     run("""
         pytestmark = pytest.mark.autumn_mock(now="2026-01-01", faults=["queue:down times=1"])
 
@@ -261,58 +204,34 @@ def test_marks_of_a_class_and_a_module_hold_for_all_in_it_and_the_nearest_wins(r
 @pytest.mark.parametrize(
     ("mark", "message"),
     [
-        ('wrld="empty"', "UsageError: the mark autumn_mock takes faults, frozen, now, world, and not wrld"),
+        (
+            'wrld="empty"',
+            "UsageError: the mark autumn_mock does not accept wrld; it accepts faults, frozen, now, world",
+        ),
         (
             '"empty"',
-            "UsageError: the mark autumn_mock takes faults, frozen, now, world, and not a value without a name",
+            "UsageError: the mark autumn_mock does not accept positional arguments; it accepts faults, frozen",
         ),
         ('world="emty"', "there is no world 'emty', did you mean 'empty'?"),
         ('faults=["queue:dwn"]', "unknown kind 'queue:dwn', did you mean queue:down?"),
         ('now="yesterday"', "ValueError: Invalid isoformat string: 'yesterday'"),
     ],
 )
-def test_a_wrong_mark_fails_the_test_and_no_other(run: Run, mark: str, message: str) -> None:
+def test_mark_that_is_invalid_fails_its_test_only(run: Run, mark: str, message: str) -> None:
     result = run(f"""
         @pytest.mark.autumn_mock({mark})
         def test_it(autumn_mock): pass
-        def test_other(autumn_mock): pass
+        def test_other(autumn_mock, autumn_mock_server):
+            assert len(autumn_mock_server.state.organisations) == 2
     """)
     result.assert_outcomes(errors=1, passed=1)
     assert message in result.stdout.str()
 
 
-def test_a_clock_that_begins_frozen_stands_at_the_instant_itself(run: Run) -> None:
-    run("""
-        @pytest.mark.autumn_mock(now=1767225600000, frozen=True)
-        @pytest.mark.parametrize("number", range(200))
-        def test_it(autumn_mock, number):
-            assert autumn_mock.clock.now == 1767225600000
-    """).assert_outcomes(passed=200)
-
-
-def test_one_fault_needs_no_list(run: Run) -> None:
-    run("""
-        @pytest.mark.autumn_mock(faults="queue:down")
-        def test_it(autumn_mock):
-            assert send(autumn_mock) == 503
-    """).assert_outcomes(passed=1)
-
-
-def test_a_mark_may_name_a_world_file(run: Run, pytester: pytest.Pytester) -> None:
-    pytester.makefile(".yaml", mine=WORLD)
-    run("""
-        @pytest.mark.autumn_mock(world="mine.yaml")
-        def test_it(autumn_mock):
-            assert autumn_mock.balance("ada", "words") == 7
-    """).assert_outcomes(passed=1)
-
-
-def test_the_mark_and_the_fixture_are_explained_by_pytest_itself(run: Run) -> None:
+def test_pytest_lists_the_mark_and_the_fixture(run: Run) -> None:
     mark = run("", "--markers").stdout.str()
-    assert (
-        "@pytest.mark.autumn_mock(world=None, faults=(), now=None, frozen=False): how the fixture autumn_mock" in mark
-    )
-    assert "An organisation of the test's own" in run("", "--fixtures").stdout.str()
+    assert "@pytest.mark.autumn_mock(world=None, faults=(), now=None, frozen=False): the initial state" in mark
+    assert "A new organisation for the test" in run("", "--fixtures").stdout.str()
 
 
 # -- options
@@ -337,7 +256,7 @@ TWO_A_MINUTE = "def test_it(autumn_mock): assert [send(autumn_mock) for _ in ran
         (TWO_A_MINUTE, "autumn_mock_rate_limit = off", ("--autumn-mock-rate-limit=2/minute",)),
     ],
 )
-def test_options_stand_in_the_ini_file_and_the_command_line_wins(
+def test_options_of_the_command_line_override_the_ini_file(
     run: Run, pytester: pytest.Pytester, source: str, ini: str, options: tuple[str, ...]
 ) -> None:
     (pytester.path / "my world.yaml").write_text(WORLD, "utf-8")
@@ -345,7 +264,7 @@ def test_options_stand_in_the_ini_file_and_the_command_line_wins(
     run(source, *options).assert_outcomes(passed=1)
 
 
-def test_the_seed_makes_faults_that_draw_draw_the_same(run: Run) -> None:
+def test_option_seed_makes_random_faults_reproducible(run: Run) -> None:
     source = """
         @pytest.mark.autumn_mock(faults=["enqueue:fail rate=0.5"])
         def test_it(autumn_mock):
@@ -360,12 +279,12 @@ def test_the_seed_makes_faults_that_draw_draw_the_same(run: Run) -> None:
 
 
 @pytest.mark.parametrize("option", ["seed=x", "rate-limit=10", "world=nope"])
-def test_a_wrong_option_is_a_usage_error(run: Run, option: str) -> None:
+def test_options_that_are_invalid_are_usage_errors(run: Run, option: str) -> None:
     result = run("def test_it(autumn_mock): pass", f"--autumn-mock-{option}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
 
 
-def test_a_path_in_the_ini_file_counts_from_that_file(
+def test_option_world_in_the_ini_file_is_relative_to_that_file(
     run: Run, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytester.makefile(".yaml", mine=WORLD)
@@ -374,11 +293,10 @@ def test_a_path_in_the_ini_file_counts_from_that_file(
     run(IN_MY_WORLD, str(pytester.path)).assert_outcomes(passed=1)
 
 
-# -- tests among each other
+# -- isolation
 
 
-def test_two_tests_share_the_server_and_nothing_else(run: Run) -> None:
-    """The second runs after the first, and the third after both, on the same server."""
+def test_fixture_shares_the_server_and_nothing_else(run: Run) -> None:
     run("""
         seen = set()
 
@@ -398,7 +316,7 @@ def test_two_tests_share_the_server_and_nothing_else(run: Run) -> None:
     """).assert_outcomes(passed=3)
 
 
-def test_an_organisation_is_gone_when_its_test_is_over(run: Run) -> None:
+def test_fixture_deletes_the_organisation_after_the_test(run: Run) -> None:
     run("""
         @pytest.mark.parametrize("number", range(3))
         def test_it(autumn_mock, autumn_mock_server, number):
@@ -411,35 +329,17 @@ def test_an_organisation_is_gone_when_its_test_is_over(run: Run) -> None:
     """).assert_outcomes(passed=4)
 
 
-def test_an_organisation_is_gone_when_its_mark_was_wrong(run: Run) -> None:
-    result = run("""
-        @pytest.mark.autumn_mock(faults=["queue:dwn"])
-        def test_it(autumn_mock): pass
+# -- imports and processes
 
-        def test_last(autumn_mock_server):
-            assert len(autumn_mock_server.state.organisations) == 1
-    """)
-    result.assert_outcomes(errors=1, passed=1)
-
-
-def test_further_organisations_are_opened_by_hand(autumn_mock: AutumnMock, autumn_mock_server: Emulator) -> None:
-    empty = autumn_mock_server.fresh("empty")
-    assert (empty.url, empty.key == autumn_mock.key) == (autumn_mock.url, False)
-    assert (send(empty), send(autumn_mock)) == (404, 202)
-    autumn_mock_server.close_organisation(empty.organisation)
-
-
-# -- what it costs others
-
-#: Tells what is imported when pytest is done.
-TELL_TALE = """
+#: Writes what is imported when pytest ends.
+WRITE_IMPORTED = """
 import sys
 def pytest_unconfigure():
     with open("imported.txt", "w") as file:
         file.write("\\n".join(sys.modules))
 """
 
-#: Of what the package needs, that which costs to import.
+#: Dependencies that are slow to import.
 HEAVY = {"flask", "flask_limiter", "httpx", "jinja2", "limits", "msgspec", "tinydb", "waitress", "werkzeug", "yaml"}
 
 
@@ -459,9 +359,11 @@ def in_a_project(directory: Path, *command: str, **env: str) -> subprocess.Compl
 
 
 @pytest.mark.parametrize("options", [("--collect-only",), (), ("--markers",)], ids=["collected", "run", "asked"])
-def test_a_project_that_does_not_use_it_imports_the_plugin_alone(tmp_path: Path, options: tuple[str, ...]) -> None:
+def test_plugin_imports_nothing_else_in_a_project_that_does_not_use_it(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
     (tmp_path / "test_unrelated.py").write_text("def test_it(): pass\ndef test_failing(): assert not True\n", "utf-8")
-    (tmp_path / "conftest.py").write_text(TELL_TALE, "utf-8")
+    (tmp_path / "conftest.py").write_text(WRITE_IMPORTED, "utf-8")
     done = in_a_project(tmp_path, "-W", "error", "-m", "pytest", "-p", "autumn-mock", *options)
     assert done.returncode in (0, 1), done.stdout + done.stderr
     imported = set((tmp_path / "imported.txt").read_text("utf-8").split())
@@ -470,32 +372,13 @@ def test_a_project_that_does_not_use_it_imports_the_plugin_alone(tmp_path: Path,
     assert not imported & HEAVY
 
 
-def test_pytest_finds_the_plugin_by_itself(tmp_path: Path) -> None:
+def test_pytest_loads_the_plugin_automatically(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text("def test_it(autumn_mock): assert autumn_mock.url\n", "utf-8")
     done = in_a_project(tmp_path, "-m", "pytest", "-q", PYTEST_DISABLE_PLUGIN_AUTOLOAD="")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_importing_the_plugin_imports_hardly_anything(
-    tmp_path: Path, record_property: Callable[[str, object], None]
-) -> None:
-    """Beyond what pytest has imported already; the time is told, and no machine is too slow for this test."""
-    source = """
-import sys, time
-import pytest
-before = set(sys.modules)
-began = time.perf_counter()
-import autumn_mock.testing.plugin
-print((time.perf_counter() - began) * 1000, *sorted(set(sys.modules) - before))
-"""
-    done = in_a_project(tmp_path, "-c", source)
-    milliseconds, *imported = done.stdout.split()
-    assert imported == ["autumn_mock", "autumn_mock.testing", "autumn_mock.testing.plugin"], done.stderr
-    record_property("milliseconds_to_import_the_plugin", float(milliseconds))
-    print(f"importing the plugin took {float(milliseconds):.2f} ms")
-
-
-def test_the_server_is_started_by_the_first_test_that_needs_it(run: Run) -> None:
+def test_server_is_started_by_the_first_test_that_uses_it(run: Run) -> None:
     run("""
         import threading
 
@@ -512,7 +395,37 @@ def test_the_server_is_started_by_the_first_test_that_needs_it(run: Run) -> None
     """).assert_outcomes(passed=2)
 
 
-def test_nothing_is_left_when_the_session_is_over(run: Run) -> None:
+def test_server_leaves_no_thread_after_the_session(run: Run) -> None:
     before = {thread.ident for thread in threading.enumerate()}
     run("def test_it(autumn_mock): send(autumn_mock)").assert_outcomes(passed=1)
     assert {thread.ident for thread in threading.enumerate()} <= before
+
+
+#: Every test writes which organisation it had, on which server.
+PARALLEL = """
+import os
+from pathlib import Path
+import pytest
+from tests.testing.calls import send, use
+
+@pytest.mark.parametrize("number", range(60))
+def test_it(autumn_mock, number):
+    assert autumn_mock.balance("cus_456", "messages") == 1000
+    assert send(autumn_mock, use(number), use(0.5)) == 202
+    assert autumn_mock.drain()["deducted"] == 2
+    assert autumn_mock.balance("cus_456", "messages") == 1000 - number - 0.5
+    assert [entry.items for entry in autumn_mock.requests] == [2]
+    Path("seen", autumn_mock.organisation).write_text(f"{os.getpid()} {autumn_mock.url}")
+"""
+
+
+def test_fixture_is_isolated_in_parallel_processes(tmp_path: Path) -> None:
+    (tmp_path / "test_project.py").write_text(PARALLEL, "utf-8")
+    seen = tmp_path / "seen"
+    seen.mkdir()
+    done = in_a_project(tmp_path, "-W", "error", "-m", "pytest", "-q", "-p", "autumn-mock", "-p", "xdist", "-n", "3")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "60 passed" in done.stdout
+    assert len(list(seen.iterdir())) == 60
+    servers = {tuple(path.read_text("utf-8").split()) for path in seen.iterdir()}
+    assert len({process for process, _ in servers}) == len({url for _, url in servers}) == len(servers) == 3

@@ -14,7 +14,6 @@ from autumn_mock.engine import Engine
 from autumn_mock.operations import track
 from autumn_mock.settings import read_secret, read_url
 from autumn_mock.store.changes import Change
-from autumn_mock.worlds import WorldError, find_world, read_world
 from tests.support.world import World, item, monthly
 from tests.webhooks.conftest import KEY, Ask, asking
 from tests.webhooks.receiver import PATIENCE, Receiver
@@ -291,27 +290,6 @@ organisations:
             assert [each.verify(SECRET)["data"]["customer_id"] for each in everyone.take(4)] == list(keys)
             assert one.is_empty
             assert two.is_empty
-
-
-@pytest.mark.parametrize(
-    ("webhooks", "message"),
-    [
-        ("[ftp://x]", "3: organisations.0.webhooks.0: must be a URL that begins with http:// or https://"),
-        ("[{}]", "3: organisations.0.webhooks.0.url: must be a string (received undefined)"),
-        (
-            "[{url: 'http://x', secret: geheim}]",
-            "3: organisations.0.webhooks.0.secret: must be whsec_ and then base64",
-        ),
-        ("[{url: 'http://x', sekret: x}]", "3: organisations.0.webhooks.0.sekret: there is no such key, "),
-        ("http://x", "3: organisations.0.webhooks: Invalid input: expected array, received string"),
-    ],
-)
-def test_an_invalid_endpoint_in_a_world_is_reported_with_its_line(tmp_path: Path, webhooks: str, message: str) -> None:
-    path = tmp_path / "world.yaml"
-    path.write_text(f"organisations:\n  - slug: a\n    webhooks: {webhooks}\n")
-    with pytest.raises(WorldError) as caught:
-        read_world(find_world(str(path)))
-    assert f"{path}:{message}" in str(caught.value)
 
 
 @pytest.mark.parametrize("url", ["http://x", "https://x.dev:8443/a?b=c", "http://[::1]:80/"])

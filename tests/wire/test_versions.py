@@ -16,7 +16,7 @@ import pytest
 
 import autumn_mock
 from autumn_mock.domain.version import Version, default_version, parse_version
-from autumn_mock.fixtures_dir import fixtures_directory
+from autumn_mock.input_files import fixtures_directory
 from autumn_mock.web.openapi import document
 from autumn_mock.web.resources import ENDPOINTS
 from autumn_mock.wire.answer import Body

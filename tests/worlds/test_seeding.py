@@ -1,4 +1,4 @@
-"""Worlds become states: what is written is there."""
+"""Seeding a state with a world."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import pytest
 from autumn_mock.clock import Clock
 from autumn_mock.domain.amount import number
 from autumn_mock.domain.organisation import Env, hash_key
-from autumn_mock.fixtures_dir import fixtures_directory
+from autumn_mock.input_files import InputFileError, find_file, shipped_files
 from autumn_mock.operations.subjects import get_customer
 from autumn_mock.store.environment import Environment
 from autumn_mock.store.state import State
-from autumn_mock.worlds import WorldError, find_world, organisation_for_key, read_world, seed
+from autumn_mock.worlds import organisation_for_key, read_world, seed
 
 from .conftest import WriteWorld
 
@@ -63,7 +63,7 @@ def fresh_state() -> State:
 
 def shipped(name: str) -> State:
     state = fresh_state()
-    seed(state, read_world(find_world(name)))
+    seed(state, read_world(find_file("world", name)))
     return state
 
 
@@ -84,10 +84,10 @@ def content(environment: Environment) -> dict[str, int]:
     return {name: len(table) for name, table in environment.tables.items() if len(table)}
 
 
-# -- a world of one's own
+# -- worlds of the tests
 
 
-def test_organisations_and_keys(write_world: WriteWorld) -> None:
+def test_seed_adds_organisations_and_keys(write_world: WriteWorld) -> None:
     state = fresh_state()
     seed(state, read_world(write_world(_WORLD)))
     acme, plain = state.organisations
@@ -105,7 +105,7 @@ def test_organisations_and_keys(write_world: WriteWorld) -> None:
     assert all(key.org_id == "org_acme_inc" for key in state.keys)
 
 
-def test_environments_hold_what_is_written(write_world: WriteWorld) -> None:
+def test_seed_fills_environments(write_world: WriteWorld) -> None:
     state = fresh_state()
     seed(state, read_world(write_world(_WORLD)))
     sandbox = state.environment("org_acme_inc", "sandbox")
@@ -127,7 +127,7 @@ def test_environments_hold_what_is_written(write_world: WriteWorld) -> None:
     assert len(state.environments("org_plain")) == 0
 
 
-def test_records_are_created_at_the_moment_of_loading(write_world: WriteWorld) -> None:
+def test_seed_creates_records_at_the_time_of_loading(write_world: WriteWorld) -> None:
     state = fresh_state()
     state.clock_of("org_acme_inc").advance(5)
     seed(state, read_world(write_world(_WORLD)))
@@ -136,7 +136,7 @@ def test_records_are_created_at_the_moment_of_loading(write_world: WriteWorld) -
     assert {each.created_at for each in records} == {_NOW + 5}
 
 
-def test_one_environment_alone(write_world: WriteWorld) -> None:
+def test_seed_fills_one_environment_only(write_world: WriteWorld) -> None:
     state, world = fresh_state(), read_world(write_world(_WORLD))
     seed(state, world)
     sandbox, live = state.environment("org_acme_inc", "sandbox"), state.environment("org_acme_inc", "live")
@@ -150,16 +150,16 @@ def test_one_environment_alone(write_world: WriteWorld) -> None:
     assert len(state.organisations) == 2
 
 
-def test_a_world_that_fails_leaves_nothing_behind(write_world: WriteWorld) -> None:
+def test_seed_changes_nothing_if_a_call_refuses_an_entry(write_world: WriteWorld) -> None:
     state = fresh_state()
     path = write_world(_WORLD + "    sandbox: {customers: [{customer_id: null, name: Nobody}]}\n")
-    with pytest.raises(WorldError, match=r"Either customer ID or email is required$"):
+    with pytest.raises(InputFileError, match=r"Either customer ID or email is required$"):
         seed(state, read_world(path))
     assert len(state.organisations) == len(state.keys) == 0
     assert state.environments() == []
 
 
-def test_the_time_of_the_state_is_the_time_of_the_entries(write_world: WriteWorld) -> None:
+def test_seed_makes_calls_at_the_time_of_the_state(write_world: WriteWorld) -> None:
     text = f"""
         organisations:
           - slug: acme
@@ -172,11 +172,11 @@ def test_the_time_of_the_state_is_the_time_of_the_entries(write_world: WriteWorl
     """
     world = read_world(write_world(text))
     seed(fresh_state(), world)
-    with pytest.raises(WorldError, match=r":9: .*balances\.0: next_reset_at must be in the future$"):
+    with pytest.raises(InputFileError, match=r":9:15: .*balances\.0: next_reset_at must be in the future$"):
         seed(State(Clock(lambda: _NOW + 1)), world)
 
 
-def test_a_further_key_opens_an_empty_organisation_of_its_own() -> None:
+def test_organisation_for_key_is_empty_and_derived_from_the_key() -> None:
     organisation, key = organisation_for_key("am_sk_live_mine", _NOW)
     assert organisation_for_key("am_sk_live_mine", _NOW) == (organisation, key)
     assert organisation_for_key("am_sk_test_mine", _NOW)[0].id != organisation.id
@@ -188,12 +188,12 @@ def test_a_further_key_opens_an_empty_organisation_of_its_own() -> None:
 # -- the shipped ones
 
 
-@pytest.mark.parametrize("name", [path.stem for path in (fixtures_directory() / "worlds").iterdir()])
-def test_every_shipped_world_can_be_seeded(name: str) -> None:
+@pytest.mark.parametrize("name", shipped_files("world"))
+def test_seed_accepts_every_shipped_world(name: str) -> None:
     assert len(shipped(name).organisations)
 
 
-def test_the_default_world() -> None:
+def test_default_world_has_the_examples_of_the_documentation() -> None:
     state = shipped("default")
     org, env = env_of(state, "am_sk_test_autumn_mock")
     assert (org, env) == ("org_autumn_mock", "sandbox")
@@ -219,7 +219,7 @@ def test_the_default_world() -> None:
     assert [each.id for each in sandbox.entities] == ["seat_1", "seat_2"]
 
 
-def test_the_default_world_has_a_bare_live_environment() -> None:
+def test_default_world_has_a_small_live_environment() -> None:
     state = shipped("default")
     org, env = env_of(state, "am_sk_live_autumn_mock")
     assert (org, env) == ("org_autumn_mock", "live")
@@ -229,7 +229,7 @@ def test_the_default_world_has_a_bare_live_environment() -> None:
     assert env_of(state, "am_pk_test_autumn_mock") == (org, "sandbox")
 
 
-def test_the_recordings_world() -> None:
+def test_recordings_world_has_what_recordings_need() -> None:
     state = shipped("recordings")
     assert [(each.id, each.slug, each.created_at) for each in state.organisations] == [
         ("org_oracle_main", "oracle-main", 1780272000000),
@@ -243,7 +243,7 @@ def test_the_recordings_world() -> None:
     assert reader.scopes == ("customers:read", "balances:read")
 
 
-def test_the_empty_world() -> None:
+def test_empty_world_is_empty() -> None:
     state = shipped("empty")
     assert env_of(state, "am_sk_test_empty") == ("org_empty", "sandbox")
     assert state.environments() == []

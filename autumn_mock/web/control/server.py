@@ -11,13 +11,14 @@ from flask import Response
 from autumn_mock import __version__
 from autumn_mock.clock import Clock
 from autumn_mock.durations import parse_duration
+from autumn_mock.input_files import InputFileError, find_shipped
 from autumn_mock.operations.errors import invalid_request
 from autumn_mock.settings import read_instant, read_key
 from autumn_mock.store.changes import ENCODER
 from autumn_mock.store.errors import StoreError
 from autumn_mock.web.control.context import ControlHandler, ControlRequest
 from autumn_mock.web.replies import json_reply
-from autumn_mock.worlds import WorldError, find_shipped_world, read_world
+from autumn_mock.worlds import read_world
 
 
 def health(_request: ControlRequest) -> Response:
@@ -103,9 +104,9 @@ def open_organisation(request: ControlRequest) -> Response:
     if not isinstance(world, str | None) or not isinstance(key, str | None):
         raise invalid_request("world, key: must be strings")
     try:
-        template = read_world(find_shipped_world(world)) if world is not None else None
+        template = read_world(find_shipped("world", world)) if world is not None else None
         opened = request.engine.open_organisation(template, read_key(key) if key is not None else None)
-    except (ValueError, WorldError) as error:
+    except (ValueError, InputFileError) as error:
         raise invalid_request(str(error)) from None
     return json_reply(msgspec.to_builtins(opened), 201)
 

@@ -1,4 +1,4 @@
-"""What is wrong with a world is told with the file, the line and the key."""
+"""The errors of world files: file, line, key and what is possible."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import json
 import pytest
 
 from autumn_mock.clock import Clock
+from autumn_mock.input_files import InputFileError
 from autumn_mock.store.state import State
-from autumn_mock.worlds import WorldError, read_world, seed
+from autumn_mock.worlds import read_world, seed
 from tests.support.refusals import without_path
 
 from .conftest import WriteWorld
@@ -30,9 +31,9 @@ _CUSTOMER = f"""\
 
 
 def refusal(write_world: WriteWorld, text: str, name: str = "world.yaml") -> str:
-    """What is said about a world, without the path."""
+    """The error of a world as ``LINE: KEY: TEXT``."""
     path = write_world(text, name)
-    with pytest.raises(WorldError) as caught:
+    with pytest.raises(InputFileError) as caught:
         seed(State(Clock()), read_world(path))
     return without_path(caught.value, path)
 
@@ -40,6 +41,8 @@ def refusal(write_world: WriteWorld, text: str, name: str = "world.yaml") -> str
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("plain text", "1: Invalid input: expected object, received string"),
+        ("- a list", "1: Invalid input: expected object, received array"),
         ("{}", "1: organisations: Invalid input: expected array, received undefined"),
         ("organisations: x", "1: organisations: Invalid input: expected array, received string"),
         ("organisations:\n  - name: x", "2: organisations.0.slug: must be a string (received undefined)"),
@@ -57,12 +60,11 @@ def refusal(write_world: WriteWorld, text: str, name: str = "world.yaml") -> str
         ),
         (
             "organisations:\n  - slug: a\n    config: {reverse_deduction_ordr: true}",
-            "3: organisations.0.config.reverse_deduction_ordr: there is no such key, "
-            "did you mean 'reverse_deduction_order'?",
+            "3: organisations.0.config.reverse_deduction_ordr: unknown key, did you mean 'reverse_deduction_order'?",
         ),
         (
             "organisations:\n  - slug: a\n    sandbx: {}",
-            "3: organisations.0.sandbx: there is no such key, did you mean 'sandbox'?",
+            "3: organisations.0.sandbx: unknown key, did you mean 'sandbox'?",
         ),
         (
             "organisations:\n  - slug: a\n    keys:\n      - sk_test_a",
@@ -71,23 +73,23 @@ def refusal(write_world: WriteWorld, text: str, name: str = "world.yaml") -> str
         ),
         (
             "organisations:\n  - slug: a\n    keys:\n      - key: am_sk_test_a\n        scopes: [customer:read]",
-            "5: organisations.0.keys.0.scopes.0: is no scope, did you mean 'customers:read'?",
+            "5: organisations.0.keys.0.scopes.0: unknown scope, did you mean 'customers:read'?",
         ),
         (
             "organisations:\n  - slug: a\n    keys: [am_sk_test_a]\n  - slug: b\n    keys:\n      - key: am_sk_test_a",
-            "6: organisations.1.keys.0: this key is taken; it is on line 3 already",
+            "6: organisations.1.keys.0: this key is already used in line 3",
         ),
         (
             "organisations:\n  - slug: a\n  - slug: b\n    id: org_a",
-            "4: organisations.1.id: this organisation id is taken; it is on line 2 already",
+            "4: organisations.1.id: this organisation id is already used in line 2",
         ),
         (
             "organisations:\n  - slug: a\n  - id: other\n    slug: a",
-            "4: organisations.1.slug: this slug is taken; it is on line 2 already",
+            "4: organisations.1.slug: this slug is already used in line 2",
         ),
     ],
 )
-def test_the_frame(write_world: WriteWorld, text: str, message: str) -> None:
+def test_read_world_refuses_organisations(write_world: WriteWorld, text: str, message: str) -> None:
     assert refusal(write_world, text) == message
 
 
@@ -96,7 +98,7 @@ def test_the_frame(write_world: WriteWorld, text: str, message: str) -> None:
     [
         (
             "      feature: []",
-            "5: organisations.0.sandbox.feature: there is no such key, did you mean 'features'?",
+            "5: organisations.0.sandbox.feature: unknown key, did you mean 'features'?",
         ),
         (
             "      features:\n        - {feature_id: a, name: A, type: meterd}",
@@ -106,7 +108,7 @@ def test_the_frame(write_world: WriteWorld, text: str, message: str) -> None:
         (
             "      features:\n        - feature_id: a\n          nmae: A\n          type: boolean",
             "6: organisations.0.sandbox.features.0.name: must be a string (received undefined)\n"
-            "7: organisations.0.sandbox.features.0.nmae: there is no such key, did you mean 'name'?",
+            "7: organisations.0.sandbox.features.0.nmae: unknown key, did you mean 'name'?",
         ),
         (
             "      features:\n        - {feature_id: a, name: A, type: boolean}\n"
@@ -137,7 +139,7 @@ def test_the_frame(write_world: WriteWorld, text: str, message: str) -> None:
         (
             f"      features: [{_MESSAGES}]\n      plans:\n        - plan_id: pro\n          name: Pro\n"
             "          items:\n            - feature_id: messages\n              includes: 5",
-            "11: organisations.0.sandbox.plans.0.items.0.includes: there is no such key, did you mean 'included'?",
+            "11: organisations.0.sandbox.plans.0.items.0.includes: unknown key, did you mean 'included'?",
         ),
         (
             "      customers:\n        - {customer_id: a@b}",
@@ -146,7 +148,7 @@ def test_the_frame(write_world: WriteWorld, text: str, message: str) -> None:
         ),
         (
             "      customers:\n        - customer_id: a\n        - customer_id: a",
-            "7: organisations.0.sandbox.customers.1.customer_id: this customer id is taken; it is on line 6 already",
+            "7: organisations.0.sandbox.customers.1.customer_id: this customer id is already used in line 6",
         ),
         (
             "      customers:\n        - {customer_id: null, name: Nobody}",
@@ -154,7 +156,7 @@ def test_the_frame(write_world: WriteWorld, text: str, message: str) -> None:
         ),
     ],
 )
-def test_an_environment(write_world: WriteWorld, entries: str, message: str) -> None:
+def test_read_world_refuses_environments(write_world: WriteWorld, entries: str, message: str) -> None:
     assert refusal(write_world, _HEAD + entries) == message
 
 
@@ -172,7 +174,7 @@ def test_an_environment(write_world: WriteWorld, entries: str, message: str) -> 
         (
             "          balances:\n            - feature_id: messages\n              included_grant: 5\n"
             "              customer_id: cus_2",
-            "12: {}.balances.0.customer_id: there is no such key. Known: feature_id, entity_id, included_grant, "
+            "12: {}.balances.0.customer_id: unknown key. Known: feature_id, entity_id, included_grant, "
             "unlimited, reset, rollover, expires_at, next_reset_at, balance_id, granted_balance",
         ),
         (
@@ -217,24 +219,38 @@ def test_an_environment(write_world: WriteWorld, entries: str, message: str) -> 
         ),
     ],
 )
-def test_a_customer(write_world: WriteWorld, entries: str, message: str) -> None:
+def test_read_world_refuses_customers(write_world: WriteWorld, entries: str, message: str) -> None:
     expected = message.format("organisations.0.sandbox.customers.0")
     assert refusal(write_world, _HEAD + _CUSTOMER + entries) == expected
 
 
-def test_keys_inside_metadata_are_the_callers_own(write_world: WriteWorld) -> None:
+@pytest.mark.parametrize(
+    ("webhooks", "message"),
+    [
+        ("[ftp://x]", "3: organisations.0.webhooks.0: must be a URL that begins with http:// or https://"),
+        ("[{}]", "3: organisations.0.webhooks.0.url: must be a string (received undefined)"),
+        ("[{url: 'http://x', secret: x}]", "3: organisations.0.webhooks.0.secret: must be whsec_ and then base64"),
+        ("[{url: 'http://x', sekret: x}]", "3: organisations.0.webhooks.0.sekret: unknown key, did you mean 'secret'?"),
+        ("http://x", "3: organisations.0.webhooks: Invalid input: expected array, received string"),
+    ],
+)
+def test_read_world_refuses_webhooks(write_world: WriteWorld, webhooks: str, message: str) -> None:
+    assert refusal(write_world, f"organisations:\n  - slug: a\n    webhooks: {webhooks}\n") == message
+
+
+def test_read_world_accepts_any_keys_in_metadata(write_world: WriteWorld) -> None:
     text = _HEAD + _CUSTOMER + "          metadata: {feature_id: anything, plan_id: {customer_id: 5}}"
     read_world(write_world(text))
 
 
-def test_an_environment_knows_only_its_own_features(write_world: WriteWorld) -> None:
+def test_read_world_refuses_features_of_another_environment(write_world: WriteWorld) -> None:
     text = _HEAD + f"      features: [{_MESSAGES}]\n    live:\n      plans:\n        - plan_id: p\n          name: P\n"
     text += "          items: [{feature_id: messages}]"
     expected = "10: organisations.0.live.plans.0.items.0.feature_id: there is no feature 'messages'"
     assert refusal(write_world, text) == expected
 
 
-def test_json_has_lines_too(write_world: WriteWorld) -> None:
+def test_read_world_reports_the_lines_of_json(write_world: WriteWorld) -> None:
     world = {"organisations": [{"slug": "a", "sandbox": {"customers": [{"customer_id": "c", "naem": 1}]}}]}
-    expected = "9: organisations.0.sandbox.customers.0.naem: there is no such key, did you mean 'name'?"
+    expected = "9: organisations.0.sandbox.customers.0.naem: unknown key, did you mean 'name'?"
     assert refusal(write_world, json.dumps(world, indent=2), "world.json") == expected

@@ -1,4 +1,4 @@
-"""An emulator inside the process of a program: in a ``with`` block, under asyncio, in unittest."""
+"""An emulator in the process of a program: in a ``with`` block, under asyncio, in unittest."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from waitress.trigger import trigger
 
 import autumn_mock as package
 from autumn_mock import Emulator
+from autumn_mock.input_files import InputFileError
 from autumn_mock.settings import Settings
 from autumn_mock.testing.mock import AutumnMock
-from autumn_mock.worlds import WorldError
 from tests.support.client import NoReply
-from tests.testing.asking import CUSTOMER, FEATURE, GRANT, send, track, use
+from tests.testing.calls import CUSTOMER, FEATURE, GRANT, send, track, use
 
 SOURCE = Path(package.__file__).parents[1]
 TIMEOUT = 120
@@ -48,14 +48,14 @@ def python(directory: Path, *command: str) -> subprocess.CompletedProcess[str]:
 def run_script(directory: Path, source: str) -> subprocess.CompletedProcess[str]:
     """Run a program."""
     script = directory / "a script.py"
-    script.write_text("from tests.testing.asking import use, send\n" + textwrap.dedent(source), "utf-8")
+    script.write_text("from tests.testing.calls import use, send\n" + textwrap.dedent(source), "utf-8")
     return python(directory, str(script))
 
 
 # -- in a with block
 
 
-def test_a_block_has_a_whole_server_in_it() -> None:
+def test_emulator_runs_a_server_in_a_with_block() -> None:
     with Emulator(world="default", faults=["queue:down times=2"]) as mock:
         assert [send(mock) for _ in range(3)] == [503, 503, 202]
         mock.drain()
@@ -63,8 +63,7 @@ def test_a_block_has_a_whole_server_in_it() -> None:
         assert mock.key == DEFAULT_KEY
 
 
-def test_a_program_says_nothing_leaves_nothing_and_ends_well(tmp_path: Path) -> None:
-    """Not even when things fail that the server has a warning for."""
+def test_emulator_prints_nothing_and_leaves_no_thread(tmp_path: Path) -> None:
     done = run_script(
         tmp_path,
         """
@@ -72,7 +71,7 @@ def test_a_program_says_nothing_leaves_nothing_and_ends_well(tmp_path: Path) -> 
         from autumn_mock import Emulator
 
         with Emulator(world="default", faults=["enqueue:fail items=0", "worker:crash times=1"]) as mock:
-            assert send(mock, use(), use(), use(customer="cus_nobody")) == 202
+            assert send(mock, use(), use(), use(customer="cus_none")) == 202
             print(mock.drain()["deducted"])
         print([thread.name for thread in threading.enumerate()])
         """,
@@ -80,21 +79,7 @@ def test_a_program_says_nothing_leaves_nothing_and_ends_well(tmp_path: Path) -> 
     assert (done.stdout, done.stderr, done.returncode) == ("1\n['MainThread']\n", "", 0)
 
 
-def test_a_program_that_raises_inside_ends_as_it_would_without(tmp_path: Path) -> None:
-    done = run_script(
-        tmp_path,
-        """
-        from autumn_mock import Emulator
-
-        with Emulator() as mock:
-            send(mock)
-            raise SystemExit(3)
-        """,
-    )
-    assert (done.stdout, done.stderr, done.returncode) == ("", "", 3)
-
-
-def test_a_program_that_never_stops_it_ends_all_the_same(tmp_path: Path) -> None:
+def test_emulator_that_is_not_stopped_does_not_keep_the_process(tmp_path: Path) -> None:
     done = run_script(
         tmp_path,
         """
@@ -109,8 +94,7 @@ def test_a_program_that_never_stops_it_ends_all_the_same(tmp_path: Path) -> None
     assert (done.stdout, done.returncode) == ("done\n", 0)
 
 
-def test_a_client_that_still_waits_does_not_hold_up_the_end() -> None:
-    """The item was deducted, but the reply would never come; at the end the connection is closed."""
+def test_stop_closes_the_connection_of_a_waiting_client() -> None:
     ended: list[BaseException] = []
 
     def wait_for_a_reply(mock: AutumnMock) -> None:
@@ -125,17 +109,11 @@ def test_a_client_that_still_waits_does_not_hold_up_the_end() -> None:
         mock.wait_for(1)
     client.join(TIMEOUT)
     assert len(ended) == 1
-
-
-def test_nothing_answers_after_the_block() -> None:
-    with Emulator() as mock:
-        pass
     with pytest.raises(NoReply, match="refused"):
         send(mock)
 
 
-def test_a_second_emulator_stands_beside_the_first() -> None:
-    """The same world and the same key, and nothing else in common."""
+def test_emulators_in_one_process_share_nothing() -> None:
     with Emulator() as first, Emulator(faults=["queue:down"]) as second:
         assert first.url != second.url
         assert first.key == second.key
@@ -147,7 +125,7 @@ def test_a_second_emulator_stands_beside_the_first() -> None:
         assert not second.clock.frozen
 
 
-def test_further_organisations_are_opened_in_a_block() -> None:
+def test_fresh_opens_copies_of_worlds() -> None:
     emulator = Emulator()
     with emulator as mock:
         fresh, empty = emulator.fresh(), emulator.fresh("empty")
@@ -157,20 +135,10 @@ def test_further_organisations_are_opened_in_a_block() -> None:
         assert (fresh.balance(CUSTOMER, FEATURE), mock.balance(CUSTOMER, FEATURE)) == (GRANT - 5, GRANT)
         assert emulator.mock(fresh.key).organisation == fresh.organisation
         with pytest.raises(ValueError, match="no organisation here has this key"):
-            emulator.mock("am_sk_test_nobody")
+            emulator.mock("am_sk_test_unknown")
 
 
-def test_a_world_file_is_found_on_a_path_with_spaces(tmp_path: Path) -> None:
-    world = tmp_path / "my worlds" / "the first one.yaml"
-    world.parent.mkdir()
-    world.write_text("organisations:\n  - slug: mine\n    keys: [am_sk_test_mine]\n", "utf-8")
-    with Emulator(world=str(world), db=str(world.with_suffix(".json"))) as mock:
-        assert mock.key == "am_sk_test_mine"
-        assert send(mock) == 404
-    assert world.with_suffix(".json").exists()
-
-
-def test_what_was_in_a_database_is_there_in_the_next_block(tmp_path: Path) -> None:
+def test_emulator_with_db_keeps_its_state(tmp_path: Path) -> None:
     path = str(tmp_path / "state.json")
     with Emulator(db=path) as mock:
         track(mock, 5)
@@ -179,42 +147,26 @@ def test_what_was_in_a_database_is_there_in_the_next_block(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("knobs", "error", "message"),
+    ("values", "error", "message"),
     [
-        ({"world": "nowhere"}, WorldError, "there is no world 'nowhere'"),
+        ({"world": "nowhere"}, InputFileError, "there is no world 'nowhere'"),
         ({"faults": ["queue:dwn"]}, ValueError, "did you mean queue:down"),
         ({"fualts": ["queue:down"]}, TypeError, "fualts"),
     ],
 )
-def test_a_keyword_that_is_wrong_raises_before_anything_is_started(
-    knobs: dict[str, Any], error: type[Exception], message: str
-) -> None:
+def test_emulator_refuses_invalid_keywords(values: dict[str, Any], error: type[Exception], message: str) -> None:
     before = threading.active_count()
     with pytest.raises(error, match=message):
-        Emulator(**knobs)
+        Emulator(**values)
     assert threading.active_count() == before
 
 
-def test_the_url_of_one_that_is_not_started_is_told_with_what_to_do() -> None:
+def test_url_requires_a_started_emulator() -> None:
     with pytest.raises(RuntimeError, match="the emulator is not started; use it in a with block"):
         _ = Emulator().url
 
 
-def test_a_port_that_is_taken_raises_at_the_start() -> None:
-    with Emulator() as mock:
-        port = int(mock.url.rpartition(":")[2])
-        done = run_script_in_place(f"Emulator(port={port}).start()")
-    assert done.returncode == 1
-    assert "OSError: [Errno" in done.stderr
-
-
-def run_script_in_place(line: str) -> subprocess.CompletedProcess[str]:
-    """One line that wants an emulator, in a process of its own."""
-    return python(SOURCE, "-c", f"from autumn_mock import Emulator\n{line}")
-
-
-def test_a_start_that_failed_leaves_nothing_behind(tmp_path: Path) -> None:
-    """In a process of its own, or the leak would be found in some other test."""
+def test_start_that_fails_leaves_no_thread_and_no_lock(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -228,64 +180,40 @@ def test_a_start_that_failed_leaves_nothing_behind(tmp_path: Path) -> None:
                 Emulator(port={taken.getsockname()[1]}, db="state.json").start()
             except OSError:
                 print([thread.name for thread in threading.enumerate()])
+            with open("world.yaml", "w") as file:
+                file.write("organisations: [{{slug: without-keys}}]")
+            try:
+                with Emulator(world="world.yaml"):
+                    pass
+            except ValueError:
+                print([thread.name for thread in threading.enumerate()])
             with Emulator(db="state.json") as mock:
                 print(send(mock))
             """,
         )
-    assert (done.stdout, done.stderr, done.returncode) == ("['MainThread']\n202\n", "", 0)
+    assert (done.stdout, done.stderr, done.returncode) == ("['MainThread']\n['MainThread']\n202\n", "", 0)
 
 
-def test_a_world_without_keys_leaves_nothing_behind(tmp_path: Path) -> None:
-    done = run_script(
-        tmp_path,
-        """
-        import threading
-        from autumn_mock import Emulator
-
-        with open("world.yaml", "w") as file:
-            file.write("organisations: [{slug: nobodys}]")
-        try:
-            with Emulator(world="world.yaml"):
-                pass
-        except ValueError:
-            print([thread.name for thread in threading.enumerate()])
-        """,
-    )
-    assert (done.stdout, done.stderr, done.returncode) == ("['MainThread']\n", "", 0)
+def test_start_refuses_an_emulator_that_was_stopped() -> None:
+    emulator = Emulator()
+    with emulator:
+        pass
+    with pytest.raises(RuntimeError, match="can be started only once"):
+        emulator.start()
 
 
-def test_an_emulator_that_was_stopped_says_that_it_cannot_be_started_again(tmp_path: Path) -> None:
-    done = run_script(
-        tmp_path,
-        """
-        from autumn_mock import Emulator
-
-        emulator = Emulator()
-        for _ in range(2):
-            try:
-                with emulator:
-                    pass
-            except RuntimeError as error:
-                print(error)
-        """,
-    )
-    assert "stopped" in done.stdout
-    assert (done.stderr, done.returncode) == ("", 0)
-
-
-def test_faults_beside_settings_are_armed() -> None:
+def test_emulator_arms_faults_besides_those_of_settings() -> None:
     with Emulator(Settings(port=0), faults=["queue:down"]) as mock:
         assert send(mock) == 503
 
 
-def test_a_keyword_may_be_written_as_the_option_is() -> None:
+def test_emulator_parses_text_like_the_option() -> None:
     with Emulator(now="2026-01-01", key="am_sk_test_second") as mock:  # type: ignore[arg-type,unused-ignore]  # text
         assert 0 <= mock.clock.now - 1_767_225_600_000 < 3_600_000
         assert len(mock.emulator.state.organisations) == 2
 
 
-def test_stopping_does_not_depend_on_who_is_quicker(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The end of a request wakes the server's loop too, and it may do so just before the stop itself does."""
+def test_stop_ends_although_a_request_woke_the_loop_first(monkeypatch: pytest.MonkeyPatch) -> None:
     pull: Callable[[Any], None] = vars(trigger)["_physical_pull"]
     emulator = Emulator()
     emulator.start()
@@ -309,8 +237,7 @@ def test_stopping_does_not_depend_on_who_is_quicker(monkeypatch: pytest.MonkeyPa
 # -- under asyncio
 
 
-def test_the_event_loop_goes_on_while_a_drain_waits() -> None:
-    """The drain ends because a task of the same loop moves the clock."""
+def test_drain_async_does_not_block_the_event_loop() -> None:
 
     async def main(mock: AutumnMock) -> dict[str, Any]:
         headers = {"authorization": f"Bearer {mock.key}"}
@@ -331,8 +258,7 @@ def test_the_event_loop_goes_on_while_a_drain_waits() -> None:
         assert mock.balance(CUSTOMER, FEATURE) == GRANT - 10
 
 
-def test_the_event_loop_goes_on_while_a_wait_waits() -> None:
-    """The items are sent by the same loop, through the official client."""
+def test_wait_for_async_does_not_block_the_event_loop() -> None:
 
     async def main(mock: AutumnMock) -> None:
         waiting = asyncio.create_task(mock.wait_for_async(2))
@@ -347,7 +273,7 @@ def test_the_event_loop_goes_on_while_a_wait_waits() -> None:
         assert mock.balance(CUSTOMER, FEATURE) == GRANT - 2
 
 
-def test_a_drain_that_is_given_up_holds_up_nobody() -> None:
+def test_drain_async_that_is_cancelled_leaves_no_waiting_thread() -> None:
     async def give_up(mock: AutumnMock) -> None:
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(mock.drain_async(timeout=TIMEOUT), 0.01)
@@ -357,10 +283,10 @@ def test_a_drain_that_is_given_up_holds_up_nobody() -> None:
         loop = threading.Thread(target=lambda: asyncio.run(give_up(mock)))
         loop.start()
         loop.join(2)
-        is_held_up = loop.is_alive()
+        is_blocked = loop.is_alive()
         mock.clock.advance("1h")
         loop.join()
-    assert not is_held_up
+    assert not is_blocked
 
 
 # -- in unittest
@@ -369,7 +295,7 @@ UNITTEST = """
 import unittest
 
 from autumn_mock import Emulator
-from tests.testing.asking import send, track, use
+from tests.testing.calls import send, track, use
 
 
 class UsageTest(unittest.TestCase):
@@ -414,8 +340,8 @@ class OneForEachTest(unittest.TestCase):
 """
 
 
-def test_the_recipe_for_unittest(tmp_path: Path) -> None:
-    """One server for a class and an organisation for each test; or a server for each."""
+def test_emulator_works_in_unittest(tmp_path: Path) -> None:
+    """One server for a class and an organisation for each test, or a server for each test."""
     (tmp_path / "test_usage.py").write_text(UNITTEST, "utf-8")
     done = python(tmp_path, "-m", "unittest", "-v")
     assert done.returncode == 0, done.stderr

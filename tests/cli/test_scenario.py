@@ -1,4 +1,4 @@
-"""``scenario`` and ``demo``, run as a person runs them."""
+"""``scenario`` and ``demo``, run as processes."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import signal
 import subprocess
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from autumn_mock.cli.scenario import own_server
-from autumn_mock.scenarios import shipped_scenarios
+from autumn_mock.input_files import shipped_files
+from tests.scenarios.conftest import WriteScenario, write_steps
 from tests.support.server import ServerProcess
 
-from .conftest import WriteScenario
-
-# The program's own entry point; what these commands are called there is not looked at here.
+# Only these commands, without the others.
 _COMMANDS = """\
 import click
 from autumn_mock.cli.demo import demo
@@ -26,6 +26,12 @@ from autumn_mock.cli.scenario import scenario
 click.Group(commands=[scenario, demo])(prog_name="autumn-mock")
 """
 _ENV = {name: value for name, value in os.environ.items() if name != "AUTUMN_MOCK_URL"}
+
+
+@pytest.fixture
+def write_scenario(tmp_path: Path) -> WriteScenario:
+    """Write a scenario file."""
+    return partial(write_steps, tmp_path)
 
 
 def run(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -40,29 +46,29 @@ def run(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_shipped_scenarios_are_listed_with_their_titles() -> None:
+def test_list_prints_names_and_titles() -> None:
     listed = run("scenario", "list").stdout
-    assert [line.split()[0] for line in listed.splitlines()] == list(shipped_scenarios())
+    assert [line.split()[0] for line in listed.splitlines()] == list(shipped_files("scenario"))
     assert "Slow, but accepted, and charged four times" in listed
     assert run("demo").stdout == listed
 
 
-def test_run_tells_step_by_step_and_ends_with_how_it_went(server: ServerProcess) -> None:
+def test_run_prints_each_step_and_the_result(server: ServerProcess) -> None:
     done = run("scenario", "run", "outage-and-safe-retry", "--url", server.url)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    for told in (
+    for line in (
         f"on {server.url}, world default.",
         " 3  The client keeps its batch and tries again, no sooner than it was asked to.\n",
         "    batch     2 items: 100, 200 messages of cus_456\n",
-        "              tries again after 503, at most 5 times\n",
+        "              retries after 503, at most 5 times\n",
         "    try 1     503 Async track is not available right now (Retry-After: 1)\n",
         "    wait      1 s as asked (the clock is moved)\n",
         '    try 3     202 {"success": true}\n',
         "    balance   cus_456 messages 1000 → 700 (-300)\n",
         "    ✓         no findings\n",
     ):
-        assert told in done.stdout
+        assert line in done.stdout
     lines = done.stdout.splitlines()
     assert lines[-1] == "5 steps, all as expected"
     assert all(len(line) <= 80 and line == line.rstrip() for line in lines)
@@ -74,14 +80,14 @@ def test_run_takes_the_server_from_the_environment(server: ServerProcess) -> Non
     assert server.url in done.stdout
 
 
-def test_run_without_a_server_starts_one_and_says_so(write_scenario: WriteScenario) -> None:
+def test_run_starts_a_server_if_there_is_none(write_scenario: WriteScenario) -> None:
     done = run("scenario", "run", str(write_scenario("- drain: 1s")))
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("No server answers at http://127.0.0.1:2886; one is started for this run.\n")
+    assert done.stdout.startswith("No server is listening at http://127.0.0.1:2886; starting one for this run.\n")
     assert done.stdout.endswith("\n1 step, all as expected\n")
 
 
-def test_run_with_an_unmet_expectation_says_where_and_ends_with_code_1(
+def test_run_reports_the_line_of_an_unmet_expectation_and_exits_with_1(
     server: ServerProcess, write_scenario: WriteScenario
 ) -> None:
     path = write_scenario("- drain: 1s\n- expect: {lost: 7}\n- drain: 1s")
@@ -96,12 +102,12 @@ def test_run_with_an_unmet_expectation_says_where_and_ends_with_code_1(
 
 def test_run_prints_json(server: ServerProcess) -> None:
     done = run("scenario", "run", "retry-after-202", "--json", "--url", server.url)
-    told = json.loads(done.stdout)
-    assert (told["scenario"], told["passed"], told["unmet"]) == ("retry-after-202", True, [])
-    assert told["balances"] == [{"customer": "cus_456", "feature": "messages", "before": 1000, "after": 450}]
-    assert told["stats"]["deducted"] == 5
-    assert [finding["code"] for finding in told["findings"]] == ["resent_after_accepted"]
-    sent = [event["outcome"] for step in told["steps"] for event in step["events"] if event["event"] == "attempt"]
+    played = json.loads(done.stdout)
+    assert (played["scenario"], played["passed"], played["unmet"]) == ("retry-after-202", True, [])
+    assert played["balances"] == [{"customer": "cus_456", "feature": "messages", "before": 1000, "after": 450}]
+    assert played["stats"]["deducted"] == 5
+    assert [finding["code"] for finding in played["findings"]] == ["resent_after_accepted"]
+    sent = [event["outcome"] for step in played["steps"] for event in step["events"] if event["event"] == "attempt"]
     assert sent == [202, 202]
 
 
@@ -111,30 +117,30 @@ def test_run_prints_json(server: ServerProcess) -> None:
         (["scenario", "run", "retry-after-220"], 2, "did you mean 'retry-after-202'?"),
         (["scenario", "run", "missing.yaml"], 2, "missing.yaml: there is no such file"),
         (["scenario", "run", "retry-after-202", "--url", "here"], 2, "must be a URL"),
-        (["scenario", "run", "retry-after-202", "--url", "http://127.0.0.1:9"], 1, "no autumn-mock answers at"),
+        (["scenario", "run", "retry-after-202", "--url", "http://127.0.0.1:9"], 1, "no server is listening at"),
         (["demo", "retry-after-220"], 2, "did you mean 'retry-after-202'?"),
     ],
 )
-def test_what_cannot_be_played_is_told_without_a_traceback(arguments: list[str], code: int, named: str) -> None:
+def test_run_and_demo_report_errors_without_a_traceback(arguments: list[str], code: int, named: str) -> None:
     done = run(*arguments)
     assert done.returncode == code
     assert named in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_mistake_in_a_file_is_told_with_its_line(write_scenario: WriteScenario) -> None:
+def test_run_reports_the_line_of_an_error_in_a_file(write_scenario: WriteScenario) -> None:
     path = write_scenario("- drain: soon")
     done = run("scenario", "run", str(path))
     assert done.returncode == 2
-    assert f"{path}:3: steps.0.drain: 'soon' is not a duration" in done.stderr
+    assert f"{path}:3:3: steps.0.drain: 'soon' is not a duration" in done.stderr
 
 
-def test_demo_shows_balances_books_and_findings() -> None:
+def test_demo_prints_balances_counters_and_findings() -> None:
     done = run("demo", "slow-but-accepted", "--fast")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     shown = done.stdout
-    assert "    try 4     no reply within 400 ms; the client takes it for a 503\n" in shown
+    assert "    try 4     no reply within 400 ms; the client treats it as a 503\n" in shown
     before, after = (line for line in shown.splitlines() if "  before  " in line or "  after   " in line)
     assert before.startswith("  cus_456 ")
     assert before.endswith(" 1000")
@@ -148,7 +154,7 @@ def test_demo_shows_balances_books_and_findings() -> None:
     assert all(len(line) <= 80 for line in shown.splitlines())
 
 
-def test_demo_does_without_unicode() -> None:
+def test_demo_prints_ascii_if_the_terminal_has_nothing_else() -> None:
     done = run("demo", "crash-and-recovery", PYTHONIOENCODING="ascii")
     assert done.returncode == 0, done.stderr
     assert "    ok        no findings\n" in done.stdout
@@ -156,15 +162,15 @@ def test_demo_does_without_unicode() -> None:
     assert "-----" in done.stdout
 
 
-def test_demo_ends_with_code_1_when_something_is_not_as_expected(write_scenario: WriteScenario) -> None:
+def test_demo_exits_with_1_for_an_unmet_expectation(write_scenario: WriteScenario) -> None:
     done = run("demo", str(write_scenario("- expect: {lost: 7}")))
     assert done.returncode == 1
-    assert "Books\n" in done.stdout
+    assert "Counters\n" in done.stdout
     assert "Step 1 of 1 is not as expected" in done.stdout
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of a terminal")
-def test_ctrl_c_ends_a_demo_cleanly(write_scenario: WriteScenario) -> None:
+def test_demo_ends_cleanly_on_ctrl_c(write_scenario: WriteScenario) -> None:
     path = write_scenario(
         "- pause: workers\n- track: {customer_id: cus_456, feature_id: messages}\n- batch: "
         "[{customer_id: cus_456, feature_id: messages}]\n- drain: 30s"
@@ -188,7 +194,7 @@ def test_ctrl_c_ends_a_demo_cleanly(write_scenario: WriteScenario) -> None:
     assert "Traceback" not in error
 
 
-def test_a_server_of_ones_own_leaves_no_thread_and_no_socket() -> None:
+def test_own_server_leaves_no_thread_and_no_socket() -> None:
     before = set(threading.enumerate())
     descriptors = Path("/proc/self/fd")
     opened = len(list(descriptors.iterdir())) if descriptors.is_dir() else 0

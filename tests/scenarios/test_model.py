@@ -1,4 +1,4 @@
-"""What is wrong with a scenario is told with the file, the line and the key, and with what would fit."""
+"""The errors of scenario files: file, line, key and what is possible."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autumn_mock import scenarios
-from autumn_mock.scenarios import ScenarioError, find_scenario, read_scenario
+from autumn_mock.input_files import InputFileError
+from autumn_mock.scenarios import read_scenario
 from tests.support.refusals import without_path
 
 from .conftest import WriteScenario
 
 
 def refusal(path: Path) -> str:
-    """What is said about a file, without the path before each line."""
-    with pytest.raises(ScenarioError) as caught:
+    """The error of a file as ``LINE: KEY: TEXT``."""
+    with pytest.raises(InputFileError) as caught:
         read_scenario(path)
     return without_path(caught.value, path)
 
@@ -33,18 +34,18 @@ def refusal(path: Path) -> str:
         ("title: Mine", "1: steps: Invalid input: expected array, received undefined"),
         ("title: Mine\nsteps: []", "2: steps: Too small: expected array to have >=1 items"),
         ("title: Mine\nstory: [a]\nsteps:\n  - drain: 1s", "2: story: must be a string (received array)"),
-        ("title: Mine\nstep:\n  - drain: 1s", "2: step: there is no such key, did you mean 'steps'?"),
+        ("title: Mine\nstep:\n  - drain: 1s", "2: step: unknown key, did you mean 'steps'?"),
         (
             "title: Mine\nworld: defualt\nsteps:\n  - drain: 1s",
             "2: world: there is no world 'defualt', did you mean 'default'?",
         ),
         ("title: Mine\nworld: ../x.yaml\nsteps:\n  - drain: 1s", "2: world: there is no world '../x.yaml'. Known: "),
-        ("title: Mine\nsteps:\n  - drain: 1s\n    drain: 2s", "4: steps.0.drain: is here twice; first on line 3"),
+        ("title: Mine\nsteps:\n  - drain: 1s\n    drain: 2s", "4: steps.0.drain: duplicate key; first used in line 3"),
         ("title: Mine\nsteps:\n  - !!python/name:os.system drain: 1s", "3: "),
-        ("title: Mine\nsteps:\n  - *x", "3: *x: a world has no anchors and aliases"),
+        ("title: Mine\nsteps:\n  - *x", "3: invalid YAML: found undefined alias"),
     ],
 )
-def test_the_frame(tmp_path: Path, text: str, message: str) -> None:
+def test_read_scenario_refuses_files(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(text)
     assert message in refusal(path)
@@ -58,22 +59,25 @@ _ITEM = "{customer_id: cus_456, feature_id: messages}"
     ("step", "message"),
     [
         ("- drain", "3: steps.0: a step is a map, like {drain: 10s}"),
-        ("- say: Hello", f"3: steps.0: a step does one of these: {_VERBS}"),
-        ("- say: Hello\n  drian: 1s", "4: steps.0.drian: is nothing that a step does, did you mean 'drain'?"),
-        ("- wait: 1s", f"3: steps.0.wait: is nothing that a step does. Known: {_VERBS}"),
+        ("- say: Hello", f"3: steps.0: a step needs one of these keys: {_VERBS}"),
+        ("- say: Hello\n  drian: 1s", "4: steps.0.drian: unknown action, did you mean 'drain'?"),
+        ("- wait: 1s", f"3: steps.0.wait: unknown action. Known: {_VERBS}"),
         (
             "- fault: queue:down\n  drain: 1s",
-            "4: steps.0.drain: a step does one thing, and this one has fault already; begin another step for it",
+            "4: steps.0.drain: a step has one action, and this one already has fault; begin another step",
         ),
-        ("- drain: 1s\n  retry: {on: [503]}", "4: steps.0.retry: there is no such key. Known: say, drain, expect"),
+        ("- drain: 1s\n  retry: {on: [503]}", "4: steps.0.retry: unknown key. Known: say, drain, expect"),
         ("- say: 5\n  drain: 1s", "3: steps.0.say: must be a string (received number)"),
         # what a step does
         ("- drain: soon", "3: steps.0.drain: 'soon' is not a duration; write 90m, 1d, 1h30m or 250ms"),
-        ("- drain: 10", "3: steps.0.drain: must be a length of time, like 400ms, 2s or 5m"),
-        ("- drain: 1d", "3: steps.0.drain: must be a length of time of at most 10m"),
+        ("- drain: 10", "3: steps.0.drain: must be a duration like 400ms, 2s or 5m"),
+        ("- drain: 1d", "3: steps.0.drain: must be a duration of at most 10m"),
         ("- drain: 1s\n  expect: {drained: 1}", "4: steps.0.expect.drained: must be a boolean (received number)"),
-        ("- advance: tomorrow", "3: steps.0.advance: 'tomorrow' is not a duration; write 90m, 1d, 1h30m or 250ms"),
-        (f"- advance: {'9' * 400}d", "3: steps.0.advance: that is longer than a hundred years"),
+        (
+            "- advance: tomorrow",
+            "3: steps.0.advance: 'tomorrow' is not a duration; write 90m, 1d, 1h30m or 250ms",
+        ),
+        (f"- advance: {'9' * 400}d", "3: steps.0.advance: must not be longer than a hundred years"),
         ("- pause: clock", '3: steps.0.pause: Invalid input: expected "workers"'),
         ("- resume: all", '3: steps.0.resume: Invalid input: expected "workers"'),
         ("- freeze: workers", '3: steps.0.freeze: Invalid input: expected "clock"'),
@@ -98,27 +102,26 @@ _ITEM = "{customer_id: cus_456, feature_id: messages}"
         ),
         (
             "- call: {path: /v1/track, json: {}}",
-            "3: steps.0.call.json: there is no such key. Known: path, method, body",
+            "3: steps.0.call.json: unknown key. Known: path, method, body",
         ),
         (
             "- batch:\n    - customer_id: cus_456\n      timestamp: ${yesterday}",
-            "5: steps.0.batch.0.timestamp: ${yesterday} is nothing that can be filled in; "
-            "write ${now}, ${now-5m} or ${n}",
+            "5: steps.0.batch.0.timestamp: unknown placeholder ${yesterday}; use ${now}, ${now-5m} or ${n}",
         ),
         (
             "- call: {path: /v1/track, body: {properties: {at: 'at ${now-soon}'}}}",
-            "3: steps.0.call.body.properties.at: ${now-soon} is nothing that can be filled in; write ",
+            "3: steps.0.call.body.properties.at: unknown placeholder ${now-soon}; use ",
         ),
         (f"- batch: [{_ITEM}]\n  repeat: 0", "4: steps.0.repeat: Too small: expected number to be >=1"),
         (f"- batch: [{_ITEM}]\n  repeat: 1e9", "4: steps.0.repeat: Too big: expected number to be <=10000"),
-        (f"- track: {_ITEM}\n  repeat: 2", "4: steps.0.repeat: there is no such key"),
+        (f"- track: {_ITEM}\n  repeat: 2", "4: steps.0.repeat: unknown key"),
         (f"- batch: [{_ITEM}]\n  count: many", "4: steps.0.count: must be a number (received string)"),
-        (f"- batch: [{_ITEM}]\n  timeout: 400", "4: steps.0.timeout: must be a length of time, like 400ms, 2s or 5m"),
+        (f"- batch: [{_ITEM}]\n  timeout: 400", "4: steps.0.timeout: must be a duration like 400ms, 2s or 5m"),
         (f"- batch: [{_ITEM}]\n  timeout_is: 5", "4: steps.0.timeout_is: Too small: expected number to be >=100"),
         (f"- batch: [{_ITEM}]\n  with_fault: reply:hnag", "4: steps.0.with_fault: invalid rule: unknown kind"),
         (
             f'- batch: [{_ITEM}]\n  with_fault: "queue:down\\nx: y"',
-            "4: steps.0.with_fault: goes into a header, which holds plain characters on one line",
+            "4: steps.0.with_fault: must be one line of ASCII characters, because it is sent as a header",
         ),
         (
             f"- batch: [{_ITEM}]\n  retry: {{times: 3}}",
@@ -130,7 +133,7 @@ _ITEM = "{customer_id: cus_456, feature_id: messages}"
         ),
         (
             f"- batch: [{_ITEM}]\n  retry:\n    on: [503]\n    wait: backoff",
-            "6: steps.0.retry.wait: must be retry-after, none, or a length of time like 100ms",
+            "6: steps.0.retry.wait: must be retry-after, none, or a duration like 100ms",
         ),
         # what a call is expected to bring
         (
@@ -139,11 +142,11 @@ _ITEM = "{customer_id: cus_456, feature_id: messages}"
         ),
         (
             f"- batch: [{_ITEM}]\n  expect: {{stats: {{lost: 1}}}}",
-            "4: steps.0.expect.stats: there is no such key, did you mean 'status'?",
+            "4: steps.0.expect.stats: unknown key, did you mean 'status'?",
         ),
         (
             f"- batch: [{_ITEM}]\n  expect: {{statuses: 503}}",
-            "4: steps.0.expect.statuses: must be a list in order, like [503, 202], or how many of each, "
+            "4: steps.0.expect.statuses: must be a list in order, like [503, 202], or the number of each, "
             'like {"202": 10}',
         ),
         (
@@ -152,7 +155,7 @@ _ITEM = "{customer_id: cus_456, feature_id: messages}"
         ),
         (
             f"- batch: [{_ITEM}]\n  expect:\n    statuses: {{'202': ten}}",
-            '5: steps.0.expect.statuses: must be how many there are of each, like {"202": 10, "429": 2}',
+            '5: steps.0.expect.statuses: must be the number of each, like {"202": 10, "429": 2}',
         ),
         (
             f"- batch: [{_ITEM}]\n  expect:\n    statuses: {{never: 1}}",
@@ -160,21 +163,21 @@ _ITEM = "{customer_id: cus_456, feature_id: messages}"
         ),
         (
             f"- batch: [{_ITEM}]\n  expect: {{headers: {{retry-after: [1]}}}}",
-            "4: steps.0.expect.headers.retry-after: must be text, or a number",
+            "4: steps.0.expect.headers.retry-after: must be text or a number",
         ),
         # what is expected of the organisation
         (
             "- expect: {}",
-            "3: steps.0.expect: expects nothing; name balance, stats, findings, lost, failures or faults",
+            "3: steps.0.expect: is empty; name balance, stats, findings, lost, failures or faults",
         ),
         (
             "- expect: {balances: {}}",
-            "3: steps.0.expect.balances: there is no such key, did you mean 'balance'?",
+            "3: steps.0.expect.balances: unknown key, did you mean 'balance'?",
         ),
         (
             "- expect: {balance: 97}",
             "3: steps.0.expect.balance: must be {customer: cus_123, feature: messages, remaining: 97}, "
-            "or a list of such",
+            "or a list of these",
         ),
         (
             "- expect:\n    balance:\n      - {customer: cus_456, feature: messages}",
@@ -182,7 +185,7 @@ _ITEM = "{customer_id: cus_456, feature_id: messages}"
         ),
         (
             "- expect: {stats: {offerd: 1}}",
-            "3: steps.0.expect.stats.offerd: there is no such key, did you mean 'offered'?",
+            "3: steps.0.expect.stats.offerd: unknown key, did you mean 'offered'?",
         ),
         ("- expect: {stats: {lost: none}}", "3: steps.0.expect.stats.lost: must be a number (received string)"),
         ("- expect: {findings: none}", "3: steps.0.expect.findings: Invalid input: expected array, received string"),
@@ -192,46 +195,32 @@ _ITEM = "{customer_id: cus_456, feature_id: messages}"
         ),
         (
             "- expect: {findings: [{code: hammering, amount: 5}]}",
-            "3: steps.0.expect.findings.0.amount: there is no such key, did you mean 'amounts'?",
+            "3: steps.0.expect.findings.0.amount: unknown key, did you mean 'amounts'?",
         ),
         (
             "- expect: {findings: [3]}",
-            "3: steps.0.expect.findings.0: must be the code of a finding, or a map with its code",
+            "3: steps.0.expect.findings.0: Invalid input: expected object, received number",
         ),
         (
             "- expect: {lost: some}",
-            "3: steps.0.expect.lost: must be how many there are, or a list with what each of them",
+            "3: steps.0.expect.lost: must be a number, or a list with a part of each",
         ),
         ("- expect: {failures: -1}", "3: steps.0.expect.failures: Too small: expected number to be >=0"),
         ("- expect: {faults: [completed]}", "3: steps.0.expect.faults: Invalid input: expected record, received array"),
     ],
 )
-def test_a_step(write_scenario: WriteScenario, step: str, message: str) -> None:
+def test_read_scenario_refuses_steps(write_scenario: WriteScenario, step: str, message: str) -> None:
     said = refusal(write_scenario(step))
     assert said.startswith(message)
     assert "\n" not in said
 
 
-def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(write_scenario: WriteScenario) -> None:
+def test_read_scenario_reports_all_errors_in_the_order_of_the_file(write_scenario: WriteScenario) -> None:
     said = refusal(write_scenario("- drain: soon\n- {}\n- expect: {lost: x}\n- pause: me"))
     assert [line.split(":")[0] for line in said.splitlines()] == ["3", "4", "5", "6"]
 
 
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("slow-but-acepted", r"^there is no scenario 'slow-but-acepted', did you mean 'slow-but-accepted'\?$"),
-        ("mars", r"^there is no scenario 'mars'\. Known: crash-and-recovery, "),
-        ("nowhere/mine.yaml", r"^nowhere/mine\.yaml: there is no such file$"),
-        ("mine.yaml", r"^mine\.yaml: there is no such file$"),
-    ],
-)
-def test_a_scenario_that_is_not_there(name: str, message: str) -> None:
-    with pytest.raises(ScenarioError, match=message):
-        find_scenario(name)
-
-
-def test_what_the_package_says_of_a_file_is_true(tmp_path: Path) -> None:
+def test_read_scenario_reads_the_example_of_the_package(tmp_path: Path) -> None:
     example = (scenarios.__doc__ or "").split("\n\n")[2]
     path = tmp_path / "example.yaml"
     path.write_text(dedent(example))
@@ -253,18 +242,18 @@ _VALUES = st.recursive(
 
 
 @given(steps=st.lists(st.dictionaries(_WORDS, _VALUES, max_size=4), max_size=3))
-def test_any_steps_make_a_scenario_or_an_error_with_lines(
+def test_read_scenario_reads_any_steps_or_reports_their_place(
     tmp_path_factory: pytest.TempPathFactory, steps: list[object]
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "any.json"
     path.write_text(json.dumps({"title": "Any", "steps": steps}), "utf-8")
-    assert not (said := said_about(path)) or said.startswith(f"{path}:")
+    assert not (said := error_of(path)) or said.startswith(f"{path}:")
 
 
-def said_about(path: Path) -> str:
-    """The error that a file gives, or nothing."""
+def error_of(path: Path) -> str:
+    """The error of a file, or nothing."""
     try:
         read_scenario(path)
-    except ScenarioError as error:
+    except InputFileError as error:
         return str(error)
     return ""

@@ -1,20 +1,22 @@
-"""The command line, run as a person runs it."""
+"""``serve``, run as a process: its options, errors, signals and files."""
 
 from __future__ import annotations
 
-import json
+import re
 import signal
 import socket
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tinydb import TinyDB
 
+from tests.support.client import DEFAULT_KEY
 from tests.support.server import ServerProcess
+
+from .conftest import document, runner
 
 COMMAND = [sys.executable, "-m", "autumn_mock"]
 
@@ -31,31 +33,21 @@ def taken_port() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-@pytest.mark.parametrize("option", ["--version", "--help"])
-def test_asking_about_the_program_does_not_load_flask(option: str) -> None:
-    script = (
-        "import sys, runpy\n"
-        f"sys.argv = ['autumn-mock', {option!r}]\n"
-        "try: runpy.run_module('autumn_mock', run_name='__main__')\n"
-        "except SystemExit: pass\n"
-        "assert 'flask' not in sys.modules and 'limits' not in sys.modules, 'loaded'\n"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-
-
-def test_help_names_every_option_and_its_variable() -> None:
+def test_help_lists_every_option_with_its_variable() -> None:
     text = run("serve", "--help").stdout
     for name in ("host", "port", "db", "world", "key", "rate-limit", "workers", "batch-status", "fault", "seed", "now"):
         assert f"--{name}" in text
         assert f"AUTUMN_MOCK_{name.upper().replace('-', '_')}" in text
+    limits = text[text.index("\nLimits:\n") :]
+    for name in ("max-body", "max-queue", "max-events", "journal-requests", "journal-bodies"):
+        assert f"--{name}" in limits
 
 
-def test_a_taken_port_is_named_with_the_way_out(taken_port: int) -> None:
+def test_serve_reports_a_port_in_use(taken_port: int) -> None:
     done = run("serve", "--port", str(taken_port))
     assert done.returncode == 1
     assert str(taken_port) in done.stderr
-    assert "--port 0" in done.stderr
+    assert "choose another --port" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -75,14 +67,14 @@ def test_a_taken_port_is_named_with_the_way_out(taken_port: int) -> None:
         (["--nonsense"], "--nonsense"),
     ],
 )
-def test_a_wrong_option_stops_the_start_with_code_2(arguments: list[str], named: str) -> None:
+def test_serve_refuses_an_invalid_option(arguments: list[str], named: str) -> None:
     done = run("serve", *arguments)
     assert done.returncode == 2
     assert named in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_wrong_variable_stops_the_start_and_an_option_wins_over_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_serve_refuses_an_invalid_variable_unless_an_option_overrides_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUTUMN_MOCK_BATCH_STATUS", "teapot")
     done = run("serve", "--port", "0")
     assert done.returncode == 2
@@ -91,7 +83,7 @@ def test_a_wrong_variable_stops_the_start_and_an_option_wins_over_it(monkeypatch
         assert server.stats()["accepted"] == 0
 
 
-def test_a_world_with_a_mistake_is_named_with_its_line(tmp_path: Path) -> None:
+def test_serve_reports_the_line_of_an_error_in_a_world(tmp_path: Path) -> None:
     world = tmp_path / "mine.yaml"
     world.write_text("organisations:\n  - slug: mine\n    keyz: []\n")
     done = run("serve", "--world", str(world))
@@ -101,7 +93,7 @@ def test_a_world_with_a_mistake_is_named_with_its_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"SQLite format 3\x00", b'{"users": {"1": {}}}', b'{"balances": {"1": {"id"'])
-def test_a_file_that_is_not_ours_stops_the_start_and_stays_as_it_is(tmp_path: Path, content: bytes) -> None:
+def test_serve_refuses_and_keeps_a_file_of_another_program(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "theirs.json"
     file.write_bytes(content)
     done = run("serve", "--port", "0", "--db", str(file))
@@ -112,7 +104,7 @@ def test_a_file_that_is_not_ours_stops_the_start_and_stays_as_it_is(tmp_path: Pa
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_with_code_0_and_leaves_plain_tinydb(tmp_path: Path, number: signal.Signals) -> None:
+def test_serve_ends_on_a_signal_and_leaves_a_tinydb_file(tmp_path: Path, number: signal.Signals) -> None:
     file = tmp_path / "a file.json"
     with ServerProcess("--db", str(file)) as server:
         status, _, _ = server.post("/v1/balances.batch_track", [{"customer_id": "cus_123", "feature_id": "messages"}])
@@ -125,7 +117,7 @@ def test_a_signal_ends_it_with_code_0_and_leaves_plain_tinydb(tmp_path: Path, nu
     assert [path.name for path in tmp_path.iterdir()] == ["a file.json"]
 
 
-def test_a_second_server_on_the_same_file_is_refused_with_the_pid_of_the_first(tmp_path: Path) -> None:
+def test_serve_refuses_a_file_that_another_server_uses(tmp_path: Path) -> None:
     file = str(tmp_path / "shared.json")
     with ServerProcess("--db", file) as first:
         done = run("serve", "--port", "0", "--db", file)
@@ -133,7 +125,7 @@ def test_a_second_server_on_the_same_file_is_refused_with_the_pid_of_the_first(t
         assert str(first.pid) in done.stderr
 
 
-def test_what_was_accepted_survives_a_kill(tmp_path: Path) -> None:
+def test_serve_keeps_accepted_items_after_a_kill(tmp_path: Path) -> None:
     file = str(tmp_path / "durable.json")
     with ServerProcess("--db", file) as server:
         server.post("/_mock/queue", {"paused": True}, key=None)
@@ -148,12 +140,15 @@ def test_what_was_accepted_survives_a_kill(tmp_path: Path) -> None:
         assert again.balance("cus_123", "messages") == before - 7
 
 
-def test_a_further_key_opens_an_empty_organisation() -> None:
+def test_serve_opens_an_empty_organisation_for_a_key() -> None:
     with ServerProcess("--key", "am_sk_test_second") as server:
         status, _, body = server.post("/v1/features.list", {}, key="am_sk_test_second")
         assert (status, body) == (200, {"list": []})
 
 
-def test_the_first_answer_says_that_it_is_well() -> None:
-    with ServerProcess() as server, urllib.request.urlopen(f"{server.url}/_mock/health", timeout=10) as reply:
-        assert json.load(reply)["status"] == "ok"
+def test_serve_prints_random_seeds() -> None:
+    with ServerProcess("--fault", "enqueue:fail rate=0.2", "--fault", "queue:down times=2") as server:
+        listed = document(runner(server.url)("fault", "list", "--json", "--key", DEFAULT_KEY))["list"]
+        rules = [each["rule"] for each in listed]
+        assert server.stderr().splitlines() == [f"autumn-mock: armed {rule}" for rule in rules]
+    assert re.fullmatch(r"enqueue:fail rate=0\.2 seed=\d+", rules[0])

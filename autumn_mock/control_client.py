@@ -1,0 +1,122 @@
+"""The client of the control API (``/_mock``), used by the command line and by scenarios."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+#: Seconds to wait for a reply.
+REQUEST_TIMEOUT_S = 10.0
+
+
+class ControlError(Exception):
+    """A call of the control API failed: no reply, or not one of the control API."""
+
+
+class ServerUnreachable(ControlError):
+    """No server is listening at the URL."""
+
+
+class CallRefused(ControlError):
+    """The server refused a call. The message is the server's; ``body`` is its whole answer."""
+
+    def __init__(self, status: int, body: dict[str, Any]) -> None:
+        super().__init__(str(body["message"]))
+        self.status = status
+        self.body = body
+
+
+class ControlClient:
+    """Calls of the control API of one server. Use it in a ``with`` block.
+
+    ``key``: the secret key of the organisation that calls apply to; None: the whole server. ``token``: the server's
+    ``--control-token``. Calls take a path below ``/_mock`` and return the decoded body; they raise
+    :class:`ControlError`. Timeouts are in seconds.
+    """
+
+    def __init__(self, url: str, key: str | None = None, token: str | None = None) -> None:
+        self.url = url.rstrip("/")
+        # A proxy from the environment must not be used for a server on the same machine.
+        self.http = httpx.Client(base_url=self.url, timeout=REQUEST_TIMEOUT_S, trust_env=False)
+        if token is not None:
+            self.http.headers["x-autumn-mock-token"] = token
+        self.use_key(key)
+
+    def __enter__(self) -> ControlClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.close()
+
+    def use_key(self, key: str | None) -> None:
+        """Let further calls apply to the organisation of a key."""
+        self.key = key
+        if key is not None:
+            self.http.headers["Authorization"] = f"Bearer {key}"
+
+    def get(self, path: str, **query: Any) -> Any:
+        """GET with a query string: ``get("/requests", after=3)``."""
+        return self._call("GET", path, params=query)
+
+    def rows(self, path: str, **query: Any) -> list[dict[str, Any]]:
+        """GET a list."""
+        return list(self.get(path, **query)["list"])
+
+    def post(self, path: str, body: Any, timeout: float = REQUEST_TIMEOUT_S) -> Any:
+        """POST a body as JSON."""
+        return self._call("POST", path, json=body, timeout=timeout)
+
+    def put(self, path: str, content: bytes, timeout: float = REQUEST_TIMEOUT_S) -> Any:
+        """PUT a file."""
+        return self._call("PUT", path, content=content, timeout=timeout)
+
+    def delete(self, path: str) -> Any:
+        """DELETE."""
+        return self._call("DELETE", path)
+
+    def download(self, path: str, timeout: float = REQUEST_TIMEOUT_S) -> bytes:
+        """GET a file, unchanged: decoding would round its amounts."""
+        reply = self._send("GET", path, timeout=timeout)
+        if not reply.is_success:
+            self._decoded(reply)
+        return reply.content
+
+    def drain(self, timeout: float, **body: Any) -> dict[str, Any]:
+        """Wait until the queue is idle; ``drained`` is false, with a ``message``, when it was not in time."""
+        try:
+            return dict(self.post("/drain", {"timeout": timeout, **body}, timeout + REQUEST_TIMEOUT_S))
+        except CallRefused as error:
+            if "drained" not in error.body:
+                raise
+            return error.body
+
+    def _call(self, method: str, path: str, **sent: Any) -> Any:
+        return self._decoded(self._send(method, path, **sent))
+
+    def _send(self, method: str, path: str, **sent: Any) -> httpx.Response:
+        try:
+            return self.http.request(method, f"/_mock{path}", **sent)
+        except httpx.ConnectError:
+            text = f"no server is listening at {self.url}; start one with `autumn-mock serve`"
+            raise ServerUnreachable(text) from None
+        except httpx.TimeoutException:
+            raise self._error(method, path, "was not answered in time") from None
+        except httpx.HTTPError as error:
+            raise self._error(method, path, f"was not answered ({error or type(error).__name__})") from None
+
+    def _decoded(self, reply: httpx.Response) -> Any:
+        try:
+            body = reply.json()
+        except ValueError:
+            body = None
+        if isinstance(body, dict) and reply.is_success:
+            return body
+        if isinstance(body, dict) and "message" in body:
+            raise CallRefused(reply.status_code, body)
+        request = reply.request
+        path = request.url.path.removeprefix("/_mock")
+        raise self._error(request.method, path, f"was answered with status {reply.status_code} and no valid body")
+
+    def _error(self, method: str, path: str, text: str) -> ControlError:
+        return ControlError(f"{method} {self.url}/_mock{path} {text}; is another program listening there?")

@@ -1,0 +1,130 @@
+"""Schemas that only world and scenario files need. Their messages say what is possible, where the API's do not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+from autumn_mock.faults.grammar import RuleError, parse_rule
+from autumn_mock.input_files import InputFile, KeyPath, guess, report
+from autumn_mock.wire.schema import Array, Issue, Issues, Object, Path, Schema
+from autumn_mock.wire.schema.base import kind_of
+from autumn_mock.wire.schema.compounds import Default, Nullable, Optional
+
+T = TypeVar("T")
+
+
+class Read(Schema[T]):
+    """A value parsed by a function, which raises :class:`ValueError` with what is possible."""
+
+    def __init__(self, read: Callable[[Any], T]) -> None:
+        self._read = read
+
+    def check(self, value: Any, path: Path, issues: Issues) -> Any:
+        try:
+            return self._read(value)
+        except ValueError as error:
+            issues.append(Issue(path, str(error)))
+            return value
+
+
+class Choice(Schema[T]):
+    """One schema for each possible type of a value; ``text`` is the issue for a value of another type."""
+
+    def __init__(self, text: str, **schemas: Schema[T]) -> None:
+        self._text = text
+        self._schemas = schemas
+
+    def select(self, value: Any) -> tuple[Schema[T] | None, Any]:
+        """The schema for a value, and what that schema is to check; None for a type that is not possible."""
+        return self._schemas.get(kind_of(value)), value
+
+    def check(self, value: Any, path: Path, issues: Issues) -> Any:
+        schema, value = self.select(value)
+        if schema is None:
+            issues.append(Issue(path, self._text))
+            return value
+        return schema.check(value, path, issues)
+
+
+class Shorthand(Choice[T]):
+    """An object, or a text that stands for the object with this one key."""
+
+    def __init__(self, key: str, inner: Object[T]) -> None:
+        super().__init__("", object=inner)
+        self._key = key
+        self._inner = inner
+
+    def select(self, value: Any) -> tuple[Schema[T] | None, Any]:
+        """The object, with a text put under its key."""
+        return self._inner, {self._key: value} if isinstance(value, str) else value
+
+
+class NotEmpty(Choice[T]):
+    """An object with at least one key; ``text`` is the issue for one without any."""
+
+    def __init__(self, text: str, inner: Object[T]) -> None:
+        super().__init__(text)
+        self._inner = inner
+
+    def select(self, value: Any) -> tuple[Schema[T] | None, Any]:
+        """The object, unless it is empty."""
+        return None if value == {} else self._inner, value
+
+
+class Fields(NamedTuple):
+    """A map in a file whose keys are known, where it is, and its schema."""
+
+    path: KeyPath
+    data: Mapping[str, Any]
+    schema: Object[Any]
+
+
+def maps_in(schema: Schema[Any], value: Any, path: KeyPath = ()) -> Iterator[Fields]:
+    """Every map with known keys within a value.
+
+    Skipped are records, which have the caller's own keys, and unions, which in these files are of single values.
+    """
+    while isinstance(schema, (Optional, Nullable, Default)):
+        schema = schema.inner
+    if isinstance(schema, Choice):
+        selected, value = schema.select(value)
+        if selected is not None:
+            yield from maps_in(selected, value, path)
+    elif isinstance(schema, Object) and isinstance(value, dict):
+        yield Fields(path, value, schema)
+        for key, inner in value.items():
+            if key in schema.fields:
+                yield from maps_in(schema.fields[key], inner, (*path, key))
+    elif isinstance(schema, Array) and isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from maps_in(schema.item, item, (*path, index))
+
+
+def parse_file(file: InputFile, schema: Object[T], *checks: Callable[[Any], Iterable[Issue]]) -> T:
+    """The data of a file, parsed.
+
+    Raises :class:`~autumn_mock.input_files.InputFileError` with every issue of the schema and of further checks of
+    the data, and with every unknown key. (Requests drop unknown keys; in a file they are errors.)
+    """
+    issues = Issues(0)
+    parsed: T = schema.check(file.data, (), issues)
+    for path, fields, known in maps_in(schema, file.data):
+        for key in fields:
+            if key not in known.fields:
+                issues.append(Issue((*path, key), f"unknown key{guess(key, known.fields)}"))
+    for check in checks:
+        issues += check(file.data)
+    report(file.problem(issue.path, issue.text) for issue in issues)
+    return parsed
+
+
+def read_rule(value: Any, parse: Callable[[str], object] = parse_rule) -> str:
+    """A fault rule as it is written. Raises :class:`ValueError` with the error in one line."""
+    if not isinstance(value, str):
+        raise ValueError("must be a rule, like queue:down times=2")
+    try:
+        parse(value)
+    except RuleError as error:
+        raise ValueError(error.line) from None
+    return value

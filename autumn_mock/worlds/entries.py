@@ -1,0 +1,173 @@
+"""The content of a world file: organisations, and in their environments the bodies of the API's own calls.
+
+The bodies are checked by the schemas of the calls, with their messages. A world also may not contain what a call would
+ignore: unknown keys, and features and plans that the environment does not declare.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from autumn_mock.domain.organisation import OrganisationConfig
+from autumn_mock.domain.webhook import DEFAULT_SECRET
+from autumn_mock.input_files import guess
+from autumn_mock.input_schema import Read, Shorthand, maps_in, read_rule
+from autumn_mock.settings import read_instant, read_secret, read_url
+from autumn_mock.wire.requests.balances import BalancesCreate
+from autumn_mock.wire.requests.billing import BillingAttach
+from autumn_mock.wire.requests.customers import CustomersGetOrCreate
+from autumn_mock.wire.requests.entities import EntitiesCreate
+from autumn_mock.wire.requests.features import FeaturesCreate
+from autumn_mock.wire.requests.plans import PlansCreate
+from autumn_mock.wire.schema import (
+    Issue,
+    Params,
+    Schema,
+    array,
+    boolean,
+    field,
+    identifier,
+    nullable,
+    obj,
+    optional,
+    string,
+)
+from autumn_mock.wire.schema.base import must_be
+
+T = TypeVar("T")
+
+#: The end of the year 9999, in ms: calendars go no further.
+_END_OF_TIME = 253_402_300_800_000
+_RESOURCES = ("customers", "balances", "features", "plans", "analytics")
+_SCOPES = (
+    *(f"{each}:{right}" for each in _RESOURCES for right in ("read", "write")),
+    *("admin", "owner", "superuser"),
+)
+
+
+def _instant(value: Any) -> int:
+    instant = value
+    if isinstance(value, str):
+        try:
+            instant = read_instant(value)
+        except (ValueError, OverflowError):
+            instant = None
+    if isinstance(instant, bool) or not isinstance(instant, int) or not 0 <= instant < _END_OF_TIME:
+        raise ValueError("must be a date, an instant in ISO 8601 or milliseconds since 1970")
+    return instant
+
+
+def _key(value: Any) -> str:
+    if not isinstance(value, str) or re.fullmatch(r"am_[sp]k_(test|live)_[A-Za-z0-9_]+", value) is None:
+        raise ValueError(
+            "must begin with am_sk_test_, am_sk_live_, am_pk_test_ or am_pk_live_; then letters, numbers, underscores"
+        )
+    return value
+
+
+def _scope(value: Any) -> str:
+    if value not in _SCOPES:
+        raise ValueError(f"unknown scope{guess(str(value), _SCOPES)}")
+    return str(value)
+
+
+def _text(read: Callable[[str], str]) -> Read[str]:
+    """Text that the reader of a setting accepts."""
+
+    def checked(value: Any) -> str:
+        if not isinstance(value, str):
+            raise ValueError(must_be("string", value))
+        return read(value)
+
+    return Read(checked)
+
+
+def _list_of(item: Schema[T]) -> Schema[list[T] | None]:
+    """A list; its key may also have no value."""
+    return nullable(array(item))
+
+
+class KeyEntry(Params):
+    """A key. Its prefix says which environment it opens."""
+
+    key: str = field(Read(_key))
+    scopes: list[str] | None = field(_list_of(Read(_scope)), default=None)
+
+
+class WebhookEntry(Params):
+    """An endpoint that receives the organisation's webhooks."""
+
+    url: str = field(_text(read_url))
+    secret: str = field(_text(read_secret), default=DEFAULT_SECRET)
+
+
+class CustomerEntry(CustomersGetOrCreate):
+    """A customer, and the calls that are made for them, without their ``customer_id``."""
+
+    entities: list[dict[str, Any]] | None = field(
+        _list_of(obj(EntitiesCreate).omit("customer_id", "customer_data")), default=None
+    )
+    plans: list[dict[str, Any]] | None = field(
+        _list_of(Shorthand("plan_id", obj(BillingAttach).omit("customer_id", "customer_data"))), default=None
+    )
+    balances: list[dict[str, Any]] | None = field(_list_of(obj(BalancesCreate).omit("customer_id")), default=None)
+    faults: list[str] | None = field(_list_of(Read(read_rule)), default=None)
+
+
+class EnvironmentEntry(Params):
+    """What an environment contains at the start."""
+
+    features: list[FeaturesCreate] | None = field(_list_of(obj(FeaturesCreate)), default=None)
+    plans: list[PlansCreate] | None = field(_list_of(obj(PlansCreate)), default=None)
+    customers: list[CustomerEntry] | None = field(_list_of(obj(CustomerEntry)), default=None)
+    faults: list[str] | None = field(_list_of(Read(read_rule)), default=None)
+
+
+_CONFIG = obj({name: optional(boolean()) for name in OrganisationConfig.__struct_fields__}, OrganisationConfig)
+
+
+class OrganisationEntry(Params):
+    """An organisation. ``created_at`` None: the time of loading."""
+
+    id: str | None = field(identifier(), default=None)
+    slug: str = field(identifier())
+    name: str | None = field(string(min=1), default=None)
+    created_at: int | None = field(Read(_instant), default=None)
+    config: OrganisationConfig | None = field(nullable(_CONFIG), default=None)
+    keys: list[KeyEntry] | None = field(_list_of(Shorthand("key", obj(KeyEntry))), default=None)
+    webhooks: list[WebhookEntry] | None = field(_list_of(Shorthand("url", obj(WebhookEntry))), default=None)
+    sandbox: EnvironmentEntry | None = field(nullable(obj(EnvironmentEntry)), default=None)
+    live: EnvironmentEntry | None = field(nullable(obj(EnvironmentEntry)), default=None)
+
+
+class WorldEntries(Params):
+    """A whole file."""
+
+    organisations: list[OrganisationEntry] = field(array(obj(OrganisationEntry)))
+
+
+#: Keys whose value is the id of a feature, or of a plan, wherever they are.
+_FEATURE_KEYS = ("feature_id", "metered_feature_id", "entity_feature_id")
+_PLAN_KEYS = ("plan_id", "auto_enable_plan_id")
+
+
+def unknown_names(data: Any) -> Iterator[Issue]:
+    """Features and plans that are named in an environment that does not declare them."""
+    for path, environment, schema in maps_in(obj(WorldEntries), data):
+        if schema is not obj(EnvironmentEntry):
+            continue
+        features = ("feature", _declared(environment.get("features"), "feature_id"))
+        plans = ("plan", _declared(environment.get("plans"), "plan_id"))
+        known = {**dict.fromkeys(_FEATURE_KEYS, features), **dict.fromkeys(_PLAN_KEYS, plans)}
+        for inner_path, fields, _ in maps_in(schema, environment, path):
+            for key, name in fields.items():
+                kind, names = known.get(key, ("", []))
+                if kind and isinstance(name, str) and name not in names:
+                    yield Issue((*inner_path, key), f"there is no {kind} {name!r}{guess(name, names)}")
+
+
+def _declared(entries: Any, key: str) -> list[str]:
+    names = [each.get(key) for each in entries if isinstance(each, dict)] if isinstance(entries, list) else []
+    return [name for name in names if isinstance(name, str)]

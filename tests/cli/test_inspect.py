@@ -1,0 +1,80 @@
+"""``health``, ``requests``, ``failures``, ``lost`` and ``findings``."""
+
+from __future__ import annotations
+
+import re
+
+from tests.support.client import BATCH
+from tests.support.server import ServerProcess
+
+from .conftest import LOST, ONE, Run, document, make_history, send, text_of
+
+
+def test_health_prints_version_and_url(run: Run, running: ServerProcess) -> None:
+    assert text_of(run("health")).startswith("ok: autumn-mock ")
+    assert running.url in text_of(run("health", "--url", f"{running.url}/"))
+
+
+def test_requests_lists_status_items_and_faults(run: Run, server: ServerProcess) -> None:
+    make_history(server)
+    lines = text_of(run("requests")).splitlines()
+    assert lines[0].split() == ["id", "time", "UTC", "call", "status", "items", "ms"]
+    shown = "\n".join(lines[1:])
+    assert re.search(r"balances\.batch_track +202 +4, 1 refused +\d+\.\d\n    fault: enqueue:fail items=0\n", shown)
+    assert re.search(r"batch_track +none \(202\) +4 +\d+\.\d\n    fault: reply:reset .*\n    reply: lost\n", shown)
+    assert re.search(r"balances\.batch_track +503 +4, 4 refused", shown)
+    assert re.search(r"GET /v1/nothing +401", shown)
+    assert len(document(run("requests", "--json"))["list"]) == 5
+
+
+def test_requests_with_an_id_prints_the_status_of_its_items(run: Run, server: ServerProcess) -> None:
+    send(server, ONE, {**ONE, "value": 2}, LOST, fault="enqueue:fail items=0; worker:duplicate customer=cus_123")
+    [request] = document(run("requests", "--json"))["list"]
+    number = str(request["id"])
+    text = text_of(run("requests", number))
+    assert f"request {number}: POST /v1/balances.batch_track\n" in text
+    assert re.search(r"client received +202\n +service status +202\n", text)
+    assert re.search(r"0  refused   cus_123   messages      1  enqueue:fail items=0\n", text)
+    assert re.search(r"1  deducted  cus_123   messages      2\n", text)
+    assert re.search(r"2  lost      cus_none  messages      1  customer_not_found\n", text)
+    assert "duplicated by worker:duplicate" in text
+    assert len(document(run("requests", number, "--json"))["items_fate"]) == 3
+    assert "There is no request 0" in text_of(run("requests", "0"), code=1)
+
+
+def test_failures_lists_refused_items(run: Run, server: ServerProcess) -> None:
+    make_history(server)
+    lines = text_of(run("failures")).splitlines()
+    assert lines[0].split() == ["time", "UTC", "refused", "reply", "request", "id"]
+    assert re.search(r"1 of 4 +success +req_\w+$", lines[1])
+    assert lines[2] == "    item 0: 1 messages of cus_123: enqueue:fail items=0"
+    assert re.search(r"4 of 4 +503 +req_\w+$", lines[3])
+    assert len(document(run("failures", "--json"))["list"]) == 2
+
+
+def test_failures_prints_the_first_of_many_items(run: Run, server: ServerProcess) -> None:
+    server.post(BATCH, [ONE] * 30, x_autumn_mock_fault="queue:down")
+    lines = text_of(run("failures")).splitlines()
+    assert lines[-1] == "    and 20 more"
+    assert len(lines) == 13
+
+
+def test_lost_lists_items_with_the_reason(run: Run, server: ServerProcess) -> None:
+    make_history(server)
+    lines = text_of(run("lost")).splitlines()
+    assert lines[0].split() == ["time", "UTC", "customer", "feature", "value", "reason"]
+    assert re.search(r"cus_none +messages +1  customer_not_found$", lines[1])
+    assert re.fullmatch(r"    Customer cus_none not found \(req_\w+-2\)", lines[2])
+    assert {each["reason"] for each in document(run("lost", "--json"))["list"]} == {"customer_not_found"}
+
+
+def test_findings_prints_message_reason_and_advice(run: Run, server: ServerProcess) -> None:
+    make_history(server)
+    found = document(run("findings", "--json"))["list"]
+    text = text_of(run("findings"))
+    assert found
+    for each in found:
+        assert each["title"] in text
+        assert each["message"] in text
+        assert each["why"] in text
+        assert each["instead"] in text
