@@ -383,6 +383,7 @@ def read_scenario(path: Path) -> Scenario:
     """
     file = read_file(path)
     entries = parse_file(file, obj(ScenarioEntries))
+    lines = [file.positions["steps", index].line for index in range(len(entries.steps))]
     return Scenario(
         name=path.stem,
         path=path,
@@ -390,12 +391,7 @@ def read_scenario(path: Path) -> Scenario:
         story=" ".join(entries.story.split()),
         world=entries.world,
         steps=tuple(
-            Step(
-                number=index + 1,
-                line=file.positions["steps", index].line,
-                say=" ".join(action.say.split()),
-                action=action,
-            )
-            for index, action in enumerate(entries.steps)
+            Step(number=index + 1, line=line, say=" ".join(action.say.split()), action=action)
+            for index, (line, action) in enumerate(zip(lines, entries.steps, strict=True))
         ),
     )

@@ -287,17 +287,6 @@ def test_a_second_sigint_ends_it_at_once(first: signal.Signals, tmp_path: Path) 
 # -- what it takes, and what it leaves
 
 
-def test_a_port_that_is_taken_is_named_with_the_way_out() -> None:
-    with ServerProcess() as server:
-        port = str(urlsplit(server.url).port)
-        done = run("serve", "--port", port)
-        assert (done.code, done.out) == (1, b"")
-        assert port in done.err
-        assert "--port 0" in done.err
-        assert "Traceback" not in done.err
-        assert server.stats()["offered"] == 0  # the first one is none the worse for it
-
-
 @pytest.mark.skipif(shutil.which("ps") is None, reason="there is no ps")
 def test_it_starts_no_processes(tmp_path: Path) -> None:
     with ServerProcess("--db", str(tmp_path / "state.json"), "--webhook-url", "http://127.0.0.1:9/") as server:
