@@ -1,17 +1,17 @@
-"""A command to run under ``autumn-mock exec``: does what its words say, one after the other.
+"""A command to run under ``exec``: performs its words one after the other.
 
-Each word that asks something prints one line of JSON. Needs nothing but Python.
+Results are printed as lines of JSON.
 
     batch=VALUE     send one use of cus_456's messages: the status
     unmarked=VALUE  the same without a timestamp
     again           send the same body once more: the status
     balance         what cus_456 has left, once the queue is empty
-    key=KEY         be somebody else from now on
+    key=KEY         use another key from now on
     env             all variables
     pid             the number of this process
-    url             where the server answers
-    exists=PATH     whether there is a file, and its text
-    await=SIGNAL    print "ready", wait for a signal, print how many of them came
+    url             the URL of the server
+    exists=PATH     the text of a file, or null
+    await=SIGNAL    print "ready", wait for a signal, print how often it was received
     listen          wait for a line on standard input, or its end
     kill=SIGNAL     send itself a signal
     exit=CODE       end
@@ -28,7 +28,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-#: Seconds in which a signal that comes twice would come a second time.
+#: Seconds to wait for a second signal.
 TWICE = 0.25
 
 last = b""

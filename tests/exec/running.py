@@ -1,4 +1,4 @@
-"""``autumn-mock`` as a process of its own: run to its end, or watched while it runs."""
+"""``autumn-mock`` as a process."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ import autumn_mock
 SOURCE = Path(autumn_mock.__file__).parents[1]
 PROGRAM = [sys.executable, "-m", "autumn_mock"]
 CHILD = Path(__file__).with_name("child.py")
-#: Seconds that anything may take before it counts as stuck.
-PATIENCE = 20.0
+#: Seconds to wait for anything.
+TIMEOUT_S = 20.0
 
 on_unix = sys.platform != "win32"
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """The environment of the tests without what steers the program, and with further variables."""
+    """The environment without variables of the program, plus the given ones."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AUTUMN_")}
     paths = [str(SOURCE), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**kept, "PYTHONPATH": os.pathsep.join(paths), **variables}
 
 
 class Done(NamedTuple):
-    """How a process ended, and what it said."""
+    """The exit code and output of a process."""
 
     code: int
     out: bytes
@@ -60,7 +60,7 @@ def run(
         input=stdin,
         env=environment(**(env or {})),
         capture_output=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT_S,
         check=False,
     )
     return Done(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace"))
@@ -72,12 +72,12 @@ def execute(*words: str, **how: Any) -> Done:
 
 
 def child(*words: str) -> list[str]:
-    """The command of a child that does what the words say, see ``child.py``."""
+    """The command that runs ``child.py`` with words."""
     return [sys.executable, str(CHILD), *words]
 
 
 class Running:
-    """The program while it runs. Leaving its ``with`` block kills what still runs of it."""
+    """A running process. Leaving its ``with`` block kills it and its children."""
 
     def __init__(self, *words: str, cwd: Path | None = None, **how: Any) -> None:
         how = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **how}
@@ -118,24 +118,24 @@ class Running:
     def line(self) -> str:
         """The next line of its output, without its end."""
         try:
-            line = self._lines.get(timeout=PATIENCE)
+            line = self._lines.get(timeout=TIMEOUT_S)
         except queue.Empty:
-            raise AssertionError(f"it has said nothing for {PATIENCE} s") from None
-        assert line is not None, f"it ended with {self.wait()} and said\n{self.said()}"
+            raise AssertionError(f"no output for {TIMEOUT_S} s") from None
+        assert line is not None, f"it ended with {self.wait()} and printed\n{self.stderr()}"
         return line.decode().rstrip("\n")
 
-    def said(self) -> str:
-        """What it has written to standard error; waits until whoever may write there has ended."""
-        self._readers[1].join(PATIENCE)
+    def stderr(self) -> str:
+        """Its standard error, complete when the process and its children have ended."""
+        self._readers[1].join(TIMEOUT_S)
         return b"".join(self._errors).decode("utf-8", "replace")
 
-    def tell(self, line: str = "") -> None:
+    def send_line(self, line: str = "") -> None:
         """Write a line to its standard input."""
         assert self.process.stdin is not None
         self.process.stdin.write(f"{line}\n".encode())
         self.process.stdin.flush()
 
-    def wait(self, timeout: float = PATIENCE) -> int:
+    def wait(self, timeout: float = TIMEOUT_S) -> int:
         """Wait for its end; the exit code."""
         return self.process.wait(timeout)
 
@@ -179,8 +179,8 @@ def end(pid: int) -> None:
         os.kill(pid, 9)
 
 
-def wait_until(is_so: Callable[[], bool], what: str, parking: float = PATIENCE) -> None:
-    """Wait for a condition that nothing tells of."""
+def wait_until(is_so: Callable[[], bool], what: str, parking: float = TIMEOUT_S) -> None:
+    """Poll a condition."""
     ends = time.monotonic() + parking
     while not is_so():
         assert time.monotonic() < ends, f"{what}: not within {parking} s"
