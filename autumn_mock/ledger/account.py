@@ -1,4 +1,4 @@
-"""What a deduction looks at: everything of one customer, and which rows count for whom.
+"""What a deduction reads: everything of one customer, and which rows count for which entity.
 
 Rows (:class:`~autumn_mock.domain.balance.Balance`) belong to the customer as a whole, to one entity, or are split
 over the entities of a feature ("per entity"). A call names a customer, and perhaps an entity:
@@ -33,7 +33,7 @@ from autumn_mock.domain.organisation import OrganisationConfig
 
 
 class Account(Struct):
-    """A working copy of one customer. The ledger puts changed rows into it; whoever made it stores them."""
+    """A working copy of one customer. The ledger puts changed rows into it; its creator stores them."""
 
     customer: Customer
     rows: dict[str, Balance]
@@ -50,7 +50,7 @@ class Account(Struct):
     changed_windows: dict[str, UsageWindow] = field(default_factory=dict)
     #: Row ids in the order they are spent, by (feature, entity): what decides it does not change while usage is taken.
     spending_order: dict[tuple[str, str | None], list[str]] = field(default_factory=dict)
-    #: Whether anybody set a usage limit that may bind an entity (or, None, the customer): nor does this.
+    #: Whether a usage limit exists that may bind an entity (or, None, the customer): does not change either.
     usage_limited: dict[str | None, bool] = field(default_factory=dict)
 
     def put(self, row: Balance) -> None:
@@ -80,11 +80,11 @@ class Account(Struct):
         ]
 
     def is_expired(self, row: Balance) -> bool:
-        """Whether a row's time is over: it counts for nobody any more."""
+        """Whether a row is past its expiry and no longer counts."""
         return row.expires_at is not None and row.expires_at <= self.now
 
     def is_live(self, row: Balance) -> bool:
-        """Whether a row still counts for anybody."""
+        """Whether a row still counts."""
         return not self.is_expired(row) and not self.is_hidden(row)
 
     def is_hidden(self, row: Balance) -> bool:

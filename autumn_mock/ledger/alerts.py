@@ -1,8 +1,8 @@
 """Which webhooks a change of balances calls for: the account before and after it, compared.
 
-Only features whose rows changed are looked at, each by its own balance:
+Only features whose rows changed are checked, each by its own balance:
 
-*limit reached*: a tiny use was allowed before and is not any more. It is told once, and again only after the balance
+*limit reached*: a tiny use was allowed before and is not any more. It is sent once, and again only after the balance
 allowed something in between. Why it is not allowed is the limit's type: ``usage_limit`` when a usage limit has no room,
 ``included`` when what was granted is used up, ``spend_limit`` or ``max_purchase`` when the overage is, too.
 
@@ -43,7 +43,7 @@ _MINUTE = 60_000
 
 
 class Snapshot(Struct, frozen=True, gc=False):
-    """What of an account changes, as it was. Cheap to take, because most are never looked at."""
+    """What of an account changes, as it was. Cheap to take, because most are never read."""
 
     rows: dict[str, Balance]
     windows: dict[str, UsageWindow]
@@ -68,7 +68,7 @@ def webhooks_for(
     for controls in _everyones(after, entity):
         is_alerted = is_alerted or bool(controls.usage_alerts)
         is_limited = is_limited or bool(controls.usage_limits)
-    # Views cost much more than the deduction did. Nearly always a glance tells that none is needed.
+    # Views cost much more than the deduction did, and these cheap checks nearly always show that none is needed.
     suspects = {row.feature_id: None for row in changed if is_limited or not _leaves_something(after, row)}
     if not suspects and not is_alerted:
         return found
@@ -92,12 +92,12 @@ def _everyones(account: Account, entity: Entity | None) -> list[BillingControls]
 
 
 def _leaves_something(account: Account, row: Balance) -> bool:
-    """Whether a row that changed allows a further use by itself."""
+    """Whether a row that changed alone allows a further use."""
     return (row.unlimited or row.balance >= _TINY) and not account.is_expired(row)
 
 
 class _Views:
-    """The balance of a feature before and after, for whoever looks, made when it is first asked for."""
+    """The balance of a feature before and after, of the customer or an entity, built on first use."""
 
     __slots__ = ("_now", "_then", "after", "before", "feature")
 

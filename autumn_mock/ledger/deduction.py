@@ -15,7 +15,7 @@ Giving back (a negative amount) never touches rollovers: rows below zero are rai
 their grant; what no row can hold is dropped (``overflow``: nothing is dropped, the first row holds it).
 
 A row of a credit system pays in credits: ``units * cost``. The amount stays in units of the tracked feature, so one
-deduction flows from own rows into credits by itself.
+deduction flows from own rows into credits automatically.
 
 Example: 5 of ``action1`` and 100 credits, 0.2 credits an ``action1``. Tracking 8 takes 5, then 0.6 credits for the
 other 3.
@@ -94,7 +94,7 @@ class PlainRow:
     """One row that pays for many uses of a feature, each as :func:`deduct` would take it.
 
     That is so while the row holds what is asked for: no limit, rollover or other row has a part in it then, and the
-    behaviour does not matter. Whoever takes from it calls :meth:`store` before anything else is done to the account.
+    behaviour does not matter. Call :meth:`store` before anything else is done to the account.
 
     Example: 10 messages, uses of 4, 4 and 4. The row pays the first two; the third has to be left to :func:`deduct`.
     """
@@ -346,7 +346,7 @@ def take_from_rollover(row: Balance, rollover: Rollover, share: str | None, nati
 
 
 def summarise(account: Account, mutations: list[Mutation]) -> tuple[Deduction, ...]:
-    """What each row or rollover lost, in order of first touch; what came to nothing is left out."""
+    """What each row or rollover lost, in order of first touch; sums of zero are left out."""
     totals: dict[tuple[str, str | None], Decimal] = {}
     for step in mutations:
         key = (step.balance_id, step.rollover_id)

@@ -103,7 +103,7 @@ def _spendable(account: Account, limit: SpendLimit, feature_id: str) -> Decimal 
 
 
 def overage_control(account: Account, entity: Entity | None, feature_id: str) -> OverageAllowed | None:
-    """The deciding overage setting of a feature, if anybody made one."""
+    """The deciding overage setting of a feature, if there is one."""
     for owner in _owners(account, entity):
         for control in owner.controls.overage_allowed or ():
             if control.feature_id == feature_id:
@@ -185,7 +185,7 @@ class _Counter(Struct):
 
 
 def limits_usage(account: Account, entity: Entity | None) -> bool:
-    """Whether anybody set a usage limit at all; most never do."""
+    """Whether there is a usage limit at all; mostly there is none."""
     key = entity.id if entity is not None else None
     known = account.usage_limited.get(key)
     if known is None:

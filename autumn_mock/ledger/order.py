@@ -59,7 +59,7 @@ def _rank(row: Balance, feature: Feature, entity: Entity | None, *, reverse: boo
 
 
 def in_order(account: Account, rows: list[Balance], entity: Entity | None, *, reverse: bool = False) -> list[Balance]:
-    """``rows`` in the order in which they are shown; ties keep the order they came in."""
+    """``rows`` in the order in which they are shown; ties keep the given order."""
     features = account.features
     return sorted(rows, key=lambda row: _rank(row, features[row.feature_id], entity, reverse=reverse))
 

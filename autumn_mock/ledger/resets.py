@@ -1,6 +1,6 @@
 """A new period: the grant is renewed, and what was left may roll over.
 
-A row is overdue once its ``next_reset_at`` has passed. It is then renewed once, however many periods went by:
+A row is overdue once its ``next_reset_at`` has passed. It is then renewed once, however many periods have passed:
 
 - its balance is the grant again; usage, debt and edits of the old period are forgotten
 - its next reset is the first whole period after the present, counted from the old one; a one-off balance, which only

@@ -1,4 +1,4 @@
-"""What a balance looks like from outside, and whether it allows a use.
+"""The balance as the API shows it, and whether it allows a use.
 
 For each row: ``remaining`` is what is left, never below zero; ``usage`` is the grant less what is left, so it shows
 overage as more than the grant. A balance adds up its rows and their rollovers. Because ``remaining`` stops at zero

@@ -1,7 +1,7 @@
 """What events really took, balance by balance: the ``deductions`` of ``events.aggregate``.
 
-Told for the bins in which something was taken, by the feature of the balance: an event of one feature may be paid from
-another one's. Groups stand under the balance that paid, each with the ones that spent from it.
+Reported for the bins in which something was taken, by the feature of the balance: an event of one feature may be paid
+from another one's. Groups are listed under the balance that paid, each with the ones that spent from it.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def track(call: Call, item: TrackItem) -> TrackResult:
 
 
 def subject_of(call: Call, transaction: Transaction, item: TrackItem) -> tuple[Customer, Entity | None]:
-    """The customer, and entity, that an item names: looked up, or made where the version does that.
+    """The customer, and entity, that an item names, read or created as the version does.
 
     404 otherwise; an unknown customer together with an entity is reported as the entity.
     """

@@ -233,7 +233,7 @@ class DrainExpectation(Params):
 
 
 class Drain(Action):
-    """Wait until the queue is idle (at most so many ms)."""
+    """Wait until the queue is idle (ms at most)."""
 
     drain: int = field(Read(read_wait_time))
     expect: DrainExpectation = field(obj(DrainExpectation), default=DrainExpectation(drained=True))

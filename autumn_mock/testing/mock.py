@@ -133,7 +133,7 @@ class AutumnMock:
 
     @property
     def _environment(self) -> Environment:
-        """Looked up at each use: loading a snapshot may replace it."""
+        """Read at each use: loading a snapshot may replace it."""
         return self.emulator.state.environment(*self._name)
 
     @property

@@ -17,7 +17,7 @@ from .conftest import ONE, Run, document, runner, send, text_of
 
 def test_asks_server_reports_that_no_server_is_listening() -> None:
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # and nobody listens
+        taken.bind(("127.0.0.1", 0))  # without listening
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
         for command in (["health"], ["stats"], ["fault", "list"], ["requests", "--follow"], ["balances", "cus_123"]):
             result = runner(url)(*command)

@@ -1,4 +1,4 @@
-"""Accepting: what is refused, what is told about it, and what is kept."""
+"""Accepting: what is refused, what is reported, and what is kept."""
 
 from __future__ import annotations
 

@@ -152,9 +152,9 @@ def test_workers_lose_invalid_items_and_deduct_the_rest(world: IngestWorld) -> N
 
 
 def test_workers_lose_items_of_unknown_customers(world: IngestWorld) -> None:
-    world.batch([item(customer_id="nobody"), item(customer_id="nobody", entity_id="e1")])
+    world.batch([item(customer_id="unknown"), item(customer_id="unknown", entity_id="e1")])
     world.run()
-    lost(world, ("customer_not_found", "Customer nobody not found"), ("entity_not_found", "Entity e1 not found"))
+    lost(world, ("customer_not_found", "Customer unknown not found"), ("entity_not_found", "Entity e1 not found"))
 
 
 def test_workers_of_an_old_organisation_create_customers_and_entities() -> None:
@@ -208,7 +208,7 @@ def test_workers_check_keys_across_batches(world: IngestWorld) -> None:
 
 def test_workers_drop_the_oldest_lost_items(world: IngestWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers_module, "MAX_LOST", 3)
-    world.batch(item(n, customer_id="nobody") for n in range(5))
+    world.batch(item(n, customer_id="unknown") for n in range(5))
     world.run()
     assert [each.item.value for each in world.environment.lost] == [2, 3, 4]
     assert world.books.lost == 5
@@ -332,7 +332,7 @@ def test_workers_of_any_number_have_the_same_result(workers: int) -> None:
                 [
                     *(item(1, customer_id=name) for name in names),
                     *(item(2, "action1", customer_id=name) for name in names),
-                    item(1, customer_id="nobody"),
+                    item(1, customer_id="unknown"),
                     item(5000, customer_id=names[number], overage_behavior="reject"),
                 ]
             )
@@ -414,7 +414,7 @@ def seeded() -> IngestWorld:
 
 
 def outcome(world: IngestWorld) -> tuple[Any, ...]:
-    """What is left and what is told, without the ids and moments that differ from run to run."""
+    """The balances and what is reported, without the ids and moments that differ from run to run."""
     rows = {row.id: number for number, row in enumerate(world.environment.balances)}
     events = [
         (

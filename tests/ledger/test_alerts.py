@@ -37,7 +37,7 @@ from tests.ledger.builders import (
 Data = dict[str, Any]
 
 
-def told(target: Account, value: Number, feature_id: str = "messages", **how: Any) -> list[Data]:
+def reported(target: Account, value: Number, feature_id: str = "messages", **how: Any) -> list[Data]:
     """What a deduction calls for, each with its type left out."""
     before = snapshot(target)
     take(target, value, feature_id, **how)
@@ -47,13 +47,13 @@ def told(target: Account, value: Number, feature_id: str = "messages", **how: An
 
 def limits(target: Account, value: Number, feature_id: str = "messages", **how: Any) -> list[tuple[str, str]]:
     """(feature, limit type) of the limits that a deduction reaches."""
-    found = told(target, value, feature_id, **how)
+    found = reported(target, value, feature_id, **how)
     return [(data["feature_id"], data["limit_type"]) for data in found if "limit_type" in data]
 
 
 def alerts(target: Account, value: Number, feature_id: str = "messages", **how: Any) -> list[str | None]:
     """The names of the alerts that a deduction triggers."""
-    found = told(target, value, feature_id, **how)
+    found = reported(target, value, feature_id, **how)
     return [data["usage_alert"].get("name") for data in found if "usage_alert" in data]
 
 
@@ -77,7 +77,7 @@ def attached(controls: BillingControls, plan_id: str = "plan", **more: Any) -> C
 
 
 def test_the_payload_names_customer_feature_and_limit() -> None:
-    assert told(account(balance(10)), 10) == [
+    assert reported(account(balance(10)), 10) == [
         {"customer_id": "customer", "feature_id": "messages", "limit_type": "included"}
     ]
 
@@ -130,26 +130,26 @@ def test_overage_that_is_switched_off_leaves_what_is_included() -> None:
 def test_a_usage_limit_comes_before_what_is_left() -> None:
     target = account(balance(10), controls=BillingControls(usage_limits=(usage_limit(6),)))
     assert limits(target, 4) == []
-    assert told(target, 3) == [{"customer_id": "customer", "feature_id": "messages", "limit_type": "usage_limit"}]
+    assert reported(target, 3) == [{"customer_id": "customer", "feature_id": "messages", "limit_type": "usage_limit"}]
 
 
-def test_a_filtered_usage_limit_tells_its_filter_to_events_that_it_matches() -> None:
+def test_webhooks_name_the_filter_of_a_usage_limit_that_matches() -> None:
     chosen = {"properties": {"model": "big"}}
     target = account(balance(10), controls=BillingControls(usage_limits=(usage_limit(2, filter_=chosen),)))
-    assert told(target, 2, properties={"model": "small"}) == []
-    assert told(target, 3, properties={"model": "big"}) == [
+    assert reported(target, 2, properties={"model": "small"}) == []
+    assert reported(target, 3, properties={"model": "big"}) == [
         {"customer_id": "customer", "feature_id": "messages", "limit_type": "usage_limit", "filter": chosen}
     ]
-    assert told(target, 3, properties={"model": "big"}) == []
+    assert reported(target, 3, properties={"model": "big"}) == []
 
 
-def test_an_unfiltered_limit_beside_a_filtered_one_that_has_room_tells_no_filter() -> None:
+def test_webhooks_name_no_filter_for_an_unfiltered_limit() -> None:
     roomy = usage_limit(50, filter_={"properties": {"model": "big"}})
     target = account(balance(10), controls=BillingControls(usage_limits=(roomy, usage_limit(2))))
-    assert "filter" not in told(target, 2, properties={"model": "big"})[0]
+    assert "filter" not in reported(target, 2, properties={"model": "big"})[0]
 
 
-def test_each_feature_is_looked_at_by_its_own_rows() -> None:
+def test_webhooks_check_each_feature_by_its_own_rows() -> None:
     target = account(balance(5, feature_id="action1"), balance(1, row_id="credits", feature_id="credits"))
     assert limits(target, 5, "action1") == [("action1", "included")]
     assert limits(target, 100, "action2") == [("credits", "included")]
@@ -163,7 +163,7 @@ def test_one_deduction_may_reach_two_limits() -> None:
 def test_an_entity_reaches_its_own_limit() -> None:
     owned = balance(8, entity_id="e1")
     target = account(owned, balance(3, row_id="other", entity_id="e2"), entities=[entity("e1"), entity("e2")])
-    assert told(target, 8, who="e1") == [
+    assert reported(target, 8, who="e1") == [
         {"customer_id": "customer", "feature_id": "messages", "limit_type": "included", "entity_id": "e1"}
     ]
 
@@ -178,12 +178,12 @@ def test_a_share_of_a_per_entity_row() -> None:
 
 def test_unlimited_rows_call_for_nothing() -> None:
     target = account(balance(0, unlimited=True), controls=alerting(alert(5), alert(1, "remaining")))
-    assert told(target, 100) == []
+    assert reported(target, 100) == []
 
 
 def test_nothing_that_changed_calls_for_nothing() -> None:
     target = account(balance(10, left=0), controls=alerting(alert(10)))
-    assert told(target, 5) == []
+    assert reported(target, 5) == []
 
 
 # -- alerts
@@ -204,7 +204,7 @@ def test_touching_a_threshold_is_crossing_it_once(kind: str, threshold: int, rea
 
 def test_the_payload_of_an_alert_leaves_out_a_name_that_is_not_set() -> None:
     target = account(balance(10), controls=alerting(alert("2.5"), alert(3, name="three")))
-    assert told(target, 3) == [
+    assert reported(target, 3) == [
         {
             "customer_id": "customer",
             "feature_id": "messages",
@@ -263,12 +263,12 @@ def test_an_entity_has_alerts_besides_the_customers() -> None:
     who = entity("e1", controls=alerting(alert(2, name="entity")))
     rows = [balance(10), balance(4, row_id="own", entity_id="e1")]
     target = account(*rows, entities=[who], controls=alerting(alert(2, name="customer")))
-    found = told(target, 2, who="e1")
+    found = reported(target, 2, who="e1")
     assert [(data["usage_alert"]["name"], data.get("entity_id")) for data in found] == [
         ("customer", None),
         ("entity", "e1"),
     ]
-    assert alerts(target, 1) == []  # the customer's was crossed before, and nobody named the entity
+    assert alerts(target, 1) == []  # the customer's was crossed before, and the call names no entity
 
 
 def test_the_key_of_an_alert_changes_with_the_minute() -> None:

@@ -1,4 +1,4 @@
-"""Laws that every deduction obeys, whatever the account looks like."""
+"""Laws that every deduction obeys, whatever the account."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def test_overflow_leaves_nothing_over_without_a_spend_limit(case: Case, value: D
 @law
 @given(cases(), amounts)
 def test_the_summary_adds_up_to_the_steps(case: Case, value: Decimal) -> None:
-    """Deductions name each row or rollover once, and nothing that came to zero."""
+    """Deductions name each row or rollover once, and no sum of zero."""
     steps = case.take(value)
     deductions = summarise(case.account, steps)
     assert sum((each.value for each in deductions), ZERO) == sum((step.native for step in steps), ZERO)
@@ -409,7 +409,7 @@ def test_rows_wait_until_rollovers_are_spent(case: Case, value: Decimal) -> None
 
 @law
 @given(cases(), amounts)
-def test_the_order_depends_on_what_rows_are_not_on_how_they_came(case: Case, value: Decimal) -> None:
+def test_order_depends_on_the_rows_and_not_on_their_sequence(case: Case, value: Decimal) -> None:
     """Accounts that hold the same rows in another sequence are spent alike (rows of one age apart)."""
     ages = [row.created_at for row in case.account.rows.values()]
     assume(len(set(ages)) == len(ages))
@@ -683,7 +683,7 @@ def raws(row: Balance, case: Case) -> list[Decimal]:
 
 @law
 @given(cases(usage=False, spend=False, overage=False), positive)
-def test_looking_changes_nothing(case: Case, value: Decimal) -> None:
+def test_views_change_nothing(case: Case, value: Decimal) -> None:
     rows = dict(case.account.rows)
     view = balance_view(case.account, case.feature, case.entity)
     allows(case.account, view, case.entity, value)
@@ -695,7 +695,7 @@ def test_looking_changes_nothing(case: Case, value: Decimal) -> None:
 @given(cases(credit_rows=False, usage=False), positive)
 def test_what_a_view_allows_can_be_taken(case: Case, value: Decimal) -> None:
     """A use that check allows is one that reject accepts, and the reverse, while nothing is overdrawn: check takes
-    every debt off what may be overdrawn, whoever may not overdraw its row."""
+    every debt off what may be overdrawn, even of a row that its entity may not overdraw."""
     assume(all(left >= 0 for left in main_numbers(case.account).values()))
     view = balance_view(case.account, case.feature, case.entity)
     allowed = allows(case.account, view, case.entity, value)
@@ -718,7 +718,7 @@ def test_zero_moves_nothing(behaviour: Behaviour) -> None:
 
 
 def test_undoing_finds_the_counter_that_the_hold_used() -> None:
-    """A day of a usage limit begins at the reset of the row that is spent first, whatever row came first."""
+    """A day of a usage limit begins at the reset of the row that is spent first, whichever row is first."""
     made = account(
         balance(10, row_id="month", interval="month", next_reset_at=NOW + 5 * HOUR),
         balance(10, row_id="hour", interval="hour", next_reset_at=NOW + HOUR // 6),
@@ -749,7 +749,7 @@ def test_a_counter_goes_on_when_the_row_that_sets_its_day_is_drained() -> None:
     callers=st.lists(st.sampled_from([None, "e1", "e2"]), min_size=2, max_size=6),
     resets=st.lists(st.integers(1, 47), min_size=3, max_size=3),
 )
-def test_a_customers_limit_counts_in_one_window_whoever_calls(callers: list[str | None], resets: list[int]) -> None:
+def test_customer_limit_counts_in_one_window_for_every_entity(callers: list[str | None], resets: list[int]) -> None:
     """Entities that own rows with other resets do not begin a day of their own."""
     made = account(
         *(

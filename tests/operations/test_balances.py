@@ -340,7 +340,7 @@ CALLS: dict[str, Callable[..., object]] = {
 @pytest.mark.parametrize("call", ["create", "update", "recalculate", "set_usage"])
 @pytest.mark.parametrize(
     ("field", "name", "kind"),
-    [("feature_id", "nope", "feature"), ("customer_id", "nobody", "customer"), ("entity_id", "e9", "entity")],
+    [("feature_id", "nope", "feature"), ("customer_id", "unknown", "customer"), ("entity_id", "e9", "entity")],
 )
 def test_unknown_names_are_refused(world: World, call: str, field: str, name: str, kind: str) -> None:
     if (call, kind) != ("set_usage", "customer"):  # that one creates the customer

@@ -235,7 +235,7 @@ PAID = (
 @pytest.mark.parametrize(
     ("fields", "status", "code", "message"),
     [
-        ({"customer_id": "nobody"}, 404, "customer_not_found", "Customer nobody not found"),
+        ({"customer_id": "unknown"}, 404, "customer_not_found", "Customer unknown not found"),
         ({"entity_id": "e9"}, 404, "entity_not_found", "Entity e9 not found"),
         ({"plan_id": "nope"}, 404, "product_not_found", "Product nope not found"),
         ({"version": 7}, 404, "product_not_found", "Product p (version 7) not found"),
@@ -386,7 +386,7 @@ NO_CYCLE = "Free products do not have billing cycles; use cancel: 'immediately' 
     ("fields", "status", "code", "message"),
     [
         ({"plan_id": "low", "cancel_action": "uncancel"}, 404, "cus_product_not_found", NOT_ATTACHED),
-        ({"customer_id": "nobody", "version": 2}, 404, "customer_not_found", "Customer nobody not found"),
+        ({"customer_id": "unknown", "version": 2}, 404, "customer_not_found", "Customer unknown not found"),
         ({"plan_id": "free", "version": 9}, 404, "product_not_found", "Product free (version 9) not found"),
         ({"plan_id": "free", "cancel_action": "cancel_end_of_cycle"}, 400, "invalid_request", NO_CYCLE),
     ],

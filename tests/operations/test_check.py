@@ -172,7 +172,7 @@ BOOLEAN = "send_event cannot be used with boolean features, which are flags rath
     ("fields", "status", "code", "message"),
     [
         ({"feature_id": "nope"}, 404, "feature_not_found", "Feature nope not found"),
-        ({"customer_id": "nobody"}, 404, "customer_not_found", "Customer nobody not found"),
+        ({"customer_id": "unknown"}, 404, "customer_not_found", "Customer unknown not found"),
         ({"entity_id": "e9"}, 404, "entity_not_found", "Entity e9 not found"),
         ({"feature_id": "sso", "send_event": True}, 400, "invalid_request", BOOLEAN),
         ({"feature_id": "sso", "lock": lock()}, 400, "invalid_request", BOOLEAN),

@@ -228,10 +228,10 @@ def test_delete_removes_everything_of_the_customer(world: World) -> None:
 
 @pytest.mark.parametrize("call", ["get", "update", "delete", "track"])
 def test_unknown_customers_are_refused(world: World, call: str) -> None:
-    with world.refused(404, "customer_not_found", "Customer nobody not found"):
+    with world.refused(404, "customer_not_found", "Customer unknown not found"):
         if call == "update":
-            update(world, "nobody", name="A")
+            update(world, "unknown", name="A")
         elif call == "track":
-            world.track(customer_id="nobody")
+            world.track(customer_id="unknown")
         else:
-            getattr(customers, call)(world.call(), "nobody")
+            getattr(customers, call)(world.call(), "unknown")

@@ -103,7 +103,7 @@ AMBIGUOUS = (
         ("shared", None, 400, "entity_id_required", AMBIGUOUS),
         ("nope", None, 500, "internal_error", "Customer not found for entity nope"),
         ("nope", "c", 404, "entity_not_found", "Entity nope not found"),
-        ("mine", "nobody", 404, "customer_not_found", "Customer nobody not found"),
+        ("mine", "unknown", 404, "customer_not_found", "Customer unknown not found"),
     ],
 )
 def test_get_refuses(
@@ -130,7 +130,7 @@ def test_list_pages_and_filters(world: World) -> None:
     page = entities.list_(call, EntitiesList(customer_id="c"))
     assert (ids(page), page.total_count, page.filtered_count) == (["e2", "e1", "e0"], 4, 3)
     assert ids(entities.list_(call, EntitiesList(search="E1"))) == ["e1"]
-    assert ids(entities.list_(call, EntitiesList(customer_id="nobody"))) == []
+    assert ids(entities.list_(call, EntitiesList(customer_id="unknown"))) == []
 
 
 # -- update, delete

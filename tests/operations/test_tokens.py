@@ -178,7 +178,7 @@ def test_token_item_keeps_the_other_parameters() -> None:
 def test_token_item_without_a_feature_refuses_an_unknown_customer() -> None:
     environment = new_environment()
     declare(environment)
-    body = {"customer_id": "nobody", "model_id": "custom/mine", "input_tokens": 1, "output_tokens": 1}
+    body = {"customer_id": "unknown", "model_id": "custom/mine", "input_tokens": 1, "output_tokens": 1}
     error = tracked(environment, body)
     assert isinstance(error, ApiError)
     assert (error.status, error.code) == (404, "customer_not_found")

@@ -147,10 +147,10 @@ OLD = {"version": Version.V2_0}
     [
         ({"feature_id": "nope"}, 404, "feature_not_found", "Feature nope not found"),
         ({**EVENT, "event_name": "nope"}, 404, "invalid_request", "No features found for event name: nope"),
-        ({"customer_id": "nobody"}, 404, "customer_not_found", "Customer nobody not found"),
+        ({"customer_id": "unknown"}, 404, "customer_not_found", "Customer unknown not found"),
         ({"customer_id": ""}, 404, "customer_not_found", "Customer  not found"),
         ({"entity_id": "e9"}, 404, "entity_not_found", "Entity e9 not found"),
-        ({"customer_id": "nobody", "entity_id": "e9"}, 404, "entity_not_found", "Entity e9 not found"),
+        ({"customer_id": "unknown", "entity_id": "e9"}, 404, "entity_not_found", "Entity e9 not found"),
         (
             {"value": 11, **REJECT},
             400,

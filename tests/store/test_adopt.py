@@ -53,10 +53,10 @@ def _replayed(state: State, path: Path) -> Any:
     """What a crash now would leave."""
     state.close()
     with Database.open(path) as database:
-        return _told(State(Clock(), database))
+        return _shown(State(Clock(), database))
 
 
-def _told(state: State) -> Any:
+def _shown(state: State) -> Any:
     tables: dict[str, Any] = json.loads(state.snapshot())
     del tables["_autumn_mock"]
     return {name: sorted(map(str, table.values())) for name, table in tables.items() if name != "books"}
@@ -77,8 +77,8 @@ def test_environments_take_the_place_of_those_that_are_there(state: State, path:
     assert _features(state, "ours") == [each.id for each in kept.features] == ["new", "newer"]
     assert _features(state, "ours", "live") == ["live"]
     _put(kept, "newest")
-    told = _told(state)
-    assert _replayed(state, path) == told
+    shown = _shown(state)
+    assert _replayed(state, path) == shown
 
 
 def test_an_organisation_comes_with_its_keys(state: State, path: Path) -> None:
@@ -89,8 +89,8 @@ def test_an_organisation_comes_with_its_keys(state: State, path: Path) -> None:
     assert [each.id for each in state.organisations] == ["ours", "other"]
     assert [each.org_id for each in state.keys] == ["ours", "other"]
     assert _features(state, "other") == ["theirs"]
-    told = _told(state)
-    assert _replayed(state, path) == told
+    shown = _shown(state)
+    assert _replayed(state, path) == shown
 
 
 def test_alone_nothing_else_stays(state: State, path: Path) -> None:
@@ -104,8 +104,8 @@ def test_alone_nothing_else_stays(state: State, path: Path) -> None:
     assert list(live.features) == []
     assert state.environment("ours", "live") is live
     assert [each.org_id for each in state.keys] == ["other"]
-    told = _told(state)
-    assert _replayed(state, path) == told
+    shown = _shown(state)
+    assert _replayed(state, path) == shown
 
 
 @pytest.mark.parametrize("removed", [True, False], ids=["removed", "replaced"])
@@ -129,11 +129,11 @@ def test_a_disk_that_refuses_it_leaves_everything_as_it_was(state: State, path: 
     stage = state.prepare()
     _put(stage.environment("ours", "sandbox"), "new")
     stage.add(_OTHER, [_key("other")])
-    before = _told(state)
+    before = _shown(state)
     full = OSError(errno.ENOSPC, "No space left on device")
     with mock.patch.object(Database, "append", side_effect=full), pytest.raises(OSError, match="No space"):
         state.adopt(stage, alone=alone)
-    assert _told(state) == before
+    assert _shown(state) == before
     assert _replayed(state, path) == before
 
 

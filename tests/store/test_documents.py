@@ -94,13 +94,13 @@ def test_events_share_what_is_equal() -> None:
         ({"id": "1", "timestamp": 1, "name": "n", "customer": "c", "value": "sNaN"}, "a signalling NaN"),
     ],
 )
-def test_what_is_no_event_is_damage(event: dict[str, Any], why: str) -> None:
+def test_invalid_event_is_damage(event: dict[str, Any], why: str) -> None:
     with pytest.raises(DamagedFile, match=why) as caught:
         changes({"events": [{"org": "o", "env": "live", **event}]})
     assert caught.value.where == "table events"
 
 
-def test_owners_are_told_apart_however_a_document_is_written() -> None:
+def test_owners_are_distinguished_however_a_document_is_written() -> None:
     features = [
         b'{"org":"o","env":"live","id":"1","name":"F","type":"boolean","consumable":false,"created_at":0}',
         b'{"org":"o","env":"sandbox","id":"2","name":"F","type":"boolean","consumable":false,"created_at":0}',
@@ -117,7 +117,7 @@ def test_owners_are_told_apart_however_a_document_is_written() -> None:
     st.binary(max_size=3) | st.text('{}[],:"\\ntrue1-.eE ud8\t', max_size=3).map(str.encode),
 )
 def test_damage_is_refused_wherever_it_is(place: int, length: int, other: bytes) -> None:
-    """As strictly as by somebody who decodes everything."""
+    """As strictly as when everything is decoded."""
     documents: list[Any] = [
         {"org": "o", "env": "live", "text": 'ü "\n', "number": -1.5e3, "list": [True, None, {"a": 1}]},
         {"org": "o"},

@@ -49,7 +49,7 @@ def test_many_deletions_are_one_change(environment: Environment) -> None:
         assert transaction.change == Change("org", "sandbox", {}, {"events": ["evt_0000", "evt_0001"]})
 
 
-def test_the_events_that_came_first_are_dropped(environment: Environment) -> None:
+def test_drop_oldest_events_drops_the_first_ones(environment: Environment) -> None:
     assert drop_oldest_events(environment, 12) == 18
     assert list(environment.events) == EVENTS[18:]
     assert environment.events.between(None, None) == in_order(EVENTS[18:])

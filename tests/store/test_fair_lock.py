@@ -45,7 +45,7 @@ def test_yield_to_waiters_lets_a_waiting_thread_acquire_the_lock(monkeypatch: py
     visitor = threading.Thread(target=visit)
     with turns:
         turns.yield_to_waiters()
-        assert not stood_back  # nobody wants it
+        assert not stood_back  # no thread waits for it
         visitor.start()
         while repr(turns) != "<FairLock: 1 waiting>":
             visitor.join(0.001)

@@ -1,4 +1,4 @@
-"""One process at a time, and no crash locks anybody out."""
+"""One process at a time, and no crash leaves a file locked."""
 
 from __future__ import annotations
 

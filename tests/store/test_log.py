@@ -188,7 +188,7 @@ def test_another_version_is_unsupported(path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"no log", b"no log\n", b"\n", b'{"a": 1}\n', b"SQLite format 3\0" * 100])
-def test_a_file_that_is_no_log_is_foreign(path: Path, content: bytes) -> None:
+def test_file_that_is_not_a_log_is_foreign(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(ForeignFile):
         read_log(path)

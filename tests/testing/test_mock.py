@@ -429,7 +429,7 @@ def test_clock_refuses_what_is_neither_instant_nor_duration(autumn_mock: AutumnM
 
 
 def limits(mock: AutumnMock) -> Callable[[], object]:
-    """The window of batch_track lasts a second."""
+    """The window of batch_track is a second."""
     while send(mock) == 202:
         pass
     return lambda: send(mock)

@@ -54,8 +54,8 @@ def test_dispatch_adds_the_common_headers(post: Post) -> None:
 
 
 def test_dispatch_replies_compact_json_in_the_order_of_the_wire(post: Post) -> None:
-    reply = post("/v1/balances.check", {"customer_id": "nobody", "feature_id": "messages"})
-    assert reply.text == '{"message":"Customer nobody not found","code":"customer_not_found","env":"sandbox"}'
+    reply = post("/v1/balances.check", {"customer_id": "unknown", "feature_id": "messages"})
+    assert reply.text == '{"message":"Customer unknown not found","code":"customer_not_found","env":"sandbox"}'
 
 
 def test_dispatch_answers_a_preflight_without_a_key(client: FlaskClient) -> None:

@@ -45,7 +45,7 @@ def test_limit_window_ends_on_the_organisations_clock(emulator: Engine, post: Po
     assert post(BATCH, [ITEM]).headers["ratelimit-remaining"] == "9"
 
 
-def test_limit_counts_each_environment_and_organisation_by_itself(emulator: Engine, post: Post) -> None:
+def test_limit_counts_each_environment_and_organisation_separately(emulator: Engine, post: Post) -> None:
     emulator.clock.freeze()
     for _ in range(10):
         post(BATCH, [ITEM])
@@ -77,7 +77,7 @@ def test_limit_depends_on_the_call_and_the_version(
     assert (headers["ratelimit-limit"], headers["ratelimit-remaining"]) == (str(limit), str(limit - 1))
 
 
-def test_limit_counts_each_customer_by_itself(emulator: Engine, post: Post) -> None:
+def test_limit_counts_each_customer_separately(emulator: Engine, post: Post) -> None:
     emulator.clock.freeze()
     for customer_id, remaining in (("cus_123", "9999"), ("cus_123", "9998"), ("cus_bob", "9999")):
         reply = post("/v1/balances.track", {**ITEM, "customer_id": customer_id})

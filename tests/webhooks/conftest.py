@@ -1,4 +1,4 @@
-"""An application whose default organisation tells a receiver of what happens."""
+"""An application whose default organisation sends webhooks to a receiver."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An endpoint for tests: a real HTTP server that keeps what it gets and answers as it is told to."""
+"""An endpoint for tests: an HTTP server that keeps what it receives and answers with a given status."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from svix.webhooks import Webhook
 from autumn_mock.domain.webhook import DEFAULT_SECRET
 
 #: Seconds that a message may take to arrive before a test fails.
-PATIENCE = 20.0
+TIMEOUT = 20.0
 
 
 class Received(NamedTuple):
@@ -51,7 +51,7 @@ class Receiver:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 receiver._received.put(Received(self.path, headers, body))
-                receiver.let_go.wait(PATIENCE)
+                receiver.let_go.wait(TIMEOUT)
                 self.send_response(receiver._statuses.pop(0) if receiver._statuses else 204)
                 self.send_header("location", "/elsewhere")
                 self.end_headers()
@@ -76,7 +76,7 @@ class Receiver:
 
     def get(self) -> Received:
         """The next request, waited for."""
-        return self._received.get(timeout=PATIENCE)
+        return self._received.get(timeout=TIMEOUT)
 
     def take(self, count: int) -> list[Received]:
         """The next few requests, waited for."""
@@ -84,7 +84,7 @@ class Receiver:
 
     @property
     def is_empty(self) -> bool:
-        """Whether everything that came was looked at."""
+        """Whether everything that was received was read."""
         return self._received.empty()
 
     def close(self) -> None:
@@ -103,6 +103,6 @@ class Receiver:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A port without a listener."""
     with Receiver() as receiver:
         return receiver.port

@@ -1,4 +1,4 @@
-"""What a server tells, when, and whom."""
+"""Which webhooks a server sends, when, and to which endpoint."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from autumn_mock.settings import read_secret, read_url
 from autumn_mock.store.changes import Change
 from tests.support.world import World, item, monthly
 from tests.webhooks.conftest import KEY, Ask, asking
-from tests.webhooks.receiver import PATIENCE, Receiver
+from tests.webhooks.receiver import TIMEOUT, Receiver
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 FEATURE = {"feature_id": "tokens", "name": "Tokens", "type": "metered", "consumable": True}
@@ -34,7 +34,7 @@ def use(value: float, customer: str = "cus_w", **more: Any) -> dict[str, Any]:
     return {"customer_id": customer, "feature_id": "tokens", "value": value, **more}
 
 
-def told(ask: Ask, receiver: Receiver) -> list[Any]:
+def received(ask: Ask, receiver: Receiver) -> list[Any]:
     """What has arrived by now, verified: pairs of a type's last word and the data's."""
     ask("/_mock/drain", {"webhooks": True}, None)
     found = []
@@ -55,17 +55,17 @@ ALERTS = {"usage_alerts": [{"feature_id": "tokens", "threshold": 5, "threshold_t
 def test_a_track(ask: Ask, receiver: Receiver) -> None:
     furnish(ask)
     ask("/v1/balances.track", use(10))
-    assert told(ask, receiver) == ["included"]
+    assert received(ask, receiver) == ["included"]
 
 
 def test_a_check_that_uses_and_a_lock(ask: Ask, receiver: Receiver) -> None:
     furnish(ask, billing_controls=ALERTS)
     ask("/v1/balances.check", {"customer_id": "cus_w", "feature_id": "tokens", "required_balance": 10})
-    assert told(ask, receiver) == []
+    assert received(ask, receiver) == []
     used = {"customer_id": "cus_w", "feature_id": "tokens", "required_balance": 4}
     ask("/v1/balances.check", {**used, "send_event": True})
     ask("/v1/balances.check", {**used, "lock": {"enabled": True, "lock_id": "lock"}})
-    assert told(ask, receiver) == [5]
+    assert received(ask, receiver) == [5]
 
 
 def test_the_difference_of_a_finalize(ask: Ask, receiver: Receiver) -> None:
@@ -73,7 +73,7 @@ def test_the_difference_of_a_finalize(ask: Ask, receiver: Receiver) -> None:
     held = {"customer_id": "cus_w", "feature_id": "tokens", "required_balance": 4}
     ask("/v1/balances.check", {**held, "lock": {"enabled": True, "lock_id": "lock"}})
     ask("/v1/balances.finalize", {"lock_id": "lock", "action": "confirm", "override_value": 10})
-    assert told(ask, receiver) == ["included"]
+    assert received(ask, receiver) == ["included"]
 
 
 def test_edits_of_a_balance(ask: Ask, receiver: Receiver) -> None:
@@ -81,26 +81,26 @@ def test_edits_of_a_balance(ask: Ask, receiver: Receiver) -> None:
     edited = {"customer_id": "cus_w", "feature_id": "tokens"}
     for edit in ({"remaining": 3}, {"remaining": 0}):
         ask("/v1/balances.update", {**edited, **edit})
-    assert told(ask, receiver) == ["included"]
+    assert received(ask, receiver) == ["included"]
     furnish(ask, "cus_x")
     ask("/v1/usage", {"customer_id": "cus_x", "feature_id": "tokens", "value": 10})
-    assert told(ask, receiver) == ["included"]
+    assert received(ask, receiver) == ["included"]
 
 
 def test_an_edit_of_a_grant_sends_no_webhook(ask: Ask, receiver: Receiver) -> None:
     furnish(ask, billing_controls=ALERTS)
     ask("/v1/balances.update", {"customer_id": "cus_w", "feature_id": "tokens", "included_grant": 20})
-    assert told(ask, receiver) == []
+    assert received(ask, receiver) == []
 
 
 def test_items_of_a_batch_send_webhooks_in_their_order(ask: Ask, receiver: Receiver) -> None:
     furnish(ask, billing_controls=ALERTS)
     ask("/v1/balances.batch_track", [use(4), use(1), use(5), use(-10), use(9.5, skip_event=True)])
     # The row is loose and drained after 10, so nothing is there to give back to, nor to reach a limit of.
-    assert told(ask, receiver) == [5, "included"]
+    assert received(ask, receiver) == [5, "included"]
     furnish(ask, "cus_x")
     ask("/v1/balances.batch_track", [use(9, "cus_x"), use(-9, "cus_x"), use(9, "cus_x"), use(1, "cus_x")])
-    assert told(ask, receiver) == ["included"]
+    assert received(ask, receiver) == ["included"]
 
 
 def test_each_crossing_within_a_transaction_sends_a_webhook(ask: Ask, receiver: Receiver) -> None:
@@ -109,7 +109,7 @@ def test_each_crossing_within_a_transaction_sends_a_webhook(ask: Ask, receiver: 
     ask("/v1/customers.get_or_create", {"customer_id": "cus_w"})
     ask("/v1/billing.attach", {"customer_id": "cus_w", "plan_id": "p"})
     ask("/v1/balances.batch_track", [use(10), use(-2), use(5), use(5)])
-    assert told(ask, receiver) == ["included", "included"]
+    assert received(ask, receiver) == ["included", "included"]
 
 
 def test_a_failed_call_sends_no_webhook(ask: Ask, receiver: Receiver, emulator: Engine) -> None:
@@ -120,7 +120,7 @@ def test_a_failed_call_sends_no_webhook(ask: Ask, receiver: Receiver, emulator: 
     )
     assert refused.status_code == 400
     ask("/v1/balances.batch_track", [use(11, overage_behavior="reject"), use(10, "nobody")])
-    assert told(ask, receiver) == []
+    assert received(ask, receiver) == []
 
 
 def test_a_refused_write_sends_no_webhook() -> None:
@@ -161,17 +161,17 @@ def test_an_alert_is_sent_once_a_minute(ask: Ask, receiver: Receiver) -> None:
     for _ in range(3):
         ask("/v1/balances.track", use(6))
         ask("/v1/balances.track", use(-6))
-    assert told(ask, receiver) == [5]
+    assert received(ask, receiver) == [5]
     ask("/_mock/clock", {"advance": "1m"})
     ask("/v1/balances.track", use(6))
-    assert told(ask, receiver) == [5]
+    assert received(ask, receiver) == [5]
 
 
 def test_two_customers_have_an_alert_each(ask: Ask, receiver: Receiver) -> None:
     for customer in ("cus_w", "cus_x"):
         furnish(ask, customer, billing_controls=ALERTS)
         ask("/v1/balances.track", use(6, customer))
-    assert told(ask, receiver) == [5, 5]
+    assert received(ask, receiver) == [5, 5]
 
 
 # -- the receiver
@@ -188,7 +188,7 @@ def test_a_receiver_that_hangs_does_not_delay_requests() -> None:
             furnish(ask, f"cus_{number}")
             ask("/v1/balances.track", use(10, f"cus_{number}"))
         ask("/_mock/drain", {})
-        assert time.monotonic() - started < PATIENCE / 2
+        assert time.monotonic() - started < TIMEOUT / 2
         client = create_app(emulator).test_client()
         waited = client.post("/_mock/drain", json={"webhooks": True, "timeout": 0.05})
         assert waited.status_code == 504
@@ -218,7 +218,7 @@ def test_every_endpoint_gets_the_same_message() -> None:
         assert one.is_empty
 
 
-# -- looking and starting over
+# -- inspection and reset
 
 
 def test_the_list_of_deliveries_of_a_key_and_of_all(ask: Ask, receiver: Receiver) -> None:
@@ -252,7 +252,7 @@ def test_reset_clears_deliveries_and_alerts(ask: Ask, receiver: Receiver, key: s
         ask("/_mock/clock", {"freeze": True})
         furnish(ask, billing_controls=ALERTS)
         ask("/v1/balances.track", use(6))
-        assert told(ask, receiver) == [5]
+        assert received(ask, receiver) == [5]
         assert ask("/_mock/reset", {}, key)["cleared"]["webhooks"] == 1
         assert ask("/_mock/webhooks", None, None) == {"list": []}
 

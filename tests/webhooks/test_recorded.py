@@ -31,7 +31,7 @@ RUNS = [run for run in _lines("scenarios-time.jsonl") if run.get("customer_id") 
 
 
 class ScenarioTarget(NamedTuple):
-    """A server with the recorded features and plans, and who it tells."""
+    """A server with the recorded features and plans, and their receiver."""
 
     client: FlaskClient
     receiver: Receiver
@@ -39,8 +39,8 @@ class ScenarioTarget(NamedTuple):
     def send(self, path: str, body: Any) -> int:
         return self.client.post(path, json=body, headers=HEADERS).status_code
 
-    def told(self) -> list[Any]:
-        """The payloads that came, verified."""
+    def received(self) -> list[Any]:
+        """The payloads that were received, verified."""
         assert self.send("/_mock/drain", {"webhooks": True}) == 200
         found = []
         while not self.receiver.is_empty:
@@ -80,7 +80,7 @@ def test_every_recorded_payload_is_sent(stage: ScenarioTarget, run: dict[str, An
         assert stage.send("/_mock/clock", {"advance": "61s"}) == 200
         assert stage.send(step["path"], step["body"]) < 500
         assert stage.send("/_mock/drain", {}) == 200
-    told = stage.told()
+    received = stage.received()
     assert stage.send("/_mock/clock", {"reset": True}) == 200
     expected = [] if run["scenario"] in _COLD else PAYLOADS[run["customer_id"]]
-    assert sorted(map(json.dumps, told)) == sorted(map(json.dumps, expected))  # key by key, in this order of keys
+    assert sorted(map(json.dumps, received)) == sorted(map(json.dumps, expected))  # key by key, in this order of keys

@@ -14,7 +14,7 @@ from autumn_mock.clock import wall_clock
 from autumn_mock.domain.webhook import DEFAULT_SECRET, Endpoint
 from autumn_mock.webhooks.journal import WebhookDelivery, WebhookJournal
 from autumn_mock.webhooks.sender import Sender, sign
-from tests.webhooks.receiver import PATIENCE, Receiver, free_port
+from tests.webhooks.receiver import TIMEOUT, Receiver, free_port
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -37,7 +37,7 @@ class Post:
         journal = self.journal
         with journal._changed:
             done = journal._changed.wait_for(
-                lambda: all(each.status != "pending" for each in journal._entries), PATIENCE
+                lambda: all(each.status != "pending" for each in journal._entries), TIMEOUT
             )
         assert done, journal.entries()
         return self.journal.entries()
@@ -68,7 +68,7 @@ def test_a_message_verifies_with_the_library_of_svix(post: Post) -> None:
     assert received.path == "/hooks?from=autumn"
     assert received.headers["svix-id"] == "msg_1"
     assert received.headers["content-type"] == "application/json"
-    assert abs(int(received.headers["svix-timestamp"]) - wall_clock() / 1000) < PATIENCE
+    assert abs(int(received.headers["svix-timestamp"]) - wall_clock() / 1000) < TIMEOUT
     with pytest.raises(WebhookVerificationError):
         received.verify()
 
@@ -84,7 +84,7 @@ def test_the_signature_is_the_one_of_svix() -> None:
 def test_sender_delivers_at_once(post: Post) -> None:
     with Receiver() as receiver:
         post.sender(receiver.url).put(delivery())
-        assert post.journal.wait_attempted(PATIENCE)
+        assert post.journal.wait_attempted(TIMEOUT)
     [entry] = post.journal.entries()
     assert entry == {
         "id": "msg_1",
@@ -122,7 +122,7 @@ def test_sender_fails_after_the_last_retry(post: Post) -> None:
 def test_sender_retries_a_refused_connection(post: Post) -> None:
     port = free_port()
     post.sender(f"http://127.0.0.1:{port}/hooks", retry_after=(0.01,) * 500).put(delivery())
-    assert post.journal.wait_attempted(PATIENCE)
+    assert post.journal.wait_attempted(TIMEOUT)
     [entry] = post.journal.entries()
     assert (entry["status"], entry["http_status"]) == ("pending", None)
     assert "refused" in entry["error"].lower()
@@ -138,7 +138,7 @@ def test_sender_sends_later_messages_before_a_retry(post: Post) -> None:
         sender.put(delivery("msg_1"))
         sender.put(delivery("msg_2"))
         assert [each.headers["svix-id"] for each in receiver.take(2)] == ["msg_1", "msg_2"]
-        assert post.journal.wait_attempted(PATIENCE)
+        assert post.journal.wait_attempted(TIMEOUT)
         assert [each["status"] for each in post.journal.entries()] == ["pending", "delivered"]
 
 
@@ -180,7 +180,7 @@ def test_sender_drops_messages_above_its_capacity(post: Post) -> None:
         assert post.journal.entries()[2]["error"] == "1 messages were waiting already"
         receiver.let_go.set()
         assert receiver.get().headers["svix-id"] == "msg_2"
-        assert post.journal.wait_attempted(PATIENCE)
+        assert post.journal.wait_attempted(TIMEOUT)
 
 
 def test_clear_drops_waiting_messages_and_retries(post: Post) -> None:
@@ -201,11 +201,11 @@ def test_clear_drops_waiting_messages_and_retries(post: Post) -> None:
 def test_stop_interrupts_a_request() -> None:
     post = Post()
     with Receiver(held=True) as receiver:
-        post.sender(receiver.url, timeout=PATIENCE).put(delivery())
+        post.sender(receiver.url, timeout=TIMEOUT).put(delivery())
         receiver.get()
         started = time.monotonic()
         post.stop()
-        assert time.monotonic() - started < PATIENCE / 2
+        assert time.monotonic() - started < TIMEOUT / 2
     assert not any(each.name == "autumn-mock-webhooks" for each in threading.enumerate())
 
 

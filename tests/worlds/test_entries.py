@@ -151,7 +151,7 @@ def test_read_world_refuses_organisations(write_world: WriteWorld, text: str, me
             "7: organisations.0.sandbox.customers.1.customer_id: this customer id is already used in line 6",
         ),
         (
-            "      customers:\n        - {customer_id: null, name: Nobody}",
+            "      customers:\n        - {customer_id: null, name: Unknown}",
             "6: organisations.0.sandbox.customers.0: Either customer ID or email is required",
         ),
     ],

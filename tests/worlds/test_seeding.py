@@ -152,7 +152,7 @@ def test_seed_fills_one_environment_only(write_world: WriteWorld) -> None:
 
 def test_seed_changes_nothing_if_a_call_refuses_an_entry(write_world: WriteWorld) -> None:
     state = fresh_state()
-    path = write_world(_WORLD + "    sandbox: {customers: [{customer_id: null, name: Nobody}]}\n")
+    path = write_world(_WORLD + "    sandbox: {customers: [{customer_id: null, name: Unknown}]}\n")
     with pytest.raises(InputFileError, match=r"Either customer ID or email is required$"):
         seed(state, read_world(path))
     assert len(state.organisations) == len(state.keys) == 0

@@ -12,8 +12,8 @@ def test_preview_refuses_what_the_call_refuses(ask: Any) -> None:
     attach(ask)
     asked = {"customer_id": "c", "plan_id": "free"}
     assert ask("billing.preview_attach", asked, 409)["code"] == "plan_already_attached"
-    told = ask("billing.preview_update", {**asked, "cancel_action": "cancel_end_of_cycle"}, 400)["message"]
-    assert told == "Free products do not have billing cycles; use cancel: 'immediately' instead."
+    message = ask("billing.preview_update", {**asked, "cancel_action": "cancel_end_of_cycle"}, 400)["message"]
+    assert message == "Free products do not have billing cycles; use cancel: 'immediately' instead."
     unknown = {"customer_id": "c", "plan_id": "nope", "cancel_action": "uncancel"}
     assert ask("billing.preview_update", unknown, 404)["code"] == "cus_product_not_found"
 
