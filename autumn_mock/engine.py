@@ -201,7 +201,7 @@ class Engine(Lifecycle):
 
     def findings(self, environment: Environment) -> list[Finding]:
         """Violations of the contract by the clients of an environment, among the journalled requests."""
-        return find(self.journal.entries(environment.name))
+        return self.journal.derived(environment.name, find)
 
     def all_findings(self) -> list[Finding]:
         """The findings of all environments."""

@@ -12,10 +12,15 @@ from autumn_mock.domain.record import Record
 from autumn_mock.domain.track import TrackItem
 
 
+def message_ids(request_id: str, count: int | None) -> list[str]:
+    """The ids of the messages of a request: one for each of the ``count`` items of a batch; None: of a single track."""
+    return [request_id] if count is None else [f"{request_id}-{index}" for index in range(count)]
+
+
 class Message(Record, frozen=True, kw_only=True):
     """An accepted item that waits for a worker."""
 
-    #: The request's id and the item's index: redelivery of one message is recognised by it.
+    #: See :func:`message_ids`. Redelivery of a message is recognised by it.
     id: str
     request_id: str
     index: int

@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from autumn_mock.domain.books import Books, EnqueueFailure, Message
+from autumn_mock.domain.books import Books, EnqueueFailure, Message, message_ids
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.faults.armed import ArmedRule, Subject
 from autumn_mock.faults.board import FaultBoard
@@ -57,14 +57,14 @@ def accept_batch(call: Call, intake: EnqueueContext, items: Sequence[TrackItem],
     request_id = call.request_id
     messages = [
         Message(
-            id=f"{request_id}-{index}",
+            id=id,
             request_id=request_id,
             index=index,
             item=item,
             accepted_at=call.now,
             call=intake.call,
         )
-        for index, item in enumerate(items)
+        for index, (id, item) in enumerate(zip(message_ids(request_id, len(items)), items, strict=True))
         if index not in refused
     ]
     return _enqueue(call, intake, items, messages, refused)
@@ -74,8 +74,9 @@ def accept_track(call: Call, intake: EnqueueContext, item: TrackItem) -> None:
     """Queue a track. Its idempotency key is claimed at once; 409 if it is taken."""
     _require_features(call, [item])
     key = f"track:{item.idempotency_key}" if item.idempotency_key else None
+    [id] = message_ids(call.request_id, None)
     message = Message(
-        id=call.request_id,
+        id=id,
         request_id=call.request_id,
         index=0,
         item=item,

@@ -1,4 +1,4 @@
-"""Checking the books against what is there: the queue, the lost items, the events, and the requests of the journal."""
+"""The audit: the counters compared with the queue, the lost items, the events and the requests of the journal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from autumn_mock.clock import Clock
 from autumn_mock.domain.amount import ZERO
 from autumn_mock.domain.event import Event
-from autumn_mock.journal.item_status import message_ids, sent_items
+from autumn_mock.journal.item_status import accepted_messages, parsed_items
 from autumn_mock.journal.requests import RequestEntry
 from autumn_mock.store.changes import ENCODER, decode
 from autumn_mock.store.database import Database
@@ -26,27 +26,26 @@ from autumn_mock.store.state import State
 
 
 class Amounts(Struct):
-    """Of one feature: what items asked for, and what was taken for them. Less is taken when a balance ran out."""
+    """Of one feature: the values of items, and what was deducted for them, which is less when a balance ran out."""
 
     asked: Decimal = ZERO
     taken: Decimal = ZERO
 
 
 class CustomerAudit(Struct):
-    """Where the items of one customer went."""
+    """The items of one customer, by status."""
 
     customer: str
     accepted: int = 0
     waiting: int = 0
     deducted: int = 0
     lost: int = 0
-    #: By the feature id or event name that items name, for what was asked; by the feature of the balance that paid,
-    #: for what was taken.
+    #: ``asked`` by the feature id or event name of items, ``taken`` by the feature of the balance that paid.
     amounts: dict[str, Amounts] = field(default_factory=dict)
 
 
 class Doubt(Struct, frozen=True):
-    """An accepted item that is nowhere, or that was deducted more than once."""
+    """An accepted item that is missing, or that was deducted more than once."""
 
     message_id: str
     request: int | None
@@ -55,7 +54,7 @@ class Doubt(Struct, frozen=True):
 
 
 class Audit(Struct):
-    """What an audit of one environment found. The lists are empty when all is well."""
+    """The result for one environment. Without problems, all lists but ``customers`` are empty."""
 
     org: str
     env: str
@@ -68,10 +67,10 @@ class Audit(Struct):
 
 
 class Accepted(Struct, frozen=True):
-    """An item that was accepted: what its deduction can be recognised by, and where it came from."""
+    """An accepted item: how to find its deduction, and its request."""
 
     message_id: str
-    customer_id: str | None
+    customer_id: str
     at: int
     skips_event: bool
     request: int | None
@@ -79,10 +78,9 @@ class Accepted(Struct, frozen=True):
 
 
 def audit(environment: Environment, accepted: Iterable[Accepted] = ()) -> Audit:
-    """Check one environment.
+    """Audit one environment.
 
-    The sums are checked against the tables for everything that ever happened; of single items, those ``accepted`` are
-    looked for. Nothing changes.
+    The counters are compared with the tables, and each item of ``accepted`` is searched for. Read-only.
     """
     with environment.lock:
         books = environment.books
@@ -110,8 +108,8 @@ def _problems(
     problems = []
     if sums["accepted"] != sums["waiting"] + sums["deducted"] + sums["lost"]:
         problems.append(
-            f"{sums['accepted']} items were accepted, but {sums['waiting']} wait, {sums['deducted']} are deducted and "
-            f"{sums['lost']} lost"
+            f"{sums['accepted']} items were accepted, but {sums['waiting']} are waiting, {sums['deducted']} "
+            f"deducted and {sums['lost']} lost"
         )
     if sums["lost"] != sum(lost_by_reason.values()):
         problems.append(f"{sums['lost']} items are lost, but the reasons add up to {sum(lost_by_reason.values())}")
@@ -155,7 +153,7 @@ def _doubts(environment: Environment, events: Iterable[Event], accepted: Sequenc
             request, index = (place.request, place.index) if place is not None else (None, None)
             doubts.append(Doubt(message_id, request, index, count))
     if environment.books.forgotten or environment.books.lost > len(environment.lost):
-        return doubts  # the oldest events or lost items are forgotten, and would seem to be missing
+        return doubts  # the oldest events or lost items were dropped, and would seem to be missing
     for each in places.values():
         is_somewhere = (
             each.message_id in deductions
@@ -168,8 +166,8 @@ def _doubts(environment: Environment, events: Iterable[Event], accepted: Sequenc
 
 
 def _leaves_an_event(environment: Environment, accepted: Accepted) -> bool:
-    """Whether the deduction of an item would still be seen: not when it asked for no event, nor when its customer was
-    deleted since, and the events with it."""
+    """Whether the deduction of an item has an event: not with ``skip_event``, nor when its customer, and with it the
+    events, were deleted later."""
     if accepted.skips_event:
         return False
     owners = environment.customers.of(accepted.customer_id).values()
@@ -177,7 +175,7 @@ def _leaves_an_event(environment: Environment, accepted: Accepted) -> bool:
 
 
 def report(audits: Sequence[Audit]) -> dict[str, Any]:
-    """Audits as they are told: ``balanced``, ``problems`` in words, and each ``organisations`` by itself."""
+    """Audits as JSON: ``balanced``, the ``problems`` of all in words, and the ``organisations``."""
     return {
         "balanced": all(each.balanced for each in audits),
         "problems": [f"{each.org} {each.env}: {problem}" for each in audits for problem in each.problems],
@@ -189,18 +187,17 @@ def report(audits: Sequence[Audit]) -> dict[str, Any]:
 
 
 def accepted_by(entries: Iterable[RequestEntry]) -> Iterator[Accepted]:
-    """The items that requests of the journal brought in, as far as their bodies are kept."""
+    """The accepted items of requests of the journal, as far as their bodies are kept."""
     for entry in entries:
-        items = sent_items(entry)
-        for index, message_id in message_ids(entry):
-            item = items[index] if index < len(items) else None
-            if isinstance(item, dict):
-                customer, skips = item.get("customer_id"), bool(item.get("skip_event"))
-                yield Accepted(message_id, customer, entry.at, skips, entry.id, index)
+        items = parsed_items(entry)
+        for index, message in accepted_messages(entry).items():
+            if index < len(items):
+                item = items[index]
+                yield Accepted(message, item.customer_id, entry.at, bool(item.skip_event), entry.id, index)
 
 
 def accepted_in(log: Iterable[bytes], name: tuple[str, str]) -> list[Accepted]:
-    """The items of an environment that a write-ahead log tells of, since it was emptied."""
+    """The accepted items of an environment in a write-ahead log, since it was last cleared."""
     kinds = kinds_of_tables()
     found: list[Accepted] = []
     for change in (part for payload in log for part in decode(payload, kinds).each()):
@@ -216,7 +213,7 @@ def accepted_in(log: Iterable[bytes], name: tuple[str, str]) -> list[Accepted]:
 
 
 def audit_file(path: Path) -> list[Audit]:
-    """Check the database of a server that is stopped: its file, and the log beside it.
+    """Audit the database of a stopped server: its file, and the log beside it.
 
     Raises :class:`~autumn_mock.store.errors.StoreError` when it cannot be read, or when a server has it open.
     """

@@ -1,24 +1,13 @@
-"""The kinds of findings: why each matters and what to do instead. The only place for these texts."""
+"""The kinds of findings: why each matters and what to do instead. The only place for these texts.
+
+The detector of each kind is in :mod:`autumn_mock.journal.findings`.
+"""
 
 from __future__ import annotations
-
-from typing import Literal
 
 from msgspec import Struct
 
 from autumn_mock.wire.requests.track import MAX_ITEMS
-
-#: What a kind is known by; these do not change.
-Code = Literal[
-    "resent_after_accepted",
-    "resent_after_lost_reply",
-    "not_resent_after_503",
-    "retried_too_soon",
-    "hammering",
-    "batch_too_large",
-    "resent_after_refusal",
-    "reply_not_awaited",
-]
 
 
 class FindingKind(Struct, frozen=True, kw_only=True):
@@ -31,16 +20,17 @@ class FindingKind(Struct, frozen=True, kw_only=True):
     instead: str
 
 
-FINDING_KINDS: dict[Code, FindingKind] = {
+#: By code. Codes do not change.
+FINDING_KINDS: dict[str, FindingKind] = {
     "resent_after_accepted": FindingKind(
         title="Sent again after it was accepted",
         why="A 202 means that the items are queued; in a second request they are deducted a second time.",
-        instead="Never send a batch again after its 202, and give each item an idempotency_key if something might.",
+        instead="Never send a batch again after its 202, and give each item an idempotency_key in case something does.",
     ),
     "resent_after_lost_reply": FindingKind(
         title="Sent again after its reply was lost",
-        why="A timeout, a broken connection or an error of something in between does not say that nothing was taken: "
-        "the items had been queued, and were deducted once more for each request that followed.",
+        why="A timeout, a broken connection or an error of a proxy does not mean that nothing was queued: the items "
+        "had been queued, and were deducted again for each further request.",
         instead="Give each item an idempotency_key, so that a second deduction is dropped; without keys, send again "
         "only after a 503 that Autumn itself sent, wait long enough for replies, and turn off an SDK's fail-open, "
         "which shows a timeout as a 503.",
@@ -53,28 +43,28 @@ FINDING_KINDS: dict[Code, FindingKind] = {
     ),
     "retried_too_soon": FindingKind(
         title="Sent again sooner than Retry-After",
-        why="The service told how long it needs; what comes sooner most likely fails again and uses up retries.",
+        why="The service says how long it needs; an earlier retry most likely fails again and uses up attempts.",
         instead="Wait at least the seconds that Retry-After names before the next try.",
     ),
     "hammering": FindingKind(
         title="Kept sending while rate limited",
-        why="Every request into a full window is refused, and those that matter wait behind those that cannot pass.",
-        instead="Stop all requests to the call until Retry-After has passed, then go on slower, in larger batches.",
+        why="Every request in a full window is refused, and delays the requests that matter.",
+        instead="Stop all requests to the call until Retry-After has passed, then continue slowly, in larger batches.",
     ),
     "batch_too_large": FindingKind(
         title="Too many items in one batch",
         why=f"A batch of more than {MAX_ITEMS} items is refused as a whole; none of its usage is charged.",
-        instead=f"Split what is due into batches of at most {MAX_ITEMS} items.",
+        instead=f"Split the usage into batches of at most {MAX_ITEMS} items.",
     ),
     "resent_after_refusal": FindingKind(
         title="Sent again unchanged after it was refused",
-        why="A 400 or 404 speaks of the body; the same body is refused again, and one bad item holds up all others.",
-        instead="Do not retry a 400 or 404: mend or set aside the item that the message names, and send the others.",
+        why="A 400 or 404 is about the body; the same body is refused again, and one invalid item blocks all others.",
+        instead="Do not retry a 400 or 404: correct or remove the item that the message names, and send the others.",
     ),
     "reply_not_awaited": FindingKind(
-        title="Hung up before the reply",
+        title="Disconnected before the reply",
         why="A client that does not wait for the reply cannot know whether its usage was charged.",
-        instead="Wait longer than the service may take before giving up, and give each item an idempotency_key, so "
-        "that sending it again is safe.",
+        instead="Use a timeout longer than the service may take, and give each item an idempotency_key, so that "
+        "sending it again is safe.",
     ),
 }

@@ -1,13 +1,14 @@
-"""What became of every item of a request."""
+"""The status of each item of a request."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
 
+from autumn_mock.domain.books import message_ids
+from autumn_mock.journal.bodies import BATCH_CALLS, Parsed
 from autumn_mock.journal.messages import MessageJournal, MessageNote
 from autumn_mock.journal.requests import RequestEntry
 from autumn_mock.store.environment import Environment
@@ -17,46 +18,44 @@ Fate = Literal["refused", "waiting", "deducted", "lost"]
 
 
 class ItemStatus(Struct, frozen=True, omit_defaults=True):
-    """One item: where it went, and why if that needs saying."""
+    """One item: its status, and the reason if there is one."""
 
     index: int
     fate: Fate
-    #: The rule that refused it, or why a worker dropped it.
+    #: The rule that refused it, or the reason why a worker dropped it.
     reason: str = ""
-    #: What faults did to its message on the way.
+    #: What faults did to its message.
     notes: list[MessageNote] = []
-    #: The item as it was sent, as long as the journal has room for it.
+    #: The item as it was parsed; None when the journal has dropped it.
     item: Any = None
 
 
-def was_accepted(entry: RequestEntry) -> bool:
-    """Whether the service took items of a request in; those in ``refusals`` are not among them."""
-    return entry.items is not None and entry.service_status in (200, 202)
-
-
-def message_ids(entry: RequestEntry) -> Iterator[tuple[int, str]]:
-    """Index and message of every item that was accepted."""
-    if not was_accepted(entry):
-        return
-    is_single = not entry.call.startswith("balances.batch")
-    for index in range(entry.items or 0):
-        if index not in entry.refusals:
-            yield index, entry.request_id if is_single else f"{entry.request_id}-{index}"
+def accepted_messages(entry: RequestEntry) -> dict[int, str]:
+    """Index and message id of each accepted item."""
+    if entry.items is None or not entry.is_accepted:
+        return {}
+    ids = message_ids(entry.request_id, entry.items if entry.call in BATCH_CALLS else None)
+    return {index: id for index, id in enumerate(ids) if index not in entry.refusals}
 
 
 def item_statuses(entry: RequestEntry, environment: Environment, deliveries: MessageJournal) -> list[ItemStatus]:
-    """The fate of every item of a request; none for a call that queues nothing."""
-    accepted = dict(message_ids(entry))
-    items = sent_items(entry)
+    """The status of each item of a request; none for a call that does not queue."""
+    accepted = accepted_messages(entry)
+    items = msgspec.to_builtins(parsed_items(entry))
     with environment.lock:
-        fates = []
+        statuses = []
         for index in range(entry.items or 0):
             item = items[index] if index < len(items) else None
-            fates.append(_fate(index, accepted.get(index), entry, environment, deliveries, item))
-        return fates
+            statuses.append(_status(index, accepted.get(index), entry, environment, deliveries, item))
+        return statuses
 
 
-def _fate(
+def parsed_items(entry: RequestEntry) -> Parsed:
+    """The parsed items of a request; none when the journal has dropped its body."""
+    return (entry.content.parsed if entry.content is not None else None) or ()
+
+
+def _status(
     index: int,
     message_id: str | None,
     entry: RequestEntry,
@@ -74,14 +73,3 @@ def _fate(
     if lost is not None:
         return ItemStatus(index, "lost", lost.reason, notes, item)
     return ItemStatus(index, "deducted", notes=notes, item=item)
-
-
-def sent_items(entry: RequestEntry) -> list[Any]:
-    """The items of a request as they were sent; none when the journal has forgotten its body."""
-    if entry.body is None:
-        return []
-    try:
-        body = msgspec.json.decode(entry.body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return []
-    return body if isinstance(body, list) else [body]

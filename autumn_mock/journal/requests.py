@@ -1,50 +1,52 @@
-"""The requests that came in, newest last, kept for each environment by itself."""
+"""The journal: the last requests of each environment."""
 
 from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, Literal, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
+from autumn_mock.journal.bodies import Item, RequestBody
 from autumn_mock.locks import Level, new_lock
 
-#: How many requests of one environment are remembered.
+T = TypeVar("T")
+
+#: How many requests of one environment are kept.
 CAPACITY = 1000
-#: Bytes of bodies that are kept of one environment; of requests before those only the body is forgotten.
+#: Bytes of bodies that are kept of one environment. Older requests are kept without their body.
 BODY_CAPACITY = 16 << 20
 
-#: What became of a reply: sent as the service meant it; changed by a fault but whole; cut off, or never sent, by a
-#: fault; sent to a client that had gone.
+#: The outcome of a reply: sent unchanged; sent whole, but changed by a fault; truncated or withheld by a fault; sent
+#: after the client had disconnected.
 ReplyStatus = Literal["sent", "altered", "lost", "not_awaited"]
 
-_NOWHERE = ("", "")
+#: Seconds after which an impatient client gives up on a reply, at the earliest.
+_CLIENT_TIMEOUT_S = 0.05
 
 
 class RequestEntry(Struct, frozen=True, kw_only=True):
-    """One request and what became of it."""
+    """One request and its outcome."""
 
-    #: Rises in the order in which requests were finished.
+    #: Increases in the order in which requests were completed.
     id: int
-    #: What the items of the request are known by: the message of a batch's item is ``{request_id}-{index}``, that of
-    #: a single track the id itself. Empty when the request did not get past authentication.
+    #: Message ids are made of it (:func:`~autumn_mock.domain.books.message_ids`). Empty before authentication.
     request_id: str = ""
-    #: When it came, on the organisation's clock (ms).
+    #: When it was received, on the organisation's clock (ms).
     at: int
-    #: When it came and when its reply was ready, in seconds of a clock that nobody moves; only their differences mean
-    #: something.
+    #: When it was received and when its reply was ready, in seconds of a monotonic clock.
     received: float
     replied: float
     method: str
     path: str
     #: The canonical name of the call (``balances.batch_track``); empty for a route that does not exist.
     call: str = ""
-    #: What the client was told; None when a fault kept the reply.
+    #: The status that the client received; None when a fault withheld the reply.
     status: int | None
-    #: What the service itself decided; None when a fault came before it.
+    #: The status that the service decided; None when a fault replied in its place.
     service_status: int | None
     #: In milliseconds.
     duration_ms: float
@@ -53,27 +55,74 @@ class RequestEntry(Struct, frozen=True, kw_only=True):
     api_version: str | None = None
     #: Of the body, in bytes.
     size: int = 0
-    #: Items offered, and how many of them were refused, for calls that queue.
+    #: How many items were offered to the queue, and how many of them it refused; None for calls that do not queue.
     items: int | None = None
     refused: int | None = None
     #: Index to reason of the refused items.
     refusals: Mapping[int, str] = {}
-    #: The rules that fired, as they were written.
+    #: The fault rules that were triggered, as written.
     faults: tuple[str, ...] = ()
     reply: ReplyStatus = "sent"
-    #: Seconds that the reply asked the client to wait; None when it did not ask.
+    #: The seconds of the reply's Retry-After.
     retry_after: float | None = None
-    #: What is worth telling a person: a route that does not exist here, for one.
+    #: An explanation for people, such as that the route does not exist here.
     note: str | None = None
-    #: The request's body, of calls that record usage, as long as there is room for it.
-    body: bytes | None = None
+    #: The body, for calls that record usage; None when the journal has dropped it.
+    content: RequestBody | None = None
+
+    @property
+    def body(self) -> bytes | None:
+        """The body as it was sent, for calls that record usage; None when the journal has dropped it."""
+        return self.content.raw if self.content is not None else None
+
+    @property
+    def sent(self) -> Sequence[Item]:
+        """The items of the body, as far as it is kept."""
+        return self.content.items if self.content is not None else ()
+
+    @property
+    def signature(self) -> Hashable:
+        """Equal for requests with the same call and the same items or body; None when the body is not kept."""
+        return self.content.signature if self.content is not None else None
 
     def summary(self) -> dict[str, Any]:
-        """Everything but the body and the times that mean nothing to others."""
+        """All fields but the body and those for internal use."""
         shown = asdict(self)
-        for name in ("body", "received", "replied", "refusals"):
+        for name in ("content", "received", "replied", "refusals"):
             del shown[name]
         return shown
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the service accepted the request, whatever its client received."""
+        return self.service_status in (200, 202)
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the client received a whole reply."""
+        return self.status is not None and self.reply in ("sent", "altered")
+
+    @property
+    def is_known_accepted(self) -> bool:
+        """Whether the client received a reply of success."""
+        return self.is_answered and self.status is not None and 200 <= self.status < 300
+
+    @property
+    def ended(self) -> float:
+        """When the request ended for its client, on the clock of ``received``.
+
+        A client without a reply gave up at an unknown time, often long before the reply was ready.
+        """
+        return self.replied if self.is_answered else min(self.replied, self.received + _CLIENT_TIMEOUT_S)
+
+    def follows(self, earlier: RequestEntry) -> bool:
+        """Whether it was sent after another one had ended; if not, they ran concurrently."""
+        return self.received >= earlier.ended
+
+    def waited(self, earlier: RequestEntry) -> float:
+        """Seconds from the reply of another request to this one, by the monotonic clock or the organisation's,
+        whichever is more: moving the clock counts as waiting."""
+        return max(self.received - earlier.replied, (self.at - earlier.at) / 1000)
 
 
 class _Kept:
@@ -81,13 +130,17 @@ class _Kept:
 
     def __init__(self, capacity: int) -> None:
         self.entries: deque[RequestEntry] = deque(maxlen=capacity)
-        #: Numbers of the entries that still have a body, with its size, oldest first.
+        #: The ids of the entries that still have a body, with its size, oldest first.
         self.bodies: deque[tuple[int, int]] = deque()
         self.body_bytes = 0
+        #: Increases with each change.
+        self.version = 0
+        #: What was derived from the entries, and from which version.
+        self.derived: tuple[int, Any] | None = None
 
 
 class RequestJournal:
-    """The last requests of each environment. May be used from any thread."""
+    """The last requests of each environment. Thread-safe."""
 
     def __init__(self, capacity: int = CAPACITY, body_capacity: int = BODY_CAPACITY) -> None:
         self._capacity = capacity
@@ -104,29 +157,31 @@ class RequestJournal:
             return sum(len(kept.entries) for kept in self._kept.values())
 
     def next_id(self) -> int:
-        """A number for a request."""
+        """An id for a request."""
         return next(self._numbers)
 
     def add(self, entry: RequestEntry) -> None:
-        """Remember a request."""
+        """Add a request, and drop the oldest requests and bodies beyond the capacities."""
         with self._lock:
             kept = self._kept.setdefault((entry.org, entry.env), _Kept(self._capacity))
+            kept.version += 1
             kept.entries.append(entry)
             if entry.body is not None:
                 kept.bodies.append((entry.id, len(entry.body)))
                 kept.body_bytes += len(entry.body)
-                self._forget_bodies(kept)
+                self._drop_bodies(kept)
 
     def amend(self, entry: RequestEntry, **changes: Any) -> None:
-        """Say something else of a request than was said when it was added; nothing if it is forgotten."""
+        """Change fields of a request, unless it has been dropped."""
         with self._lock:
             kept = self._kept.get((entry.org, entry.env))
             for index, each in enumerate(kept.entries if kept is not None else ()):
                 if each.id == entry.id and kept is not None:
+                    kept.version += 1
                     kept.entries[index] = replace(each, **changes)
                     return
 
-    def _forget_bodies(self, kept: _Kept) -> None:
+    def _drop_bodies(self, kept: _Kept) -> None:
         first = kept.entries[0].id
         while kept.bodies and (kept.body_bytes > self._body_capacity or kept.bodies[0][0] < first):
             number, size = kept.bodies.popleft()
@@ -142,16 +197,31 @@ class RequestJournal:
             every = [entry for kept in self._kept.values() for entry in kept.entries]
         return sorted(every, key=lambda entry: entry.id)
 
-    def clear(self, name: tuple[str, str] | None = None) -> int:
-        """Forget the requests of one environment, or all; says how many."""
+    def derived(self, name: tuple[str, str], make: Callable[[Sequence[RequestEntry]], T]) -> T:
+        """The result of ``make`` for the requests of an environment, cached until they change.
+
+        ``make`` must be the same function in all calls. It runs without the lock.
+        """
         with self._lock:
-            gone = [self._kept.pop(each) for each in list(self._kept) if name in (None, each)]
-            return sum(len(kept.entries) for kept in gone)
+            kept = self._kept.get(name, _Kept(0))
+            if kept.derived is not None and kept.derived[0] == kept.version:
+                result: T = kept.derived[1]
+                return result
+            version, entries = kept.version, list(kept.entries)
+        result = make(entries)
+        kept.derived = (version, result)
+        return result
+
+    def clear(self, name: tuple[str, str] | None = None) -> int:
+        """Drop the requests of one environment, or all; returns how many there were."""
+        with self._lock:
+            dropped = [self._kept.pop(each) for each in list(self._kept) if name in (None, each)]
+            return sum(len(kept.entries) for kept in dropped)
 
 
 def _without_body(entries: deque[RequestEntry], number: int) -> None:
-    """Take the body from the entry with a number. Entries with bodies are near the old end, so the search is short."""
+    """Drop the body of the entry with an id. It is among the oldest, so the search is short."""
     for index, entry in enumerate(entries):
         if entry.id == number:
-            entries[index] = replace(entry, body=None)
+            entries[index] = replace(entry, content=None)
             return

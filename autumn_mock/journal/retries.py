@@ -1,7 +1,27 @@
-"""What became of usage that was sent more than once, or not often enough: charged twice, or lost.
+"""Retries that were one too many or one too few: usage that was charged twice, and usage that was lost.
 
-An item with a timestamp is known again wherever it turns up. Without one, equal items may be equal uses: they count as
-sent again only when the whole batch is. An idempotency key keeps an item from a second charge altogether.
+Requests are processed in the order in which they were received. An item with a timestamp is recognised in any request.
+Without one, equal items may be equal usages, so they count as sent again only with their whole batch. Items with an
+idempotency key cannot be charged twice. Requests that ran concurrently are no retries of each other.
+
+*Charged twice*: each item of an accepted request is a usage, or repeats an earlier one. A usage that is repeated after
+it was charged is a double charge. *Lost*: each item of a failed request opens a debt, and each item of an accepted
+request settles one. Debts that are open at the end are losses.
+
+An example, with items ``a`` and ``b`` that have timestamps:
+
+=======  =====  ===================  =============================  ============================
+request  items  reply                double charges                 open debts
+=======  =====  ===================  =============================  ============================
+1        a b    503 of the service                                  a, b (of 1)
+2        a      202, but truncated   a is charged                   b; a is settled
+3        a b    202                  a of 2 again; b is charged     none: b is settled
+4        b      503 of the service                                  none: b was accepted before
+5        b      202                  b of 3 again                   none
+=======  =====  ===================  =============================  ============================
+
+The double charge of ``a`` has the requests 2 and 3, and the client did not know better, because no reply reached it
+(``was_known`` is false). That of ``b`` has the requests 3 and 5, and the client knew. Nothing is lost.
 """
 
 from __future__ import annotations
@@ -13,17 +33,10 @@ from math import inf
 
 from msgspec import Struct
 
-from autumn_mock.journal.attempts import (
-    Attempt,
-    Item,
-    follows,
-    is_accepted,
-    is_told_accepted,
-    over,
-)
+from autumn_mock.journal.bodies import Item
 from autumn_mock.journal.requests import RequestEntry
 
-#: What a failed request is answered with by the service, or by something before it.
+#: The statuses of failures of the service, or of something before it.
 _FAILURES = (None, 500, 502, 503, 504)
 
 
@@ -33,107 +46,107 @@ _FAILURES = (None, 500, 502, 503, 504)
 class DoubleCharge(Struct):
     """Items that were accepted more than once."""
 
-    #: The request that was sent again, and the ones that did so.
+    #: The request that was sent again, and its retries.
     requests: list[RequestEntry]
     #: One for each charge too many.
     items: list[Item]
-    #: Whether the client had been told that they were accepted; if not, it could not know.
-    was_told: bool
+    #: Whether the client had received a reply of success.
+    was_known: bool
 
 
 class _Batch:
-    """What a client meant to send once, and the requests that brought it."""
+    """What a client meant to send once, and the requests with it."""
 
-    def __init__(self, attempt: Attempt) -> None:
-        self.requests = [attempt.entry]
-        #: The charges too many and how many requests there were at the last one, by whether the client had been told.
+    def __init__(self, entry: RequestEntry) -> None:
+        self.requests = [entry]
+        #: By ``was_known``: the charges too many, and the number of requests at the last one.
         self._again: dict[bool, tuple[list[Item], int]] = {}
 
-    def bring(self, entry: RequestEntry) -> None:
+    def repeat(self, entry: RequestEntry) -> None:
+        """Add a request that has some of the items."""
         if self.requests[-1] is not entry:
             self.requests.append(entry)
 
-    def charge_again(self, item: Item, was_told: bool) -> None:
-        items, _ = self._again.get(was_told, ([], 0))
+    def charge_again(self, item: Item, was_known: bool) -> None:
+        """Add a charge too many, by the last request."""
+        items, _ = self._again.get(was_known, ([], 0))
         items.append(item)
-        self._again[was_told] = (items, len(self.requests))
+        self._again[was_known] = (items, len(self.requests))
 
     def double_charges(self) -> Iterable[DoubleCharge]:
-        for was_told, (items, end) in self._again.items():
-            told = (index for index, entry in enumerate(self.requests) if is_told_accepted(entry))
-            start = next(told) if was_told else 0
-            yield DoubleCharge(self.requests[start:end], items, was_told)
+        for was_known, (items, end) in self._again.items():
+            known = (index for index, entry in enumerate(self.requests) if entry.is_known_accepted)
+            start = next(known) if was_known else 0
+            yield DoubleCharge(self.requests[start:end], items, was_known)
 
 
-class _Use(Struct, eq=False, gc=False):
+class _Usage(Struct, eq=False, gc=False):
     """One copy of an item in a batch."""
 
     batch: _Batch
-    #: The request that brought it first.
+    #: The first request with it.
     first: RequestEntry
     is_charged: bool = False
-    #: Whether the client was told that it is.
-    is_told: bool = False
+    #: Whether the client received a reply of success.
+    is_known: bool = False
 
 
-#: The uses of each item; the n-th copy in a request is the n-th use.
-_Uses = dict[Item, list[_Use]]
+#: The usages of each item; the n-th copy in a request is the n-th usage.
+_Usages = dict[Item, list[_Usage]]
 
 
 class _Charges:
-    """Follows each use through the requests that were accepted with it."""
+    """Follows each usage through the accepted requests."""
 
     def __init__(self) -> None:
         self.batches: list[_Batch] = []
-        self._timed: _Uses = {}
-        #: Of each signature the batches that ran side by side, the one that is over first in front.
-        self._untimed: dict[Hashable, list[tuple[float, int, _Uses]]] = {}
+        self._timed: _Usages = {}
+        #: By signature, a heap of the batches that ran concurrently; the first to end is on top.
+        self._untimed: dict[Hashable, list[tuple[float, int, _Usages]]] = {}
         self._numbers = count()
 
-    def add(self, attempt: Attempt) -> None:
-        """Charge what a request brought. Requests are added in the order in which they came."""
-        entry = attempt.entry
-        batch = _Batch(attempt)
+    def add(self, entry: RequestEntry) -> None:
+        """Charge the items of an accepted request. Requests are added in the order in which they were received."""
+        batch = _Batch(entry)
         self.batches.append(batch)
-        untimed = self._untimed_uses(attempt)
+        untimed = self._untimed_usages(entry)
         copies: dict[Item, int] = {}
-        is_told = is_told_accepted(entry)
-        for index, item in enumerate(attempt.items):
+        is_known, received = entry.is_known_accepted, entry.received
+        for index, item in enumerate(entry.sent):
             if item.has_key:
                 continue
-            uses = (self._timed if item.has_timestamp else untimed).setdefault(item, [])
+            usages = (self._timed if item.has_timestamp else untimed).setdefault(item, [])
             copy = copies[item] = copies.get(item, -1) + 1
-            if copy < len(uses) and follows(entry, uses[copy].first):
-                use = uses[copy]
-                use.batch.bring(entry)
+            if copy < len(usages) and received >= usages[copy].first.ended:
+                usage = usages[copy]
+                usage.batch.repeat(entry)
             else:
-                use = _Use(batch, entry)
-                uses.append(use)
+                usage = _Usage(batch, entry)
+                usages.append(usage)
             if index not in entry.refusals:
-                if use.is_charged:
-                    use.batch.charge_again(item, use.is_told)
-                use.is_charged = True
-            use.is_told = use.is_told or is_told
+                if usage.is_charged:
+                    usage.batch.charge_again(item, usage.is_known)
+                usage.is_charged = True
+            usage.is_known = usage.is_known or is_known
 
-    def _untimed_uses(self, attempt: Attempt) -> _Uses:
-        """Those of the same batch, if one is over; new ones otherwise."""
-        batches = self._untimed.setdefault(attempt.signature, [])
-        entry = attempt.entry
+    def _untimed_usages(self, entry: RequestEntry) -> _Usages:
+        """Those of an equal batch that has ended, if there is one; else new ones."""
+        batches = self._untimed.setdefault(entry.signature, [])
         if batches and batches[0][0] <= entry.received:
-            uses = batches[0][2]
-            heapreplace(batches, (over(entry), next(self._numbers), uses))
+            usages = batches[0][2]
+            heapreplace(batches, (entry.ended, next(self._numbers), usages))
         else:
-            uses = {}
-            heappush(batches, (over(entry), next(self._numbers), uses))
-        return uses
+            usages = {}
+            heappush(batches, (entry.ended, next(self._numbers), usages))
+        return usages
 
 
-def double_charges(attempts: Iterable[Attempt]) -> list[DoubleCharge]:
-    """What was charged twice, one for each batch and each state of the client's knowledge."""
+def double_charges(entries: Iterable[RequestEntry]) -> list[DoubleCharge]:
+    """What was charged twice: one for each batch, and for whether the client knew that it was accepted."""
     charges = _Charges()
-    for attempt in attempts:
-        if attempt.entry.items is not None and is_accepted(attempt.entry):
-            charges.add(attempt)
+    for entry in entries:
+        if entry.items is not None and entry.is_accepted:
+            charges.add(entry)
     return [each for batch in charges.batches for each in batch.double_charges()]
 
 
@@ -141,55 +154,53 @@ def double_charges(attempts: Iterable[Attempt]) -> list[DoubleCharge]:
 
 
 class Loss(Struct, eq=False):
-    """Items that failed and that no later request brought."""
+    """Items that failed and that are in no later request."""
 
-    #: The requests that failed with them.
+    #: The failed requests with them.
     requests: list[RequestEntry]
     items: list[Item]
-    #: False when a later request may have brought them added up in other items.
+    #: False when a later request may have had them added up in other items.
     is_certain: bool = True
 
 
 class _Debts:
-    """Follows each failed item until a request brings it."""
+    """Follows each failed item until a request has it again."""
 
     def __init__(self) -> None:
-        self._failed: list[list[Attempt]] = []
-        #: Of each item one debt per copy, that which could be paid first in front: from when, and its place in
-        #: ``_failed``.
+        self._failed: list[list[RequestEntry]] = []
+        #: By item, a heap of one debt per copy: from when it can be settled, and its index in ``_failed``.
         self._open: dict[Item, list[tuple[float, int]]] = {}
-        #: Items that are known again, and whole batches of others, that were accepted before.
+        #: Items that are recognised anywhere, and whole batches of others, that were accepted before.
         self._settled: set[Item] = set()
         self._settled_batches: set[Hashable] = set()
 
-    def accept(self, attempt: Attempt) -> None:
-        """A request that was accepted pays for all it brings: of items that were refused its client knows nothing."""
-        refused = attempt.entry.refusals
-        for index, item in enumerate(attempt.items):
-            self._take(item, attempt.entry)
-            if index not in refused and (item.has_timestamp or item.has_key):
+    def accept(self, entry: RequestEntry) -> None:
+        """Settle debts with all items of an accepted request: its client does not know which were refused."""
+        for index, item in enumerate(entry.sent):
+            self._take(item, entry)
+            if index not in entry.refusals and (item.has_timestamp or item.has_key):
                 self._settled.add(item)
-        if not is_told_accepted(attempt.entry):
-            self._settled_batches.add(attempt.signature)
+        if not entry.is_known_accepted:
+            self._settled_batches.add(entry.signature)
 
-    def fail(self, attempt: Attempt) -> None:
-        """A request that failed is in debt with its items, unless it only repeats what had been accepted."""
-        if attempt.signature in self._settled_batches:
+    def fail(self, entry: RequestEntry) -> None:
+        """Open debts for the items of a failed request, except for those that were accepted before."""
+        if entry.signature in self._settled_batches:
             return
         new = len(self._failed)
-        self._failed.append([attempt])
+        self._failed.append([entry])
         owed = []
-        for item in attempt.items:
+        for item in entry.sent:
             if item not in self._settled:
-                place = self._take(item, attempt.entry)
+                place = self._take(item, entry)
                 owed.append((item, new if place is None else place))
         for place in {place for _, place in owed} - {new}:
-            self._failed[place].append(attempt)
+            self._failed[place].append(entry)
         for item, place in owed:
-            heappush(self._open.setdefault(item, []), (over(attempt.entry), place))
+            heappush(self._open.setdefault(item, []), (entry.ended, place))
 
     def _take(self, item: Item, entry: RequestEntry) -> int | None:
-        """The debt that a request can pay with an item, if any."""
+        """Remove a debt that a request can settle with an item, if there is one; returns its index."""
         debts = self._open.get(item)
         return heappop(debts)[1] if debts and debts[0][0] <= entry.received else None
 
@@ -198,29 +209,27 @@ class _Debts:
         for item, debts in self._open.items():
             for _, place in debts:
                 lost.setdefault(place, []).append(item)
-        return [Loss(_holders(self._failed[place], lost[place]), lost[place]) for place in sorted(lost)]
+        return [Loss(_with_any(self._failed[place], lost[place]), lost[place]) for place in sorted(lost)]
 
 
-def _holders(attempts: list[Attempt], items: list[Item]) -> list[RequestEntry]:
+def _with_any(entries: list[RequestEntry], items: list[Item]) -> list[RequestEntry]:
     wanted = set(items)
-    return [attempt.entry for attempt in attempts if not wanted.isdisjoint(attempt.items)]
+    return [entry for entry in entries if not wanted.isdisjoint(entry.sent)]
 
 
-def losses(attempts: Iterable[Attempt]) -> list[Loss]:
-    """What was lost because it failed and was not sent again, one for each batch."""
+def losses(entries: Iterable[RequestEntry]) -> list[Loss]:
+    """What failed and was not sent again: one for each batch."""
     debts = _Debts()
-    used: dict[tuple[str, str], float] = {}  # when usage of a customer and a feature last came in
-    for attempt in attempts:
-        if is_accepted(attempt.entry):
-            debts.accept(attempt)
-            used.update(
-                dict.fromkeys([(item.customer_id, item.name) for item in attempt.items], attempt.entry.received)
-            )
-        elif _has_failed(attempt.entry):
-            debts.fail(attempt)
+    used: dict[tuple[str, str], float] = {}  # when usage of a customer and a feature was last accepted
+    for entry in entries:
+        if entry.is_accepted:
+            debts.accept(entry)
+            used.update(dict.fromkeys([(item.customer_id, item.name) for item in entry.sent], entry.received))
+        elif _has_failed(entry):
+            debts.fail(entry)
     found = debts.losses()
     for loss in found:
-        end = over(loss.requests[-1])
+        end = loss.requests[-1].ended
         loss.is_certain = all(
             item.is_marked or used.get((item.customer_id, item.name), -inf) < end for item in loss.items
         )
@@ -228,7 +237,7 @@ def losses(attempts: Iterable[Attempt]) -> list[Loss]:
 
 
 def _has_failed(entry: RequestEntry) -> bool:
-    """Whether nothing was queued, and the client was not told otherwise."""
+    """Whether nothing was queued, and the client did not receive a reply of success."""
     if entry.service_status is None:
         return entry.status in _FAILURES
-    return entry.service_status == 503 and not is_told_accepted(entry)
+    return entry.service_status == 503 and not entry.is_known_accepted

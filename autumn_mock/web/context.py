@@ -11,11 +11,14 @@ from msgspec import Struct
 
 from autumn_mock.domain.organisation import ApiKey
 from autumn_mock.domain.track import TrackItem
+from autumn_mock.domain.version import Version
 from autumn_mock.faults.armed import ArmedRule
+from autumn_mock.journal.bodies import Parsed
 from autumn_mock.operations.call import Call
 from autumn_mock.store.environment import Environment
 from autumn_mock.wire.answer import Body, Success
 from autumn_mock.wire.body import json_body
+from autumn_mock.wire.requests.track import TrackTokens
 from autumn_mock.wire.versions import upgraded
 
 if TYPE_CHECKING:
@@ -79,8 +82,6 @@ class RequestContext(Struct):
     params: tuple[Any, ...] = ()
 
     # Handled
-    #: The usages of a call that records them.
-    parsed_items: Sequence[TrackItem] | None = None
     #: Items offered to the queue, and how many of them it refused; None for calls that do not queue.
     items: int | None = None
     refused: int | None = None
@@ -131,6 +132,19 @@ class RequestContext(Struct):
     def expanded(self) -> list[str]:
         """What to include in full: what the request asks for, and what its version always includes."""
         return [*self.expand, *self.call.traits.expands]
+
+    @property
+    def version(self) -> Version:
+        """The negotiated version; the newest one before that."""
+        return self._call.version if self._call is not None else Version.NEWEST
+
+    @property
+    def parsed_items(self) -> Parsed | None:
+        """The parsed body of a call that records usage; None before validation, and for other calls."""
+        parsed = self.params[0] if self.params else None
+        if isinstance(parsed, (TrackItem, TrackTokens)):
+            return (parsed,)
+        return parsed if isinstance(parsed, list) else None
 
     @property
     def newest_json(self) -> Any:

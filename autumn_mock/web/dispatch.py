@@ -30,6 +30,7 @@ from autumn_mock.domain.version import default_version, parse_version
 from autumn_mock.engine import Engine
 from autumn_mock.faults.grammar import Rule, RuleError, parse_rules, require_route
 from autumn_mock.ids import new_id
+from autumn_mock.journal.bodies import RequestBody
 from autumn_mock.journal.requests import RequestEntry
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError, invalid_request
@@ -163,7 +164,6 @@ class Dispatcher:
         now = (environment.clock if environment is not None else self._engine.clock).now()
         replied = stopwatch()
         refusals = _refusals(request) if request.refused else {}
-        keeps_body = faults is not None and endpoint is not None and endpoint.journals_body
         return RequestEntry(
             id=number,
             request_id=request.request_id,
@@ -187,7 +187,7 @@ class Dispatcher:
             reply=faults.reply_status if faults is not None else "sent",
             retry_after=_retry_after(reply, now),
             note=request.note,
-            body=request.raw if keeps_body and len(request.raw) <= MAX_BODY_KEPT else None,
+            content=_journalled_body(request),
         )
 
     def _finish_reply_faults(self, request: RequestContext, entry: RequestEntry) -> None:
@@ -196,6 +196,14 @@ class Dispatcher:
         faults, request.faults = request.faults, None
         if faults is not None and faults.is_pending and not faults.complete() and entry.reply != "lost":
             self._engine.journal.amend(entry, reply="lost")
+
+
+def _journalled_body(request: RequestContext) -> RequestBody | None:
+    """The body for the journal, once the request is authenticated."""
+    endpoint = request.endpoint
+    if request.faults is None or endpoint is None or not endpoint.journals_body or len(request.raw) > MAX_BODY_KEPT:
+        return None
+    return RequestBody(request.raw, endpoint.name, request.parsed_items, request.version)
 
 
 def _preflight(http: flask.Request) -> Response:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from autumn_mock.input_files import shipped_files
-from autumn_mock.journal.findings import FINDING_KINDS
+from autumn_mock.journal.finding_kinds import FINDING_KINDS
 from autumn_mock.scenarios import Player, ScenarioTarget, read_scenario
 from autumn_mock.scenarios.model import Expect, Scenario
 from tests.support.server import ServerProcess

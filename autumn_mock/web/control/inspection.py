@@ -11,7 +11,6 @@ from flask import Response
 
 from autumn_mock.domain.version import Version
 from autumn_mock.journal.audit import accepted_by, audit, report
-from autumn_mock.journal.findings import FINDING_KINDS
 from autumn_mock.journal.item_status import item_statuses
 from autumn_mock.journal.requests import RequestEntry
 from autumn_mock.operations import customers
@@ -126,8 +125,7 @@ def show_findings(request: ControlRequest) -> Response:
     for each in request.environments():
         for finding in request.engine.findings(each):
             org, env = each.name
-            title = FINDING_KINDS[finding.code].title
-            found.append({**msgspec.to_builtins(finding), "title": title, "org": org, "env": env})
+            found.append({**msgspec.to_builtins(finding), "org": org, "env": env})
     return json_reply({"list": found})
 
 

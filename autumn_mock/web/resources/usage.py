@@ -48,7 +48,6 @@ def batch_track(request: RequestContext, items: list[TrackItem]) -> Answer:
 
 def _batch(request: RequestContext, items: list[TrackItem]) -> Answer:
     """Queue checked items."""
-    request.parsed_items = items
     request.items = request.refused = len(items)
     refused = accept_batch(request.call, _intake(request), items, len(request.raw))
     request.refused = len(refused)
@@ -74,7 +73,6 @@ def track_(request: RequestContext, item: TrackItem) -> Answer:
 def _track(request: RequestContext, item: TrackItem) -> Answer:
     """Record a usage now, or queue it if the request, or its version, is asynchronous."""
     call = request.call
-    request.parsed_items = (item,)
     later = call.traits.tracks_async if item.async_ is None else item.async_
     if not later:
         return Answer(track_body(track.track(call, item), request.expand))
