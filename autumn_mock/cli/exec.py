@@ -46,8 +46,8 @@ def exec_(command: tuple[str, ...], check_findings: bool, report: str | None, **
     """Start a server, run COMMAND, stop the server, and exit with the command's exit code.
 
     \b
-        autumn-mock exec -- npm test
-        autumn-mock exec --fault "queue:down times=2" --check-findings -- node --test
+    autumn-mock exec -- npm test
+    autumn-mock exec --fault "queue:down times=2" --check-findings -- node --test
 
     The environment of the command has AUTUMN_MOCK_URL and AUTUMN_SECRET_KEY (and AUTUMN_MOCK_KEY). Without --port the
     server uses a free port. With --check-findings the exit code is 3 if the command succeeded and its client

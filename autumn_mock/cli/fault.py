@@ -44,9 +44,9 @@ def fault() -> None:
     """Arm, list and clear fault rules.
 
     \b
-    autumn-mock fault partial --rate 0.2            a fifth of all items cannot be queued
-    autumn-mock fault outage --for 30s              503 for half a minute
-    autumn-mock fault reply:hang after=enqueue      any rule: see autumn-mock fault kinds
+    autumn-mock fault partial --rate 0.2         a fifth of all items is refused
+    autumn-mock fault outage --for 30s           503 for half a minute
+    autumn-mock fault reply:hang after=enqueue   any rule, see: fault kinds
     """
 
 

@@ -70,7 +70,7 @@ def setting_options(command: F) -> F:
                 "type": _Read(name, setting["read"]),
                 "multiple": setting["many"],
                 "metavar": setting["metavar"],
-                "show_default": default not in (None, ()),
+                "show_default": f"{default >> 20}MB" if setting["metavar"] == "SIZE" else default not in (None, ()),
             }
         )
         command = click.option(

@@ -82,7 +82,7 @@ class Screen:
 
     def line(self, text: str, style: str = "", indent: int = 0) -> None:
         """Print a paragraph."""
-        self.put(Padding(Text(text, style), (0, 0, 0, indent)))
+        self.put(Padding(Text(text, style), (0, 0, 0, indent), expand=False))
 
     def pairs(self, pairs: Iterable[tuple[str, Any]]) -> None:
         """Print names and values, each pair in a line; without those that have no value."""
@@ -92,7 +92,7 @@ class Screen:
         for name, value in pairs:
             if value not in (None, ""):
                 table.add_row(name, Text(_text(value)))
-        self.put(Padding(table, (0, 0, 0, _GAP)))
+        self.put(Padding(table, (0, 0, 0, _GAP), expand=False))
 
 
 class Column(NamedTuple):

@@ -28,7 +28,10 @@ if sys.platform == "win32":
 def serve(verbose: int, **values: Any) -> None:
     """Run the server until it is interrupted.
 
-    When it is ready it prints one line with its URL: "autumn-mock ready http://127.0.0.1:2886".
+    When it is ready it prints one line with its URL:
+
+    \b
+    autumn-mock ready http://127.0.0.1:2886
     """
     import logging
 

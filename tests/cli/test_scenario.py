@@ -59,7 +59,7 @@ def test_run_prints_each_step_and_the_result(server: ServerProcess) -> None:
     assert done.stderr == ""
     for line in (
         f"on {server.url}, world default.",
-        " 3  The client keeps its batch and tries again, no sooner than it was asked to.\n",
+        " 3  The client keeps its batch and retries, no sooner than Retry-After.\n",
         "    batch     2 items: 100, 200 messages of cus_456\n",
         "              retries after 503, at most 5 times\n",
         "    try 1     503 Async track is not available right now (Retry-After: 1)\n",

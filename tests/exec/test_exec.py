@@ -345,8 +345,8 @@ def test_check_findings_reports_uncertain_findings_only(reports: tuple[Path, Pat
     assert (done.code, done.lines) == (0, [202, 202])
     assert "resent_after_accepted (possible)" in done.err
     assert all(junit(as_xml).values())
-    [told] = ElementTree.parse(as_xml).getroot().iter("system-out")
-    assert FINDING_KINDS["resent_after_accepted"].instead in (told.text or "")
+    [output] = ElementTree.parse(as_xml).getroot().iter("system-out")
+    assert FINDING_KINDS["resent_after_accepted"].instead in (output.text or "")
 
 
 def test_check_findings_keeps_the_code_of_a_failed_command(reports: tuple[Path, Path]) -> None:

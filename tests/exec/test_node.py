@@ -15,7 +15,7 @@ from tests.exec.running import Done, execute
 from tests.support.node import Node
 
 SOURCES = Path(__file__).with_name("node")
-#: One that strikes the first batch: the client waits a second and sends it again.
+#: The first batch is refused: the client waits a second and retries.
 OUTAGE = ("--fault", "queue:down times=1")
 FIRST_TEST = "a batch is accepted"
 
@@ -59,7 +59,7 @@ def cases(report: Path) -> dict[str, str | None]:
     return {name: None if failure is None else failure.get("message") for name, failure in found}
 
 
-def test_a_suite_that_passes(suite: Suite, tmp_path: Path) -> None:
+def test_exec_passes_with_a_passing_suite(suite: Suite, tmp_path: Path) -> None:
     """Through an outage, with nothing against the contract."""
     report = tmp_path / "report.json"
     done = suite.run(*OUTAGE, "--check-findings", "--report", str(report))
@@ -73,7 +73,7 @@ def test_a_suite_that_passes(suite: Suite, tmp_path: Path) -> None:
     assert batches == [503, 202, 202, 404]
 
 
-def test_a_suite_that_fails(suite: Suite, tmp_path: Path) -> None:
+def test_exec_fails_with_a_failing_suite(suite: Suite, tmp_path: Path) -> None:
     """Its own exit code is the run's, though the contract was kept."""
     report = tmp_path / "report.xml"
     done = suite.run("--check-findings", "--report", str(report), bug="forgets")
@@ -83,7 +83,7 @@ def test_a_suite_that_fails(suite: Suite, tmp_path: Path) -> None:
     assert "exit code 1" in str(*failed.values())
 
 
-def test_a_suite_that_passes_while_its_client_retries_after_a_202(suite: Suite, tmp_path: Path) -> None:
+def test_exec_fails_a_passing_suite_whose_client_retries_after_a_202(suite: Suite, tmp_path: Path) -> None:
     report = tmp_path / "report.xml"
     done = suite.run("--check-findings", "--report", str(report), bug="retry-after-202", only=FIRST_TEST)
     assert done.code == 3, done

@@ -1,4 +1,4 @@
-"""A client in sh, with curl, under ``autumn-mock exec``: what needs no SDK is tested in the same way."""
+"""A client in sh with curl, under ``exec``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = [
 
 
 class Outcome(NamedTuple):
-    """How a run ended, its report, and what was taken of each customer's messages."""
+    """The end of a run, its report, and the messages deducted from each customer."""
 
     done: Done
     report: dict[str, Any]
@@ -32,12 +32,12 @@ class Outcome(NamedTuple):
 
     @property
     def statuses(self) -> list[int]:
-        """What each batch was answered."""
+        """The status of each batch."""
         return [each["status"] for each in self.report["requests"]]
 
     @property
     def codes(self) -> set[str]:
-        """What was found against the contract."""
+        """The codes of the findings."""
         return {each["code"] for each in self.report["findings"]}
 
 
@@ -50,7 +50,7 @@ def meter(directory: Path, *options: str, uses: tuple[str, ...] = USES, bug: str
 
 
 def taken(file: Path) -> dict[str, float]:
-    """What was taken of each customer's messages, as the file that is left says."""
+    """The messages deducted from each customer, according to the database."""
     with TinyDB(file) as database:
         internal = {each["internal_id"]: each["id"] for each in database.table("customers").all()}
         sums = dict.fromkeys(CUSTOMERS, 0.0)
@@ -60,7 +60,7 @@ def taken(file: Path) -> dict[str, float]:
     return sums
 
 
-def test_an_outage_is_waited_out_and_nothing_is_lost_or_charged_twice(tmp_path: Path) -> None:
+def test_client_waits_out_an_outage_and_loses_nothing(tmp_path: Path) -> None:
     outcome = meter(tmp_path, "--fault", "queue:down times=2")
     assert (outcome.done.code, outcome.done.out) == (0, b"try 1: 503\ntry 2: 503\ntry 3: 202\n")
     assert outcome.statuses == [503, 503, 202]
@@ -70,8 +70,7 @@ def test_an_outage_is_waited_out_and_nothing_is_lost_or_charged_twice(tmp_path: 
     assert outcome.report["findings"] == []
 
 
-def test_a_batch_of_which_a_part_was_refused_is_not_sent_again(tmp_path: Path) -> None:
-    """The 202 does not tell; only the report does."""
+def test_client_does_not_resend_a_partly_refused_batch(tmp_path: Path) -> None:
     outcome = meter(tmp_path, "--fault", "enqueue:fail items=0 times=1")
     assert (outcome.done.code, outcome.done.out) == (0, b"try 1: 202\n")
     assert outcome.taken == {"cus_456": 0.5, "cus_123": 2}
@@ -79,7 +78,7 @@ def test_a_batch_of_which_a_part_was_refused_is_not_sent_again(tmp_path: Path) -
     assert (failure["failure_count"], failure["total_count"]) == (1, 3)
 
 
-def test_an_answer_that_says_nothing_of_the_queue_ends_the_run_with_the_clients_code(tmp_path: Path) -> None:
+def test_exec_exits_with_the_code_of_a_client_that_gave_up(tmp_path: Path) -> None:
     outcome = meter(tmp_path, uses=("cus_456", "nope", "1"))
     assert outcome.done == (1, b"try 1: 404\n", "given up: the service answered 404\n")
     assert outcome.statuses == [404]
@@ -88,7 +87,9 @@ def test_an_answer_that_says_nothing_of_the_queue_ends_the_run_with_the_clients_
 @pytest.mark.parametrize(
     ("bug", "code", "messages"), [("anxious", "resent_after_accepted", 7), ("impatient", "retried_too_soon", 3.5)]
 )
-def test_a_careless_client_is_found_out(bug: str, code: str, messages: float, tmp_path: Path) -> None:
+def test_check_findings_detects_a_client_that_violates_the_contract(
+    bug: str, code: str, messages: float, tmp_path: Path
+) -> None:
     outcome = meter(tmp_path, "--fault", "queue:down times=1", bug=bug)
     assert outcome.done.code == 3
     assert outcome.codes == {code}

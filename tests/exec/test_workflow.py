@@ -44,8 +44,8 @@ def steps() -> list[dict[str, Any]]:
 
 def commands() -> list[str]:
     """The commands with ``exec``: those of the workflow, and those before it."""
-    told = [line for block in blocks("sh") for line in block.splitlines()]
-    return [line for line in (*told, *(step.get("run", "") for step in steps())) if "autumn-mock exec" in line]
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    return [line for line in (*lines, *(step.get("run", "") for step in steps())) if "autumn-mock exec" in line]
 
 
 @pytest.fixture
@@ -77,12 +77,12 @@ def step(command: str, package: Path, path: str, bug: str = "") -> Done:
 
 
 def report_of(command: str) -> str | None:
-    """The file that a command is told to write its report to."""
+    """The file that a command writes its report to."""
     words = shlex.split(command)
     return words[words.index("--report") + 1] if "--report" in words else None
 
 
-def test_the_workflow_is_one_that_these_tests_know() -> None:
+def test_workflow_has_the_known_steps() -> None:
     """Its steps install this package, for a Python that it supports, and run its command."""
     found = steps()
     assert [step["uses"].split("@")[0] for step in found if "uses" in step] == ["actions/setup-python"]
@@ -98,7 +98,7 @@ def test_the_workflow_is_one_that_these_tests_know() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the steps are for sh")
 @pytest.mark.parametrize("command", commands())
-def test_a_command_of_the_readme_runs_the_tests_of_a_package(command: str, package: Path, path: str) -> None:
+def test_command_of_the_readme_runs_the_tests_of_a_package(command: str, package: Path, path: str) -> None:
     done = step(command, package, path)
     assert done.code == 0, done
     assert b"what was recorded is deducted once" in done.out
@@ -113,11 +113,11 @@ def test_a_command_of_the_readme_runs_the_tests_of_a_package(command: str, packa
 @pytest.mark.parametrize(
     ("bug", "code", "failed"), [("forgets", 1, "npm test"), ("retry-after-202", 3, "resent_after_accepted")]
 )
-def test_the_step_fails_when_the_tests_do_or_the_contract_is_broken(
+def test_workflow_step_fails_for_failed_tests_and_violations(
     bug: str, code: int, failed: str, package: Path, path: str
 ) -> None:
     [command] = [each["run"] for each in steps() if "autumn-mock exec" in each.get("run", "")]
-    if code == 3:  # a suite that does not look at the balance sees nothing of it
+    if code == 3:  # a suite that does not check the balance does not notice
         suite = package / "metering.test.mjs"
         suite.write_text(suite.read_text("utf-8").replace("before - 3.5", "before - 7"), "utf-8")
     done = step(command, package, path, bug)
