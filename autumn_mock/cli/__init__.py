@@ -34,21 +34,20 @@ SECTIONS = {
         "audit": "stats:audit",
     },
 }
-_PLACES = {name: place for places in SECTIONS.values() for name, place in places.items()}
 
 
 class _Main(click.Group):
     """Commands under headings."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
-        return list(_PLACES)
+        return [name for places in SECTIONS.values() for name in places]
 
     def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
-        place = _PLACES.get(name)
-        return None if place is None else _command(place)
+        found = [places[name] for places in SECTIONS.values() if name in places]
+        return _command(found[0]) if found else None
 
-    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        width = max(map(len, _PLACES))
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        width = max(map(len, self.list_commands(ctx)))
         for heading, places in SECTIONS.items():
             with formatter.section(heading):
                 formatter.write_dl(
