@@ -89,6 +89,11 @@ def files() -> list[Path]:
     return sorted({*code, *(path for pattern in DOCUMENTS for path in ROOT.glob(pattern))})
 
 
+def test_texts_have_no_banned_words() -> None:
+    found = [each for path in files() for each in problems(path)]
+    assert found == [], "\n".join(found)
+
+
 def test_search_finds_words_in_names_and_across_lines() -> None:
     assert [(line, word) for line, word, _ in found_in("It is\n    no rule")] == [(0, "is\n    no")]
     assert [word for _, word, _ in found_in(words_of("_told_to_stop"))] == ["told"]

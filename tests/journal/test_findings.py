@@ -26,7 +26,7 @@ Item = dict[str, Any]
 
 
 def use(value: float | None = None, /, **fields: Any) -> Item:
-    """An item with nothing that tells it from another of the same value."""
+    """An item with nothing that distinguishes it from another of the same value."""
     item = {"customer_id": "cus_alice", "feature_id": "messages", **fields}
     return item if value is None else {**item, "value": value}
 
@@ -71,8 +71,8 @@ def track(number: int, item: Item, /, **changed: Any) -> RequestEntry:
 def unavailable(number: int, items: Sequence[Item], /, **changed: Any) -> RequestEntry:
     """A batch of which nothing could be queued."""
     refusals = dict.fromkeys(range(len(items)), "queue:down")
-    told = {"status": 503, "retry_after": 1.0, "refused": len(items), "refusals": refusals}
-    return batch(number, items, **{**told, **changed})
+    fields = {"status": 503, "retry_after": 1.0, "refused": len(items), "refusals": refusals}
+    return batch(number, items, **{**fields, **changed})
 
 
 def limited(number: int, /, **changed: Any) -> RequestEntry:
@@ -475,7 +475,7 @@ def test_resent_after_lost_reply_is_uncertain_without_marks() -> None:
 
 @pytest.mark.parametrize("reply", [LOST_REPLIES["disconnected"], LOST_REPLIES["no reply"]])
 def test_resent_after_lost_reply_before_the_reply_is_ready(reply: dict[str, Any]) -> None:
-    """Finished last, but it came first: the reply was held back long after the client had hung up."""
+    """Finished last, but it was received first: the reply was held back long after the client had hung up."""
     slow = batch(3, [use(2)], received=0.0, replied=30.0, service_status=202, **reply)
     entries = [batch(1, [use(2)], received=0.4, replied=0.5), slow]
     assert only(entries, "resent_after_lost_reply").requests == (3, 1)
@@ -661,12 +661,12 @@ def test_retried_too_soon_is_uncertain_without_marks() -> None:
 
 
 def test_retried_too_soon_includes_single_calls() -> None:
-    told = {"status": 429, "service_status": None, "retry_after": 1.0, "at": 0}
-    assert codes([track(1, timed(1), **told), track(2, timed(1), received=1.2, at=0)]) == ["retried_too_soon"]
-    assert codes([track(1, timed(1), **told), track(2, timed(2), received=1.2, at=0)]) == []
+    fields = {"status": 429, "service_status": None, "retry_after": 1.0, "at": 0}
+    assert codes([track(1, timed(1), **fields), track(2, timed(1), received=1.2, at=0)]) == ["retried_too_soon"]
+    assert codes([track(1, timed(1), **fields), track(2, timed(2), received=1.2, at=0)]) == []
     other = {"call": "balances.finalize", "received": 1.2, "at": 0}
-    assert codes([track(1, timed(1), **told), track(2, timed(1), **other)]) == []
-    finalize = {**told, "call": "balances.finalize"}
+    assert codes([track(1, timed(1), **fields), track(2, timed(1), **other)]) == []
+    finalize = {**fields, "call": "balances.finalize"}
     found = only([track(1, {"lock_id": "l"}, **finalize), track(2, {"lock_id": "l"}, **other)], "retried_too_soon")
     assert (found.items, found.certain) == (None, False)
     assert "timestamp" not in found.message
@@ -791,8 +791,11 @@ values = st.one_of(st.none(), st.integers(-5, 50), st.sampled_from([0.5, 1.0, 2.
 
 @st.composite
 def correct_clients(draw: st.DrawFn) -> list[RequestEntry]:
-    """A client that keeps to the contract: it waits as told, retries only what was not queued until it is, gives up on
-    refusals, and sends again after a lost reply only what has keys."""
+    """A client that keeps to the contract.
+
+    It waits for Retry-After, retries what was not queued until it is, gives up on refusals, and after a lost reply
+    sends again only what has keys.
+    """
     entries: list[RequestEntry] = []
     now = 0.0
     for number in range(draw(st.integers(1, 12))):
@@ -824,7 +827,7 @@ def correct_clients(draw: st.DrawFn) -> list[RequestEntry]:
 @law
 @given(correct_clients())
 def test_find_finds_nothing_for_a_correct_client(entries: list[RequestEntry]) -> None:
-    # A 400 in answer to a retry gives up what had failed before it: lost, and rightly told.
+    # A 400 in answer to a retry gives up what had failed before it: lost, and rightly reported.
     given_up = any(entry.status == 400 for entry in entries)
     assert [code for code in codes(entries) if not (given_up and code == "not_resent_after_503")] == []
 
@@ -871,9 +874,9 @@ def test_find_ignores_the_order_of_keys_and_the_spelling_of_numbers(
     plain, other = [], []
     for number, (names, refused, is_lost) in enumerate(sent):
         items = [use(name, properties={"a": 1, "b": 2}) if name % 2 else timed(name) for name in names]
-        told = {"service_status": 503, "status": 503} if is_lost else {"refusals": dict.fromkeys(refused, "x")}
-        plain.append(batch(number, items, **told))
-        other.append(batch(number, [shuffled(item) for item in items], **told))
+        fields = {"service_status": 503, "status": 503} if is_lost else {"refusals": dict.fromkeys(refused, "x")}
+        plain.append(batch(number, items, **fields))
+        other.append(batch(number, [shuffled(item) for item in items], **fields))
     assert find(other) == find(plain)
 
 
@@ -884,14 +887,14 @@ def test_find_never_raises_for_any_body(bodies: list[bytes]) -> None:
         find([batch(number, body, status=status, retry_after=9.0) for number, body in enumerate(bodies)])
 
 
-@pytest.mark.parametrize("told", [{}, {"status": 503, "retry_after": 9.0}, {"status": 400}])
-def test_find_is_not_quadratic_for_a_full_journal(told: dict[str, Any]) -> None:
+@pytest.mark.parametrize("fields", [{}, {"status": 503, "retry_after": 9.0}, {"status": 400}])
+def test_find_is_not_quadratic_for_a_full_journal(fields: dict[str, Any]) -> None:
     """No clock: it would take hours if every pair of requests or items were compared."""
     entries = [
-        batch(number, [timed(number * 300 + index, customer_id=f"c{index}") for index in range(300)], **told)
+        batch(number, [timed(number * 300 + index, customer_id=f"c{index}") for index in range(300)], **fields)
         for number in range(0, 1000, 2)
     ]
     again = [
         replace(entry, id=entry.id + 1, received=entry.received + 0.5, replied=entry.replied + 0.5) for entry in entries
     ]
-    assert len(find([*entries, *again])) == {202: 500, 503: 1000, 400: 500}[told.get("status", 202)]
+    assert len(find([*entries, *again])) == {202: 500, 503: 1000, 400: 500}[fields.get("status", 202)]
