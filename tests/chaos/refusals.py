@@ -1,4 +1,4 @@
-"""A disk that refuses some of the writes of a call."""
+"""A disk that refuses some of the writes of a call, or with which the process ends."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ _append = Database.append
 
 
 class Refusing:
-    """Refuses the write with a number, counted from 1, and all that follow unless it is ``once``."""
+    """Refuses the write with a number, counted from 1, and all that follow unless it is ``once``. ``error`` is raised
+    in place of the one of a full disk."""
 
-    def __init__(self, first: float, *, once: bool = False) -> None:
+    def __init__(self, first: float, *, once: bool = False, error: BaseException | None = None) -> None:
         self._first = first
         self._once = once
+        self._error = error or OSError(errno.ENOSPC, "No space left on device")
         self.seen = 0
 
     def _refuses(self) -> bool:
@@ -30,7 +32,7 @@ class Refusing:
         def append(database: Database, payload: bytes) -> None:
             self.seen += 1
             if self._refuses():
-                raise OSError(errno.ENOSPC, "No space left on device")
+                raise self._error
             _append(database, payload)
 
         with mock.patch.object(Database, "append", append):

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 from autumn_mock.engine import Engine
-from autumn_mock.store import Database
 from autumn_mock.store.environment import Environment
 from tests.chaos.calls import WRITES, Call
 from tests.chaos.harness import fresh, staged
@@ -24,27 +22,9 @@ Shape = dict[str, int]
 #: Starts a server on a database and does something inside the block that it is given.
 Act = Callable[[Path, AbstractContextManager[None]], None]
 
-_append = Database.append
-
 
 class _Died(BaseException):
     """The process is gone: nothing that it would still have done is done."""
-
-
-@contextmanager
-def _dying(after: int) -> Iterator[None]:
-    """The process dies after ``after`` writes, when it is about to make another."""
-    written = 0
-
-    def append(database: Database, payload: bytes) -> None:
-        nonlocal written
-        if written == after:
-            raise _Died
-        _append(database, payload)
-        written += 1
-
-    with mock.patch.object(Database, "append", append):
-        yield
 
 
 def _prepare(path: Path, content: bytes | None) -> None:
@@ -78,7 +58,7 @@ def _judge(path: Path, content: bytes | None, act: Act) -> int:
     while True:
         _prepare(path, content)
         try:
-            act(path, _dying(deaths))
+            act(path, Refusing(deaths + 1, error=_Died()).at_work())
         except _Died:
             found = _starts_as(path)
             if found not in (before, afterwards):

@@ -1,0 +1,213 @@
+"""Exact figures where the laws allow more than one: each test kills changes of the ledger that no other test noticed.
+
+Changes that survive ``.ci/run mutants`` are equivalent, of these kinds:
+
+- ``sum(..., ZERO)`` without its start, and the default of a key that is always there: an integer 0 adds up alike
+- ``>`` for ``>=`` (and ``is None`` for false) where both branches give the same amount: a part of zero, a limit that is
+  reached exactly, a share of one
+- the year 9999 and the calendar's last instant: periods beyond the last never end
+- an ``entity`` left out of a cheap check that only decides whether the exact one runs
+- texts of exceptions that mean a mistake of the program itself
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from autumn_mock.domain.balance import Rollover
+from autumn_mock.domain.plan import Interval, Reset, RolloverConfig
+from autumn_mock.ledger.deduction import summarise
+from autumn_mock.ledger.intervals import DAY, HOUR, add_interval, first_reset, next_boundary, to_datetime, to_instant
+from autumn_mock.ledger.locks import settle
+from autumn_mock.ledger.resets import cut_rollovers, maximum, refresh
+from autumn_mock.ledger.views import allows, balance_view
+from tests.ledger.builders import MESSAGES, NOW, account, balance, copy, entity, hold, left_in, rollover, take
+
+
+def figures(*values: Decimal) -> list[float]:
+    return [float(value) for value in values]
+
+
+# -- intervals
+
+
+@pytest.mark.parametrize(("interval", "length"), [("hour", HOUR), ("day", DAY), ("week", 7 * DAY)])
+def test_add_interval_multiplies_by_the_count(interval: Interval, length: int) -> None:
+    assert add_interval(NOW, interval, 3) == NOW + 3 * length
+
+
+@pytest.mark.parametrize("interval", ["day", "month"])
+def test_first_reset_and_next_boundary_step_by_the_count(interval: Interval) -> None:
+    reset = Reset(interval=interval, interval_count=2)
+    first = add_interval(NOW, interval, 2)
+    assert first_reset(reset, NOW, NOW) == first
+    assert next_boundary(reset, first, first) == add_interval(first, interval, 2)
+
+
+def test_to_instant_is_a_whole_number() -> None:
+    assert isinstance(to_instant(to_datetime(NOW)), int)
+
+
+# -- resets
+
+
+def new_id(prefix: str) -> str:
+    return f"{prefix}_new"
+
+
+def config(**fields: object) -> RolloverConfig:
+    return RolloverConfig(**{"expiry_duration_type": "month", "expiry_duration_length": 1, **fields})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("length", "months"), [(None, 1), (1, 1), (3, 3)])
+def test_refresh_rolls_over_for_the_configured_months(length: int | None, months: int) -> None:
+    due = NOW - 1
+    row = balance(100, left=30, next_reset_at=due, rollover=config(expiry_duration_length=length))
+    target = account(row)
+    refresh(target, new_id)
+    (kept,) = target.rows["row"].rollovers
+    assert (kept.id, kept.expires_at) == ("roll_new", add_interval(due, "month", months))
+    assert figures(kept.balance) == [30]
+
+
+def test_refresh_removes_a_rollover_at_its_expiry() -> None:
+    gone, kept = rollover(5, rollover_id="gone", expires_at=NOW), rollover(5, rollover_id="kept", expires_at=NOW + 1)
+    target = account(balance(rollovers=[gone, kept]))
+    refresh(target, new_id)
+    assert [each.id for each in target.rows["row"].rollovers] == ["kept"]
+
+
+def test_refresh_leaves_the_common_amount_of_a_row_per_entity_at_zero() -> None:
+    row = balance(10, entity_feature_id="seats", shares={"e1": 3}, next_reset_at=NOW - 1)
+    target = account(row, entities=(entity("e1"),))
+    refresh(target, new_id)
+    assert figures(target.rows["row"].balance, target.rows["row"].shares["e1"].balance) == [0, 10]
+
+
+@pytest.mark.parametrize(("grant", "percentage", "limit"), [(150, 50, 75), (33, 50, 16), (200, 100, 200)])
+def test_maximum_is_a_percentage_of_the_grant_rounded_down(grant: int, percentage: int, limit: int) -> None:
+    assert maximum(balance(grant), config(max_percentage=Decimal(percentage))) == limit
+
+
+def test_cut_rollovers_cuts_the_soonest_to_expire_first_and_those_without_end_last() -> None:
+    forever, late, soon = (
+        rollover(5, rollover_id="f"),
+        rollover(5, rollover_id="l", expires_at=9),
+        rollover(5, expires_at=1),
+    )
+    kept = cut_rollovers((forever, late, soon), Decimal(8))
+    assert {each.id: float(each.balance) for each in kept} == {"l": 3, "f": 5}
+    assert cut_rollovers((forever, late), Decimal(10)) == (forever, late)
+
+
+def test_cut_rollovers_cuts_each_entity_on_its_own() -> None:
+    def split(name: str, expires_at: int, **shares: int) -> Rollover:
+        held = {entity_id: (Decimal(value), Decimal(2)) for entity_id, value in shares.items()}
+        return Rollover(id=name, balance=Decimal(0), expires_at=expires_at, shares=held)
+
+    kept = cut_rollovers((split("a", 1, e1=4, e2=1), split("b", 2, e1=4)), Decimal(5))
+    left = {each.id: {name: float(left) for name, (left, _) in each.shares.items()} for each in kept}
+    assert left == {"a": {"e1": 1, "e2": 1}, "b": {"e1": 4}}
+    assert [each.id for each in cut_rollovers((split("a", 1, e1=4), split("b", 2, e1=4)), Decimal(4))] == ["b"]
+
+
+# -- views
+
+
+def test_balance_view_of_a_row_per_entity_adds_up_its_entities() -> None:
+    row = balance(10, prepaid=2, entity_feature_id="seats", shares={"e1": 3, "e2": -4})
+    target = account(row, entities=(entity("e1"), entity("e2")))
+    view = balance_view(target, MESSAGES, None)
+    assert view is not None
+    (line,) = view.breakdown
+    assert figures(line.included_grant, line.prepaid_grant, line.remaining, line.raw, line.usage) == [20, 4, 3, -1, 25]
+    assert (line.feature, view.unlimited, view.next_reset_at) == (MESSAGES, False, NOW + DAY)
+
+
+def test_balance_view_shows_rollovers_with_what_was_used_of_them() -> None:
+    target = account(balance(10, rollovers=[rollover(3, used=2, expires_at=NOW + DAY)]))
+    view = balance_view(target, MESSAGES, None)
+    assert view is not None
+    (kept,) = view.rollovers
+    assert figures(kept.granted, kept.balance) == [5, 3]
+    assert kept.expires_at == NOW + DAY
+    assert figures(view.granted, view.remaining, view.usage, view.spendable) == [15, 13, 2, 13]
+
+
+def test_balance_view_of_unlimited_shows_usage_alone() -> None:
+    target = account(balance(unlimited=True))
+    take(target, 7)
+    view = balance_view(target, MESSAGES, None)
+    assert view is not None
+    assert (view.feature, view.unlimited, view.overage_allowed) == (MESSAGES, True, False)
+    assert figures(view.granted, view.remaining, view.spendable, view.usage) == [0, 0, 0, 7]
+    assert (view.max_purchase, view.next_reset_at, view.rollovers) == (None, None, ())
+    (line,) = view.breakdown
+    assert (line.row.id, line.feature) == ("row", MESSAGES)
+    assert figures(line.included_grant, line.prepaid_grant, line.remaining, line.usage, line.raw) == [0, 0, 0, 7, -7]
+
+
+def test_balance_view_of_unlimited_for_an_entity_is_its_own_usage() -> None:
+    row = balance(unlimited=True, entity_feature_id="seats", shares={"e1": -3, "e2": -4})
+    target = account(row, entities=(entity("e1"), entity("e2")))
+    view = balance_view(target, MESSAGES, target.entities["e1"])
+    assert view is not None
+    assert view.usage == 3
+
+
+def test_allows_exactly_what_is_left() -> None:
+    target = account(balance(10))
+    view = balance_view(target, MESSAGES, None)
+    assert [allows(target, view, None, Decimal(value)) for value in ("-1", "0", "10", "10.1")] == [
+        True,
+        True,
+        True,
+        False,
+    ]
+    assert not allows(target, None, None, Decimal(-1))
+
+
+@pytest.mark.parametrize(("required", "allowed"), [(15, True), ("15.1", False)])
+def test_allows_exactly_what_may_still_be_bought(required: float | str, allowed: bool) -> None:
+    target = account(balance(10, priced=True, max_purchase=5))
+    assert allows(target, balance_view(target, MESSAGES, None), None, Decimal(required)) is allowed
+
+
+# -- deductions and locks
+
+
+def test_summarise_names_feature_plan_and_reset_of_each_row() -> None:
+    target = account(balance(5, row_id="a", plan="p", interval="day"), balance(5, row_id="b", plan=None, interval=None))
+    first, second = summarise(target, take(target, 7))
+    assert (first.balance_id, first.feature_id, first.plan_id) == ("a", "messages", "p")
+    assert figures(first.value, second.value) == [5, 2]
+    assert (first.reset, first.resets_at) == (Reset(interval="day"), NOW + DAY)
+    assert (second.balance_id, second.plan_id, second.reset, second.resets_at) == ("b", None, None, None)
+
+
+def test_summarise_shows_no_reset_of_an_allocated_feature() -> None:
+    target = account(balance(5, feature_id="seats"))
+    (only,) = summarise(target, take(target, 2, "seats"))
+    assert (only.feature_id, only.reset) == ("seats", None)
+
+
+@pytest.mark.parametrize(
+    ("held", "final", "left"), [(8, 8, 2), (8, 3, 7), (8, 9, 1), (8, 0, 10), (8, -1, 11), (-1, -2, 12), (-2, 3, 7)]
+)
+def test_settle_brings_the_balance_to_the_final_value(held: int, final: int, left: int) -> None:
+    target = account(balance(100, left=10))
+    receipt = hold(target, held)
+    settle(target, receipt, None, Decimal(final))
+    assert left_in(target) == left
+
+
+def test_settle_skips_a_row_that_was_deleted_and_refunds_its_part() -> None:
+    before = account(balance(5, row_id="a", interval="day"), balance(10, row_id="b"))
+    receipt = hold(before, 8)
+    target = copy(before)
+    del target.rows["a"]
+    steps = settle(target, receipt, None, Decimal(0))
+    assert left_in(target, "b") == 10
+    assert {step.balance_id for step in steps} == {"b"}
