@@ -308,6 +308,7 @@ def test_seeded_keeps_other_rules(text: str) -> None:
 def test_of_customer_adds_the_customer() -> None:
     rule = parse_rule("queue:down times=1").of_customer("cus_1")
     assert rule == parse_rule("queue:down times=1 customer=cus_1")
+    assert rule.of_customer("cus_1") is rule
 
 
 def test_of_customer_rejects_a_rule_of_another_customer() -> None:

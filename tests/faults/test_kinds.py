@@ -22,6 +22,7 @@ from autumn_mock.faults.armed import ArmedRule
 from autumn_mock.faults.grammar import parse_rule
 from autumn_mock.faults.kinds import FAULT_KINDS
 from autumn_mock.faults.options import MODIFIERS, PHASE
+from autumn_mock.faults.sites import ReplyPlan
 from tests.faults.cases import CASES, Case
 from tests.faults.harness import Target, organisation, write_world
 from tests.support.client import AppClient
@@ -207,3 +208,12 @@ def readme_modifiers() -> str:
 def test_readme_lists_every_kind_and_modifier(part: Callable[[], str]) -> None:
     section = re.split(r"\n##+ ", _README.read_text("utf-8").partition("\n### Faults\n")[2])[0]
     assert f"\n{part()}\n" in section
+
+
+def test_reply_plan_alter_keeps_a_lost_reply_lost() -> None:
+    plan = ReplyPlan(200, [], b"{}", 0, lambda _status, message: ("text/plain", message.encode()))
+    plan.alter(status=500)
+    assert (plan.status, plan.body, plan.outcome) == (500, b"{}", "altered")
+    plan.outcome = "lost"
+    plan.alter(body=b"")
+    assert (plan.status, plan.body, plan.outcome) == (500, b"", "lost")

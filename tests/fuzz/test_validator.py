@@ -17,6 +17,7 @@ from tests.support.effort import examples
 from tests.wire.test_batch import NOW
 
 LARGEST_ROUNDED_DOWN = b'[{"customer_id":"c","feature_id":"f","value":%d}]' % (2**1024 - 2**970 - 1)
+SMALLEST_ROUNDED_UP = b'[{"customer_id":"c","feature_id":"f","value":%d}]' % (2**1024 - 2**970)
 NO_TEXT_FOR_A_NAME = b'[{"customer_id":"c","feature_id":"f","\xff":null}]'
 _slowly = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
@@ -24,6 +25,7 @@ _slowly = [HealthCheck.too_slow, HealthCheck.data_too_large]
 @settings(max_examples=examples(1000), deadline=None, suppress_health_check=_slowly)
 @given(near_valid_bodies())
 @example(LARGEST_ROUNDED_DOWN)
+@example(SMALLEST_ROUNDED_UP)
 @example(NO_TEXT_FOR_A_NAME)
 def test_a_nearly_right_batch(body: bytes) -> None:
     batch_is_judged_as_the_contract_says(body)

@@ -31,9 +31,6 @@ class Undefined:
     def __repr__(self) -> str:
         return "UNDEFINED"
 
-    def __bool__(self) -> bool:
-        return False
-
 
 #: The value of an absent key; JSON has no such value, and ``null`` is another one.
 UNDEFINED: Final = Undefined()

@@ -209,10 +209,6 @@ class Object(Constrained[T_co]):
             apply_rules(self.rules, parsed, path, issues, since)
         return parsed
 
-    def extend(self, fields: Mapping[str, Schema[Any]]) -> Object[dict[str, Any]]:
-        """A plain map with more keys, or other schemas for known ones. The rules are not kept."""
-        return Object({**self.fields, **fields})
-
     def omit(self, *keys: str) -> Object[dict[str, Any]]:
         """A plain map without some keys. The rules are not kept."""
         return Object({key: field for key, field in self.fields.items() if key not in keys})

@@ -1,0 +1,132 @@
+"""What single changes of API versions do to a body."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+
+from autumn_mock.domain.plan import Plan
+from autumn_mock.domain.version import Version
+from autumn_mock.wire.responses.preview import _included
+from autumn_mock.wire.versions import CHANGES, _Downgrades, upgraded
+from autumn_mock.wire.versions.products import listed_product
+
+_ROW = {"plan_id": "p", "status": "active", "quantity": 1}
+
+
+@pytest.mark.parametrize(
+    ("version", "answer", "body", "older"),
+    [
+        (
+            Version.V2_3,
+            "CustomerBody",
+            {"billing_controls": {"usage_limits": [{"source": "plan"}, {"limit": 1, "source": "customer"}]}},
+            {"billing_controls": {"usage_limits": [{"limit": 1}]}},
+        ),
+        (
+            Version.V2_3,
+            "CustomerBody",
+            {"billing_controls": {"spend_limits": [{"source": "plan"}]}},
+            {"billing_controls": {}},
+        ),
+        (
+            Version.V2_1,
+            "CheckBody",
+            {"allowed": True, "balance": None, "flag": {"id": "f"}},
+            {"allowed": True, "balance": {"id": "f"}},
+        ),
+        (
+            Version.V2_1,
+            "CustomerBody",
+            {"subscriptions": [dict(_ROW), dict(_ROW)], "purchases": [], "balances": {}, "flags": {}},
+            {"subscriptions": [{**_ROW, "quantity": 2}], "scheduled_subscriptions": [], "balances": {}},
+        ),
+        (
+            Version.V2_0,
+            "TrackBody",
+            {"customer_id": "c", "named_feature_id": None, "event_name": "e", "balance": None},
+            {"id": "placeholder", "code": "event_received", "customer_id": "c", "event_name": "e"},
+        ),
+        (Version.V1_1, "CheckBody", {"allowed": False}, {"allowed": False, "balances": []}),
+        (
+            Version.V1_1,
+            "CheckBody",
+            {"allowed": True, "feature_id": "f", "unlimited": True, "balance": None},
+            {"allowed": True, "balances": [{"feature_id": "f", "unlimited": True}]},
+        ),
+    ],
+)
+def test_changes_downgrade_an_answer(version: Version, answer: str, body: Any, older: Any) -> None:
+    assert CHANGES[version].answers[answer](body) == older
+
+
+@pytest.mark.parametrize(
+    ("body", "newer"),
+    [
+        ({"value": 1}, {"value": 1}),
+        ({"properties": {"value": 3, "a": 1}}, {"value": 3, "properties": {"a": 1}}),
+        ({"value": 2, "properties": {"value": 3}}, {"value": 2, "properties": {}}),
+        ([1], [1]),
+    ],
+)
+def test_upgraded_track_takes_the_value_from_the_properties(body: Any, newer: Any) -> None:
+    assert upgraded("balances.track", body, Version.V1_2) == newer
+
+
+class Base(msgspec.Struct):
+    """An answer with a field that is renamed twice."""
+
+    field: int
+
+
+class Answer(Base):
+    """One that inherits it."""
+
+
+def test_renamed_fields_get_the_key_of_the_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    for version, key in ((Version.V2_4, "middle"), (Version.V2_5, "new")):
+        changes = msgspec.structs.replace(CHANGES[version], renamed={"Base": {"field": key}})
+        monkeypatch.setitem(CHANGES, version, changes)
+
+    def in_version(version: Version) -> dict[str, int]:
+        body = {"new": 1, "other": 2}
+        for downgrade in _Downgrades(version)[Answer]:
+            body = downgrade(body)
+        return body
+
+    assert in_version(Version.V2_5) == {"new": 1, "other": 2}
+    assert in_version(Version.V2_4) == {"middle": 1, "other": 2}
+    assert in_version(Version.V2_3) == {"field": 1, "other": 2}
+
+
+def _plan(**price: Any) -> dict[str, Any]:
+    feature = {"id": "f", "name": "F", "type": "credit_system", "display": None}
+    item = {
+        "feature_id": "f",
+        "feature": feature,
+        "unlimited": False,
+        "granted_balance": 5,
+        "reset": None,
+        "price": {"interval": "month", "usage_model": "prepaid", "billing_units": 1, **price},
+        "display": None,
+    }
+    common = dict.fromkeys(("id", "name", "group", "env", "version", "created_at", "base_variant_id", "price"))
+    flags = dict.fromkeys(("add_on", "default", "archived"), False)
+    return {**common, **flags, "features": [item], "customer_eligibility": {"scenario": "new"}}
+
+
+def test_listed_product_shows_tiers_in_place_of_a_price() -> None:
+    tiers = [{"to": 10, "amount": 1}]
+    body = listed_product(_plan(tiers=tiers, interval_count=2))
+    (item,) = body["items"]
+    assert (item["tiers"], "price" in item, item["interval_count"]) == (tiers, False, 2)
+    assert (item["feature_type"], body["scenario"]) == ("single_use", "new")
+    (item,) = listed_product(_plan(amount=3))["items"]
+    assert (item["price"], "tiers" in item, "interval_count" in item) == (3, False, False)
+
+
+def test_prepaid_quantity_of_a_feature_that_the_plan_does_not_have_includes_nothing() -> None:
+    assert _included(Plan(id="p", name="P", version=1, created_at=0), "f") == Decimal(0)
