@@ -15,6 +15,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 CODE = ("autumn_mock", "tests")
 DOCUMENTS = ("*.md", ".github/**/*.md", ".github/**/*.yml", ".ci/run", "autumn_mock/**/*.md", "fixtures/*/*.yaml")
@@ -91,6 +93,12 @@ def files() -> list[Path]:
 
 def test_texts_have_no_banned_words() -> None:
     found = [each for path in files() for each in problems(path)]
+    assert found == [], "\n".join(found)
+
+
+@pytest.mark.parametrize("folder", sorted({path.relative_to(ROOT).parts[0] for path in files()}))
+def test_words_are_plain(folder: str) -> None:
+    found = [each for path in files() if path.relative_to(ROOT).parts[0] == folder for each in problems(path)]
     assert found == [], "\n".join(found)
 
 
