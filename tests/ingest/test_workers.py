@@ -63,12 +63,6 @@ def test_workers_deduct_an_async_track(world: IngestWorld) -> None:
     lost(world)
 
 
-def test_workers_deduct_identical_items(world: IngestWorld) -> None:
-    world.batch([item(2), item(2), item(2)])
-    world.run()
-    assert world.signed_balances() == {"messages": 94}
-
-
 def test_deduct_messages_ignores_a_second_delivery(world: IngestWorld) -> None:
     world.batch([item(10), item(3, idempotency_key="k")])
     messages = world.messages()

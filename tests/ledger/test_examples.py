@@ -65,8 +65,6 @@ def allowed(target: Account, required: Number = 1, feature_id: str = "messages")
 
 #: One row of messages: (number of the example, its setting, uses (value, behaviour), remaining and usage after each).
 ONE_ROW: list[tuple[str, dict[str, Any], list[tuple[Number, Behaviour]], list[tuple[Number, Number]]]] = [
-    ("1", {}, [(1, "cap")], [(99, 1)]),
-    ("2 fractions", {}, [("23.47", "cap")], [("76.53", "23.47")]),
     ("3 cap drops what does not fit", {"included": 5}, [(10, "cap")] * 5, [(0, 5)] * 5),
     ("5 overflow, then cap", {}, [(150, "overflow"), (10, "cap")], [(0, 150), (0, 150)]),
     ("6 overflow gives back past the grant", {}, [(30, "cap"), (-50, "overflow")], [(70, 30), (120, -20)]),
@@ -90,19 +88,11 @@ ONE_ROW: list[tuple[str, dict[str, Any], list[tuple[Number, Behaviour]], list[tu
         [(0, 7), (0, 10), (0, 10)],
     ),
     (
-        "27 held, one by one",
-        {"included": 1, "feature_id": "seats", "interval": None},
-        [(1, "cap")] * 5,
-        [(0, 1), (0, 2), (0, 3), (0, 4), (0, 5)],
-    ),
-    (
         "28 decimals",
         {},
         [("0.1", "cap"), ("0.2", "cap"), ("-0.3", "cap")],
         [("99.9", "0.1"), ("99.7", "0.3"), (100, 0)],
     ),
-    ("33 two of one batch", {"included": 20}, [(5, "cap"), (3, "cap")], [(15, 5), (12, 8)]),
-    ("34 three alike", {"included": 20}, [(2, "cap")] * 3, [(18, 2), (16, 4), (14, 6)]),
 ]
 
 

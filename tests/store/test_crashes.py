@@ -161,14 +161,3 @@ def test_a_crash_at_any_line_of_a_recovery(counting: Counting, tmp_path: Path) -
 
     counting.photographed(act)
     assert_all_recover(counting, tmp_path, at_least=4)
-
-
-def test_a_record_torn_at_any_byte(counting: Counting, tmp_path: Path) -> None:
-    with Database.open(counting.path) as database:
-        counting.count(database, 3)
-    log = counting.path.with_name("db.json.wal")
-    whole = log.read_bytes()
-    record = len(whole) - whole.rindex(b"\n", 0, -1) - 1
-    for missing in range(1, record + 1):
-        files = frozenset({(log.name, whole[:-missing])})
-        recover(Photograph(files, acknowledged=2, attempted=2), tmp_path / str(missing))
