@@ -1,7 +1,7 @@
 """Node and the npm packages of ``fixtures/node``: one project for all JavaScript tests.
 
 The packages are installed from the lock file once, into a cache directory outside the tree that is named by the hash
-of that file; ``AUTUMN_MOCK_TEST_CACHE`` moves it. Without Node and npm the tests are skipped, unless
+of that file (:mod:`tests.support.cache`). Without Node and npm the tests are skipped, unless
 ``AUTUMN_MOCK_REQUIRE_NODE=1`` makes that a failure.
 """
 
@@ -12,12 +12,13 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+
+from tests.support.cache import cached
 
 PROJECT = Path(__file__).parents[2] / "fixtures" / "node"
 MANIFEST = ("package.json", "package-lock.json")
@@ -65,25 +66,6 @@ def installed() -> Node:
     executable = _find_node()
     digest = hashlib.sha256(b"".join((PROJECT / name).read_bytes() for name in MANIFEST)).hexdigest()[:16]
     return Node(executable, cached(f"node-{digest}", _npm_ci))
-
-
-def cached(name: str, make: Callable[[Path], None]) -> Path:
-    """A directory of the tests' cache, made once by whichever process comes first."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    parent = Path(os.environ.get("AUTUMN_MOCK_TEST_CACHE") or Path(base, "autumn-mock-tests"))
-    directory = parent / name
-    if not directory.exists():
-        staged = parent / f"{name}-{os.getpid()}"
-        shutil.rmtree(staged, ignore_errors=True)
-        staged.mkdir(parents=True)
-        try:
-            make(staged)
-            staged.rename(directory)
-        except OSError:  # another process was faster
-            assert directory.exists()
-        finally:
-            shutil.rmtree(staged, ignore_errors=True)
-    return directory
 
 
 def _absent(what: str) -> NoReturn:
