@@ -56,7 +56,7 @@ class RequestBody:
     """The body of a request.
 
     ``parsed`` is what the service parsed it to; None when it did not, because a fault, a limit or the validation
-    refused the request first. Such a body is parsed on first use; that is all that is ever decoded twice.
+    refused the request first. Such a body is parsed on first use, once.
     """
 
     def __init__(self, raw: bytes, call: str, parsed: Parsed | None = None, version: Version = Version.NEWEST) -> None:
