@@ -13,17 +13,41 @@ Changes that survive ``.ci/run mutants`` are equivalent, of these kinds:
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
+import msgspec
 import pytest
 
-from autumn_mock.domain.balance import Rollover
-from autumn_mock.domain.plan import Interval, Reset, RolloverConfig
-from autumn_mock.ledger.deduction import summarise
+from autumn_mock.domain.balance import Balance, Rollover
+from autumn_mock.domain.controls import BillingControls, OverageAllowed, UsageAlert
+from autumn_mock.domain.customer import CustomerPlan
+from autumn_mock.domain.lock import Mutation
+from autumn_mock.domain.plan import Interval, Plan, Reset, RolloverConfig
+from autumn_mock.ledger.account import Account
+from autumn_mock.ledger.alerts import snapshot, webhooks_for
+from autumn_mock.ledger.deduction import PlainRow, summarise
 from autumn_mock.ledger.intervals import DAY, HOUR, add_interval, first_reset, next_boundary, to_datetime, to_instant
 from autumn_mock.ledger.locks import settle
 from autumn_mock.ledger.resets import cut_rollovers, maximum, refresh
-from autumn_mock.ledger.views import allows, balance_view
-from tests.ledger.builders import MESSAGES, NOW, account, balance, copy, entity, hold, left_in, rollover, take
+from autumn_mock.ledger.views import allows, balance_view, flag_row, overage_room
+from tests.ledger.builders import (
+    FLAG,
+    MESSAGES,
+    NOW,
+    Number,
+    account,
+    balance,
+    copy,
+    dec,
+    entity,
+    hold,
+    left_in,
+    receipt,
+    rollover,
+    spend_limit,
+    take,
+    usage_limit,
+)
 
 
 def figures(*values: Decimal) -> list[float]:
@@ -211,3 +235,196 @@ def test_settle_skips_a_row_that_was_deleted_and_refunds_its_part() -> None:
     steps = settle(target, receipt, None, Decimal(0))
     assert left_in(target, "b") == 10
     assert {step.balance_id for step in steps} == {"b"}
+
+
+def test_undo_gives_back_to_each_step_in_turn_and_refunds_what_has_no_row() -> None:
+    """An empty step in between and two rows that are gone change nothing of it."""
+    rows = (balance(3, row_id="a", interval="day"), balance(4, row_id="b", interval="week"), balance(20, row_id="c"))
+    before = account(*rows)
+    taken = list(hold(before, 10).mutations)
+    nothing = Mutation(balance_id="c", rollover_id=None, entity_id=None, units=Decimal(0), native=Decimal(0))
+    target = copy(before)
+    del target.rows["a"], target.rows["b"]
+    settle(target, receipt([*taken[:-1], nothing, *taken[-1:]]), None, Decimal(0))
+    assert left_in(target, "c") == 20
+    assert len(taken) == 3
+
+
+def test_undo_gives_back_to_a_rollover_of_its_entity() -> None:
+    held = Rollover(id="roll", balance=Decimal(0), expires_at=None, shares={"e1": (Decimal(5), Decimal(0))})
+    row = balance(0, entity_feature_id="seats", shares={"e1": 0}, rollovers=[held])
+    target = account(row, entities=(entity("e1"),))
+    settle(target, hold(target, 3, who="e1"), target.entities["e1"], Decimal(1))
+    (kept,) = target.rows["row"].rollovers
+    assert figures(*kept.shares["e1"]) == [4, 1]
+
+
+@pytest.mark.parametrize("value", [3, 3.0])
+def test_plain_row_stores_what_was_taken(value: float) -> None:
+    target = account(balance(5, left=1, row_id="used", plan="p"), balance(10, row_id="row", interval="year"))
+    plain = PlainRow.find(target, MESSAGES)
+    assert plain is not None
+    first, second = plain.take(1), plain.take(value)
+    assert first is not None
+    assert second is None
+    plain.store()
+    assert (left_in(target, "used"), left_in(target, "row")) == (0, 10)
+    (listed,) = first[1]
+    assert (listed.balance_id, float(listed.value), float(first[0])) == ("used", 1, 1)
+
+
+@pytest.mark.parametrize("rows", [[balance(unlimited=True)], [balance(5, rollovers=[rollover(1)])], []])
+def test_plain_row_leaves_unlimited_rows_and_rollovers_to_deduct(rows: list[Balance]) -> None:
+    assert PlainRow.find(account(*rows), MESSAGES) is None
+
+
+def test_plain_row_is_the_first_with_something_left() -> None:
+    target = account(balance(5, left=0, row_id="a", interval="day"), balance(5, left="0.5", row_id="b"))
+    plain = PlainRow.find(target, MESSAGES)
+    assert plain is not None
+    taken = plain.take(0.5)
+    assert taken is not None
+    assert taken[1][0].balance_id == "b"
+
+
+def test_summarise_skips_rows_that_are_gone_and_sums_of_zero() -> None:
+    target = account(balance(10, row_id="b"))
+    steps = [
+        Mutation(balance_id=row_id, rollover_id=None, entity_id=None, units=Decimal(units), native=Decimal(units))
+        for row_id, units in (("gone", 1), ("b", 2), ("c", 0), ("b", 1))
+    ]
+    assert [(each.balance_id, float(each.value)) for each in summarise(target, steps)] == [("b", 3)]
+    assert (
+        summarise(target, [*steps[1:2], msgspec.structs.replace(steps[1], units=Decimal(-2), native=Decimal(-2))]) == ()
+    )
+
+
+# -- what an entity has, and what its customer has
+
+OVERAGE = OverageAllowed(feature_id="messages", enabled=True)
+
+
+def owned(**of_entity: Any) -> Account:
+    """An entity with 3 of its own, beside 10 of the customer that it cannot use."""
+    own = balance(3, row_id="own", entity_id="e1", plan=None, interval=None)
+    shared = balance(10, row_id="shared", plan=None, interval=None)
+    return account(own, shared, entities=(entity("e1", controls=BillingControls(**of_entity)),), pooled=False)
+
+
+def test_allows_counts_the_limits_of_the_entity() -> None:
+    target = owned(usage_limits=(usage_limit(2),))
+    view = balance_view(target, MESSAGES, target.entities["e1"])
+    assert [allows(target, view, target.entities["e1"], Decimal(value)) for value in (2, 3)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("controls", "room"),
+    [
+        ({}, 0),
+        ({"overage_allowed": (OverageAllowed(feature_id="messages", enabled=True),)}, None),
+        (
+            {
+                "overage_allowed": (OverageAllowed(feature_id="messages", enabled=True),),
+                "spend_limits": (spend_limit(4),),
+            },
+            3,
+        ),
+    ],
+)
+def test_overage_room_follows_the_settings_of_the_entity(controls: dict[str, Any], room: int | None) -> None:
+    target = owned(**controls)
+    own, shared = target.rows["own"], target.rows["shared"]
+    target.put(msgspec.structs.replace(own, balance=Decimal(-1)))
+    target.put(msgspec.structs.replace(shared, balance=Decimal(-2)))
+    view = balance_view(target, MESSAGES, target.entities["e1"])
+    assert view is not None
+    found = overage_room(target, view, target.entities["e1"])
+    assert found == (Decimal("Infinity") if room is None else room)
+
+
+def test_flag_row_of_an_entity_is_its_own() -> None:
+    own = balance(0, row_id="own", feature_id="sso", entity_id="e1", plan=None, interval=None)
+    target = account(own, entities=(entity("e1"),))
+    assert flag_row(target, FLAG, None) is None
+    found = flag_row(target, FLAG, target.entities["e1"])
+    assert found is not None
+    assert found.id == "own"
+
+
+# -- alerts
+
+
+def webhooks(target: Account, value: Number, **how: Any) -> list[tuple[str, str | None, Any]]:
+    """(type, entity, limit type or name of the alert) of what a deduction calls for."""
+    before = snapshot(target)
+    take(target, value, **how)
+    who = target.entities[how["who"]] if "who" in how else None
+    found = webhooks_for(before, target, who, how.get("properties"))
+    return [
+        (each.type, each.data.get("entity_id"), each.data.get("limit_type") or each.data["usage_alert"].get("name"))
+        for each in found
+    ]
+
+
+def alert(name: str, threshold: Number, kind: Any = "usage", **more: Any) -> UsageAlert:
+    fields: dict[str, Any] = {"feature_id": "messages", "enabled": True, **more}
+    return UsageAlert(name=name, threshold=dec(threshold), threshold_type=kind, **fields)
+
+
+TRIGGERED, REACHED = "balances.usage_alert_triggered", "balances.limit_reached"
+
+
+def test_each_alert_is_decided_on_its_own() -> None:
+    """One that is not reached, and one that was reached before, do not keep the next from being sent."""
+    watching = BillingControls(usage_alerts=(alert("far", 9), alert("before", 1), alert("now", 4)))
+    target = account(balance(10, left=8), controls=watching)
+    assert webhooks(target, 3) == [(TRIGGERED, None, "now")]
+
+
+def test_alert_of_an_entity_watches_its_own_balance() -> None:
+    target = owned(
+        usage_alerts=(alert("entity", 2), alert("off", 2, enabled=False), alert("other", 2, feature_id="words"))
+    )
+    assert webhooks(target, 2, who="e1") == [(TRIGGERED, "e1", "entity")]
+
+
+@pytest.mark.parametrize(
+    ("grant", "taken", "names"),
+    [(0, 1, []), (1, "0.5", ["half"]), (10, 4, []), (10, 5, ["half"]), (200, 99, []), (200, "99.5", [])],
+)
+def test_percentages_are_of_the_grant(grant: int, taken: Number, names: list[str]) -> None:
+    watching = BillingControls(usage_alerts=(alert("half", 50, "usage_percentage"),))
+    target = account(balance(grant, priced=True), controls=watching)
+    assert [name for kind, _, name in webhooks(target, taken) if kind == TRIGGERED] == names
+
+
+def test_key_of_an_alert_names_whose_it_is_and_the_minute() -> None:
+    plan = Plan(
+        id="p", name="P", version=1, created_at=0, billing_controls=BillingControls(usage_alerts=(alert("a", 1),))
+    )
+    attached = CustomerPlan(id="p", customer="cus_1", plan=plan, created_at=0, started_at=0)
+    target = account(balance(10), plans=[attached])
+    before = snapshot(target)
+    take(target, 1)
+    (found,) = webhooks_for(before, target, None, None)
+    assert found.key == f"customer:_:plan:messages:usage:1:{NOW // 60_000}"
+
+
+def test_limit_of_an_entity_is_reached_by_its_own_balance() -> None:
+    assert webhooks(owned(), 3, who="e1") == [(REACHED, "e1", "included")]
+    assert webhooks(owned(usage_limits=(usage_limit(2),)), 2, who="e1") == [(REACHED, "e1", "usage_limit")]
+    spending = owned(overage_allowed=(OVERAGE,), spend_limits=(spend_limit(1),))
+    assert webhooks(spending, 4, who="e1", behaviour="overflow") == [(REACHED, "e1", "spend_limit")]
+
+
+def test_filter_of_a_limit_is_named_when_that_limit_is_reached() -> None:
+    limits = (
+        usage_limit(2, filter_={"properties": {"region": "us"}}),
+        usage_limit(3, filter_={"properties": {"region": "eu"}}),
+        usage_limit(50),
+    )
+    target = account(balance(100), controls=BillingControls(usage_limits=limits))
+    before = snapshot(target)
+    take(target, 3, properties={"region": "eu"})
+    (found,) = webhooks_for(before, target, None, {"region": "eu"})
+    assert found.data["filter"] == {"properties": {"region": "eu"}}
