@@ -84,7 +84,10 @@ def test_follow_ends_after_count_rows(run: Run, server: ServerProcess, command: 
 @pytest.mark.skipif(sys.platform == "win32", reason="there a child cannot be sent Ctrl-C alone")
 def test_follow_prints_new_rows_until_ctrl_c(server: ServerProcess) -> None:
     send(server, ONE)
-    command = [sys.executable, "-m", "autumn_mock", "balances", "cus_123", "--follow", "--json", "--url", server.url]
+    # A shell starts background jobs with SIGINT ignored, which children inherit.
+    restore = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    program = f"{restore}; from autumn_mock.cli import main; main()"
+    command = [sys.executable, "-c", program, "balances", "cus_123", "--follow", "--json", "--url", server.url]
     process = subprocess.Popen([*command, "--key", DEFAULT_KEY], stdout=subprocess.PIPE, text=True)
     with process:
         assert process.stdout is not None
