@@ -100,7 +100,8 @@ def test_settle_skips_steps_that_took_nothing() -> None:
 
 
 def test_take_stops_at_what_is_less_than_the_last_digit() -> None:
-    """A third of a credit leaves a remainder that no digit of an amount can show: no overage is taken for it."""
-    target = account(balance(10, feature_id="credits"), features=(ACTION1, feature("credits", costs={"action1": 3})))
-    take(target, Decimal(10) / 3 + Decimal("1e-20"), "action1", behaviour="overflow")
+    """At a cost of 4, a balance just below 4 leaves a rest of one unit that rounds to nothing and is not overdrawn."""
+    costly = feature("credits", costs={"action1": 4})
+    target = account(balance("3.9999999999", feature_id="credits"), features=(ACTION1, costly))
+    take(target, 1, "action1", behaviour="overflow")
     assert left_in(target) == 0

@@ -8,8 +8,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from autumn_mock.domain.plan import Plan
+from autumn_mock.domain.feature import Feature
+from autumn_mock.domain.plan import BasePrice, FreeTrial, ItemPrice, Plan, PlanItem, Reset
 from autumn_mock.domain.version import Version
+from autumn_mock.operations.plan_diff import Conflict, PlanDiff
+from autumn_mock.wire.responses.catalog import _change_fields, _conflict_body
 from autumn_mock.wire.responses.preview import _included
 from autumn_mock.wire.versions import CHANGES, _Downgrades, upgraded
 from autumn_mock.wire.versions.products import listed_product
@@ -31,6 +34,18 @@ _ROW = {"plan_id": "p", "status": "active", "quantity": 1}
             "CustomerBody",
             {"billing_controls": {"spend_limits": [{"source": "plan"}]}},
             {"billing_controls": {}},
+        ),
+        (
+            Version.V2_3,
+            "EligibilityBody",
+            {"attach_action": "none", "status": "active", "trial_available": True},
+            {"attach_action": "none", "scenario": "active", "trial_available": True},
+        ),
+        (
+            Version.V2_3,
+            "EligibilityBody",
+            {"attach_action": "upgrade", "status": None},
+            {"attach_action": "upgrade", "scenario": "upgrade"},
         ),
         (
             Version.V2_1,
@@ -129,4 +144,43 @@ def test_listed_product_shows_tiers_in_place_of_a_price() -> None:
 
 
 def test_prepaid_quantity_of_a_feature_that_the_plan_does_not_have_includes_nothing() -> None:
-    assert _included(Plan(id="p", name="P", version=1, created_at=0), "f") == Decimal(0)
+    items = (PlanItem(feature_id="g", included=Decimal(3), entitlement_id="g"),)
+    assert _included(Plan(id="p", name="P", version=1, created_at=0, items=items), "f") == Decimal(0)
+
+
+_FEATURES = {
+    name: Feature(id=name, name=name.upper(), type="metered", consumable=True, created_at=0) for name in ("f", "g")
+}
+
+
+@pytest.mark.parametrize(
+    ("item", "item_filter"),
+    [
+        (None, None),
+        ({}, {"feature_id": "f"}),
+        ({"reset": Reset(interval="month")}, {"feature_id": "f", "interval": "month"}),
+        (
+            {"price": ItemPrice(interval="month", interval_count=2, billing_method="prepaid", price_id="p")},
+            {"feature_id": "f", "billing_method": "prepaid", "interval": "month", "interval_count": 2},
+        ),
+    ],
+)
+def test_conflict_names_the_item_or_the_base_price(item: dict[str, Any] | None, item_filter: Any) -> None:
+    conflict = Conflict(None if item is None else PlanItem(feature_id="f", entitlement_id="f", **item))
+    body = msgspec.to_builtins(_conflict_body(conflict, _FEATURES))
+    assert body.get("item_filter") == item_filter
+    assert body["reason"] == ("base_price_divergence" if item is None else "value_divergence")
+
+
+def test_version_change_shows_a_new_price_and_trial() -> None:
+    def plan(**fields: Any) -> Plan:
+        return Plan(id="p", name="P", version=1, created_at=0, **fields)
+
+    trial = FreeTrial(duration_length=7, duration_type="day", card_required=False)
+    paid = plan(price=BasePrice(amount=Decimal(20), interval="month", price_id="price"), free_trial=trial)
+    fields = _change_fields(PlanDiff(plan(), paid, (), ()), _FEATURES, "sandbox")
+    assert fields["customize"]["price"] == {"amount": 20, "interval": "month"}
+    assert fields["customize"]["free_trial"]["duration_length"] == 7
+    assert (fields["price_change"]["previous"], fields["price_change"]["current"]["amount"]) == (None, 20)
+    assert fields["item_changes"] == []
+    assert _change_fields(None, _FEATURES, "sandbox")["customize"] is None
