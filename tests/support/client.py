@@ -80,7 +80,13 @@ class Client:
         """Send bytes with exactly these headers; status, headers and raw body. :class:`NoReply` without a response."""
         connection = self._kept or self._connection(timeout or self._timeout)
         try:
-            connection.request(method, path, data, dict(headers))
+            try:
+                connection.request(method, path, data, dict(headers))
+            except BrokenPipeError:  # a kept connection that the server closed while it was idle: nothing was sent
+                if connection is not self._kept:
+                    raise
+                connection.close()  # the next request connects again
+                connection.request(method, path, data, dict(headers))
             response = connection.getresponse()
             content = response.read()
         except (OSError, http.client.HTTPException) as error:
