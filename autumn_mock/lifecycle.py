@@ -83,7 +83,7 @@ class Lifecycle:
         """The fault rules that an environment begins with: those of the settings and of its world."""
         org_id, env = name
         template = self._templates.get(org_id)
-        rules = self.world.board_for(org_id, env) if template is None else template.startup_rules(env)
+        rules = self.world.rules_of(org_id, env) if template is None else template.startup_rules(env)
         return [rule.seeded(self.settings.seed) for rule in (*self.first_faults, *rules)]
 
     def begin(self) -> None:

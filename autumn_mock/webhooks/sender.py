@@ -4,8 +4,8 @@ Each endpoint has a thread, so that one which hangs does not delay the others. M
 they were queued; one that failed waits for its retry and does not delay those behind it.
 
 It uses ``http.client`` rather than httpx: :meth:`Sender.stop` can interrupt a request by shutting its socket down,
-which httpx does not expose, and the first delivery imports 15 ms of modules instead of 150. They are imported by the
-first delivery: a server without endpoints starts without them.
+which httpx does not expose, and it imports fewer modules. They are imported by the first delivery: a server without
+endpoints starts without them.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ class World:
     #: The content of a snapshot, instead of organisations; empty for a world file.
     snapshot: tuple[Change, ...] = ()
 
-    def board_for(self, org_id: str, env: str) -> tuple[Rule, ...]:
+    def rules_of(self, org_id: str, env: str) -> tuple[Rule, ...]:
         """The rules that are armed in an environment from the start."""
         return tuple(
             rule
@@ -78,7 +78,7 @@ class World:
     def startup_rules(self, env: str) -> tuple[Rule, ...]:
         """The same for an environment that is a copy of the first organisation's."""
         first = self.organisations[0].id if self.organisations else ""
-        return self.board_for(first, env)
+        return self.rules_of(first, env)
 
     def holds(self, org_id: str) -> bool:
         """Whether it contains an organisation."""
