@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import autumn_mock
+from tests.support.sources import nodes_of
 
 PACKAGE = Path(autumn_mock.__file__).parent
 #: Packages and modules of ``autumn_mock/``, from the lowest to the highest. Those of one line do not import each other.
@@ -49,7 +50,7 @@ def _unit(first: str, second: str = "", *_: str) -> str:
 
 def imports(path: Path) -> Iterator[tuple[int, str]]:
     """(line, dotted name) of everything that a file imports, wherever in the file."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import autumn_mock
+from tests.support.sources import nodes_of
 
 PACKAGE = Path(autumn_mock.__file__).parent
 #: What reads the time, by module. ``time.sleep`` would only pass it, but nothing here may sleep either.
@@ -23,9 +24,9 @@ ALLOWED = {
 }
 
 
-def asks(tree: ast.AST) -> Iterator[str]:
+def asks(nodes: Iterable[ast.AST]) -> Iterator[str]:
     """The names in a module that ask for the time."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.ImportFrom) and node.module == "time":
             yield from (alias.name for alias in node.names)
         if isinstance(node, ast.Attribute):
@@ -40,7 +41,7 @@ def test_nothing_else_asks_for_the_time() -> None:
     found = {
         str(path.relative_to(PACKAGE).as_posix()): names
         for path in sorted(PACKAGE.rglob("*.py"))
-        if (names := sorted(set(asks(ast.parse(path.read_text("utf-8"))))))
+        if (names := sorted(set(asks(nodes_of(path)))))
     }
     assert {name: names for name, names in found.items() if name not in ALLOWED} == {}
     assert "clock.py" in found
@@ -48,4 +49,4 @@ def test_nothing_else_asks_for_the_time() -> None:
 
 def test_search_finds_each_way_to_read_the_time() -> None:
     source = "import time, datetime\nfrom time import monotonic\ntime.time()\ndatetime.datetime.now()\ntime.sleep(1)\n"
-    assert sorted(asks(ast.parse(source))) == ["datetime.now", "monotonic", "time.sleep", "time.time"]
+    assert sorted(asks(ast.walk(ast.parse(source)))) == ["datetime.now", "monotonic", "time.sleep", "time.time"]

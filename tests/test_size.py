@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.support.sources import nodes_of
+
 ROOT = Path(__file__).parents[1]
 FILES = sorted(path for name in ("autumn_mock", "tests") for path in (ROOT / name).rglob("*.py"))
 MODULE_LINES = 400
@@ -15,7 +17,7 @@ MESSAGE_LENGTH = 240
 
 
 def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes_of(path):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
 
@@ -26,12 +28,10 @@ _SAYS = ("_log.", "log.", "logger.", "click.echo")
 
 def messages(path: Path) -> Iterator[tuple[int, int]]:
     """(line, length) of every text that is given to an exception or to the log."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes_of(path):
         if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
             call = node.exc
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).startswith(
-            ("_log.", "log.", "logger.", "click.echo")
-        ):
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).startswith(_SAYS):
             call = node
         else:
             continue

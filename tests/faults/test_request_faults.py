@@ -114,6 +114,7 @@ def test_dribble_ends_when_client_disconnects(server: ServerProcess, organisatio
     until(lambda: threads(server), lambda count: count <= usual)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "rule", ["reply:hang", "reply:hang after=enqueue", "reply:delay 10m", "reply:delay 10m after=enqueue"]
 )
@@ -127,6 +128,7 @@ def test_server_stops_while_requests_wait(rule: str) -> None:
     assert "Traceback" not in server.stderr()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["reply:dribble 10m", "worker:pause", "worker:delay 10m", "worker:slow rate=1/minute"])
 def test_server_stops_while_replies_and_messages_are_delayed(rule: str) -> None:
     with ServerProcess("--rate-limit", "off", "--fault", rule) as server, ExitStack() as stack:

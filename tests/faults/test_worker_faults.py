@@ -135,6 +135,7 @@ def test_hold_ends_with_ttl(organisation: Client) -> None:
 # -- crashes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["worker:pause", "worker:delay 1h", "worker:slow rate=1/minute", "worker:crash"])
 def test_held_messages_survive_kill(tmp_path: Path, rule: str) -> None:
     options = ("--db", str(tmp_path / "state.json"), "--rate-limit", "off")

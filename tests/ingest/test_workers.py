@@ -18,6 +18,7 @@ from autumn_mock.ingest.workers import LARGEST, deduct_messages
 from autumn_mock.operations import features, track
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError
+from tests.support.effort import examples
 from tests.support.world import NOW, TIMEOUT_S, IngestWorld, ItemCounts, item
 
 #: Long enough ago for an organisation whose workers make unknown customers.
@@ -424,7 +425,7 @@ def outcome(world: IngestWorld) -> tuple[Any, ...]:
     return world.signed_balances(), events, held, keys
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(st.lists(st.one_of(tracks, tracks, by_event), max_size=12))
 def test_workers_do_what_track_does(items: list[TrackItem]) -> None:
     """Balances, events, locks and keys are the same; what fails now is what is lost later."""

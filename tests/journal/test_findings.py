@@ -19,8 +19,9 @@ from autumn_mock.journal.finding_kinds import FINDING_KINDS, FindingKind
 from autumn_mock.journal.findings import Finding, find
 from autumn_mock.journal.requests import RequestEntry
 from autumn_mock.journal.retries import double_charges, losses
+from tests.support.effort import examples
 
-law = settings(deadline=None, max_examples=150)
+law = settings(deadline=None, max_examples=examples(150))
 
 Item = dict[str, Any]
 

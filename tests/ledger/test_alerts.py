@@ -33,6 +33,7 @@ from tests.ledger.builders import (
     take,
     usage_limit,
 )
+from tests.support.effort import examples
 
 Data = dict[str, Any]
 
@@ -301,7 +302,7 @@ def _allowed(target: Account, feature_id: str, who: Entity | None, rows: list[st
     return allows(target, balance_view(target, target.features[feature_id], who, counted), who, _TINY)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(300))
 @given(cases(), amounts, behaviours)
 def test_a_limit_is_reached_exactly_when_a_check_turns(case: Case, value: Decimal, behaviour: Any) -> None:
     target, who = case.account, case.entity

@@ -45,8 +45,9 @@ from tests.ledger.builders import (
     take,
     usage_limit,
 )
+from tests.support.effort import examples
 
-law = settings(deadline=None, max_examples=100)
+law = settings(deadline=None, max_examples=examples(100))
 #: Apart by less than this is equal: one unit of the precision that is shown.
 TINY = Decimal("1e-10")
 

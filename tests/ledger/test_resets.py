@@ -42,8 +42,9 @@ from tests.ledger.builders import (
     rollover,
     take,
 )
+from tests.support.effort import examples
 
-law = settings(deadline=None, max_examples=100)
+law = settings(deadline=None, max_examples=examples(100))
 
 INTERVALS: list[Interval] = ["minute", "hour", "day", "week", "month", "quarter", "semi_annual", "year"]
 intervals = st.sampled_from(INTERVALS)
