@@ -10,7 +10,7 @@ from typing import Any
 from autumn_mock.clock import Clock, stopwatch
 from autumn_mock.domain.books import Books
 from autumn_mock.domain.organisation import ApiKey, hash_key
-from autumn_mock.domain.webhook import DEFAULT_SECRET, Endpoint
+from autumn_mock.domain.webhook import DEFAULT_SECRET, WebhookEndpoint
 from autumn_mock.faults.board import FaultBoard
 from autumn_mock.faults.grammar import Rule
 from autumn_mock.ingest.workers import Workers
@@ -61,7 +61,7 @@ class Engine(Lifecycle):
         self.journal = RequestJournal(settings.journal_requests, settings.journal_bodies)
         self.deliveries = MessageJournal()
         self.webhooks = Outbox(
-            [Endpoint(url, settings.webhook_secret or DEFAULT_SECRET) for url in settings.webhook_url],
+            [WebhookEndpoint(url, settings.webhook_secret or DEFAULT_SECRET) for url in settings.webhook_url],
             {organisation.id: organisation.webhooks for organisation in self.world.organisations},
         )
         self.register("requests", self.journal.clear, describes_data=True)

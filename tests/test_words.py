@@ -99,6 +99,16 @@ def test_texts_have_no_banned_words(folder: str) -> None:
     assert found == [], "\n".join(found)
 
 
+def test_a_class_name_means_one_thing() -> None:
+    places = Counter(
+        node.name
+        for path in (ROOT / "autumn_mock").rglob("*.py")
+        for node in nodes_of(path)
+        if isinstance(node, ast.ClassDef)
+    )
+    assert [name for name, count in places.items() if count > 1] == []
+
+
 def test_search_finds_words_in_names_and_across_lines() -> None:
     assert [(line, word) for line, word, _ in found_in("It is\n    no rule")] == [(0, "is\n    no")]
     assert [word for _, word, _ in found_in(words_of("_told_to_stop"))] == ["told"]

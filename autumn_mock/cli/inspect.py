@@ -138,7 +138,10 @@ def _one_request(row: Row, as_json: bool) -> None:
             Column("value", lambda each: figure(_field(each, "value", 1)), right=True),
             Column("why", lambda each: each.get("reason"), flexible=True),
         ],
-        lambda each: [f"{note['fate']} by {note['rule'] or 'the replay guard'}" for note in each.get("notes", [])],
+        lambda each: [
+            f"{note['fate']} by {note['rule']}" if note["rule"] else "a second delivery was ignored"
+            for note in each.get("notes", [])
+        ],
     ).show(row["items_fate"])
 
 

@@ -21,7 +21,7 @@ class Webhook(Struct, frozen=True):
     key: str | None = None
 
 
-class Endpoint(Struct, frozen=True):
+class WebhookEndpoint(Struct, frozen=True):
     """A receiver of messages. ``secret`` is ``whsec_`` and the base64 of the key that messages are signed with."""
 
     url: str

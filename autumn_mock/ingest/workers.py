@@ -163,7 +163,7 @@ def deduct_messages(environment: Environment, messages: list[Message], dropped: 
     environment.lock.yield_to_waiters()
     try:
         with environment.write() as transaction:
-            _Deduction(environment, transaction).run(messages, dropped)
+            _MessageRun(environment, transaction).run(messages, dropped)
     except OSError:
         raise
     except Exception as error:
@@ -174,10 +174,10 @@ def deduct_messages(environment: Environment, messages: list[Message], dropped: 
         _log.exception("message %s cannot be deducted", messages[0].id)
         failure = ApiError(500, str(error) or "Unknown error", "internal_error")
         with environment.write() as transaction:
-            _Deduction(environment, transaction).lose_all(messages, failure)
+            _MessageRun(environment, transaction).lose_all(messages, failure)
 
 
-class _Deduction:
+class _MessageRun:
     """The deduction of messages in one transaction."""
 
     def __init__(self, environment: Environment, transaction: Transaction) -> None:

@@ -153,7 +153,7 @@ class PlainRow:
 class _Run:
     """One deduction under way: what is still to take, and what was done."""
 
-    __slots__ = ("account", "behaviour", "entity", "feature", "gate", "ids", "mutations")
+    __slots__ = ("account", "behaviour", "entity", "feature", "ids", "mutations")
 
     def __init__(
         self,

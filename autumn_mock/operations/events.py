@@ -20,7 +20,7 @@ from autumn_mock.store.timeline import LAST_ID, Moment
 from autumn_mock.wire.requests.events import EventFilters, EventsAggregate, EventsList, EventsListOffset
 
 
-class Page(Struct, frozen=True):
+class EventPage(Struct, frozen=True):
     """Rows of a list, newest first, and whether there are more."""
 
     rows: list[Event]
@@ -55,7 +55,7 @@ def _having(events: Iterable[Event], read: Callable[[Event], str | None], text: 
 
 def list_events(
     call: Call, params: EventsList | EventsListOffset, *, before: tuple[int, str] | None = None, offset: int = 0
-) -> Page:
+) -> EventPage:
     """A page of events, newest first.
 
     ``before``: only events before this (timestamp in ms, id). ``offset``: how many events to skip.
@@ -64,7 +64,7 @@ def list_events(
     if params.customer_id is not None:
         customer = find_customer(call.environment, params.customer_id)
         if customer is None:
-            return Page([], has_more=False)
+            return EventPage([], has_more=False)
     wanted = filter_of(params, customer.internal_id if customer is not None else None)
     span = time_range_of(call, params, customer, wanted.names)
     rows: list[Event] = []
@@ -73,9 +73,9 @@ def list_events(
             offset -= 1
             continue
         if len(rows) == params.limit:
-            return Page(rows, has_more=True)
+            return EventPage(rows, has_more=True)
         rows.append(event)
-    return Page(rows, has_more=False)
+    return EventPage(rows, has_more=False)
 
 
 def walk(environment: Environment, wanted: Filter, span: TimeRange, before: Moment | None = None) -> Iterator[Event]:

@@ -13,7 +13,7 @@ from msgspec import UNSET
 from autumn_mock.clock import stopwatch
 from autumn_mock.control_client import ServerUnreachable
 from autumn_mock.scenarios.events import ReplyReceived, Waited
-from autumn_mock.scenarios.model import Batch, Retry, Send, request_of
+from autumn_mock.scenarios.model import Retry, Send, SendBatch, request_of
 from autumn_mock.scenarios.target import ScenarioTarget
 from autumn_mock.scenarios.template import fill
 from autumn_mock.scenarios.values import Failure
@@ -46,7 +46,7 @@ def _content(action: Send, now: int, call: int) -> bytes | None:
     body = request_of(action).body
     if body is UNSET:
         return None
-    if isinstance(action, Batch):
+    if isinstance(action, SendBatch):
         first = (call - 1) * action.repeat + 1
         filled = [item for number in range(first, first + action.repeat) for item in fill(body, now, number)]
     else:

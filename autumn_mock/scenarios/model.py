@@ -10,7 +10,7 @@ from msgspec import UNSET, Struct
 
 from autumn_mock.input_files import guess, read_file
 from autumn_mock.input_schema import Choice, NotEmpty, Read, Shorthand, parse_file, read_rule
-from autumn_mock.scenarios.template import Body
+from autumn_mock.scenarios.template import TemplateBody
 from autumn_mock.scenarios.values import (
     Outcome,
     read_api_path,
@@ -172,20 +172,20 @@ class Send(Action):
     expect: ReplyExpectation = field(obj(ReplyExpectation), default=ReplyExpectation())
 
 
-class Batch(Send):
-    batch: list[dict[str, Any]] = field(Body(array(record())))
+class SendBatch(Send):
+    batch: list[dict[str, Any]] = field(TemplateBody(array(record())))
     #: The number of copies of the items.
     repeat: int = field(integer(min=1, max=10_000), default=1)
     headline = "The client sends a batch."
 
 
-class Track(Send):
-    track: dict[str, Any] = field(Body(record()))
+class SendTrack(Send):
+    track: dict[str, Any] = field(TemplateBody(record()))
     headline = "The client sends a track."
 
 
-class Check(Send):
-    check: dict[str, Any] = field(Body(record()))
+class SendCheck(Send):
+    check: dict[str, Any] = field(TemplateBody(record()))
     headline = "The client sends a check."
 
 
@@ -194,10 +194,10 @@ class CallParams(Params):
 
     path: str = field(Read(read_api_path))
     method: str = field(enum("POST", "GET", "PUT", "PATCH", "DELETE"), default="POST")
-    body: Any = field(Body(anything()), default=UNSET)
+    body: Any = field(TemplateBody(anything()), default=UNSET)
 
 
-class Call(Send):
+class SendCall(Send):
     call: CallParams = field(obj(CallParams))
     headline = "The client makes a call."
 
@@ -205,13 +205,13 @@ class Call(Send):
 def request_of(action: Send) -> Request:
     """The request that an action sends."""
     match action:
-        case Batch(batch=body):
+        case SendBatch(batch=body):
             return Request("POST", "/v1/balances.batch_track", body)
-        case Track(track=body):
+        case SendTrack(track=body):
             return Request("POST", "/v1/balances.track", body)
-        case Check(check=body):
+        case SendCheck(check=body):
             return Request("POST", "/v1/balances.check", body)
-        case Call(call=call):
+        case SendCall(call=call):
             return Request(call.method, call.path, call.body)
     raise AssertionError(action)
 
@@ -273,10 +273,10 @@ class Expect(Action):
 _ACTIONS: dict[str, type[Action]] = {
     "fault": Arm,
     "clear": Clear,
-    "batch": Batch,
-    "track": Track,
-    "check": Check,
-    "call": Call,
+    "batch": SendBatch,
+    "track": SendTrack,
+    "check": SendCheck,
+    "call": SendCall,
     "drain": Drain,
     "pause": Pause,
     "resume": Resume,

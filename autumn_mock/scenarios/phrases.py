@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import UNSET
 
 from autumn_mock.scenarios.events import ReplyReceived, Waited
-from autumn_mock.scenarios.model import Batch, Call, Check, Send, request_of
+from autumn_mock.scenarios.model import Send, SendBatch, SendCall, SendCheck, request_of
 from autumn_mock.scenarios.values import Outcome
 
 #: How much of a batch a line shows.
@@ -30,11 +30,11 @@ def request(action: Send) -> tuple[str, str]:
     """A label for what is sent, and the content with the number of calls."""
     times = f"{action.count} times " if action.count > 1 else ""
     method, path, body = request_of(action)
-    if isinstance(action, Call):
+    if isinstance(action, SendCall):
         return method, f"{times}{path}{'' if body is UNSET else ' ' + _plain(body)}"
-    if isinstance(action, Check):
+    if isinstance(action, SendCheck):
         return "check", f"{times}{_subject(body)}"
-    if not isinstance(action, Batch):
+    if not isinstance(action, SendBatch):
         return "track", f"{times}{_usage([body], 1)}"
     count = len(body) * action.repeat
     return "batch", f"{times}{count} {'item' if count == 1 else 'items'}: {_usage(body, action.repeat)}"

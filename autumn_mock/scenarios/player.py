@@ -25,7 +25,6 @@ from autumn_mock.scenarios.model import (
     Action,
     Advance,
     Arm,
-    Batch,
     Clear,
     Drain,
     Expect,
@@ -34,6 +33,7 @@ from autumn_mock.scenarios.model import (
     Resume,
     Scenario,
     Send,
+    SendBatch,
     Step,
 )
 from autumn_mock.scenarios.target import BalanceReading, Place, ScenarioTarget
@@ -136,7 +136,7 @@ class Player:
             if isinstance(event, ReplyReceived):
                 attempts.append(event)
             yield event
-        if not isinstance(action, Batch):  # the workers decide when the items of a batch are deducted
+        if not isinstance(action, SendBatch):  # the workers decide when the items of a batch are deducted
             yield from self._changes()
         yield from judge_replies(action.expect, attempts)
 

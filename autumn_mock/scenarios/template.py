@@ -30,7 +30,7 @@ def fill(body: Any, now: int, number: int = 1) -> Any:
     return _PLACEHOLDER.sub(lambda found: str(_value(found[1], now, number)), body)
 
 
-class Body(Schema[T]):
+class TemplateBody(Schema[T]):
     """A body with placeholders."""
 
     def __init__(self, inner: Schema[T]) -> None:

@@ -7,12 +7,12 @@ A batch passes these files from the socket to the deducted balance:
 2. ``web/dispatch`` runs the steps: 3. ``web/resources/__init__`` finds the endpoint, 4. ``web/authentication`` the key;
 5. ``web/rate_limits``, 6. ``operations/idempotency``, 7. ``web/request_faults``, 8. ``barrier`` refuse it or delay it;
 9. ``web/resources/usage`` declares the call, 10. ``wire/batch`` validates the body;
-11. ``ingest/accept`` makes a message of each item, in a transaction that 12. ``operations/call`` opens,
-13. ``store/environment`` commits, 14. ``store/database`` stores and 15. ``store/log`` writes; 16. ``ingest/queue`` gets
-the messages; 17. ``web/replies`` encodes the reply, 18. ``journal/requests`` keeps the request.
-19. ``ingest/workers`` takes the messages on a thread of its own and deducts them in one transaction:
-20. ``operations/subjects`` opens the customer's account, 21. ``ledger/resets`` applies resets, 22. ``ledger/order``
-ranks the balances, 23. ``ledger/deduction`` deducts from them, 24. ``operations/usage`` writes the event.
+11. ``ingest/accept`` makes a message of each item, in a transaction that 12. ``operations/call`` opens;
+13. ``store/environment`` commits, 14. ``store/state`` encodes it; 15. ``store/database`` and 16. ``store/log`` write it;
+17. ``ingest/queue`` puts the messages into 18. ``ingest/environment_queue``, and the client gets its 202.
+19. ``ingest/workers`` takes them on a thread of its own and deducts them in one transaction:
+20. ``operations/subjects`` opens the customer's 21. ``ledger/account``, 22. ``ledger/resets`` applies resets,
+23. ``ledger/order`` ranks the balances, 24. ``ledger/deduction`` deducts, 25. ``operations/usage`` writes the event.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ A = TypeVar("A", bound=Params)
 B = TypeVar("B", bound=Params)
 
 
-class Page(Protocol[R_co]):
+class PageOf(Protocol[R_co]):
     """Some rows, and where the next page begins: the (created_at, id) of the last row, or None."""
 
     @property
@@ -34,7 +34,7 @@ class Page(Protocol[R_co]):
     def next(self) -> Place | None: ...
 
 
-class CountedPage(Page[R_co], Protocol[R_co]):
+class CountedPageOf(PageOf[R_co], Protocol[R_co]):
     """A page, and how many rows there are, and how many that match."""
 
     @property
@@ -69,7 +69,9 @@ class OffsetParams(Protocol):
     def offset(self) -> int: ...
 
 
-def cursor_page(params: CursorParams, find: Callable[[Place | None], Page[R]], body_of: Callable[[R], Body]) -> Answer:
+def cursor_page(
+    params: CursorParams, find: Callable[[Place | None], PageOf[R]], body_of: Callable[[R], Body]
+) -> Answer:
     """The answer with the page after ``start_cursor``."""
     page = from_cursor(params, find)
     return Answer(CursorPage(rows=[body_of(row) for row in page.rows], next_cursor=next_cursor(page)))
@@ -82,12 +84,12 @@ def from_cursor(params: CursorParams, find: Callable[[Place | None], P]) -> P:
     return find(decode_cursor(params.start_cursor) if params.start_cursor else None)
 
 
-def next_cursor(page: Page[Any]) -> str | None:
+def next_cursor(page: PageOf[Any]) -> str | None:
     """The cursor of the page after this one."""
     return None if page.next is None else encode_cursor(*page.next)
 
 
-def offset_page(params: OffsetParams, page: CountedPage[R], body_of: Callable[[R], Body]) -> Answer:
+def offset_page(params: OffsetParams, page: CountedPageOf[R], body_of: Callable[[R], Body]) -> Answer:
     """The answer with the page from ``offset`` on. ``has_more`` means that the page is full."""
     rows = [body_of(row) for row in page.rows]
     return Answer(

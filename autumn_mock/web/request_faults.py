@@ -24,7 +24,10 @@ _PIECE_INTERVAL_S = 0.02
 
 
 class RequestFaults:
-    """Triggers the rules at each step of a request. Each method is called once, in the order of its definition."""
+    """Triggers the rules at each step of a request, and keeps what they do to its reply.
+
+    The methods are called in the order of the request's steps. Those that trigger rules are called at most once.
+    """
 
     def __init__(
         self, board: FaultBoard, request: RequestContext, environment: Environment, parking: RequestParking

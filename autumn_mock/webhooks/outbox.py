@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from autumn_mock.domain.webhook import Endpoint, Webhook
+from autumn_mock.domain.webhook import Webhook, WebhookEndpoint
 from autumn_mock.ids import new_id
 from autumn_mock.locks import Level, new_lock
 from autumn_mock.store.environment import Environment
@@ -26,18 +26,21 @@ class Outbox:
     """
 
     def __init__(
-        self, endpoints: Sequence[Endpoint] = (), own: Mapping[str, Sequence[Endpoint]] | None = None, **options: Any
+        self,
+        endpoints: Sequence[WebhookEndpoint] = (),
+        own: Mapping[str, Sequence[WebhookEndpoint]] | None = None,
+        **options: Any,
     ) -> None:
         self.journal = WebhookJournal()
         self._options = options
-        self._senders: dict[Endpoint, Sender] = {}
+        self._senders: dict[WebhookEndpoint, Sender] = {}
         self._everyone = self._open(endpoints)
         self._own = {org: self._open(each) for org, each in (own or {}).items()}
         self._lock = new_lock(Level.OUTBOX)
         #: In the order they were first used.
         self._keys: dict[str, None] = {}
 
-    def _open(self, endpoints: Sequence[Endpoint]) -> list[Sender]:
+    def _open(self, endpoints: Sequence[WebhookEndpoint]) -> list[Sender]:
         senders = []
         for endpoint in dict.fromkeys(endpoints):
             sender = self._senders.get(endpoint)
@@ -49,7 +52,7 @@ class Outbox:
     def __repr__(self) -> str:
         return f"<Outbox {len(self._senders)} endpoints, {len(self.journal)} deliveries>"
 
-    def _of(self, org: str) -> dict[Endpoint, Sender]:
+    def _of(self, org: str) -> dict[WebhookEndpoint, Sender]:
         senders = [*self._everyone, *self._own.get(org, ())]
         return {sender.endpoint: sender for sender in senders}
 

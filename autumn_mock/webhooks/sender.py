@@ -23,7 +23,7 @@ import msgspec
 
 from autumn_mock import __version__
 from autumn_mock.clock import stopwatch, wall_clock
-from autumn_mock.domain.webhook import Endpoint
+from autumn_mock.domain.webhook import WebhookEndpoint
 from autumn_mock.locks import Level, new_lock
 from autumn_mock.webhooks.journal import WebhookDelivery, WebhookJournal
 
@@ -60,7 +60,7 @@ class Sender:
 
     def __init__(
         self,
-        endpoint: Endpoint,
+        endpoint: WebhookEndpoint,
         journal: WebhookJournal,
         *,
         retry_after: Sequence[float] = RETRY_AFTER,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from autumn_mock.domain.organisation import ApiKey, Env, OrganisationConfig, hash_key, mask_key
-from autumn_mock.domain.webhook import Endpoint
+from autumn_mock.domain.webhook import WebhookEndpoint
 from autumn_mock.faults.grammar import Rule, RuleError, parse_rule
 from autumn_mock.input_files import InputFile, InputFileError, KeyPath, Problem, read_file, report
 from autumn_mock.input_schema import parse_file
@@ -50,7 +50,7 @@ class WorldOrganisation:
     keys: tuple[ApiKey, ...]
     #: The first of its secret keys in plain text; None when it has none.
     secret_key: str | None
-    webhooks: tuple[Endpoint, ...]
+    webhooks: tuple[WebhookEndpoint, ...]
     steps: Mapping[Env, tuple[SeedStep, ...]]
     faults: Mapping[Env, tuple[Rule, ...]]
 
@@ -135,7 +135,7 @@ def _organisation(entry: OrganisationEntry, index: int) -> WorldOrganisation:
         config=entry.config or OrganisationConfig(),
         secret_key=next((each.key for each in keys if each.key.startswith("am_sk")), None),
         keys=tuple(api_key(each.key, org_id, tuple(each.scopes or ())) for each in keys),
-        webhooks=tuple(Endpoint(each.url, each.secret) for each in entry.webhooks or ()),
+        webhooks=tuple(WebhookEndpoint(each.url, each.secret) for each in entry.webhooks or ()),
         steps={env: tuple(_steps(each, path)) for env, each, path in environments},
         faults={env: tuple(_rules(each)) for env, each, _ in environments},
     )

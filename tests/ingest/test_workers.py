@@ -214,14 +214,14 @@ def test_workers_drop_the_oldest_lost_items(world: IngestWorld, monkeypatch: pyt
 
 def poisoned(monkeypatch: pytest.MonkeyPatch, is_bad: Callable[[TrackItem], bool]) -> None:
     """Make some items impossible to deduct."""
-    deduct = workers_module._Deduction._deduct
+    deduct = workers_module._MessageRun._deduct
 
     def deduct_or_fail(deduction: Any, message: Message) -> None:
         deduct(deduction, message)
         if is_bad(message.item):
             raise ArithmeticError("bad luck")
 
-    monkeypatch.setattr(workers_module._Deduction, "_deduct", deduct_or_fail)
+    monkeypatch.setattr(workers_module._MessageRun, "_deduct", deduct_or_fail)
 
 
 def test_deduct_messages_loses_a_failing_message_alone(world: IngestWorld, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from autumn_mock.domain.customer import Customer
 from autumn_mock.domain.event import Event
-from autumn_mock.operations.events import Filter, Page, list_events, property_reader, walk
+from autumn_mock.operations.events import EventPage, Filter, list_events, property_reader, walk
 from autumn_mock.operations.time_ranges import TimeRange
 from autumn_mock.store import timeline
 from autumn_mock.store.environment import Environment
@@ -68,7 +68,7 @@ def test_list_events_answers_as_recorded(name: str) -> None:
     assert asked >= 7
 
 
-def seen(page: Page) -> Counter[tuple[str, float]]:
+def seen(page: EventPage) -> Counter[tuple[str, float]]:
     return Counter((event.name, float(event.value)) for event in page.rows)
 
 

@@ -11,7 +11,7 @@ import pytest
 from svix.webhooks import Webhook, WebhookVerificationError
 
 from autumn_mock.clock import wall_clock
-from autumn_mock.domain.webhook import DEFAULT_SECRET, Endpoint
+from autumn_mock.domain.webhook import DEFAULT_SECRET, WebhookEndpoint
 from autumn_mock.webhooks.journal import WebhookDelivery, WebhookJournal
 from autumn_mock.webhooks.sender import Sender, sign
 from tests.webhooks.receiver import TIMEOUT, Receiver, free_port
@@ -28,7 +28,7 @@ class Post:
 
     def sender(self, url: str, *, secret: str = DEFAULT_SECRET, **options: Any) -> Sender:
         options.setdefault("retry_after", (0.01, 0.01))
-        sender = Sender(Endpoint(url, secret), self.journal, **options)
+        sender = Sender(WebhookEndpoint(url, secret), self.journal, **options)
         self._senders.append(sender)
         return sender
 

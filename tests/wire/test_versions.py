@@ -104,9 +104,9 @@ def test_openapi_names_the_versions_that_it_describes() -> None:
 
 #: What a version 2.6 takes that renames ``remaining`` of balances to ``left``.
 _V2_6 = """
-from autumn_mock.wire.versions.declaration import Changes
+from autumn_mock.wire.versions.declaration import VersionChanges
 
-CHANGES = Changes(renamed={"BalanceBody": {"remaining": "left"}})
+CHANGES = VersionChanges(renamed={"BalanceBody": {"remaining": "left"}})
 """
 _ASK = """
 import json, sys

@@ -48,7 +48,7 @@ class PlanChange(Struct, frozen=True):
     other_versions: tuple[OtherVersion, ...] = ()
 
 
-class Changes(Struct, frozen=True):
+class CatalogueChanges(Struct, frozen=True):
     """Everything that would happen."""
 
     plans: tuple[PlanChange, ...]
@@ -96,7 +96,7 @@ def preview_plan(call: Call, params: PlansPreview) -> PlanChange:
         return _plan_change(call, plans_.get(call, params.plan_id, params.version), params)
 
 
-def preview(call: Call, params: Catalog) -> Changes:
+def preview(call: Call, params: Catalog) -> CatalogueChanges:
     """What ``catalog.update`` with the same parameters would change; 400 for everything that it would refuse."""
     for name, others in (("rewards", params.rewards), ("referral_programs", params.referral_programs)):
         if others:
@@ -111,7 +111,7 @@ def preview(call: Call, params: Catalog) -> Changes:
         features += _removed_features(environment, params, proposed, plans)
         known = [*(each.feature_id for each in params.features or ()), *environment.features.by_key]
         features += [FeatureChange(name, "skipped") for name in dict.fromkeys(known) if name in skipped]
-        return Changes(tuple(plans), tuple(features), proposed)
+        return CatalogueChanges(tuple(plans), tuple(features), proposed)
 
 
 def _plan_changes(call: Call, params: Catalog, proposed: Mapping[str, Feature]) -> list[PlanChange]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autumn_mock.operations import events
 from autumn_mock.operations.aggregate import aggregate
-from autumn_mock.operations.events import Page
+from autumn_mock.operations.events import EventPage
 from autumn_mock.web.context import Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
 from autumn_mock.web.pagination import paged
@@ -45,7 +45,7 @@ def list_(request: RequestContext, params: EventsList | EventsListOffset) -> Ans
     )
 
 
-def _bodies(request: RequestContext, page: Page) -> list[EventBody]:
+def _bodies(request: RequestContext, page: EventPage) -> list[EventBody]:
     customers = request.call.environment.customers
     bodies = []
     for event in page.rows:

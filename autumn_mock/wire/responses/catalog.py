@@ -12,7 +12,7 @@ from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.organisation import Env
 from autumn_mock.ids import new_id
 from autumn_mock.operations.catalogue.features import FeatureAction, FeatureChange
-from autumn_mock.operations.catalogue.preview import Changes, OtherVersion, PlanAction, PlanChange, PlanUsage
+from autumn_mock.operations.catalogue.preview import CatalogueChanges, OtherVersion, PlanAction, PlanChange, PlanUsage
 from autumn_mock.operations.plan_diff import Conflict, PlanDiff
 from autumn_mock.wire.answer import Body
 from autumn_mock.wire.responses.feature import FeatureBody, feature_body
@@ -130,7 +130,7 @@ _ATTRIBUTES = (
 _ITEM_PARAMS = ("feature_id", "entity_feature_id", "included", "unlimited", "pooled", "reset", "price")
 
 
-def changes_body(changes: Changes, env: Env) -> ChangesBody:
+def changes_body(changes: CatalogueChanges, env: Env) -> ChangesBody:
     """How a catalogue would change."""
     plans = [_catalog_plan_body(change, changes.proposed, env) for change in changes.plans]
     return ChangesBody(plans, [_feature_change_body(change) for change in changes.features], [], [])

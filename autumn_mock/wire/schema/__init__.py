@@ -27,17 +27,17 @@ from autumn_mock.wire.schema.compounds import (
     AsJson,
     CommaSeparated,
     Default,
+    Map,
     Nullable,
     Object,
     Optional,
-    Record,
     Union,
 )
 from autumn_mock.wire.schema.params import P, Params, field, parse, rule, schema_of
 from autumn_mock.wire.schema.rules import (
     NOT_IN_THE_FUTURE,
     WHOLE,
-    Rules,
+    Constraints,
     at_least,
     at_most,
     email_address,
@@ -48,7 +48,7 @@ from autumn_mock.wire.schema.rules import (
 from autumn_mock.wire.schema.scalars import Anything, Boolean, Enum, Literal, Number, String
 
 __all__ = ["UNDEFINED", "Issue", "Issues", "JsonSchema", "Path", "Schema", "Undefined", "ValidationFailed"]
-__all__ += ["Array", "CommaSeparated", "Number", "Object", "Record", "String"]
+__all__ += ["Array", "CommaSeparated", "Map", "Number", "Object", "String"]
 __all__ += ["Params", "field", "parse", "rule", "schema_of"]
 
 T = TypeVar("T")
@@ -140,12 +140,12 @@ def comma_separated(item: Schema[T]) -> CommaSeparated[T]:
 
 
 @overload
-def record() -> Record[Any]: ...
+def record() -> Map[Any]: ...
 @overload
-def record(value: Schema[T]) -> Record[T]: ...
-def record(value: Schema[Any] | None = None) -> Record[Any]:
+def record(value: Schema[T]) -> Map[T]: ...
+def record(value: Schema[Any] | None = None) -> Map[Any]:
     """A map from any keys to ``value``, or to anything."""
-    return Record(value or Anything())
+    return Map(value or Anything())
 
 
 @overload
@@ -192,6 +192,6 @@ def anything() -> Anything:
     return Anything()
 
 
-def _bounds(min: int | None, max: int | None, min_text: str = "") -> Rules:
+def _bounds(min: int | None, max: int | None, min_text: str = "") -> Constraints:
     lower = () if min is None else (at_least(min, min_text),)
     return lower if max is None else (*lower, at_most(max))

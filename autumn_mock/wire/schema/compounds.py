@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from autumn_mock.wire.schema.base import UNDEFINED, Issue, Issues, JsonSchema, Path, Schema, T_co, expected_but
-from autumn_mock.wire.schema.rules import Constrained, Rules, apply_rules
+from autumn_mock.wire.schema.rules import Constrained, Constraints, apply_rules
 
 T = TypeVar("T")
 
@@ -113,7 +113,7 @@ class Array(Constrained["list[T]"]):
 
     __slots__ = ("item",)
 
-    def __init__(self, item: Schema[T], rules: Rules = ()) -> None:
+    def __init__(self, item: Schema[T], rules: Constraints = ()) -> None:
         super().__init__(rules)
         self.item = item
 
@@ -133,12 +133,12 @@ class Array(Constrained["list[T]"]):
         return self.described({"type": "array", "items": self.item.json_schema()})
 
 
-class Record(Constrained["dict[str, T]"]):
+class Map(Constrained["dict[str, T]"]):
     """A map with any keys, all of which are kept."""
 
     __slots__ = ("value",)
 
-    def __init__(self, value: Schema[T], rules: Rules = ()) -> None:
+    def __init__(self, value: Schema[T], rules: Constraints = ()) -> None:
         super().__init__(rules)
         self.value = value
 
@@ -167,7 +167,7 @@ class Object(Constrained[T_co]):
     __slots__ = ("_steps", "build", "fields")
 
     def __init__(
-        self, fields: Mapping[str, Schema[Any]], rules: Rules = (), build: Callable[..., T_co] | None = None
+        self, fields: Mapping[str, Schema[Any]], rules: Constraints = (), build: Callable[..., T_co] | None = None
     ) -> None:
         super().__init__(rules)
         self.fields = dict(fields)

@@ -20,7 +20,7 @@ from msgspec import NODEFAULT, UNSET, Struct, StructMeta
 
 from autumn_mock.wire.schema.base import Issues, Path, Schema, ValidationFailed
 from autumn_mock.wire.schema.compounds import Default, Object, Optional
-from autumn_mock.wire.schema.rules import Rule
+from autumn_mock.wire.schema.rules import Constraint
 
 if TYPE_CHECKING:
     from typing_extensions import dataclass_transform
@@ -63,7 +63,7 @@ def rule(text: str, path: Path = ()) -> Callable[[R], R]:
     """Declare a method as a rule about the whole object; its issue is reported at ``path``."""
 
     def declare(holds: R) -> R:
-        holds.rule = Rule(lambda params, _: holds(params), text, path=path)  # type: ignore[attr-defined]  # a function
+        holds.rule = Constraint(lambda params, _: holds(params), text, path=path)  # type: ignore[attr-defined]  # a function
         return holds
 
     return declare

@@ -1,4 +1,4 @@
-"""Rules about a value whose type is already right.
+"""Constraints about a value whose type is already right.
 
 Order and short-circuiting follow zod: rules are applied in the order they were given; once an issue aborted the value,
 only the rules about size are applied, which accept any value that has a length.
@@ -24,8 +24,8 @@ SAFE = 2**53 - 1
 _EMAIL = re.compile(r"(?:[\w'+-]+\.)*[\w'+-]*[\w+-]@(?:[a-z0-9][a-z0-9-]*\.)+[a-z]{2,}", re.ASCII | re.IGNORECASE)
 
 
-class Rule(NamedTuple):
-    """One rule: the value and the present instant (ms) must satisfy ``holds``."""
+class Constraint(NamedTuple):
+    """One constraint: the value and the present instant (ms) must satisfy ``holds``."""
 
     holds: Callable[[Any, int], bool]
     #: The text of the issue, or a function of the value.
@@ -38,10 +38,10 @@ class Rule(NamedTuple):
     sized: bool = False
 
 
-Rules = tuple[Rule, ...]
+Constraints = tuple[Constraint, ...]
 
 
-def apply_rules(rules: Rules, value: Any, path: Path, issues: Issues, since: int) -> None:
+def apply_rules(rules: Constraints, value: Any, path: Path, issues: Issues, since: int) -> None:
     """Apply ``rules`` to a value whose own issues are those from number ``since`` on."""
     aborted = issues.aborted(since)
     for rule in rules:
@@ -52,39 +52,41 @@ def apply_rules(rules: Rules, value: Any, path: Path, issues: Issues, since: int
 
 
 #: A whole number that a double holds exactly.
-WHOLE: Rules = (
-    Rule(
+WHOLE: Constraints = (
+    Constraint(
         lambda value, _: not isinstance(value, float) or value.is_integer(),
         "Invalid input: expected int, received number",
         {"type": "integer"},
         aborts=True,
     ),
-    Rule(lambda value, _: value <= SAFE, f"Too big: expected int to be <{SAFE}"),
-    Rule(lambda value, _: value >= -SAFE, f"Too small: expected int to be >-{SAFE}"),
+    Constraint(lambda value, _: value <= SAFE, f"Too big: expected int to be <{SAFE}"),
+    Constraint(lambda value, _: value >= -SAFE, f"Too small: expected int to be >-{SAFE}"),
 )
 
 #: An instant (ms) that is not in the future.
-NOT_IN_THE_FUTURE = Rule(lambda value, now: bool(value <= now), "timestamp cannot be in the future")
+NOT_IN_THE_FUTURE = Constraint(lambda value, now: bool(value <= now), "timestamp cannot be in the future")
 
 
-def at_least(limit: int, text: str = "") -> Rule:
+def at_least(limit: int, text: str = "") -> Constraint:
     """A number not below ``limit``. ``text`` replaces zod's own."""
     text = text or f"Too small: expected number to be >={limit}"
-    return Rule(lambda value, _: bool(value >= limit), text, {"minimum": limit})
+    return Constraint(lambda value, _: bool(value >= limit), text, {"minimum": limit})
 
 
-def more_than(limit: int) -> Rule:
+def more_than(limit: int) -> Constraint:
     """A number above ``limit``."""
     text = f"Too small: expected number to be >{limit}"
-    return Rule(lambda value, _: bool(value > limit), text, {"exclusiveMinimum": limit})
+    return Constraint(lambda value, _: bool(value > limit), text, {"exclusiveMinimum": limit})
 
 
-def at_most(limit: int) -> Rule:
+def at_most(limit: int) -> Constraint:
     """A number not above ``limit``."""
-    return Rule(lambda value, _: bool(value <= limit), f"Too big: expected number to be <={limit}", {"maximum": limit})
+    return Constraint(
+        lambda value, _: bool(value <= limit), f"Too big: expected number to be <={limit}", {"maximum": limit}
+    )
 
 
-def sizes(min: int, max: int | None, what: str) -> Rules:
+def sizes(min: int, max: int | None, what: str) -> Constraints:
     """From ``min`` to ``max`` characters (``what`` is ``Length``) or items (``Items``)."""
     rules = []
     if min:
@@ -92,10 +94,10 @@ def sizes(min: int, max: int | None, what: str) -> Rules:
         def too_small(value: Any) -> str:
             return "cannot be empty" if min == 1 and isinstance(value, str) else _size_text("small", ">=", value, min)
 
-        rules.append(Rule(lambda value, _: _size(value, min) >= min, too_small, {f"min{what}": min}, sized=True))
+        rules.append(Constraint(lambda value, _: _size(value, min) >= min, too_small, {f"min{what}": min}, sized=True))
     if max is not None:
         rules.append(
-            Rule(
+            Constraint(
                 lambda value, _: _size(value, max) <= max,
                 lambda value: _size_text("big", "<=", value, max),
                 {f"max{what}": max},
@@ -117,15 +119,15 @@ def _size_text(size: str, sign: str, value: Any, limit: int) -> str:
     return f"Too {size}: expected {what} to have {sign}{limit} {parts}"
 
 
-def matches(pattern: str, text: str) -> Rule:
+def matches(pattern: str, text: str) -> Constraint:
     """Text that a regular expression matches as a whole."""
     found = re.compile(pattern)
-    return Rule(lambda value, _: found.fullmatch(value) is not None, text, {"pattern": f"^{pattern}$"})
+    return Constraint(lambda value, _: found.fullmatch(value) is not None, text, {"pattern": f"^{pattern}$"})
 
 
-def email_address(text: str) -> Rule:
+def email_address(text: str) -> Constraint:
     """An email address."""
-    return Rule(lambda value, _: _EMAIL.fullmatch(value) is not None, text, {"format": "email"})
+    return Constraint(lambda value, _: _EMAIL.fullmatch(value) is not None, text, {"format": "email"})
 
 
 V = TypeVar("V")
@@ -136,13 +138,13 @@ class Constrained(Schema[T_co]):
 
     __slots__ = ("rules",)
 
-    def __init__(self, rules: Rules = ()) -> None:
+    def __init__(self, rules: Constraints = ()) -> None:
         self.rules = rules
 
     def refine(self, holds: Callable[[Any], bool], text: str | Callable[[Any], str], path: Path = ()) -> Self:
         """The same schema with one more rule, whose issue is reported at ``path``."""
         refined = copy.copy(self)
-        refined.rules = (*self.rules, Rule(lambda value, _: holds(value), text, path=path))
+        refined.rules = (*self.rules, Constraint(lambda value, _: holds(value), text, path=path))
         return refined
 
     def described(self, schema: JsonSchema) -> JsonSchema:

@@ -8,7 +8,7 @@ import re
 from typing import Any, TypeVar
 
 from autumn_mock.wire.schema.base import UNDEFINED, Issue, Issues, JsonSchema, Path, Schema, must_be
-from autumn_mock.wire.schema.rules import WHOLE, Constrained, Rules, apply_rules
+from autumn_mock.wire.schema.rules import WHOLE, Constrained, Constraints, apply_rules
 
 T = TypeVar("T")
 N = TypeVar("N", int, float)
@@ -37,7 +37,7 @@ class String(Constrained[str]):
 
     __slots__ = ("trim", "type_text")
 
-    def __init__(self, rules: Rules = (), *, trim: bool = False, type_text: str = "") -> None:
+    def __init__(self, rules: Constraints = (), *, trim: bool = False, type_text: str = "") -> None:
         super().__init__(rules)
         self.trim = trim
         self.type_text = type_text
@@ -64,7 +64,7 @@ class Number(Constrained[N]):
 
     __slots__ = ("coerce", "whole")
 
-    def __init__(self, rules: Rules = (), *, coerce: bool = False) -> None:
+    def __init__(self, rules: Constraints = (), *, coerce: bool = False) -> None:
         super().__init__(rules)
         self.coerce = coerce
         self.whole = WHOLE[0] in rules

@@ -3,7 +3,8 @@
 Each version that changed something has a file here, named after its member of
 :class:`~autumn_mock.domain.version.Version`, with a ``CHANGES`` record of everything it changed. Requests are upgraded
 by the changes since their version, oldest first; answers are built in the newest shape and downgraded by the changes
-since the version of the request, newest first. To add a version, add a member to the enumeration and a file here.
+since the version of the request, newest first. To add a version, add a member to the enumeration,
+move ``NEWEST`` to it, and add a file here.
 """
 
 from __future__ import annotations
@@ -13,17 +14,17 @@ from importlib.util import find_spec
 from typing import Any
 
 from autumn_mock.domain.version import Version
-from autumn_mock.wire.versions.declaration import Changes, Downgrade, Json, VersionTraits
+from autumn_mock.wire.versions.declaration import Downgrade, Json, VersionChanges, VersionTraits
 
 #: The shape of the balances that the control API, the command line and the pytest fixture show, so that a new version
 #: does not change them. Calls that never had an older shape use it for requests of versions before this one, too.
 FIXED_SHAPE = Version.V2_3
 
 
-def _declared(version: Version) -> Changes:
+def _declared(version: Version) -> VersionChanges:
     """What the file of a version declares; nothing for a version without a file."""
     name = f"{__name__}.{version.name.lower()}"
-    changes: Changes = import_module(name).CHANGES if find_spec(name) is not None else Changes()
+    changes: VersionChanges = import_module(name).CHANGES if find_spec(name) is not None else VersionChanges()
     return changes
 
 
@@ -41,7 +42,7 @@ def traits_of(version: Version) -> VersionTraits:
     return _TRAITS[version]
 
 
-def _since(version: Version) -> list[Changes]:
+def _since(version: Version) -> list[VersionChanges]:
     """The changes that a version does not have, oldest first."""
     return [CHANGES[each] for each in _ORDER[_ORDER.index(version) + 1 :]]
 

@@ -43,7 +43,7 @@ def _same(traits: VersionTraits) -> VersionTraits:
     return traits
 
 
-class Changes(Struct, frozen=True):
+class VersionChanges(Struct, frozen=True):
     """Everything that one version changed, relative to the version before it."""
 
     #: The traits, made from those of the version before.

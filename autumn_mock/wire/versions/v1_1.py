@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autumn_mock.wire.versions.declaration import Changes, Json
+from autumn_mock.wire.versions.declaration import Json, VersionChanges
 
 
 def _check(body: Json) -> Json:
@@ -16,4 +16,4 @@ def _check(body: Json) -> Json:
     return {"allowed": body["allowed"], "balances": [entry]}
 
 
-CHANGES = Changes(answers={"CheckBody": _check})
+CHANGES = VersionChanges(answers={"CheckBody": _check})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autumn_mock.domain.amount import amount, number
-from autumn_mock.wire.versions.declaration import Changes, Json
+from autumn_mock.wire.versions.declaration import Json, VersionChanges
 from autumn_mock.wire.versions.products import listed_product, product, product_items, product_properties
 from autumn_mock.wire.versions.v2_1 import plan_with_features
 
@@ -168,7 +168,7 @@ def offered_product(plan: Json) -> Json:
     }
 
 
-CHANGES = Changes(
+CHANGES = VersionChanges(
     traits=lambda before: before._replace(expands=()),
     answers={
         "TrackBody": _track,

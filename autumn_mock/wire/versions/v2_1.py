@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from autumn_mock.domain.amount import amount, number
-from autumn_mock.wire.versions.declaration import Changes, Json
+from autumn_mock.wire.versions.declaration import Json, VersionChanges
 
 # -- balances
 
@@ -201,7 +201,7 @@ def _old_price_field(name: str, value: Any) -> tuple[str, Any]:
     return "usage_model", "prepaid" if value == "prepaid" else "pay_per_use"
 
 
-CHANGES = Changes(
+CHANGES = VersionChanges(
     traits=lambda before: before._replace(creates_customers=False, hides_drained=True),
     answers={
         "BalanceBody": _balance,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autumn_mock.wire.versions.declaration import Changes, Json
+from autumn_mock.wire.versions.declaration import Json, VersionChanges
 
 
 def _customer(body: Json) -> Json:
@@ -29,7 +29,7 @@ def _eligibility(body: Json) -> Json:
     return {**old, "scenario": _SCENARIOS.get(action, action), "attach_action": action}
 
 
-CHANGES = Changes(
+CHANGES = VersionChanges(
     traits=lambda before: before._replace(pages_by_cursor=True, list_limit_group="list_customers"),
     answers={"CustomerBody": _customer, "EligibilityBody": _eligibility},
 )

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from autumn_mock.wire.versions.declaration import Changes
+from autumn_mock.wire.versions.declaration import VersionChanges
 
-CHANGES = Changes(traits=lambda before: before._replace(locks_choose_overage=True))
+CHANGES = VersionChanges(traits=lambda before: before._replace(locks_choose_overage=True))
