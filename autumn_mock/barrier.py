@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from autumn_mock.locks import Level, new_lock
+from autumn_mock.parking import spare_thread
 
 #: Seconds to wait for requests that are inside when the barrier closes.
 DRAIN_TIMEOUT_S = 10.0
@@ -33,11 +34,20 @@ class RequestBarrier:
         return f"<RequestBarrier {'closed' if self._closed else 'open'}, {sum(self._inside.values())} inside>"
 
     def enter(self, org_id: str) -> None:
-        """Wait until the barrier is open, and count as inside until :meth:`leave`. Nothing slow belongs in between."""
+        """Wait until the barrier is open, and count as inside until :meth:`leave`. Nothing slow belongs in between.
+
+        Raises :class:`~autumn_mock.parking.TooManyWaiting`.
+        """
         with self._changed:
-            while self._closed and (org_id in self._closed or None in self._closed):
-                self._changed.wait()
+            if not self._is_closed(org_id):
+                self._inside[org_id] += 1
+                return
+        with spare_thread(), self._changed:
+            self._changed.wait_for(lambda: not self._is_closed(org_id))
             self._inside[org_id] += 1
+
+    def _is_closed(self, org_id: str) -> bool:
+        return bool(self._closed) and (org_id in self._closed or None in self._closed)
 
     def leave(self, org_id: str) -> None:
         """No longer count as inside."""

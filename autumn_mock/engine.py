@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import Any
@@ -20,6 +20,7 @@ from autumn_mock.journal.messages import MessageJournal
 from autumn_mock.journal.requests import RequestJournal
 from autumn_mock.lifecycle import Forget, Lifecycle
 from autumn_mock.maintenance import MaintenanceThread
+from autumn_mock.parking import spare_thread
 from autumn_mock.settings import Settings, read_key, settings_of
 from autumn_mock.store.database import Database
 from autumn_mock.store.environment import Environment
@@ -154,17 +155,28 @@ class Engine(Lifecycle):
             "lost_by_reason": books.lost_by_reason,
         }
 
-    def drain(self, timeout: float = 10, environment: Environment | None = None, *, webhooks: bool = False) -> bool:
+    def drain(
+        self,
+        timeout: float = 10,
+        environment: Environment | None = None,
+        *,
+        webhooks: bool = False,
+        is_abandoned: Callable[[], bool] = lambda: False,
+    ) -> bool:
         """Wait at most ``timeout`` seconds until no message is ready or in flight; False if some still are.
 
-        ``webhooks``: wait also until each webhook was attempted once.
+        ``webhooks``: wait also until each webhook was attempted once. It ends soon after ``is_abandoned()``. Raises
+        :class:`~autumn_mock.parking.TooManyWaiting`.
         """
         started = stopwatch()
-        idle = self.queue.wait_idle(timeout, environment.name if environment is not None else None)
-        if not idle or not webhooks:
-            return idle
-        left = max(timeout - (stopwatch() - started), 0)
-        return self.webhooks.journal.wait_attempted(left, *(environment.name if environment is not None else ()))
+        name = environment.name if environment is not None else None
+        org, env = name or (None, None)
+        with spare_thread():
+            idle = self.queue.wait_idle(timeout, name, is_abandoned)
+            if not idle or not webhooks:
+                return idle
+            left = max(timeout - (stopwatch() - started), 0)
+            return self.webhooks.journal.wait_attempted(left, org, env, is_abandoned)
 
     def why_open(self, environment: Environment | None, timeout: float | None = None) -> str:
         """Why a :meth:`drain` with a timeout (seconds) returned False, or what is open without one, in a sentence."""

@@ -21,6 +21,7 @@ from autumn_mock.faults.board import FaultBoards
 from autumn_mock.faults.grammar import Rule, parse_rule
 from autumn_mock.ingest.queue import Queue
 from autumn_mock.locks import Level, new_rlock
+from autumn_mock.parking import spare_thread
 from autumn_mock.settings import Settings
 from autumn_mock.store.changes import Change
 from autumn_mock.store.documents import changes_of
@@ -70,7 +71,7 @@ class Lifecycle:
         self._templates: dict[str, World] = {}
         self._registered: dict[str, _Registered] = {}
         #: Held while organisations are opened, closed or replaced.
-        self._changing = new_rlock(Level.LIFECYCLE)
+        self._change_lock = new_rlock(Level.LIFECYCLE)
 
     def register(self, name: str, forget: Forget, *, describes_data: bool = False) -> None:
         """Have ``forget`` called whenever an environment is reset or closed; reports name the result ``name``.
@@ -88,7 +89,7 @@ class Lifecycle:
 
     def begin(self) -> None:
         """Seed an empty state from the world, and create the organisations of further keys."""
-        with self._changing:
+        with self._changing():
             prepared = self.state.prepare()
             if not len(prepared.organisations):
                 seed(prepared, self.world)
@@ -114,7 +115,7 @@ class Lifecycle:
         key = key or f"am_sk_test_{secrets.token_hex(12)}"
         template = template or self.world
         org_id = organisation_id(key)
-        with self._changing:
+        with self._changing():
             prepared = self.state.prepare()
             if org_id not in prepared.organisations:
                 for clock in (prepared.clock_of(org_id), self.state.clock_of(org_id)):
@@ -131,7 +132,7 @@ class Lifecycle:
 
     def close_organisation(self, org_id: str) -> None:
         """Delete an organisation and all its data."""
-        with self._changing, self._quiesced(org_id, lambda: self.state.environments(org_id)):
+        with self._changing(), self._quiesced(org_id, lambda: self.state.environments(org_id)):
             names = [each.name for each in self.state.environments(org_id)]
             self.state.remove(org_id)
             self._templates.pop(org_id, None)
@@ -157,7 +158,7 @@ class Lifecycle:
         return self._restore_organisation(environment.organisation.id, changes)
 
     def _restore_all(self, prepared: State) -> dict[str, int]:
-        with self._changing, self._quiesced(None, self.state.environments):
+        with self._changing(), self._quiesced(None, self.state.environments):
             self.state.adopt(prepared, alone=True)
             self._forget_boards_of_others()
             self._forget(None, only_described=True)
@@ -165,7 +166,7 @@ class Lifecycle:
 
     def _restore_organisation(self, org_id: str, changes: list[Change]) -> dict[str, int]:
         source = _source(changes, org_id)
-        with self._changing:
+        with self._changing():
             prepared = self.state.prepare()
             prepared.restore(changes, {source: org_id})
             with self._quiesced(org_id, lambda: self.state.environments(org_id)):
@@ -188,7 +189,7 @@ class Lifecycle:
         """
         name = environment.name if environment is not None else None
         chosen = self.state.environments if environment is None else lambda: [environment]
-        with self._changing:
+        with self._changing():
             with self._quiesced(name[0] if name is not None else None, chosen) as dropped:
                 replaced = self._reset_all() if environment is None else self._reset_one(environment)
                 rules = self.boards.start_over(name)
@@ -235,6 +236,12 @@ class Lifecycle:
             fill_copy(prepared, self._templates.get(org_id, self.world), name)
 
     # -- steps
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Run the block while no other organisation is opened, closed or replaced; it may take many seconds."""
+        with spare_thread(), self._change_lock:
+            yield
 
     @contextmanager
     def _quiesced(self, org_id: str | None, chosen: Callable[[], list[Environment]]) -> Iterator[int]:

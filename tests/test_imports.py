@@ -16,7 +16,7 @@ PACKAGE = Path(autumn_mock.__file__).parent
 LAYERS = (
     ("domain", "locks"),
     ("clock", "durations", "interpreter", "input_files", "control_client"),
-    ("ids", "ledger"),
+    ("ids", "ledger", "parking"),
     ("store", "wire.schema", "wire.versions"),
     ("wire.requests",),
     ("faults", "operations", "webhooks"),

@@ -21,6 +21,7 @@ from autumn_mock.faults.armed import ArmedRule
 from autumn_mock.faults.sites import MessagePlan
 from autumn_mock.ingest.environment_queue import Delivery, EnvironmentQueue, Held
 from autumn_mock.locks import Level, new_lock
+from autumn_mock.parking import wait_for
 from autumn_mock.store.environment import Environment
 
 _Name = tuple[str, str]
@@ -248,15 +249,20 @@ class Queue:
             self._arrived.notify_all()
             self._settled.notify_all()
 
-    def wait_idle(self, timeout: float, name: _Name | None = None) -> bool:
+    def wait_idle(
+        self, timeout: float, name: _Name | None = None, is_abandoned: Callable[[], bool] = lambda: False
+    ) -> bool:
         """Wait until nothing is ready or in flight, of one environment or of all.
 
         ``timeout`` in seconds. Returns False when it has passed, or at once when what is left will not be worked off:
-        it is paused, or a fault holds it for good.
+        it is paused, or a fault holds it for good; or soon after ``is_abandoned()``.
         """
         with self._lock:
-            self._settled.wait_for(
-                lambda: self._released or sum(self._counts(name)) == 0 or self._is_stuck(name), timeout
+            wait_for(
+                self._settled,
+                lambda: self._released or sum(self._counts(name)) == 0 or self._is_stuck(name),
+                timeout,
+                is_abandoned,
             )
             return sum(self._counts(name)) == 0
 

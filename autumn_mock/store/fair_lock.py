@@ -1,4 +1,4 @@
-"""The lock of an environment."""
+"""The lock of an environment, and of the state."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from types import TracebackType
 
 from autumn_mock.clock import pause
 from autumn_mock.locks import Level, new_rlock
+from autumn_mock.parking import spare_thread
 
 #: Seconds for which :meth:`FairLock.yield_to_waiters` steps aside: enough for a waiting thread to wake up.
 _YIELD_S = 0.001
+#: Seconds after which a wait is long enough to be worth a thread.
+_LONG_S = 0.05
 
 
 class FairLock:
@@ -21,8 +24,8 @@ class FairLock:
 
     __slots__ = ("_lock", "_waiting")
 
-    def __init__(self, name: tuple[str, ...] = ()) -> None:
-        self._lock = new_rlock(Level.ENVIRONMENT, name)
+    def __init__(self, name: tuple[str, ...] = (), level: Level = Level.ENVIRONMENT) -> None:
+        self._lock = new_rlock(level, name)
         #: One entry for each waiting thread; adding to a deque and removing from it are atomic.
         self._waiting: deque[None] = deque()
 
@@ -33,7 +36,9 @@ class FairLock:
         if not self._lock.acquire(blocking=False):
             self._waiting.append(None)
             try:
-                self._lock.acquire()
+                if not self._lock.acquire(timeout=_LONG_S):  # by a snapshot that is loaded, for example
+                    with spare_thread(may_refuse=False):
+                        self._lock.acquire()
             finally:
                 self._waiting.pop()
 

@@ -17,12 +17,13 @@ import msgspec
 
 from autumn_mock.clock import Clock
 from autumn_mock.domain.organisation import ApiKey, Env, Organisation
-from autumn_mock.locks import Level, new_rlock
+from autumn_mock.locks import Level
 from autumn_mock.store.changes import Change, decode, encode
 from autumn_mock.store.database import Database
 from autumn_mock.store.documents import changes_of, documents_of, head_of, kinds_of_tables
 from autumn_mock.store.environment import Environment, Listener
 from autumn_mock.store.errors import DamagedFile, NoSuchOrganisation
+from autumn_mock.store.fair_lock import FairLock
 from autumn_mock.store.references import check_references
 from autumn_mock.store.tables import Table
 from autumn_mock.store.tinyfile import file_pieces
@@ -54,7 +55,7 @@ class State:
     def __init__(self, clock: Clock, database: Database | None = None, progress: Progress = no_progress) -> None:
         self.clock = clock
         self._database = database
-        self._lock = new_rlock(Level.STATE)
+        self._lock = FairLock(level=Level.STATE)
         self.organisations: Table[Organisation] = Table(Organisation, attrgetter("id"))
         self.keys: Table[ApiKey] = Table(ApiKey, attrgetter("hash"))
         self._environments: dict[tuple[str, Env], Environment] = {}

@@ -12,19 +12,17 @@ from autumn_mock.operations.errors import ApiError
 from autumn_mock.web import control
 from autumn_mock.web.authentication import no_session
 from autumn_mock.web.dispatch import Dispatcher, unserved_note
-from autumn_mock.web.parking import RequestParking
 from autumn_mock.web.rate_limits import RateLimits
 from autumn_mock.web.replies import error_reply, reply_to, text_reply
 from autumn_mock.web.resources import ENDPOINTS, call_names
 from autumn_mock.web.waitress_adapter import AbortMiddleware
 
 
-def create_app(emulator: Engine, parking: RequestParking | None = None) -> Flask:
+def create_app(emulator: Engine) -> Flask:
     """The WSGI application of an engine. Starting and stopping the engine is the caller's.
 
-    ``parking`` is how fault rules delay requests; a server passes its own. Raises
-    :class:`~autumn_mock.faults.grammar.RuleError` when a rule of the settings or the world names an unknown call, and
-    :class:`~autumn_mock.web.guard.ExposedWithoutToken`.
+    Raises :class:`~autumn_mock.faults.grammar.RuleError` when a rule of the settings or the world names an unknown
+    call, and :class:`~autumn_mock.web.guard.ExposedWithoutToken`.
     """
     for rule in emulator.startup_rules():
         require_route(rule, call_names())
@@ -34,7 +32,7 @@ def create_app(emulator: Engine, parking: RequestParking | None = None) -> Flask
     app.url_map.merge_slashes = False
     limits = RateLimits(emulator.settings.rate_limit)
     emulator.attach_application({each.name: each.names for each in ENDPOINTS}, limits.forget)
-    dispatcher = Dispatcher(emulator, limits, parking or RequestParking())
+    dispatcher = Dispatcher(emulator, limits)
     app.url_map.converters["any_path"] = _AnyPath
     app.url_map.add(Rule("/v1/<any_path:_>", endpoint="api"))
     app.view_functions["api"] = lambda _: dispatcher.dispatch()

@@ -38,7 +38,6 @@ from autumn_mock.operations.idempotency import abort, begin, commit
 from autumn_mock.web.authentication import authenticate, no_session, revoked
 from autumn_mock.web.context import RequestContext, read_query
 from autumn_mock.web.endpoint import Endpoint
-from autumn_mock.web.parking import RequestParking
 from autumn_mock.web.rate_limits import RateLimits
 from autumn_mock.web.replies import json_reply, reply_to, text_reply
 from autumn_mock.web.request_faults import RequestFaults
@@ -69,12 +68,11 @@ _log = logging.getLogger("autumn_mock.web")
 
 
 class Dispatcher:
-    """Serves requests with an engine. ``parking`` is how fault rules delay requests."""
+    """Serves requests with an engine."""
 
-    def __init__(self, engine: Engine, limits: RateLimits, parking: RequestParking) -> None:
+    def __init__(self, engine: Engine, limits: RateLimits) -> None:
         self._engine = engine
         self._limits = limits
-        self._parking = parking
 
     def dispatch(self) -> Response:
         """Serve Flask's current request."""
@@ -123,7 +121,7 @@ class Dispatcher:
         request.query = read_query(http.query_string)
         board = engine.board_for(environment)
         request.once = board.once(_header_rules(request.header("X_AUTUMN_MOCK_FAULT")))
-        faults = request.faults = RequestFaults(board, request, environment, self._parking)
+        faults = request.faults = RequestFaults(board, request, environment)
         if faults.revokes_key():
             raise revoked(key)
         return faults
@@ -194,8 +192,14 @@ class Dispatcher:
         """Delay, hang or reset the reply as the fault rules say."""
         # The faults refer to the request: without the cycle a large body is freed now, and not by the next collection.
         faults, request.faults = request.faults, None
-        if faults is not None and faults.is_pending and not faults.complete() and entry.reply != "lost":
-            self._engine.journal.amend(entry, reply="lost")
+        if faults is None or not faults.is_pending:
+            return
+        is_received = False
+        try:
+            is_received = faults.complete()
+        finally:
+            if not is_received and entry.reply != "lost":
+                self._engine.journal.amend(entry, reply="lost")
 
 
 def _journalled_body(request: RequestContext) -> RequestBody | None:

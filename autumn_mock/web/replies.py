@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from autumn_mock.domain.organisation import ApiKey
 from autumn_mock.operations.errors import ApiError, database_unavailable, invalid_request
+from autumn_mock.parking import TooManyWaiting
 from autumn_mock.store.errors import NoSuchOrganisation
 from autumn_mock.web.authentication import revoked, unknown_key
 from autumn_mock.web.rate_limits import TooManyRequests
@@ -69,6 +70,8 @@ def _api_error(error: Exception, http: Request, key: ApiKey | None) -> ApiError:
         return ApiError(400, error.message, "invalid_inputs")
     if isinstance(error, NoSuchOrganisation):  # the organisation was removed while the request was in progress
         return revoked(key) if key is not None else unknown_key()
+    if isinstance(error, TooManyWaiting):
+        return ApiError(503, str(error), "too_many_waiting")
     if isinstance(error, OSError):  # the change was rolled back: the client may retry
         _log.error("%s %s: the database could not be written: %s", http.method, http.path, error)
         return database_unavailable()

@@ -12,9 +12,9 @@ from autumn_mock.faults.armed import ArmedRule, Subject
 from autumn_mock.faults.board import FaultBoard
 from autumn_mock.faults.sites import AuthFault, LimitFault, ReplyFault, ReplyOutcome, ReplyPlan, Wait
 from autumn_mock.operations.errors import ApiError, queue_unavailable
+from autumn_mock.parking import parking
 from autumn_mock.store.environment import Environment
 from autumn_mock.web.context import RequestContext
-from autumn_mock.web.parking import RequestParking
 from autumn_mock.web.replies import TOO_MANY_REQUESTS, error_reply, text_reply
 from autumn_mock.web.waitress_adapter import abort_connection, flush, is_client_disconnected
 
@@ -29,9 +29,7 @@ class RequestFaults:
     The methods are called in the order of the request's steps. Those that trigger rules are called at most once.
     """
 
-    def __init__(
-        self, board: FaultBoard, request: RequestContext, environment: Environment, parking: RequestParking
-    ) -> None:
+    def __init__(self, board: FaultBoard, request: RequestContext, environment: Environment) -> None:
         self._board = board
         self._environ = request.http.environ
         orgs = (environment.organisation.id, environment.organisation.slug)
@@ -39,7 +37,6 @@ class RequestFaults:
         self._subject = Subject(orgs, calls, lambda field: _values(request, field))
         self._environment = environment
         self._once = request.once
-        self._parking = parking
         self._triggered: list[str] = []
         #: The rules that act on the reply of the service.
         self._after: list[ReplyFault] = []
@@ -101,6 +98,8 @@ class RequestFaults:
         for armed in self._after:
             armed.on_reply(plan)
         changed = _response(plan)
+        if plan.spread is not None:
+            parking().require_room()
         if plan.share < 1 or plan.spread is not None:
             sent = plan.body[: int(len(plan.body) * plan.share)]
             changed.response = iter([sent]) if plan.spread is None else self._dribble(plan.spread, sent)
@@ -144,7 +143,7 @@ class RequestFaults:
 
     def _pass_waits(self, plan: ReplyPlan) -> None:
         while plan.waits:
-            self._parking.wait(plan.waits[0].seconds, lambda: self._is_over(plan.waits[0]))
+            parking().wait(plan.waits[0].seconds, lambda: self._is_over(plan.waits[0]))
             del plan.waits[0]
 
     def _dribble(self, spread: Wait, content: bytes) -> Iterator[bytes]:
@@ -153,9 +152,9 @@ class RequestFaults:
         seconds = spread.seconds or _PIECE_INTERVAL_S
         interval = max(seconds / max(len(content), 1), _PIECE_INTERVAL_S)
         try:
-            with self._parking.spare_thread():
+            with parking().spare_thread(may_refuse=False):
                 while sent < len(content):
-                    self._parking.pause(interval, lambda: self._is_over(spread))
+                    parking().pause(interval, lambda: self._is_over(spread))
                     share = 1.0 if spread.armed.is_over else min((stopwatch() - started) / seconds, 1.0)
                     due = max(int(len(content) * share), sent + 1)
                     yield content[sent:due]

@@ -7,7 +7,6 @@ from contextlib import suppress
 
 from autumn_mock.engine import Engine
 from autumn_mock.web import create_app
-from autumn_mock.web.parking import RequestParking
 from autumn_mock.web.waitress_adapter import WaitressServer
 
 if sys.platform != "win32":
@@ -45,17 +44,15 @@ class Server(WaitressServer):
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._parking = RequestParking()
         settings = engine.settings
         super().__init__(
-            create_app(engine, self._parking),
+            create_app(engine),
             host=settings.host,
             port=settings.port,
             threads=THREADS,
             max_body=settings.max_body,
             max_connections=_max_connections(),
         )
-        self._parking.attach(lambda more: self.set_threads(THREADS + more))
 
     @property
     def url(self) -> str:
@@ -65,7 +62,7 @@ class Server(WaitressServer):
 
     def release(self) -> None:
         """End every wait, for a fault or for the queue; later waits return at once."""
-        self._parking.stop()
+        self.parking.stop()
         self.engine.release()
 
     def stop(self) -> None:

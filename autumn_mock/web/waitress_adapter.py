@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 import struct
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -19,6 +19,8 @@ from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ErrorTask, ThreadedTaskDispatcher
 from waitress.trigger import trigger
 from waitress.utilities import RequestEntityTooLarge
+
+from autumn_mock.parking import RequestParking, spare_thread
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -63,6 +65,7 @@ class _Channel(HTTPChannel):
     socket: Any
     _flush_exception: Any
     _flush_some: Any
+    total_outbufs_len: int
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -76,6 +79,12 @@ class _Channel(HTTPChannel):
         super().service()
         if self.requests:  # pipelined: the loop would keep this reply until the next one is complete
             self.flush()
+
+    def _flush_outbufs_below_high_watermark(self) -> None:
+        """Wait until a client has read most of a large reply."""
+        if self.total_outbufs_len > self.adj.outbuf_high_watermark:
+            with spare_thread(may_refuse=False):
+                super()._flush_outbufs_below_high_watermark()  # type: ignore[misc]  # the stubs leave it out
 
     def flush(self) -> None:
         """Send what has been written so far; may be called from a request's thread."""
@@ -128,6 +137,25 @@ class AbortMiddleware:
         raise ClientDisconnected  # Waitress closes the connection and writes nothing
 
 
+class _Dispatcher(ThreadedTaskDispatcher):
+    """The threads that serve requests: each knows the parking of its server."""
+
+    def __init__(self, parking: RequestParking) -> None:
+        super().__init__()
+        self._parking = parking
+
+    def start_new_thread(self, target: Callable[[int], object], thread_no: int) -> None:
+        try:
+            super().start_new_thread(target, thread_no)
+        except RuntimeError:  # the system has no more; Waitress counts it already
+            self.threads.discard(thread_no)
+            raise
+
+    def handler_thread(self, thread_no: int) -> None:
+        self._parking.serve_on_this_thread()
+        super().handler_thread(thread_no)
+
+
 class WaitressServer:
     """A bound socket that serves a WSGI application.
 
@@ -138,8 +166,10 @@ class WaitressServer:
         self, application: WSGIApplication, *, host: str, port: int, threads: int, max_body: int, max_connections: int
     ) -> None:
         self._sockets: dict[int, Any] = {}
-        self._dispatcher = ThreadedTaskDispatcher()
+        self.parking = RequestParking()
+        self._dispatcher = _Dispatcher(self.parking)
         self.set_threads(threads)
+        self.parking.attach(lambda more: self.set_threads(threads + more))
         try:
             self._server: Any = create_server(
                 application,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -11,6 +12,7 @@ from msgspec.structs import asdict
 
 from autumn_mock.domain.webhook import WebhookType
 from autumn_mock.locks import Level, new_lock
+from autumn_mock.parking import wait_for
 
 #: Deliveries that are kept.
 CAPACITY = 1000
@@ -80,10 +82,24 @@ class WebhookJournal:
         self._unattempted.discard(delivery)
         self._changed.notify_all()
 
-    def wait_attempted(self, timeout: float, org: str | None = None, env: str | None = None) -> bool:
-        """Wait at most ``timeout`` seconds until every delivery, or one environment's, was attempted once."""
+    def wait_attempted(
+        self,
+        timeout: float,
+        org: str | None = None,
+        env: str | None = None,
+        is_abandoned: Callable[[], bool] = lambda: False,
+    ) -> bool:
+        """Wait at most ``timeout`` seconds until every delivery, or one environment's, was attempted once.
+
+        It ends soon after ``is_abandoned()``, too.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: self._released or not self._count_unattempted(org, env), timeout)
+            wait_for(
+                self._changed,
+                lambda: self._released or not self._count_unattempted(org, env),
+                timeout,
+                is_abandoned,
+            )
             return not self._count_unattempted(org, env)
 
     def release(self) -> None:

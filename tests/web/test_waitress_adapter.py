@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -45,10 +45,10 @@ def application(body: Body) -> WSGIApplication:
 
 
 @contextmanager
-def serving(body: Body, threads: int = 2) -> Iterator[WaitressServer]:
-    server = WaitressServer(
-        application(body), host="127.0.0.1", port=0, threads=threads, max_body=10, max_connections=100
-    )
+def serving(
+    body: Body, threads: int = 2, wrap: Callable[[Body], WSGIApplication] = application
+) -> Iterator[WaitressServer]:
+    server = WaitressServer(wrap(body), host="127.0.0.1", port=0, threads=threads, max_body=10, max_connections=100)
     loop = threading.Thread(target=server.run)
     loop.start()
     try:
@@ -79,9 +79,19 @@ def read_until(client: socket.socket, end: bytes) -> bytes:
 def test_waitress_has_the_release_and_the_parts_that_the_adapter_uses() -> None:
     assert version("waitress").startswith("3.")
     for owner, names in (
-        (HTTPChannel, ("_flush_some", "_flush_exception", "check_client_disconnected", "error_task_class", "service")),
+        (
+            HTTPChannel,
+            (
+                "_flush_some",
+                "_flush_exception",
+                "check_client_disconnected",
+                "error_task_class",
+                "service",
+                "_flush_outbufs_below_high_watermark",
+            ),
+        ),
         (BaseWSGIServer, ("channel_class", "pull_trigger")),
-        (ThreadedTaskDispatcher, ("set_thread_count", "shutdown")),
+        (ThreadedTaskDispatcher, ("set_thread_count", "shutdown", "start_new_thread", "handler_thread")),
         (trigger, ("pull_trigger", "close")),
     ):
         assert [name for name in names if not hasattr(owner, name)] == [], owner
@@ -167,6 +177,24 @@ def test_set_threads_adds_threads_while_the_server_runs() -> None:
         with connected(server) as one, connected(server) as other:
             read_until(one, b"ok")
             read_until(other, b"ok")
+
+
+def test_a_client_that_does_not_read_its_reply_takes_no_thread() -> None:
+    """``HTTPChannel._flush_outbufs_below_high_watermark``, ``total_outbufs_len`` and ``adj.outbuf_high_watermark``."""
+
+    def large(_: Body) -> WSGIApplication:
+        def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            is_large = environ["PATH_INFO"] == "/"
+            start_response("200 OK", [("Content-Length", str(24 << 20 if is_large else 2))])
+            return (b"x" * (1 << 20) for _ in range(24)) if is_large else [b"ok"]
+
+        return app
+
+    with serving(lambda _: [], wrap=large) as server, ExitStack() as stack:
+        for _ in range(3):
+            stack.enter_context(connected(server))
+        with connected(server, GET_SECOND) as other:
+            assert read_until(other, b"ok").startswith(b"HTTP/1.1 200 OK")
 
 
 def test_a_refused_request_gets_autumns_error_envelope() -> None:

@@ -18,6 +18,7 @@ from autumn_mock.store.changes import ENCODER
 from autumn_mock.store.errors import StoreError
 from autumn_mock.web.control.context import ControlHandler, ControlRequest
 from autumn_mock.web.replies import json_reply
+from autumn_mock.web.waitress_adapter import is_client_disconnected
 from autumn_mock.worlds import read_world
 
 
@@ -46,7 +47,8 @@ def drain(request: ControlRequest) -> Response:
         raise invalid_request("timeout: must be a number of seconds from 0 to 3600")
     if not isinstance(webhooks, bool):
         raise invalid_request("webhooks: must be true or false")
-    done = engine.drain(timeout, environment, webhooks=webhooks)
+    environ = flask.request.environ
+    done = engine.drain(timeout, environment, webhooks=webhooks, is_abandoned=lambda: is_client_disconnected(environ))
     left = engine.stats(environment)
     if done:
         return json_reply({"drained": True, **left})
