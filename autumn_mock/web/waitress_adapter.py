@@ -240,6 +240,8 @@ class WaitressServer:
         for number, each in list(self._sockets.items()):
             if isinstance(each, trigger):
                 del self._sockets[number]
+            elif isinstance(each, _Channel):
+                each.handle_close()  # also wakes a thread that waits for the client to read
             else:
                 wasyncore.dispatcher.close(each)  # a server's own close would close the trigger, too
         self._sockets.clear()
