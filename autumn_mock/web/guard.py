@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+from collections.abc import Mapping
 from contextlib import suppress
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from autumn_mock.operations.errors import ApiError
 
 #: The header with the token; ``Authorization`` names the organisation.
 TOKEN_HEADER = "x-autumn-mock-token"  # noqa: S105  # its name
+_TOKEN_VARIABLE = "HTTP_" + TOKEN_HEADER.upper().replace("-", "_")
 
 
 class ExposedWithoutToken(ValueError):
@@ -46,8 +48,13 @@ class Guard:
             raise ApiError(403, "The control API answers no pages of other sites", "cross_site")
         if self._token is None:
             self._check_host()
-        elif not hmac.compare_digest(request.headers.get(TOKEN_HEADER, "").encode(), self._token):
+        elif not self.has_token(request.environ):
             raise ApiError(401, f"The control API of this server wants its token in {TOKEN_HEADER}", "no_control_token")
+
+    def has_token(self, variables: Mapping[str, str]) -> bool:
+        """Whether a request with these variables (``HTTP_X_…``) has the token, or needs none."""
+        given = variables.get(_TOKEN_VARIABLE, "").encode("latin-1")
+        return self._token is None or hmac.compare_digest(given, self._token)
 
     def _check_host(self) -> None:
         """Only names that a stranger cannot point at this machine are accepted."""

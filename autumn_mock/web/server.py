@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from contextlib import suppress
 
 from autumn_mock.engine import Engine
 from autumn_mock.web import create_app
+from autumn_mock.web.guard import Guard
 from autumn_mock.web.waitress_adapter import WaitressServer
 
 if sys.platform != "win32":
@@ -14,19 +17,32 @@ if sys.platform != "win32":
 
 #: Threads that serve requests: more than workers, so that one slow request does not delay the others.
 THREADS = 8
-#: File descriptors that connections leave to the rest of the process.
+#: File descriptors that connections leave to the rest of the process, or half of those that are free.
 _OTHER_FILES = 64
+#: With fewer free file descriptors no server can work: its own sockets, a file being written, a few connections.
+_LEAST_FREE = 8
 _MAX_FILES = 65_536
 #: What ``select`` takes on Windows.
 _MAX_CONNECTIONS_ON_WINDOWS = 500
 
 
 def _max_connections() -> int:
-    """The number of connections that the process's limit of open files allows."""
+    """The number of connections that the process's limit of open files allows.
+
+    Raises :class:`OSError` when it allows hardly any.
+    """
     if sys.platform == "win32":
         return _MAX_CONNECTIONS_ON_WINDOWS
     soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return _MAX_FILES if soft == resource.RLIM_INFINITY else max(soft - _OTHER_FILES, 64)
+    if soft == resource.RLIM_INFINITY:
+        return _MAX_FILES
+    lowest_free = os.open(os.devnull, os.O_RDONLY)
+    os.close(lowest_free)
+    free = soft - lowest_free
+    if free < _LEAST_FREE:
+        text = f"of {soft} open files that are allowed, {free} are left; allow more with `ulimit -n 256`"
+        raise OSError(errno.EMFILE, text)
+    return free - min(_OTHER_FILES, free // 2)
 
 
 def allow_many_connections() -> None:
@@ -45,6 +61,7 @@ class Server(WaitressServer):
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         settings = engine.settings
+        guard = Guard(settings.host, settings.control_token)
         super().__init__(
             create_app(engine),
             host=settings.host,
@@ -52,6 +69,8 @@ class Server(WaitressServer):
             threads=THREADS,
             max_body=settings.max_body,
             max_connections=_max_connections(),
+            unlimited_call=("PUT", "/_mock/snapshot"),
+            is_unlimited=guard.has_token,
         )
 
     @property

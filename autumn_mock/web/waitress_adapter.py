@@ -6,20 +6,26 @@ What is used beyond Waitress's documented interface (``create_server`` and its a
 
 from __future__ import annotations
 
+import copy
+import errno
+import logging
 import socket
 import struct
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from waitress import wasyncore
 from waitress.channel import ClientDisconnected, HTTPChannel
-from waitress.server import BaseWSGIServer, create_server
+from waitress.parser import HTTPRequestParser, ParsingError, TransferEncodingNotImplemented
+from waitress.receiver import ChunkedReceiver
+from waitress.server import TcpWSGIServer, create_server
 from waitress.task import ErrorTask, ThreadedTaskDispatcher
 from waitress.trigger import trigger
-from waitress.utilities import RequestEntityTooLarge
+from waitress.utilities import BadRequest, RequestEntityTooLarge
 
+from autumn_mock.clock import stopwatch
 from autumn_mock.parking import RequestParking, spare_thread
 
 if TYPE_CHECKING:
@@ -30,10 +36,74 @@ if TYPE_CHECKING:
 _SEND_BYTES = 18_000
 #: Bodies up to this size (bytes) are kept in memory.
 _BODY_IN_MEMORY = 8 << 20
-#: When fewer connections than this are left, a new one replaces the one that was idle longest.
+#: When fewer connections than this are left, or a quarter of a low limit, a new one replaces the one that was idle
+#: longest.
 _SPARE_CONNECTIONS = 32
+#: Bytes of a line that begins a chunk, and of the lines behind the last one. Waitress has no limit.
+_MAX_CHUNK_LINE, _MAX_TRAILER = 4096, 65_536
+_MAX_CHUNK = 1 << 62
+#: Seconds without new connections after the system had no file descriptor for one.
+_REST_S = 0.5
+_OUT_OF_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 #: The key of the environ that says how to end a connection without a reply: ``reset`` or ``close``.
 _ABORT = "autumn_mock.abort"
+
+
+_log = logging.getLogger("autumn_mock.web")
+
+
+class _ChunkedReceiver(ChunkedReceiver):
+    """The body of a request in chunks, with limits for what is between them."""
+
+    control_line: bytes
+    trailer: bytes
+    chunk_remainder: int
+    error: BadRequest | None
+
+    def received(self, s: bytes) -> int:
+        consumed = super().received(s)
+        if len(self.control_line) > _MAX_CHUNK_LINE or self.chunk_remainder > _MAX_CHUNK:
+            self.error = BadRequest("Invalid chunk size")
+        elif len(self.trailer) > _MAX_TRAILER:
+            self.error = BadRequest("The trailer is too large")
+        return consumed
+
+
+class _RequestParser(HTTPRequestParser):
+    """A request, read strictly where RFC 9112 demands it and Waitress does not."""
+
+    adj: Any
+    body_rcv: Any
+    path: str
+    headers: dict[str, str]
+
+    def parse_header(self, header_plus: bytes) -> None:
+        try:
+            super().parse_header(header_plus)
+            if self.chunked:
+                self._check_chunked(header_plus)
+        except ValueError:  # a number of thousands of digits, an invalid address
+            self.expect_continue = False
+            raise ParsingError("Content-Length or the address is invalid") from None
+        except (ParsingError, TransferEncodingNotImplemented):
+            self.expect_continue = False
+            raise
+        if (self.command, self.path) == self.adj.unlimited_call and self.adj.is_unlimited(
+            {f"HTTP_{name}": value for name, value in self.headers.items()}
+        ):
+            self.adj = self.adj.without_limit
+        if self.version == "1.0" and "TRANSFER_ENCODING" in self.headers:
+            self.headers["CONNECTION"] = "close"  # where its body ends is not known (section 6.1)
+        if self.body_rcv is None or self.content_length >= self.adj.max_request_body_size:
+            self.expect_continue = False  # no body is read: waiting for it would last for ever
+
+    def _check_chunked(self, header_plus: bytes) -> None:
+        self.body_rcv = _ChunkedReceiver(self.body_rcv.getbuf())
+        lines = header_plus.lower().split(b"\r\n")
+        if sum(line.count(b"chunked") for line in lines if line.startswith(b"transfer-encoding")) > 1:
+            raise ParsingError("Transfer-Encoding names chunked twice")
+        if "CONTENT_LENGTH" in self.headers:
+            self.headers["CONNECTION"] = "close"  # a proxy may have seen another end of the request (section 6.1)
 
 
 class _ErrorTask(ErrorTask):
@@ -45,7 +115,8 @@ class _ErrorTask(ErrorTask):
     def execute(self) -> None:
         error = self.request.error
         if isinstance(error, RequestEntityTooLarge):
-            message = f"The body is too large: this server takes {self.channel.adj.max_request_body_size - 1} bytes"
+            most = self.channel.adj.max_request_body_size - 1
+            message = f"The body is too large: this server takes {most} bytes; --max-body changes that"
         else:
             message = f"{error.reason}: {error.body}"
         body = msgspec.json.encode({"message": message, "code": "invalid_request", "env": "sandbox"})
@@ -60,6 +131,7 @@ class _Channel(HTTPChannel):
     """A connection. Close to the limit of connections, a new one closes the one that was idle longest."""
 
     error_task_class = _ErrorTask
+    parser_class = _RequestParser
     #: Every socket of the loop, by file descriptor.
     _map: dict[int, Any]
     socket: Any
@@ -69,11 +141,9 @@ class _Channel(HTTPChannel):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        if len(self._map) > self.adj.connection_limit - _SPARE_CONNECTIONS:
-            others = (each for each in self._map.values() if isinstance(each, _Channel) and each is not self)
-            idle = [each for each in others if not each.requests and not each.will_close]
-            if idle:
-                min(idle, key=lambda each: each.last_activity).will_close = True
+        limit = self.adj.connection_limit
+        if len(self._map) > limit - min(_SPARE_CONNECTIONS, limit // 4 + 1):
+            _close_longest_idle(self._map, self)
 
     def service(self) -> None:
         super().service()
@@ -90,6 +160,38 @@ class _Channel(HTTPChannel):
         """Send what has been written so far; may be called from a request's thread."""
         with self.outbuf_lock:
             self._flush_exception(self._flush_some, do_close=False)
+
+
+def _close_longest_idle(sockets: dict[int, Any], new: _Channel | None = None) -> None:
+    """Close the connection that was idle longest, except a new one."""
+    others = (each for each in sockets.values() if isinstance(each, _Channel) and each is not new)
+    idle = [each for each in others if not each.requests and not each.will_close]
+    if idle:
+        min(idle, key=lambda each: each.last_activity).will_close = True
+
+
+class _Listener(TcpWSGIServer):
+    """A listening socket. When the system has no file descriptor for a connection, it rests for a moment."""
+
+    _map: dict[int, Any]
+    _rests_until = 0.0
+    _has_warned = False
+
+    def readable(self) -> bool:
+        return super().readable() and stopwatch() >= self._rests_until
+
+    def accept(self) -> Any:
+        try:
+            return super().accept()
+        except OSError as error:
+            if error.errno not in _OUT_OF_FILES:
+                raise
+            self._rests_until = stopwatch() + _REST_S
+            _close_longest_idle(self._map)
+            if not self._has_warned:
+                self._has_warned = True
+                _log.warning("connections have to wait (%s): raise the limit of open files (ulimit -n)", error.strerror)
+            return None
 
 
 def _channel_of(environ: WSGIEnvironment) -> _Channel | None:
@@ -159,11 +261,21 @@ class _Dispatcher(ThreadedTaskDispatcher):
 class WaitressServer:
     """A bound socket that serves a WSGI application.
 
-    ``max_body`` is in bytes. Raises :class:`OSError` when the address cannot be bound.
+    ``max_body`` is in bytes; it does not apply to ``unlimited_call``, a method and a path, if ``is_unlimited`` is true
+    of its headers (``HTTP_CONTENT_TYPE``). Raises :class:`OSError` when the address cannot be bound.
     """
 
     def __init__(
-        self, application: WSGIApplication, *, host: str, port: int, threads: int, max_body: int, max_connections: int
+        self,
+        application: WSGIApplication,
+        *,
+        host: str,
+        port: int,
+        threads: int,
+        max_body: int,
+        max_connections: int,
+        unlimited_call: tuple[str, str] | None = None,
+        is_unlimited: Callable[[Mapping[str, str]], bool] = lambda _: True,
     ) -> None:
         self._sockets: dict[int, Any] = {}
         self.parking = RequestParking()
@@ -193,9 +305,14 @@ class WaitressServer:
             raise
         self._triggers = self._find_triggers()
         for each in self._sockets.values():
-            if isinstance(each, BaseWSGIServer):
+            if isinstance(each, TcpWSGIServer):
+                each.__class__ = _Listener  # create_server has no parameter for it
                 each.channel_class = _Channel
-                each.adj.send_bytes = _SEND_BYTES  # as an adjustment it is deprecated
+                adj: Any = each.adj
+                adj.send_bytes = _SEND_BYTES  # as an adjustment it is deprecated
+                adj.unlimited_call, adj.is_unlimited = unlimited_call, is_unlimited
+                adj.without_limit = copy.copy(adj)
+                adj.without_limit.max_request_body_size = sys.maxsize
 
     @property
     def port(self) -> int:

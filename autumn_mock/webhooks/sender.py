@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 #: Seconds to wait after each failed attempt; after the last one a message is not retried.
 RETRY_AFTER = (1.0, 5.0, 30.0)
-#: Seconds that connecting, and each response, may take.
+#: Seconds that connecting may take, and that an attempt may take that is connected in time.
 TIMEOUT = 5.0
 #: Messages that may wait for one endpoint; further ones are dropped.
 CAPACITY = 10_000
@@ -119,12 +119,16 @@ class Sender:
         if thread is None:
             return
         thread.join(_GRACE)
+        self._interrupt()
+        thread.join(_GRACE)
+
+    def _interrupt(self) -> None:
+        """End the request that waits for its response."""
         connection = self._connection
         held = connection.sock if connection is not None else None
         if held is not None:
             with suppress(OSError):
-                held.shutdown(socket.SHUT_RDWR)  # interrupts a request to a receiver that does not answer
-        thread.join(_GRACE)
+                held.shutdown(socket.SHUT_RDWR)
 
     # -- in the thread
 
@@ -169,12 +173,25 @@ class Sender:
         }
         connection, path = self._connect()
         self._connection = connection
+        began = stopwatch()
+        deadline: threading.Timer | None = None
         try:
+            connection.connect()
+            # The connection's time-out is for each read: a receiver that sends a byte now and then never reaches it.
+            deadline = threading.Timer(max(self._timeout - (stopwatch() - began), 0), self._interrupt)
+            deadline.daemon = True
+            deadline.start()
             connection.request("POST", path, body, headers)
             status = connection.getresponse().status
+            if stopwatch() - began >= self._timeout:  # headers that the deadline cut off pass as whole ones
+                raise TimeoutError
         except (OSError, HTTPException, ValueError) as error:
+            if stopwatch() - began >= self._timeout:
+                return None, f"TimeoutError: timed out, no whole response within {self._timeout} s"
             return None, f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         finally:
+            if deadline is not None:
+                deadline.cancel()
             self._connection = None
             connection.close()
         return status, None if 200 <= status < 300 else f"answered {status}"

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from waitress.channel import HTTPChannel
-from waitress.server import BaseWSGIServer
+from waitress.parser import HTTPRequestParser
+from waitress.receiver import ChunkedReceiver
+from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 from waitress.trigger import trigger
 
@@ -46,9 +49,22 @@ def application(body: Body) -> WSGIApplication:
 
 @contextmanager
 def serving(
-    body: Body, threads: int = 2, wrap: Callable[[Body], WSGIApplication] = application
+    body: Body,
+    threads: int = 2,
+    wrap: Callable[[Body], WSGIApplication] = application,
+    most: int = 100,
+    max_body: int = 10,
 ) -> Iterator[WaitressServer]:
-    server = WaitressServer(wrap(body), host="127.0.0.1", port=0, threads=threads, max_body=10, max_connections=100)
+    server = WaitressServer(
+        wrap(body),
+        host="127.0.0.1",
+        port=0,
+        threads=threads,
+        max_body=max_body,
+        max_connections=most,
+        unlimited_call=("PUT", "/any"),
+        is_unlimited=lambda variables: variables.get("HTTP_X_TOKEN") == "t",
+    )
     loop = threading.Thread(target=server.run)
     loop.start()
     try:
@@ -90,7 +106,9 @@ def test_waitress_has_the_release_and_the_parts_that_the_adapter_uses() -> None:
                 "_flush_outbufs_below_high_watermark",
             ),
         ),
-        (BaseWSGIServer, ("channel_class", "pull_trigger")),
+        (TcpWSGIServer, ("channel_class", "pull_trigger", "readable", "accept")),
+        (HTTPRequestParser, ("parse_header", "expect_continue", "content_length", "chunked", "body_rcv")),
+        (ChunkedReceiver, ("received", "control_line", "trailer", "chunk_remainder", "error")),
         (ThreadedTaskDispatcher, ("set_thread_count", "shutdown", "start_new_thread", "handler_thread")),
         (trigger, ("pull_trigger", "close")),
     ):
@@ -203,7 +221,166 @@ def test_a_refused_request_gets_autumns_error_envelope() -> None:
     with serving(lambda _: [b"ok"]) as server, connected(server, request) as client:
         reply = read_until(client, b"}")
     assert reply.startswith(b"HTTP/1.1 413 ")
-    assert b'"message":"The body is too large: this server takes 10 bytes"' in reply
+    assert b'"message":"The body is too large: this server takes 10 bytes; --max-body changes that"' in reply
+
+
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
+CHUNKS = b"2\r\n{}\r\n0\r\n\r\n"
+DIGITS = b"9" * 6000
+#: Requests whose end is not clear, or which are too large: the header lines, what follows them, and the status of the
+#: reply. After it the connection is closed, and nothing that follows is taken for another request.
+FRAMINGS = {
+    "two framings": (b"Content-Length: 2\r\n" + CHUNKED, CHUNKS, 200),
+    "two framings, the other order": (CHUNKED + b"Content-Length: 9\r\n", CHUNKS, 200),
+    "two framings, no number": (CHUNKED + b"Content-Length: x\r\n", CHUNKS, 200),
+    "two lengths": (b"Content-Length: 2\r\nContent-Length: 3\r\n", b"{}", 400),
+    "the same length twice": (b"Content-Length: 2\r\nContent-Length: 2\r\n", b"{}", 400),
+    "a list of lengths": (b"Content-Length: 2, 2\r\n", b"{}", 400),
+    "a length with a sign": (b"Content-Length: +2\r\n", b"{}", 400),
+    "a negative length": (b"Content-Length: -2\r\n", b"{}", 400),
+    "an empty length": (b"Content-Length:\r\n", b"{}", 400),
+    "a length of 6000 digits": (b"Content-Length: " + DIGITS + b"\r\n", b"", 400),
+    "a length of 6000 zeros": (b"Content-Length: " + b"0" * 6000 + b"2\r\n", b"{}", 400),
+    "a length of 30 digits": (b"Content-Length: " + DIGITS[:30] + b"\r\n", b"", 413),
+    "chunked twice": (CHUNKED * 2, CHUNKS, 400),
+    "chunked twice in a list": (b"Transfer-Encoding: chunked, chunked\r\n", CHUNKS, 400),
+    "another coding": (b"Transfer-Encoding: gzip, chunked\r\n", CHUNKS, 501),
+    "an unknown coding": (b"Transfer-Encoding: xchunked\r\n", CHUNKS, 501),
+    "an identity coding": (b"Transfer-Encoding: identity\r\nContent-Length: 2\r\n", b"{}", 501),
+    "a chunk size of no digits": (CHUNKED, b"zz\r\n{}\r\n0\r\n\r\n", 400),
+    "a chunk size with a prefix": (CHUNKED, b"0x2\r\n{}\r\n0\r\n\r\n", 400),
+    "a chunk size of 6000 digits": (CHUNKED, b"f" * 6000 + b"\r\n", 400),
+    "a chunk size that does not end": (CHUNKED, b"1" * 20_000, 400),
+    "a chunk extension that does not end": (CHUNKED, b"2;a=" + b"b" * 20_000, 400),
+    "an invalid chunk extension": (CHUNKED, b"2;\x00\r\n{}\r\n0\r\n\r\n", 400),
+    "a chunk longer than its size": (CHUNKED, b"2\r\n{}}\r\n0\r\n\r\n", 400),
+    "chunks above the limit": (CHUNKED, b"200000\r\n" + b"x" * (2 << 20) + b"\r\n0\r\n\r\n", 413),
+    "a trailer that does not end": (CHUNKED, b"0\r\n" + b"A: b\r\n" * 20_000, 400),
+    "a bare CR": (b"X: a\rb\r\n", b"", 400),
+    "a NUL": (b"X: a\0b\r\n", b"", 400),
+    "a space before the colon": (b"X : a\r\n", b"", 400),
+    "a huge header": (b"X: " + b"a" * 300_000 + b"\r\n", b"", 431),
+    "many headers": (b"X: a\r\n" * 60_000, b"", 431),
+}
+#: Those that are valid, by RFC 9112, and keep their connection.
+KEPT = {
+    "a chunk extension": (CHUNKED, b"2;a=b\r\n{}\r\n0\r\n\r\n"),
+    "a trailer": (CHUNKED, b"2\r\n{}\r\n0\r\nA: b\r\n\r\n"),
+    "a folded header": (b"X: a\r\n b\r\n", b""),
+    "no body for 100-continue": (b"Expect: 100-continue\r\n", b""),
+}
+
+
+def framed(head: bytes, rest: bytes, version: bytes = b"1.1") -> bytes:
+    return b"POST / HTTP/%b\r\nHost: localhost\r\n%b\r\n%b" % (version, head, rest)
+
+
+def read_all(client: socket.socket) -> bytes:
+    """Everything until the connection is closed, or reset because not all of the request was read."""
+    received = b""
+    with suppress(ConnectionResetError):
+        while more := client.recv(1 << 16):
+            received += more
+    return received
+
+
+@pytest.mark.parametrize("name", FRAMINGS)
+def test_a_request_with_an_odd_framing_is_answered_and_its_connection_closed(name: str) -> None:
+    """``HTTPChannel.parser_class``, ``HTTPRequestParser.parse_header`` and ``ChunkedReceiver``."""
+    head, rest, status = FRAMINGS[name]
+    for expect in (b"", b"Expect: 100-continue\r\n"):
+        with (
+            serving(lambda _: [b"ok"], max_body=1 << 20) as server,
+            socket.create_connection(("127.0.0.1", server.port)) as client,
+        ):
+            client.settimeout(TIMEOUT_S)
+            with suppress(ConnectionError):
+                client.sendall(framed(expect + head, rest + GET))
+            reply = read_all(client).removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")
+            assert int(reply.split(b" ")[1]) == status, (reply, expect)
+            assert reply.count(b"HTTP/1.") == 1
+            assert status == 200 or b'"code":"invalid_request"' in reply
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_a_request_with_a_valid_framing_keeps_its_connection(name: str) -> None:
+    with serving(lambda _: [b"ok"], max_body=100) as server, connected(server, framed(*KEPT[name]) + GET) as client:
+        received = read_until(client, b"ok")
+        while received.count(b"200 OK") < 2:
+            received += read_until(client, b"ok")
+
+
+@pytest.mark.parametrize("length", [b"", b"Content-Length: 2\r\n"])
+def test_transfer_encoding_of_http_1_0_closes_the_connection(length: bytes) -> None:
+    request = framed(b"Connection: keep-alive\r\n" + length + CHUNKED, CHUNKS, b"1.0")
+    with serving(lambda _: [b"ok"]) as server, connected(server, request) as client:
+        assert read_all(client).count(b"HTTP/1.") == 1
+
+
+@pytest.mark.parametrize("address", [b"http://[::1", b"http://a]b/", b"http://a\xe2\x84\x80b/"])
+def test_an_invalid_address_is_refused_with_400(address: bytes) -> None:
+    request = b"GET %b HTTP/1.1\r\nHost: localhost\r\n\r\n" % address
+    with serving(lambda _: [b"ok"]) as server, connected(server, request) as client:
+        assert read_all(client).startswith(b"HTTP/1.1 400 Bad Request")
+
+
+def test_one_call_may_have_a_body_of_any_size() -> None:
+    """A copy of the adjustments, which the parser reads the limit from."""
+
+    def size(environ: WSGIEnvironment) -> Iterable[bytes]:
+        return [b"%2d" % len(environ["wsgi.input"].read())]
+
+    with serving(size) as server:
+        for request, wanted in (
+            (b"PUT /any HTTP/1.1\r\nHost: localhost\r\nX-Token: t\r\nContent-Length: 12\r\n\r\n" + b"x" * 12, 200),
+            (b"PUT /any HTTP/1.1\r\nHost: localhost\r\nX-Token: t\r\n" + CHUNKED + b"\r\nc\r\n" + b"x" * 12, 200),
+            (b"PUT /any HTTP/1.1\r\nHost: localhost\r\nContent-Length: 12\r\n\r\n" + b"x" * 12, 413),
+            (b"PUT /one HTTP/1.1\r\nHost: localhost\r\nX-Token: t\r\nContent-Length: 12\r\n\r\n" + b"x" * 12, 413),
+        ):
+            ending = b"\r\n0\r\n\r\n" if CHUNKED in request else b""
+            with connected(server, request + ending) as client:
+                reply = client.recv(1 << 16)
+                assert int(reply.split(b" ")[1]) == wanted, (request, reply)
+
+
+class NoFiles:
+    """A listening socket for which the system has no file descriptors at first."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener = listener
+        self.tries = 0
+        self.is_over = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._listener, name)
+
+    def accept(self) -> Any:
+        self.tries += 1
+        if not self.is_over:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return self._listener.accept()
+
+
+def test_a_listener_rests_when_there_are_no_file_descriptors(caplog: pytest.LogCaptureFixture) -> None:
+    """``BaseWSGIServer.readable`` and ``accept``, and that ``create_server`` makes a ``TcpWSGIServer``."""
+    with serving(lambda _: [b"ok"]) as server, connected(server) as first:
+        read_until(first, b"ok")
+        listener = server._server.socket = NoFiles(server._server.socket)
+        with connected(server) as client:
+            threading.Event().wait(1.2)
+            assert 1 <= listener.tries <= 4
+            assert first.recv(1) == b""  # was idle, and its descriptor may be used for another
+            listener.is_over = True
+            read_until(client, b"ok")
+    assert caplog.text.count("raise the limit of open files (ulimit -n)") == 1
+    assert "Traceback" not in caplog.text
+
+
+def test_few_connections_replace_each_other() -> None:
+    with serving(lambda _: [b"ok"], most=8) as server, ExitStack() as stack:
+        for _ in range(20):
+            client = stack.enter_context(connected(server))
+            read_until(client, b"ok")
 
 
 def test_environ_of_another_server_is_accepted() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -150,9 +152,61 @@ def test_sender_times_out(post: Post) -> None:
     assert "timed out" in entry["error"].lower()
 
 
-def test_sender_fails_on_an_invalid_response(post: Post) -> None:
-    import socket
+#: What receivers send again and again, each time before a read times out, without ever completing a response.
+DRIPS = {
+    "status line": b"H",
+    "100 Continue": b"HTTP/1.1 100 Continue\r\n\r\n",
+    "a header": b"x",
+    "headers": b"a: b\r\n",
+}
 
+
+@contextmanager
+def dripping(name: str) -> Iterator[str]:
+    """The URL of a receiver whose responses do not end. It takes one connection after the other."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def drip() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    with connection, suppress(OSError):
+                        connection.recv(65536)
+                        connection.sendall(b"HTTP/1.1 200 OK\r\n" if "header" in name else b"")
+                        while True:
+                            connection.sendall(DRIPS[name])
+                            time.sleep(0.02)
+
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join(TIMEOUT)
+
+
+@pytest.mark.parametrize("name", DRIPS)
+def test_sender_ends_an_attempt_at_its_deadline_however_the_receiver_drips(post: Post, name: str) -> None:
+    with dripping(name) as url:
+        sender = post.sender(url, timeout=0.2, retry_after=())
+        sender.put(delivery("msg_1"))
+        sender.put(delivery("msg_2"))  # the thread goes on with the next one
+        entries = post.settled()
+    assert {(each["status"], each["http_status"]) for each in entries} == {("failed", None)}
+    assert all("timed out" in each["error"] for each in entries) or name == "headers"  # or there are too many of them
+
+
+@pytest.mark.parametrize("name", DRIPS)
+def test_stop_interrupts_a_response_that_drips(name: str) -> None:
+    post = Post()
+    with dripping(name) as url:
+        post.sender(url, timeout=TIMEOUT).put(delivery())
+        time.sleep(0.1)
+        started = time.monotonic()
+        post.stop()
+        assert time.monotonic() - started < TIMEOUT / 2
+
+
+def test_sender_fails_on_an_invalid_response(post: Post) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def babble() -> None:
