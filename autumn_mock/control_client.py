@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -67,20 +69,23 @@ class ControlClient:
         """POST a body as JSON."""
         return self._call("POST", path, json=body, timeout=timeout)
 
-    def put(self, path: str, content: bytes, timeout: float = REQUEST_TIMEOUT_S) -> Any:
-        """PUT a file."""
-        return self._call("PUT", path, content=content, timeout=timeout)
+    def upload(self, path: str, pieces: Iterable[bytes], size: int | None, timeout: float = REQUEST_TIMEOUT_S) -> Any:
+        """PUT a file of ``size`` bytes (None: not known), piece by piece."""
+        headers = {"Content-Length": str(size)} if size is not None else {}
+        return self._call("PUT", path, content=pieces, headers=headers, timeout=timeout)
 
     def delete(self, path: str) -> Any:
         """DELETE."""
         return self._call("DELETE", path)
 
-    def download(self, path: str, timeout: float = REQUEST_TIMEOUT_S) -> bytes:
-        """GET a file, unchanged: decoding would round its amounts."""
-        reply = self._send("GET", path, timeout=timeout)
-        if not reply.is_success:
-            self._decoded(reply)
-        return reply.content
+    @contextmanager
+    def download(self, path: str, timeout: float = REQUEST_TIMEOUT_S) -> Iterator[tuple[int, Iterator[bytes]]]:
+        """GET a file, unchanged: its size in bytes, and its content in pieces. Decoding would round its amounts."""
+        with self._errors("GET", path), self.http.stream("GET", f"/_mock{path}", timeout=timeout) as reply:
+            if not reply.is_success or "content-length" not in reply.headers:
+                reply.read()
+                self._decoded(reply)
+            yield int(reply.headers["content-length"]), reply.iter_bytes()
 
     def drain(self, timeout: float, **body: Any) -> dict[str, Any]:
         """Wait until the queue is idle; ``drained`` is false, with a ``message``, when it was not in time."""
@@ -92,11 +97,15 @@ class ControlClient:
             return error.body
 
     def _call(self, method: str, path: str, **sent: Any) -> Any:
-        return self._decoded(self._send(method, path, **sent))
+        with self._errors(method, path):
+            reply = self.http.request(method, f"/_mock{path}", **sent)
+        return self._decoded(reply)
 
-    def _send(self, method: str, path: str, **sent: Any) -> httpx.Response:
+    @contextmanager
+    def _errors(self, method: str, path: str) -> Iterator[None]:
+        """Raise a :class:`ControlError` for what goes wrong on the way."""
         try:
-            return self.http.request(method, f"/_mock{path}", **sent)
+            yield
         except httpx.ConnectError:
             text = f"no server is listening at {self.url}; start one with `autumn-mock serve`"
             raise ServerUnreachable(text) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import Any
@@ -238,6 +238,10 @@ class Engine(Lifecycle):
 
         Another server can start from it as its world. Clocks, faults and journals are not part of it.
         """
+        return b"".join(self.snapshot_pieces(environment))
+
+    def snapshot_pieces(self, environment: Environment | None = None) -> Iterator[bytes]:
+        """The same in pieces, which are encoded one by one."""
         return self.state.snapshot(environment.organisation.id if environment is not None else None)
 
     def attach_application(self, call_names: Mapping[str, Collection[str]], forget_limits: Forget) -> None:

@@ -150,6 +150,7 @@ class Lifecycle:
         """
         place = Path("the snapshot")
         changes = list(changes_of(read_snapshot(content, place).tables, place))
+        del content  # which may be as large as the state
         prepared = State(Clock())
         prepared.restore(changes)
         prepared.check(place)

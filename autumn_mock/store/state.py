@@ -7,7 +7,7 @@ It is held in memory. With a database every change is appended to the log before
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from operator import attrgetter
 from pathlib import Path
@@ -246,11 +246,11 @@ class State:
 
     # -- snapshots
 
-    def snapshot(self, org_id: str | None = None) -> bytes:
-        """One organisation, or all, as the bytes of a file at rest."""
+    def snapshot(self, org_id: str | None = None) -> Iterator[bytes]:
+        """One organisation, or all, as a file at rest: the content as it is now, encoded piece by piece."""
         with self._lock, self._all_locked():
             tables = self._snapshot(org_id)
-        return b"".join(file_pieces(0, documents_of(tables)))
+        return file_pieces(0, documents_of(tables))
 
     def restore(self, changes: Iterable[Change], rename: Mapping[str, str] | None = None) -> None:
         """Apply the changes of a snapshot on top of the present state, usually of a prepared one.

@@ -86,7 +86,7 @@ def _remove(path: Path) -> None:
 def loaded(path: Path) -> tuple[Records, str | None]:
     """What a server would start from, and what was recovered. The file and the log stay, but for what is torn."""
     with Database.open(path) as database:
-        return _records(State(Clock(), database).snapshot()), database.recovered
+        return _records(b"".join(State(Clock(), database).snapshot())), database.recovered
 
 
 def _records(snapshot: bytes) -> Records:

@@ -1,4 +1,4 @@
-"""The progress bar for loading a large file."""
+"""The progress bars for large files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from autumn_mock.cli.progress import loading_bar
+from autumn_mock.cli.progress import loading_bar, with_bar
 from autumn_mock.engine import Engine
 
 
@@ -36,6 +36,17 @@ def test_loading_bar_is_hidden_for_small_files_and_pipes(
         progress(0, total)
         progress(total, total)
     assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize(("stream", "total", "shown"), [(Terminal(), 10 << 20, True), (Terminal(), 1 << 20, False)])
+def test_with_bar_is_shown_for_large_files_and_passes_all_pieces(
+    monkeypatch: pytest.MonkeyPatch, stream: Terminal, total: int, shown: bool
+) -> None:
+    monkeypatch.setattr("sys.stderr", stream)
+    pieces = [b"x" * (total // 10)] * 10
+    assert list(with_bar(pieces, total, "autumn-mock: saving")) == pieces
+    assert ("100%" in stream.getvalue()) is shown
+    assert list(with_bar(pieces, None, "autumn-mock: saving")) == pieces
 
 
 def test_engine_reports_its_progress_in_file_and_log(tmp_path: Path) -> None:

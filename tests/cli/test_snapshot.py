@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Callable
+import sys
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tinydb import TinyDB
 
+from tests.faults.wire import connect, receive
 from tests.support.client import BATCH, DEFAULT_KEY
 from tests.support.server import ServerProcess
 
@@ -59,6 +64,58 @@ def test_loaded_state_survives_a_kill(run: Run, server: ServerProcess, tmp_path:
         other.kill()
     with ServerProcess(*options) as again:
         assert state(again) == state(server)
+
+
+@pytest.fixture
+def large() -> Iterator[ServerProcess]:
+    """A server whose state is larger than the bodies it takes."""
+    with ServerProcess("--max-body", "1MB", "--rate-limit", "off") as server:
+        filler = {"customer_id": "cus_123", "feature_id": "messages", "value": 0, "properties": {"filler": "x" * 400}}
+        for _ in range(6):
+            server.ask(BATCH, [filler] * 1000)
+        server.drain(None)
+        yield server
+
+
+def announced(server: ServerProcess, method: str, path: str, headers: dict[str, str]) -> tuple[int | None, Any]:
+    """The reply to a request whose header announces a body of 2 MB, before that is sent."""
+    with connect(server.url, 10) as connection:
+        lines = [f"{method} {path} HTTP/1.1", "host: localhost", "content-length: 2097152"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        connection.sendall("\r\n".join([*lines, "", ""]).encode())
+        reply = receive(connection)
+    return reply.status, json.loads(reply.body)
+
+
+def test_save_and_load_of_a_state_above_max_body(run: Run, large: ServerProcess, tmp_path: Path) -> None:
+    file, before = tmp_path / "large.json", state(large)
+    assert len(before) > 3 << 20
+    text_of(run("snapshot", "save", str(file), AUTUMN_MOCK_URL=large.url))
+    large.ask("/_mock/reset", {}, None)
+    text_of(run("snapshot", "load", str(file), AUTUMN_MOCK_URL=large.url))
+    assert state(large) == before
+    status, reply = announced(large, "POST", BATCH, {})
+    assert status == 413
+    assert reply["message"] == "The body is too large: this server takes 1048576 bytes; --max-body changes that"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="named pipes")
+def test_load_reads_a_pipe(run: Run, server: ServerProcess, tmp_path: Path) -> None:
+    content, pipe = state(server), tmp_path / "pipe"
+    text_of(run("snapshot", "save", str(tmp_path / "file")))
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes((tmp_path / "file").read_bytes()), daemon=True)
+    writer.start()
+    text_of(run("snapshot", "load", str(pipe)))
+    writer.join(10)
+    assert state(server) == content
+
+
+def test_load_above_max_body_needs_the_token() -> None:
+    with ServerProcess("--max-body", "1MB", "--control-token", "secret") as server:
+        assert announced(server, "PUT", "/_mock/snapshot", {"x-autumn-mock-token": "wrong"})[0] == 413
+        headers = {"x-autumn-mock-token": "secret"}
+        assert server.send("PUT", "/_mock/snapshot", b" " * (2 << 20), headers)[0] == 400
 
 
 def _changed(table: str, **fields: Any) -> Callable[[bytes], bytes]:

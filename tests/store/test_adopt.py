@@ -57,7 +57,7 @@ def _replayed(state: State, path: Path) -> Any:
 
 
 def _shown(state: State) -> Any:
-    tables: dict[str, Any] = json.loads(state.snapshot())
+    tables: dict[str, Any] = json.loads(b"".join(state.snapshot()))
     del tables["_autumn_mock"]
     return {name: sorted(map(str, table.values())) for name, table in tables.items() if name != "books"}
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from tempfile import SpooledTemporaryFile
 from typing import Any
 
 import flask
 import msgspec
 from flask import Response
+from werkzeug.wsgi import wrap_file
 
 from autumn_mock import __version__
 from autumn_mock.clock import Clock
@@ -20,6 +22,9 @@ from autumn_mock.web.control.context import ControlHandler, ControlRequest
 from autumn_mock.web.replies import json_reply
 from autumn_mock.web.waitress_adapter import is_client_disconnected
 from autumn_mock.worlds import read_world
+
+#: Bytes of a snapshot above which it is in a temporary file until it is sent.
+_IN_MEMORY = 1 << 20
 
 
 def health(_request: ControlRequest) -> Response:
@@ -124,13 +129,27 @@ def close_organisation(request: ControlRequest) -> Response:
 
 def take_snapshot(request: ControlRequest) -> Response:
     """The whole state, or that of the key's organisation, as a TinyDB file."""
-    return Response(request.engine.snapshot(request.environment()), content_type="application/json")
+    file = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115  # the server closes it when it is sent
+    for piece in request.engine.snapshot_pieces(request.environment()):
+        file.write(piece)
+    size = file.tell()
+    file.seek(0)
+    # The server's loop sends it, as fast as the client reads it.
+    content = wrap_file(flask.request.environ, file)
+    reply = Response(content, content_type="application/json", direct_passthrough=True)
+    reply.content_length = size
+    return reply
 
 
 def restore_snapshot(request: ControlRequest) -> Response:
-    """Replace everything, or the key's organisation, with a snapshot; replies how much of each there is now."""
+    """Replace everything, or the key's organisation, with a snapshot; replies how much of each there is now.
+
+    The only call that takes a body of any size.
+    """
+    environment = request.environment()
     try:
-        counts = request.engine.restore(flask.request.get_data(cache=False), request.environment())
+        # Werkzeug's get_data() would hold it twice.
+        counts = request.engine.restore(flask.request.environ["wsgi.input"].read(), environment)
     except StoreError as error:
         raise invalid_request(str(error)) from None
     return json_reply({"restored": counts})
