@@ -91,7 +91,7 @@ class Lifecycle:
         """Seed an empty state from the world, and create the organisations of further keys."""
         with self._changing():
             prepared = self.state.prepare()
-            if not len(prepared.organisations):
+            if not len(self.state.organisations):
                 seed(prepared, self.world)
             self._add_further(prepared)
             self.state.adopt(prepared)
@@ -99,7 +99,7 @@ class Lifecycle:
     def _add_further(self, prepared: State) -> None:
         for key in self.settings.key:
             organisation, api_key = organisation_for_key(key, prepared.clock.now())
-            if api_key.hash not in prepared.keys:
+            if not prepared.has_key(api_key.hash):
                 prepared.add(organisation, [api_key])
 
     # -- organisations on demand
@@ -117,7 +117,7 @@ class Lifecycle:
         org_id = organisation_id(key)
         with self._changing():
             prepared = self.state.prepare()
-            if org_id not in prepared.organisations:
+            if prepared.organisation(org_id) is None:
                 for clock in (prepared.clock_of(org_id), self.state.clock_of(org_id)):
                     if frozen:
                         clock.freeze()

@@ -106,6 +106,8 @@ class ArmedRule:
         self._skipped = 0
         #: Whether it was cleared.
         self.is_disarmed = False
+        #: Whether its board has retired it; moving the clock back does not revive it.
+        self.is_retired = False
         #: How often it fired: requests, batches, messages or replies.
         self.fired = 0
         #: How many items it refused.
@@ -119,7 +121,7 @@ class ArmedRule:
     @property
     def remaining(self) -> int | None:
         """How often it can still fire; None: no limit."""
-        if self.is_over:
+        if self.is_over or self.is_retired:
             return 0
         times = self.options.get("times")
         return None if times is None else max(times - self.fired, 0)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 from autumn_mock.clock import Clock
@@ -17,6 +19,8 @@ from autumn_mock.locks import Level, new_lock
 from autumn_mock.store.environment import Environment
 
 _Name = tuple[str, str]
+#: Completed rules that a board still reports, with their counters.
+COMPLETED_KEPT = 100
 #: The base class of the kinds of one site.
 F = TypeVar("F", bound=ArmedRule)
 
@@ -40,8 +44,10 @@ class FaultBoard:
         self._numbers: Iterator[int] = itertools.count(1)
         # Replaced, never changed in place: readers check without the lock whether there is any rule.
         self._own: tuple[ArmedRule, ...] = ()
-        #: Rules of single requests, while something refers to them.
-        self._once: weakref.WeakSet[ArmedRule] = weakref.WeakSet()
+        #: The rules that completed last; they cost requests nothing.
+        self._completed: deque[ArmedRule] = deque()
+        #: Rules of single requests, and older completed rules, while something refers to them.
+        self._unlisted: weakref.WeakSet[ArmedRule] = weakref.WeakSet()
 
     def __repr__(self) -> str:
         return f"<FaultBoard {list(self._own)}>"
@@ -51,6 +57,7 @@ class FaultBoard:
     def arm(self, rule: Rule) -> ArmedRule:
         """Arm a rule."""
         with self._lock:
+            self._retire_completed()
             armed = rule.armed(next((self._server or self)._numbers), self._clock)
             self._own += (armed,)
         self._on_change()
@@ -61,20 +68,22 @@ class FaultBoard:
         armed = tuple(rule.armed(0, self._clock) for rule in rules)
         if armed:
             with self._lock:
-                self._once.update(armed)
+                self._unlisted.update(armed)
         return armed
 
     def armed(self) -> Sequence[ArmedRule]:
-        """The rules that were armed on this board."""
-        return self._own
+        """The rules that were armed on this board, without all but the last completed ones."""
+        with self._lock:
+            return sorted((*self._completed, *self._own), key=lambda armed: armed.number)
 
     def clear(self, number: int | None = None) -> int:
         """Disarm one rule of this board, or all; returns how many."""
         with self._lock:
-            cleared = [armed for armed in self._own if number in (None, armed.number)]
-            for armed in (*cleared, *(self._once if number is None else ())):
+            cleared = [armed for armed in (*self._completed, *self._own) if number in (None, armed.number)]
+            for armed in (*cleared, *(self._unlisted if number is None else ())):
                 armed.is_disarmed = True
             self._own = tuple(armed for armed in self._own if not armed.is_disarmed)
+            self._completed = deque(armed for armed in self._completed if not armed.is_disarmed)
         self._on_change()
         return len(cleared)
 
@@ -101,7 +110,7 @@ class FaultBoard:
         """The rules of a site that fire on a request; ``once``: the rules of this request only."""
         if not self._rules and not once:
             return []
-        with self._lock:
+        with self._triggering():
             return [
                 armed
                 for armed in (*self._rules, *once)
@@ -112,7 +121,7 @@ class FaultBoard:
         """The indexes of items that cannot be queued, with the text of the rule that refuses each."""
         if not self._rules and not once:
             return {}
-        with self._lock:
+        with self._triggering():
             refused: dict[int, str] = {}
             for armed in (*self._rules, *once):
                 if isinstance(armed, EnqueueFault) and armed.matches(subject):
@@ -125,7 +134,7 @@ class FaultBoard:
     ) -> MessagePlan:
         """What rules do to a message that a worker has taken; ``accepted_at`` is in ms of this board's clock."""
         plan = MessagePlan(accepted_at, self._clock.now())
-        with self._lock:
+        with self._triggering():
             for armed in (*self._rules, *once):
                 if (
                     isinstance(armed, WorkerFault)
@@ -138,8 +147,28 @@ class FaultBoard:
 
     def limit_refused(self, armed: LimitFault) -> None:
         """A replaced limit refused a request."""
-        with self._lock:
+        with self._triggering():
             armed.on_refusal()
+
+    @contextmanager
+    def _triggering(self) -> Iterator[None]:
+        """Hold the lock, and afterwards retire what has completed, so that later requests do not pass it."""
+        with self._lock:
+            yield
+            for board in (self, self._server):
+                if board is not None:
+                    board._retire_completed()
+
+    def _retire_completed(self) -> None:
+        completed = [armed for armed in self._own if armed.completed]
+        if not completed:
+            return
+        for armed in completed:
+            armed.is_retired = True
+        self._completed += completed
+        self._own = tuple(armed for armed in self._own if not armed.is_retired)
+        while len(self._completed) > COMPLETED_KEPT:
+            self._unlisted.add(self._completed.popleft())
 
 
 class FaultBoards:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -57,7 +57,9 @@ class State:
         self._database = database
         self._lock = FairLock(level=Level.STATE)
         self.organisations: Table[Organisation] = Table(Organisation, attrgetter("id"))
-        self.keys: Table[ApiKey] = Table(ApiKey, attrgetter("hash"))
+        self.keys: Table[ApiKey] = Table(ApiKey, attrgetter("hash"), owner="org_id")
+        #: The state that this one was prepared for: what is not here is read there.
+        self._base: State | None = None
         self._environments: dict[tuple[str, Env], Environment] = {}
         self._clocks: dict[str, Clock] = {}
         self._clock_listener: Callable[[], None] | None = None
@@ -73,7 +75,18 @@ class State:
     def environments(self, org_id: str | None = None) -> list[Environment]:
         """Every environment in use, of one organisation or of all."""
         with self._lock:
-            return [each for (org, _), each in self._environments.items() if org_id in (None, org)]
+            if org_id is not None:
+                return [self._environments[name] for name in _names_of(org_id) if name in self._environments]
+            return list(self._environments.values())
+
+    def organisation(self, org_id: str) -> Organisation | None:
+        """An organisation; None if there is none."""
+        found = self.organisations.get(org_id)
+        return found if found is not None or self._base is None else self._base.organisation(org_id)
+
+    def has_key(self, hash: str) -> bool:
+        """Whether there is a key with a hash."""
+        return hash in self.keys or (self._base is not None and self._base.has_key(hash))
 
     def environment(self, org_id: str, env: Env) -> Environment:
         """The environment of an organisation; it starts empty. :class:`NoSuchOrganisation` when there is none."""
@@ -82,7 +95,7 @@ class State:
             with self._lock:
                 found = self._environments.get((org_id, env))
                 if found is None:
-                    organisation = self.organisations.get(org_id)
+                    organisation = self.organisation(org_id)
                     if organisation is None:
                         raise NoSuchOrganisation(org_id)
                     found = self._environments[org_id, env] = self._new_environment(organisation, env)
@@ -98,7 +111,8 @@ class State:
         with self._lock:
             clock = self._clocks.get(org_id)
             if clock is None:
-                clock = self._clocks[org_id] = Clock(self.clock.now)
+                base = self._base._clocks.get(org_id) if self._base is not None else None
+                clock = self._clocks[org_id] = Clock((base or self.clock).now)
                 if self._clock_listener is not None:
                     clock.on_move(self._clock_listener)
             return clock
@@ -128,31 +142,26 @@ class State:
 
     def remove(self, org_id: str) -> None:
         """Delete an organisation with its keys and all its data."""
-        with self._lock, self._all_locked():
-            keys = [key.hash for key in self.keys if key.org_id == org_id]
-            change = Change(delete={"organisations": [org_id], "keys": keys})
+        with self._lock, self._locked(each.name for each in self.environments(org_id)):
+            change = Change(delete={"organisations": [org_id], "keys": list(self.keys.of(org_id))})
             self._keep(change)
             self._apply(change)
 
     def prepare(self) -> State:
         """A state in memory in which new data is prepared for :meth:`adopt`.
 
-        It has the organisations, the keys and the time of this one, and nothing else.
+        It knows the organisations, the keys and the time of this one, and holds nothing itself.
         """
-        with self._lock:
-            prepared = State(Clock(self.clock.now))
-            for organisation in self.organisations:
-                prepared.organisations.put(organisation)
-            for key in self.keys:
-                prepared.keys.put(key)
-            prepared._clocks = {org_id: Clock(clock.now) for org_id, clock in self._clocks.items()}
-            return prepared
+        prepared = State(Clock(self.clock.now))
+        prepared._base = self
+        return prepared
 
     def adopt(self, prepared: State, *, alone: bool = False) -> dict[str, int]:
         """Take over what was prepared: organisations, keys, and environments in the place of those that are here.
 
-        ``alone``: delete everything else. The prepared state must not be used afterwards, and no organisation may have
-        been added or removed since it was made. Returns the number of records by table that were replaced.
+        ``alone``: delete everything else. Without it, other organisations are neither copied nor locked. The prepared
+        state must not be used afterwards, and no organisation may have been added or removed since it was made. Returns
+        the number of records by table that were replaced.
 
         It is atomic for readers, and after a crash it has happened completely or not at all; an ``OSError`` changes
         nothing.
@@ -160,14 +169,14 @@ class State:
         parts = [each.as_change() for each in prepared._environments.values()]
         with self._lock:
             names = dict.fromkeys([*self._environments, *prepared._environments] if alone else prepared._environments)
-            owners = {(org, env): prepared.organisations.get(org) for org, env in names}
+            owners = {(org, env): prepared.organisation(org) for org, env in names}
             # Those that are new are published last, complete.
             targets = {
                 name: self._environments.get(name) or self._new_environment(owner, name[1])
                 for name, owner in owners.items()
                 if owner is not None
             }
-            with self._all_locked(targets):
+            with self._locked(self._environments if alone else (), targets):
                 change = self._adoption(prepared, parts, alone)
                 if change is None:
                     return {}
@@ -193,15 +202,15 @@ class State:
     def _take_over(self, prepared: State, targets: Mapping[tuple[str, Env], Environment], alone: bool) -> None:
         if alone:
             self.organisations = prepared.organisations
-            self._end_environments(lambda org_id: org_id not in prepared.organisations)
+            for org_id in {name[0] for name in self._environments if name[0] not in prepared.organisations}:
+                self._end_environments(org_id)
         else:
             for organisation in prepared.organisations:
                 self.organisations.put(organisation)
         for name, environment in targets.items():
             contents = prepared._environments.get(name)
             if contents is None:
-                owner = prepared.organisations.by_key[name[0]]
-                contents = Environment(owner, name[1], environment.clock, self._keep)
+                contents = Environment(environment.organisation, name[1], environment.clock, self._keep)
             environment.replace_contents(contents)
             self._environments[name] = environment
         if alone:  # the keys come last: they open what is complete
@@ -210,11 +219,13 @@ class State:
             for key in prepared.keys:
                 self.keys.put(key)
 
-    def _end_environments(self, is_gone: Callable[[str], bool]) -> None:
-        """End the environments of removed organisations, by their ids."""
-        for name in [each for each in self._environments if is_gone(each[0])]:
-            self._environments.pop(name).end()
-            self._clocks.pop(name[0], None)
+    def _end_environments(self, org_id: str) -> None:
+        """End the environments of a removed organisation."""
+        for name in _names_of(org_id):
+            environment = self._environments.pop(name, None)
+            if environment is not None:
+                environment.end()
+        self._clocks.pop(org_id, None)
 
     def _keep(self, change: Change) -> None:
         if self._database is not None:
@@ -241,14 +252,13 @@ class State:
             self.keys.delete(hash)
         for org_id in change.delete.get("organisations", ()):
             self.organisations.delete(org_id)
-            self._clocks.pop(org_id, None)
-            self._end_environments(org_id.__eq__)
+            self._end_environments(org_id)
 
     # -- snapshots
 
     def snapshot(self, org_id: str | None = None) -> Iterator[bytes]:
         """One organisation, or all, as a file at rest: the content as it is now, encoded piece by piece."""
-        with self._lock, self._all_locked():
+        with self._lock, self._locked(each.name for each in self.environments(org_id)):
             tables = self._snapshot(org_id)
         return file_pieces(0, documents_of(tables))
 
@@ -285,7 +295,7 @@ class State:
         database = self._database
         if database is None:
             return
-        with self._lock, self._all_locked():
+        with self._lock, self._locked(self._environments):
             tables = self._snapshot()
             database.begin_checkpoint()
         database.finish_checkpoint(documents_of(tables))
@@ -295,9 +305,11 @@ class State:
         if self._database is not None:
             self._database.close()
 
-    def _all_locked(self, further: Mapping[tuple[str, Env], Environment] = {}) -> ExitStack:
-        """Hold the locks of all environments, and of ``further`` ones, acquired in the order of their names."""
-        environments = {**self._environments, **further}
+    def _locked(
+        self, names: Iterable[tuple[str, Env]], further: Mapping[tuple[str, Env], Environment] = {}
+    ) -> ExitStack:
+        """Hold the locks of environments, and of ``further`` ones, acquired in the order of their names."""
+        environments = {**{name: self._environments[name] for name in names}, **further}
         stack = ExitStack()
         for name in sorted(environments):
             stack.enter_context(environments[name].lock)
@@ -344,6 +356,12 @@ class State:
             if not all(event.value.is_finite() for event in environment.events):
                 raise DamagedFile(database.path, "table events", "a value is not a finite number")
             environment.events.merge()  # now, rather than in the first request
+
+
+def _names_of(org_id: str) -> Iterator[tuple[str, Env]]:
+    """The names of the environments that an organisation may have."""
+    for env in get_args(Env):
+        yield org_id, env
 
 
 def _why(error: Exception) -> str:

@@ -138,7 +138,7 @@ class EventTable(Table[Event]):
         old = self._rows.pop(key, None)
         if old is not None:
             self._all.remove(old)
-            self._timelines[old.customer].remove(old)
+            self._remove_of_customer(old.customer, [old])
         return old
 
     def delete_all(self, keys: Iterable[str]) -> None:
@@ -146,7 +146,13 @@ class EventTable(Table[Event]):
         deleted = [rows.pop(key) for key in keys if key in rows]
         self._all.remove_all(deleted)
         for customer, events in _by_customer(deleted).items():
-            self._timelines[customer].remove_all(events)
+            self._remove_of_customer(customer, events)
+
+    def _remove_of_customer(self, customer: str, events: list[Event]) -> None:
+        timeline = self._timelines[customer]
+        timeline.remove_all(events)
+        if not len(timeline):
+            del self._timelines[customer]
 
     def clear(self) -> int:
         count = super().clear()

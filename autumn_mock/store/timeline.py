@@ -10,7 +10,7 @@ what is computed from the events of one can be cached in it.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Hashable, Iterable, Sequence, Sized
+from collections.abc import Callable, Collection, Hashable, Sequence, Sized
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -101,7 +101,7 @@ class Timeline:
     ``buffer_size``: how many events are buffered before they are merged.
     """
 
-    __slots__ = ("_blocks", "_buffer_size", "_fresh", "_stale")
+    __slots__ = ("_blocks", "_buffer_size", "_fresh", "_size", "_stale")
 
     def __init__(self, buffer_size: int | None = None) -> None:
         self._buffer_size = buffer_size or _BUFFER_SIZE
@@ -110,18 +110,24 @@ class Timeline:
         #: Buffered additions and removals, unordered. An event may be in both; it is removed first.
         self._fresh: list[Event] = []
         self._stale: list[Event] = []
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
 
     # -- writing
 
     def add(self, event: Event) -> None:
         """Add an event."""
+        self._size += 1
         fresh = self._fresh
         fresh.append(event)
         if len(fresh) >= self._buffer_size:
             self.merge()
 
-    def add_all(self, events: Iterable[Event]) -> None:
+    def add_all(self, events: Collection[Event]) -> None:
         """Add events in any order."""
+        self._size += len(events)
         self._fresh += events
         if len(self._fresh) >= self._buffer_size:
             self.merge()
@@ -131,11 +137,13 @@ class Timeline:
         fresh = self._fresh
         if fresh and fresh[-1] is event:  # a failed transaction undoes its last write first
             fresh.pop()
+            self._size -= 1
         else:
             self.remove_all((event,))
 
     def remove_all(self, events: Sequence[Event]) -> None:
         """Remove events in any order."""
+        self._size -= len(events)
         if self._fresh:
             self.merge()
         self._stale += events

@@ -71,6 +71,10 @@ GROUPS: dict[GroupName, LimitGroup] = {
 }
 
 
+#: Windows that are kept per environment: one for each group, and for each customer in the groups that count customers.
+MOST_WINDOWS = 10_000
+
+
 class TooManyRequests(Exception):
     """The request exceeds its rate limit."""
 
@@ -147,7 +151,17 @@ class ClockStorage(Storage):
             if now >= ends_at or now < ends_at - expiry * 1000:  # over, or the clock was set back
                 hits, ends_at = 0, now + int(expiry * 1000)
             windows[key] = (hits + amount, ends_at)
+            if len(windows) > MOST_WINDOWS:
+                self._drop_windows(windows, now)
             return hits + amount
+
+    @staticmethod
+    def _drop_windows(windows: dict[str, tuple[int, int]], now: int) -> None:
+        """Drop the windows that are over, and then the oldest, until half as many as may be kept are left."""
+        for key in [key for key, (_, ends_at) in windows.items() if now >= ends_at]:
+            del windows[key]
+        for key in list(windows)[: max(len(windows) - MOST_WINDOWS // 2, 0)]:
+            del windows[key]
 
     def get(self, key: str) -> int:
         hits, ends_at = self.window(key)

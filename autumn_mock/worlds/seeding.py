@@ -27,7 +27,7 @@ def seed(state: State, world: World, only: tuple[str, Env] | None = None) -> Non
         stage.restore(changes, {only[0]: only[0]} if only is not None else None)
     for organisation in world.organisations:
         wanted = [env for env in organisation.steps if only in (None, (organisation.id, env))]
-        if wanted and organisation.id not in stage.organisations:
+        if wanted and stage.organisation(organisation.id) is None:
             stage.add(_record(organisation, stage.clock_of(organisation.id).now()), organisation.keys)
         for env in wanted:
             _fill(stage, world, organisation, env)
@@ -42,7 +42,7 @@ def open_copy(state: State, template: World, key: str) -> ApiKey:
     """
     name = hash_key(key)[:12]
     opened = api_key(key, organisation_id(key))
-    if opened.hash in state.keys:
+    if state.has_key(opened.hash):
         raise ValueError(f"the key {opened.hint} already exists")
     first = _first(template)
     if first is None:
