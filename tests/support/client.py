@@ -198,6 +198,7 @@ class AppClient(Client):
 
     def __init__(self, app: Flask, key: str = DEFAULT_KEY) -> None:
         super().__init__(key=key)
+        self.app = app
         self._client = app.test_client()
 
     def send(
