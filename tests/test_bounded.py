@@ -61,7 +61,7 @@ def use(client: AppClient, customer: str) -> None:
     client.get("/_mock/findings")
 
 
-def organisations(engine: Engine, client: AppClient, number: int) -> None:
+def organisations(client: AppClient, number: int) -> None:
     opened = AppClient(client.app, client.post("/_mock/organisations", {}).body["key"])
     demanded = AppClient(client.app, f"am_sk_test_demanded_{number}")
     for each in (opened, demanded):
@@ -72,27 +72,27 @@ def organisations(engine: Engine, client: AppClient, number: int) -> None:
         assert each.request("DELETE", "/_mock/organisations", headers=each.headers()).status == 200
 
 
-def customers(engine: Engine, client: AppClient, number: int) -> None:
+def customers(client: AppClient, number: int) -> None:
     customer = f"{number:0200}"
     use(client, customer)
     client.drain()
     client.ask("/v1/customers.delete", {"customer_id": customer})
 
 
-def rules(engine: Engine, client: AppClient, number: int) -> None:
+def rules(client: AppClient, number: int) -> None:
     client.ask("/_mock/faults", {"rule": "reply:status 500 times=1 route=customers.list"})
     client.post("/v1/customers.list", {})
     client.ask("/_mock/faults", {"rule": f"worker:pause ttl=1s customer={number}"})
 
 
-def strangers(engine: Engine, client: AppClient, number: int) -> None:
+def strangers(client: AppClient, number: int) -> None:
     AppClient(client.app, f"am_sk_live_{number}").get("/v1/customers/x")
     client.get(f"/_mock/nothing/{number}")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("act", [organisations, customers, rules, strangers])
-def test_nothing_grows(engine: Engine, act: Callable[[Engine, AppClient, int], None]) -> None:
+def test_nothing_grows(engine: Engine, act: Callable[[AppClient, int], None]) -> None:
     client = AppClient(create_app(engine))
     environment = engine.state.environment(engine.state.keys.snapshot()[0].org_id, "sandbox")
     environment.clock.freeze()
@@ -100,7 +100,7 @@ def test_nothing_grows(engine: Engine, act: Callable[[Engine, AppClient, int], N
     def play(first: int) -> Counter[str]:
         for number in range(first, first + N):
             environment.clock.advance(2000)
-            act(engine, client, number)
+            act(client, number)
         environment.clock.advance(25 * 3_600_000)  # idempotency keys expire
         deadline = time.monotonic() + 20
         while len(environment.events) > KEPT and time.monotonic() < deadline:
