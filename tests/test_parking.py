@@ -7,11 +7,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from autumn_mock.parking import MOST_WAITING, RequestParking, TooManyWaiting, parking, spare_thread, wait_for
+from autumn_mock.store.database import Database
 from autumn_mock.testing.embedded import Emulator
 from autumn_mock.testing.mock import AutumnMock
 from autumn_mock.web.server import Server
@@ -70,9 +72,14 @@ def statuses(connections: list[socket.socket]) -> set[int | None]:
 
 
 @pytest.fixture
-def mock() -> Iterator[AutumnMock]:
-    with Emulator(rate_limit="off") as mock:
+def mock(tmp_path: Path) -> Iterator[AutumnMock]:
+    with Emulator(rate_limit="off", db=tmp_path / "db.json") as mock:
         yield mock
+
+
+def database_of(mock: AutumnMock) -> Database:
+    assert mock.emulator._database is not None
+    return mock.emulator._database
 
 
 def held_environment(mock: AutumnMock) -> AbstractContextManager[Any]:
@@ -86,6 +93,7 @@ HOLDS: dict[str, tuple[Callable[[AutumnMock], AbstractContextManager[Any]], str,
     "reset": (lambda mock: mock.emulator._changing(), "POST", "/_mock/reset", {}),
     "opening": (lambda mock: mock.emulator._changing(), "POST", "/_mock/organisations", {}),
     "lock of an environment": (held_environment, "GET", "/_mock/stats", None),
+    "log": (lambda mock: database_of(mock)._switch, "POST", TRACK, ITEM),
     "lock of the state": (lambda mock: mock.emulator.state._lock, "GET", "/_mock/snapshot", None),
 }
 
@@ -109,6 +117,20 @@ def test_drains_leave_the_threads_to_the_call_that_ends_them(organisation: Clien
         quickly(organisation, "GET", "/_mock/health")
         quickly(organisation, "POST", "/_mock/clock", {"advance": "1h"})
         assert statuses(drains) == {200}
+
+
+@pytest.mark.parametrize("why", ["paused", "frozen"])
+def test_drains_of_a_queue_that_stands_still_end_at_once(organisation: Client, why: str) -> None:
+    delay(organisation)
+    if why == "frozen":
+        organisation.freeze()
+    else:
+        organisation.ask("/_mock/queue", {"paused": True})
+    with waiting(organisation, "POST", "/_mock/drain", {"timeout": 600}) as drains:
+        assert statuses(drains) == {504}
+        quickly(organisation, "POST", "/_mock/clock", {"advance": "1h"})
+        quickly(organisation, "POST", "/_mock/queue", {"paused": False})
+    assert organisation.drain()["ready"] == 0
 
 
 def test_drains_end_when_their_clients_are_gone(mock: AutumnMock) -> None:

@@ -31,6 +31,7 @@ from types import TracebackType
 
 from autumn_mock.locks import Level, new_lock
 from autumn_mock.store.errors import StoreError
+from autumn_mock.store.fair_lock import FairLock
 from autumn_mock.store.fileutil import sync_directory
 from autumn_mock.store.lockfile import LockFile
 from autumn_mock.store.log import WriteAheadLog, header_size
@@ -59,7 +60,8 @@ class Database:
         self.path = path
         self._lock = lock
         self._fsync = fsync
-        self._switch = new_lock(Level.LOG_SWITCH)  # held while appending, and while changing the log that appends go to
+        # Held while appending, for seconds if it is a snapshot, and while changing the log that appends go to.
+        self._switch = FairLock(level=Level.LOG_SWITCH)
         self._checkpoint = new_lock(Level.CHECKPOINT)
         self._begun_by: int | None = None  # the thread that may finish the checkpoint
         self._closed = False

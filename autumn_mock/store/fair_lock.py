@@ -1,4 +1,4 @@
-"""The lock of an environment, and of the state."""
+"""The locks that may be held for long: those of environments, of the state, and of the log."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ class FairLock:
     """A reentrant lock; a thread with much to do lets others acquire it in between.
 
     A thread that releases a lock and acquires it again at once nearly always gets it, because a waiting thread has to
-    wake up first. Without :meth:`yield_to_waiters` a request would wait until a whole batch is deducted.
+    wake up first. Without :meth:`yield_to_waiters` a request would wait until a whole batch is deducted. A request that
+    waits for long takes no thread from the others (:mod:`autumn_mock.parking`).
     """
 
     __slots__ = ("_lock", "_waiting")
