@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import socket
 import threading
 import time
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+import autumn_mock
 from autumn_mock.parking import MOST_WAITING, RequestParking, TooManyWaiting, parking, spare_thread, wait_for
 from autumn_mock.store.database import Database
 from autumn_mock.testing.embedded import Emulator
@@ -159,6 +161,65 @@ def test_server_stops_at_once_while_requests_wait() -> None:
         quickly(server, "GET", "/_mock/health")
         server.stop(timeout=2)
     assert "Traceback" not in server.stderr()
+
+
+# -- every wait of the package
+
+#: What blocks a thread.
+BLOCKING = {"wait", "wait_for", "acquire", "sleep", "getresponse", "create_connection"}
+PARKED = "within spare_thread()"
+OWN = "on a thread of its own, or while the process starts or ends"
+BRIEF = "does not block, or for a millisecond"
+#: Every function that blocks, outside of the commands and scenarios, which are clients of a server.
+WAITS = {
+    "barrier.py RequestBarrier.enter": PARKED,
+    "barrier.py RequestBarrier.closed": PARKED,  # by Lifecycle._changing
+    "faults/kinds/reply_delay.py DelayReply.on_reply": BRIEF,  # plans a wait
+    "faults/kinds/reply_hang.py HangReply.on_reply": BRIEF,
+    "ingest/queue.py Queue.take": OWN,
+    "ingest/queue.py Queue.wait_idle": PARKED,  # by Engine.drain
+    "ingest/queue.py Queue.wait_in_flight": PARKED,  # by Lifecycle._changing
+    "ingest/queue.py Queue.wait_until": OWN,  # the test's
+    "ingest/workers.py Workers._work_off": OWN,
+    "locks.py _CheckedLock.acquire": BRIEF,  # as the lock that it checks
+    "locks.py _CheckedLock.__enter__": BRIEF,
+    "maintenance.py MaintenanceThread._run": OWN,
+    "parking.py RequestParking.pause": PARKED,
+    "parking.py wait_for": PARKED,
+    "store/database.py Database._one_checkpoint": BRIEF,
+    "store/fair_lock.py FairLock.__enter__": PARKED,
+    "store/lockfile.py LockFile.__enter__": OWN,
+    "web/request_faults.py RequestFaults._pass_waits": PARKED,
+    "webhooks/journal.py WebhookJournal.wait_attempted": PARKED,  # by Engine.drain
+    "webhooks/sender.py Sender._attempt": OWN,
+    "webhooks/sender.py Sender._take": OWN,
+}
+
+
+def blocking_calls(node: ast.AST, place: str) -> Iterator[str]:
+    """The functions in which something of :data:`BLOCKING` is called."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield from blocking_calls(child, f"{place}.{child.name}".lstrip("."))
+            continue
+        if isinstance(child, ast.Call):
+            called = getattr(child.func, "attr", getattr(child.func, "id", None))
+            if called in BLOCKING:
+                yield place
+        yield from blocking_calls(child, place)
+
+
+def test_every_wait_of_the_package_is_accounted_for() -> None:
+    """A new one belongs within ``spare_thread()`` if a request may reach it, and in the table in any case."""
+    package = Path(autumn_mock.__file__).parent
+    found = {
+        f"{path.relative_to(package).as_posix()} {place}"
+        for path in package.rglob("*.py")
+        if path.relative_to(package).parts[0] not in ("cli", "scenarios")
+        for place in blocking_calls(ast.parse(path.read_text("utf-8")), "")
+    }
+    assert found - set(WAITS) == set(), "not in the table"
+    assert set(WAITS) - found == set(), "no longer there"
 
 
 # -- the parts

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from importlib.metadata import version
@@ -374,6 +375,26 @@ def test_a_listener_rests_when_there_are_no_file_descriptors(caplog: pytest.LogC
             read_until(client, b"ok")
     assert caplog.text.count("raise the limit of open files (ulimit -n)") == 1
     assert "Traceback" not in caplog.text
+
+
+def test_an_idle_connection_is_closed_and_one_that_is_served_is_not() -> None:
+    """``adj.channel_timeout`` and ``adj.cleanup_interval``, which the README gives."""
+    finish = threading.Event()
+
+    def body(environ: WSGIEnvironment) -> Iterable[bytes]:
+        assert environ["PATH_INFO"] == "/" or finish.wait(TIMEOUT_S)
+        return [b"ok"]
+
+    with serving(body) as server, connected(server) as idle, connected(server, GET_SECOND) as served:
+        read_until(idle, b"ok")
+        adj = server._server.adj
+        assert (adj.channel_timeout, adj.cleanup_interval) == (120, 30)
+        began = time.monotonic()
+        adj.channel_timeout, adj.cleanup_interval, server._server.next_channel_cleanup = 2, 0.1, 0
+        assert idle.recv(1) == b""
+        assert time.monotonic() - began > 1.5
+        finish.set()
+        read_until(served, b"ok")
 
 
 def test_few_connections_replace_each_other() -> None:
