@@ -156,9 +156,9 @@ def test_held_messages_survive_kill(tmp_path: Path, rule: str) -> None:
 def test_crashed_worker_is_replaced() -> None:
     with ServerProcess("--rate-limit", "off") as server:
         organisation = server.client(server.key)
+        usual = threads(server)
         organisation.ask(BATCH, [ITEM])
         organisation.drain()
-        usual = threads(server)
         arm(organisation, "worker:crash")
         for _ in range(50):
             organisation.ask(BATCH, [ITEM])
