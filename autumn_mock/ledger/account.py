@@ -71,12 +71,13 @@ class Account(Struct):
             if not self.is_expired(row) and (drained or not self.is_hidden(row)) and self._belongs(row, entity)
         ]
 
-    def owned_by_entities(self, feature_id: str) -> list[Balance]:
-        """Rows of a feature that entities own alone: a customer sees their sum, drained or not, but cannot spend it."""
+    def owned_by_entities(self, feature_id: str | None = None) -> list[Balance]:
+        """Rows of a feature, or of all, that entities own alone: a customer sees their sum, drained or not, but cannot
+        spend it."""
         return [
             row
             for row in self.rows.values()
-            if row.entity_id is not None and row.feature_id == feature_id and not self.is_expired(row)
+            if row.entity_id is not None and feature_id in (None, row.feature_id) and not self.is_expired(row)
         ]
 
     def is_expired(self, row: Balance) -> bool:

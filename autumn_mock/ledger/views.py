@@ -116,10 +116,27 @@ def balance_view(
     ``rows``: these instead of all that count now; the answer to a deduction still shows the row it drained.
     """
     counted = account.visible(entity) if rows is None else rows
-    own = in_order(account, [row for row in counted if row.feature_id == feature.id], entity)
+    own = [row for row in counted if row.feature_id == feature.id]
     owned = account.owned_by_entities(feature.id) if entity is None else []
-    if not own and not owned:
-        return None
+    return _view(account, feature, entity, own, owned) if own or owned else None
+
+
+def balance_views(account: Account, entity: Entity | None) -> list[BalanceView]:
+    """The balances of all features that are not boolean. Each row is read once, however many features there are."""
+    rows: dict[str, tuple[list[Balance], list[Balance]]] = {}
+    for row in account.visible(entity):
+        rows.setdefault(row.feature_id, ([], []))[0].append(row)
+    for row in account.owned_by_entities() if entity is None else ():
+        rows.setdefault(row.feature_id, ([], []))[1].append(row)
+    features = account.features
+    return [_view(account, features[id], entity, *each) for id, each in rows.items() if not features[id].is_boolean]
+
+
+def _view(
+    account: Account, feature: Feature, entity: Entity | None, counted: list[Balance], owned: list[Balance]
+) -> BalanceView:
+    """The balance of a feature from the rows that count for the caller, and those that entities own alone."""
+    own = in_order(account, counted, entity)
     if any(row.unlimited for row in [*own, *owned]):
         return _unlimited_view(feature, [*own, *owned], entity)
     breakdown = tuple(_row_view(account, row, entity) for row in own)
@@ -175,10 +192,13 @@ def _unlimited_view(feature: Feature, rows: list[Balance], entity: Entity | None
     )
 
 
-def flag_row(account: Account, feature: Feature, entity: Entity | None) -> Balance | None:
-    """The row that switches a boolean feature on, if there is one."""
-    rows = [row for row in account.visible(entity) if row.feature_id == feature.id]
-    return in_order(account, rows, entity)[0] if rows else None
+def flag_rows(account: Account, entity: Entity | None) -> dict[str, Balance]:
+    """The row that switches each boolean feature on, by feature id."""
+    rows: dict[str, list[Balance]] = {}
+    for row in account.visible(entity):
+        if account.features[row.feature_id].is_boolean:
+            rows.setdefault(row.feature_id, []).append(row)
+    return {feature_id: in_order(account, each, entity)[0] for feature_id, each in rows.items()}
 
 
 def allows(account: Account, view: BalanceView | None, entity: Entity | None, required: Decimal) -> bool:

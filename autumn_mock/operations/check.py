@@ -15,7 +15,7 @@ from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.track import LockRequest, OverageBehavior, TrackItem
 from autumn_mock.ledger.account import Account
 from autumn_mock.ledger.intervals import DAY
-from autumn_mock.ledger.views import BalanceView, allows, balance_view, flag_row
+from autumn_mock.ledger.views import BalanceView, allows, balance_view, flag_rows
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.creation import get_or_create_customer
 from autumn_mock.operations.errors import ApiError, insufficient_balance, invalid_request, plan_not_found
@@ -97,7 +97,7 @@ def check(call: Call, params: Check) -> CheckResult:
         if item.lock is not None and feature.is_allocated:
             raise invalid_request("Lock is not supported for allocated features")
         answer = _answer(account, feature, entity, amount(item.value))
-        flag = flag_row(account, feature, entity) if feature.is_boolean else None
+        flag = flag_rows(account, entity).get(feature.id) if feature.is_boolean else None
         result = CheckResult(
             customer_id=item.customer_id,
             entity_id=item.entity_id,

@@ -29,7 +29,7 @@ from autumn_mock.ledger.deduction import PlainRow, summarise
 from autumn_mock.ledger.intervals import DAY, HOUR, add_interval, first_reset, next_boundary, to_datetime, to_instant
 from autumn_mock.ledger.locks import settle
 from autumn_mock.ledger.resets import cut_rollovers, maximum, refresh
-from autumn_mock.ledger.views import allows, balance_view, flag_row, overage_room
+from autumn_mock.ledger.views import allows, balance_view, flag_rows, overage_room
 from tests.ledger.builders import (
     FLAG,
     MESSAGES,
@@ -345,8 +345,8 @@ def test_overage_room_follows_the_settings_of_the_entity(controls: dict[str, Any
 def test_flag_row_of_an_entity_is_its_own() -> None:
     own = balance(0, row_id="own", feature_id="sso", entity_id="e1", plan=None, interval=None)
     target = account(own, entities=(entity("e1"),))
-    assert flag_row(target, FLAG, None) is None
-    found = flag_row(target, FLAG, target.entities["e1"])
+    assert flag_rows(target, None) == {}
+    found = flag_rows(target, target.entities["e1"]).get(FLAG.id)
     assert found is not None
     assert found.id == "own"
 

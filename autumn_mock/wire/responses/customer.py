@@ -12,7 +12,7 @@ from autumn_mock.domain.customer import CustomerPlan, Entity
 from autumn_mock.domain.organisation import Env
 from autumn_mock.ledger.account import Account
 from autumn_mock.ledger.limits import open_window, usage_limits
-from autumn_mock.ledger.views import balance_view, flag_row
+from autumn_mock.ledger.views import balance_views, flag_rows
 from autumn_mock.wire.answer import Body, Number, in_fixed_shape
 from autumn_mock.wire.responses.balance import BalanceBody, FlagBody, balance_body, flag_body
 from autumn_mock.wire.responses.controls import ControlsBody, controls_body
@@ -168,26 +168,13 @@ def fixed_balances(account: Account, entity: Entity | None = None) -> dict[str, 
 
 
 def _balances(account: Account, entity: Entity | None, expand_feature: bool) -> dict[str, BalanceBody]:
-    bodies: dict[str, BalanceBody] = {}
-    owned = [] if entity is not None else [row for row in account.rows.values() if row.entity_id is not None]
-    for row in [*account.visible(entity), *owned]:
-        feature = account.features[row.feature_id]
-        if feature.is_boolean or feature.id in bodies:
-            continue
-        view = balance_view(account, feature, entity)
-        if view is not None:
-            bodies[feature.id] = balance_body(view, expand_feature=expand_feature)
-    return bodies
+    views = balance_views(account, entity)
+    return {view.feature.id: balance_body(view, expand_feature=expand_feature) for view in views}
 
 
 def _flags(account: Account, entity: Entity | None, expand_feature: bool) -> dict[str, FlagBody]:
-    bodies: dict[str, FlagBody] = {}
-    for row in account.visible(entity):
-        feature = account.features[row.feature_id]
-        if feature.is_boolean and feature.id not in bodies:
-            first = flag_row(account, feature, entity) or row
-            bodies[feature.id] = flag_body(first, feature, expand_feature=expand_feature)
-    return bodies
+    rows = flag_rows(account, entity)
+    return {id: flag_body(row, account.features[id], expand_feature=expand_feature) for id, row in rows.items()}
 
 
 def _in_order(account: Account, entity: Entity | None) -> list[CustomerPlan]:
