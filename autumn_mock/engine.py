@@ -7,7 +7,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
-from autumn_mock.clock import Clock, stopwatch
+from autumn_mock.clock import Clock, stopwatch, wall_clock
 from autumn_mock.domain.books import Books
 from autumn_mock.domain.organisation import ApiKey, hash_key
 from autumn_mock.domain.webhook import DEFAULT_SECRET, WebhookEndpoint
@@ -70,7 +70,7 @@ class Engine(Lifecycle):
         self.register("webhooks", lambda name: self.webhooks.clear(*(name or ())))
         self._call_names: Mapping[str, Collection[str]] = {}
         self._workers = Workers(self.queue, settings.workers, self.board_for, self.deliveries, self._names_of)
-        self._maintenance = MaintenanceThread(self.state, self.gate, settings.max_events)
+        self._maintenance = MaintenanceThread(self.state, self.gate, settings.max_events, self.close_idle)
         self._is_stopped = False
         self.state.on_clock_move(self.queue.wake)
 
@@ -227,6 +227,8 @@ class Engine(Lifecycle):
         With ``auto_org`` an unknown secret test key opens an organisation of its own.
         """
         found = self.state.keys.get(hash_key(key))
+        if found is not None:
+            self.last_used[found.org_id] = wall_clock()
         if found is not None or not self.settings.auto_org or not key.startswith("am_sk_test_"):
             return found
         with suppress(ValueError):  # the key is not valid, or another request has just opened the organisation

@@ -7,6 +7,7 @@ wait at the barrier.
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from autumn_mock.barrier import RequestBarrier
-from autumn_mock.clock import Clock
+from autumn_mock.clock import Clock, wall_clock
 from autumn_mock.domain.organisation import Env
 from autumn_mock.faults.board import FaultBoards
 from autumn_mock.faults.grammar import Rule, parse_rule
@@ -33,6 +34,8 @@ from autumn_mock.worlds import World, fill_copy, open_copy, organisation_for_key
 
 #: Seconds to wait for messages in flight before their environment is replaced.
 _QUIESCE_TIMEOUT_S = 10
+
+_log = logging.getLogger("autumn_mock")
 
 #: Clears something of one environment (by its name), or (None) of all; returns how much was cleared.
 Forget = Callable[[tuple[str, str] | None], int]
@@ -69,6 +72,8 @@ class Lifecycle:
         self.boards = FaultBoards(state.clock, self._startup_rules_of, self.queue.wake)
         #: The worlds that organisations opened on demand were copied from, by their ids.
         self._templates: dict[str, World] = {}
+        #: When each organisation was last used, in ms of the machine's time.
+        self.last_used: dict[str, int] = {}
         self._registered: dict[str, _Registered] = {}
         #: Held while organisations are opened, closed or replaced.
         self._change_lock = new_rlock(Level.LIFECYCLE)
@@ -136,9 +141,25 @@ class Lifecycle:
             names = [each.name for each in self.state.environments(org_id)]
             self.state.remove(org_id)
             self._templates.pop(org_id, None)
+            self.last_used.pop(org_id, None)
             for name in names:
                 self.boards.forget(name)
                 self._forget(name)
+
+    def is_on_demand(self, org_id: str) -> bool:
+        """Whether an organisation was opened on demand, perhaps before this server was started."""
+        return not self.world.holds(org_id) and org_id not in {organisation_id(key) for key in self.settings.key}
+
+    def close_idle(self) -> None:
+        """Close the organisations that were opened on demand and not used for ``auto_org_idle``."""
+        longest = self.settings.auto_org_idle
+        if longest is None:
+            return
+        now = wall_clock()
+        for org_id in [each.id for each in self.state.organisations if self.is_on_demand(each.id)]:
+            if now - self.last_used.setdefault(org_id, now) > longest:
+                self.close_organisation(org_id)
+                _log.info("closed %s, which was idle for %s s", org_id, longest // 1000)
 
     # -- snapshots
 
@@ -161,7 +182,7 @@ class Lifecycle:
     def _restore_all(self, prepared: State) -> dict[str, int]:
         with self._changing(), self._quiesced(None, self.state.environments):
             self.state.adopt(prepared, alone=True)
-            self._forget_boards_of_others()
+            self._forget_others()
             self._forget(None, only_described=True)
             return _counts(self.state.environments())
 
@@ -208,7 +229,7 @@ class Lifecycle:
         self._add_further(prepared)
         replaced = self.state.adopt(prepared, alone=True)
         self._templates.clear()
-        self._forget_boards_of_others()
+        self._forget_others()
         for organisation in self.state.organisations:
             self.state.clock_of(organisation.id).reset()
         self.state.clock.reset()
@@ -230,10 +251,9 @@ class Lifecycle:
     def _fill(self, prepared: State, name: tuple[str, Env]) -> None:
         """Fill an empty environment as it was filled at first."""
         org_id = name[0]
-        further = {organisation_id(key) for key in self.settings.key}
         if self.world.holds(org_id):
             seed(prepared, self.world, only=name)
-        elif org_id not in further:  # opened on demand, perhaps before this server was started
+        elif self.is_on_demand(org_id):
             fill_copy(prepared, self._templates.get(org_id, self.world), name)
 
     # -- steps
@@ -282,10 +302,13 @@ class Lifecycle:
             if each.describes_data or not only_described
         }
 
-    def _forget_boards_of_others(self) -> None:
+    def _forget_others(self) -> None:
+        """Forget what was kept for organisations that are no longer there."""
         for name in self.boards.names():
             if name[0] not in self.state.organisations:
                 self.boards.forget(name)
+        for org_id in [each for each in self.last_used if each not in self.state.organisations]:
+            self.last_used.pop(org_id, None)
 
 
 def _source(changes: list[Change], org_id: str) -> str:

@@ -23,10 +23,10 @@ _log = logging.getLogger("autumn_mock")
 class MaintenanceThread:
     """The maintenance threads: one for checkpoints, which take seconds for a large file, one for the rest.
 
-    ``max_events``: events kept per environment.
+    ``max_events``: events kept per environment. ``close_idle`` closes the organisations that have been idle for long.
     """
 
-    def __init__(self, state: State, gate: RequestBarrier, max_events: int) -> None:
+    def __init__(self, state: State, gate: RequestBarrier, max_events: int, close_idle: Callable[[], None]) -> None:
         self._state = state
         self._gate = gate
         self._max_events = max_events
@@ -35,6 +35,7 @@ class MaintenanceThread:
             "writer": (Task("checkpoint", self._checkpoint),),
             "housekeeper": (
                 Task("dropping old events", self._drop_events),
+                Task("closing idle organisations", close_idle),
                 Task("sweep for due resets", self._sweep, every=_SWEEP_EVERY),
             ),
         }

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timezone
 from typing import Any
 
+from autumn_mock.durations import parse_duration
 from autumn_mock.faults.grammar import RuleError, parse_rule
 
 
@@ -39,6 +40,13 @@ def _size(value: str) -> int:
     if size < 1:
         raise ValueError("must be a size like 500KB, 16MB or 1GB")
     return size
+
+
+def _idle_time(value: str) -> int:
+    milliseconds = parse_duration(value)
+    if milliseconds < 1000:
+        raise ValueError("must be at least 1s")
+    return milliseconds
 
 
 def _batch_status(value: str) -> int:
@@ -133,6 +141,12 @@ class Settings:
     )
     auto_org: bool = _setting(
         False, _switch, "Open a copy of the world's first organisation for every new am_sk_test_ key.", flag=True
+    )
+    auto_org_idle: int | None = _setting(
+        None,
+        _idle_time,
+        "Delete organisations opened on demand that no request has used for this long, like 1h.",
+        metavar="TIME",
     )
     rate_limit: str = _setting(
         "10/second", _rate_limit, "Rate limit of batch_track per organisation; off: no limits at all.", metavar="LIMIT"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from autumn_mock.domain.organisation import Env
 from autumn_mock.input_files import InputFileError
 from autumn_mock.store.errors import StoreError
 from autumn_mock.testing.mock import AutumnMock
+from autumn_mock.worlds import organisation_id
 from tests.support.client import BATCH, DEFAULT_KEY, TRACK, Client
 from tests.testing.calls import CUSTOMER, GRANT, ask, client_of, post, send, track, use
 
@@ -470,6 +472,19 @@ def test_auto_org_organisations_are_durable_and_can_be_reset(tmp_path: Path) -> 
         assert kept.balance(CUSTOMER, "messages") == GRANT - 2
         kept.reset()
         assert kept.balance(CUSTOMER, "messages") == GRANT
+
+
+def test_idle_organisations_that_were_opened_on_demand_are_closed() -> None:
+    with Emulator(auto_org=True, auto_org_idle="1s", key=(OTHER_KEY,)) as mock:
+        engine = mock.emulator
+        for key in ("am_sk_test_idle", "am_sk_test_used"):
+            assert engine.find_key(key) is not None
+        deadline = time.monotonic() + 20
+        while len(engine.state.organisations) > 3 and time.monotonic() < deadline:
+            engine.find_key("am_sk_test_used")
+            time.sleep(0.05)
+        kept = {each.id for each in engine.state.organisations}
+        assert kept == {"org_autumn_mock", organisation_id(OTHER_KEY), organisation_id("am_sk_test_used")}
 
 
 def test_auto_org_needs_an_organisation_to_copy(tmp_path: Path) -> None:
