@@ -9,8 +9,8 @@ from werkzeug.routing import BaseConverter, Rule
 from autumn_mock.engine import Engine
 from autumn_mock.faults.grammar import require_route
 from autumn_mock.operations.errors import ApiError
-from autumn_mock.web import control
 from autumn_mock.web.authentication import no_session
+from autumn_mock.web.control import ROUTES, Control
 from autumn_mock.web.dispatch import Dispatcher, unserved_note
 from autumn_mock.web.rate_limits import RateLimits
 from autumn_mock.web.replies import error_reply, reply_to, text_reply
@@ -36,7 +36,9 @@ def create_app(emulator: Engine) -> Flask:
     app.url_map.converters["any_path"] = _AnyPath
     app.url_map.add(Rule("/v1/<any_path:_>", endpoint="api"))
     app.view_functions["api"] = lambda _: dispatcher.dispatch()
-    control.serve(app, emulator)
+    controls = Control(app, emulator)
+    controls.add(ROUTES)
+    controls.add_calls(dispatcher.dispatch)
     app.add_url_rule("/", "greeting", lambda: text_reply("Hello from Autumn (test 1) 🍂🍂🍂"))
     app.register_error_handler(HTTPException, _not_served)
     app.register_error_handler(Exception, lambda error: reply_to(error, request))

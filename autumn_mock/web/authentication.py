@@ -6,6 +6,9 @@ from autumn_mock.domain.organisation import ApiKey, mask_key
 from autumn_mock.operations.errors import ApiError, invalid_request
 from autumn_mock.web.context import RequestContext
 
+#: The variable of the environ with the :class:`ApiKey` of a request that the control API makes for an environment.
+ACTING_KEY = "autumn_mock.acting_key"
+
 
 def authenticate(request: RequestContext) -> ApiKey:
     """The key of a request. Raises :class:`ApiError` (401)."""
@@ -14,6 +17,9 @@ def authenticate(request: RequestContext) -> ApiKey:
     header = request.header("AUTHORIZATION") or ""
     token = header[len("Bearer ") :].strip() if header.startswith("Bearer ") else ""
     if not token:
+        acting: ApiKey | None = request.http.environ.get(ACTING_KEY)
+        if acting is not None:
+            return acting
         raise ApiError(401, "Secret key not found in Authorization header", "no_secret_key")
     if token.startswith(("am_oauth_", "am_jwt_")):
         raise invalid_request("Invalid or expired access token", status=401)

@@ -1,17 +1,22 @@
 """The control API under ``/_mock``: what a real server does not show, and what a test may change.
 
-With a bearer key a call concerns that organisation's environment alone, without one the whole server.
+With a bearer key, or the header ``x-autumn-mock-environment``, a call concerns that environment alone, without both the
+whole server. ``/_mock/call/v1/...`` is the public call as that environment makes it: same body, reply and faults.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from flask import Flask, Response, request
+from werkzeug.routing import Rule
 
+from autumn_mock.domain.organisation import ApiKey
 from autumn_mock.engine import Engine
+from autumn_mock.operations.errors import invalid_request
+from autumn_mock.web.authentication import ACTING_KEY
 from autumn_mock.web.control import faults, inspection, server
-from autumn_mock.web.control.context import ControlHandler, ControlRequest
+from autumn_mock.web.control.context import ENVIRONMENT_HEADER, ControlHandler, ControlRequest
 from autumn_mock.web.guard import Guard
 from autumn_mock.web.replies import reply_to
 
@@ -19,24 +24,57 @@ from autumn_mock.web.replies import reply_to
 ROUTES: dict[str, ControlHandler] = {**server.ROUTES, **faults.ROUTES, **inspection.ROUTES}
 
 
-def serve(app: Flask, engine: Engine) -> None:
-    """Add the routes of the control API. Raises :class:`~autumn_mock.web.guard.ExposedWithoutToken`."""
-    guard = Guard(engine.settings.host, engine.settings.control_token)
-
-    def view_of(handler: ControlHandler) -> Callable[..., Response]:
-        return lambda **path: dispatch(guard, engine, handler, path)
-
-    for route, handler in ROUTES.items():
-        method, path = route.split(" ")
-        app.add_url_rule(
-            f"/_mock{path}", f"_mock {route}", view_of(handler), methods=[method], provide_automatic_options=False
-        )
+#: Where public calls are mounted for callers that have no key.
+CALL_PREFIX = "/_mock/call"
+#: Control headers, which are not part of the public call.
+_OWN_HEADERS = ("HTTP_X_AUTUMN_MOCK_ENVIRONMENT", "HTTP_X_AUTUMN_MOCK_TOKEN")
 
 
-def dispatch(guard: Guard, engine: Engine, handler: ControlHandler, path: dict[str, str]) -> Response:
-    """Serve one control request: check that it is allowed, then call its handler. Errors become replies."""
-    try:
-        guard.check()
-        return handler(ControlRequest(engine, path))
-    except Exception as error:
-        return reply_to(error, request)
+class Control:
+    """Adds control calls to an application. Raises :class:`~autumn_mock.web.guard.ExposedWithoutToken`."""
+
+    def __init__(self, app: Flask, engine: Engine) -> None:
+        self.app = app
+        self.engine = engine
+        self.guard = Guard(engine.settings.host, engine.settings.control_token)
+
+    def add(self, routes: Mapping[str, ControlHandler]) -> None:
+        """Serve ``METHOD /path`` below ``/_mock`` with their handlers."""
+        for route, handler in routes.items():
+            method, path = route.split(" ")
+            self.app.add_url_rule(
+                f"/_mock{path}",
+                f"_mock {route}",
+                self._view_of(handler),
+                methods=[method],
+                provide_automatic_options=False,
+            )
+
+    def add_calls(self, dispatch: Callable[[], Response]) -> None:
+        """Serve public calls below :data:`CALL_PREFIX`, without a key, as the selected environment makes them."""
+
+        def call(control: ControlRequest) -> Response:
+            environment = control.environment()
+            if environment is None:
+                raise invalid_request(f"{ENVIRONMENT_HEADER}: name the organisation whose call this is")
+            org, env = environment.name
+            environ = {name: value for name, value in request.environ.items() if name not in _OWN_HEADERS}
+            environ["SCRIPT_NAME"] = CALL_PREFIX
+            environ["PATH_INFO"] = environ["PATH_INFO"].removeprefix(CALL_PREFIX)
+            environ[ACTING_KEY] = ApiKey(hash="", hint="", org_id=org, env=env)
+            with self.app.request_context(environ):
+                return dispatch()
+
+        self.app.url_map.add(Rule(f"{CALL_PREFIX}/v1/<any_path:_>", endpoint="_mock call"))
+        self.app.view_functions["_mock call"] = self._view_of(call)
+
+    def _view_of(self, handler: ControlHandler) -> Callable[..., Response]:
+        return lambda **path: self._dispatch(handler, path)
+
+    def _dispatch(self, handler: ControlHandler, path: dict[str, str]) -> Response:
+        """Serve one control request: check that it is allowed, then call its handler. Errors become replies."""
+        try:
+            self.guard.check()
+            return handler(ControlRequest(self.engine, path))
+        except Exception as error:
+            return reply_to(error, request)

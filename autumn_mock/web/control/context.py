@@ -9,10 +9,13 @@ from flask import Response, request
 from msgspec import Struct
 
 from autumn_mock.engine import Engine
-from autumn_mock.operations.errors import invalid_request
+from autumn_mock.operations.errors import ApiError, invalid_request
 from autumn_mock.store.environment import Environment
 from autumn_mock.web.authentication import unknown_key
 from autumn_mock.wire.body import json_body
+
+#: Selects an environment where its key is not known: the id or slug of an organisation, and ``:live`` for that one.
+ENVIRONMENT_HEADER = "x-autumn-mock-environment"
 
 
 class ControlRequest(Struct, frozen=True):
@@ -23,15 +26,32 @@ class ControlRequest(Struct, frozen=True):
     path: dict[str, Any]
 
     def environment(self) -> Environment | None:
-        """The environment that the bearer key names; None without a key. 401 for an unknown key."""
+        """The environment that the bearer key names, or else :data:`ENVIRONMENT_HEADER`; None without both.
+
+        401 for an unknown key, 404 for an unknown organisation.
+        """
         header = request.headers.get("Authorization", "")
         token = header.removeprefix("Bearer ").strip()
         if not token:
-            return None
+            return self._named(request.headers.get(ENVIRONMENT_HEADER, ""))
         key = self.engine.find_key(token)
         if key is None:
             raise unknown_key()
         return self.engine.state.environment(key.org_id, key.env)
+
+    def _named(self, text: str) -> Environment | None:
+        name, _, env = text.partition(":")
+        if not name:
+            return None
+        state = self.engine.state
+        found = next((each for each in state.organisations.snapshot() if name in (each.id, each.slug)), None)
+        if found is None or env not in ("", "sandbox", "live"):
+            raise ApiError(
+                404,
+                f"{ENVIRONMENT_HEADER}: there is no environment {text}; write ORGANISATION or ORGANISATION:live",
+                "not_found",
+            )
+        return state.environment(found.id, "live" if env == "live" else "sandbox")
 
     def name(self) -> tuple[str, str] | None:
         """The name of that environment."""
