@@ -12,6 +12,7 @@ from msgspec.structs import asdict, replace
 
 from autumn_mock.journal.bodies import Item, RequestBody
 from autumn_mock.locks import Level, new_lock
+from autumn_mock.operations.errors import UNKNOWN_KEY
 
 T = TypeVar("T")
 
@@ -52,6 +53,10 @@ class RequestEntry(Struct, frozen=True, kw_only=True):
     duration_ms: float
     org: str = ""
     env: str = ""
+    #: The customer that the request names; of a batch, that of its first item.
+    customer_id: str = ""
+    #: The message of an error.
+    message: str | None = None
     api_version: str | None = None
     #: Of the body, in bytes.
     size: int = 0
@@ -69,6 +74,12 @@ class RequestEntry(Struct, frozen=True, kw_only=True):
     note: str | None = None
     #: The body, for calls that record usage; None when the journal has dropped it.
     content: RequestBody | None = None
+
+    @property
+    def unknown_key(self) -> str | None:
+        """The masked secret key of a request, if it opens no organisation."""
+        is_unknown = not self.org and self.message is not None and self.message.startswith(UNKNOWN_KEY)
+        return self.message[len(UNKNOWN_KEY) :] if is_unknown and self.message is not None else None
 
     @property
     def body(self) -> bytes | None:
@@ -125,6 +136,9 @@ class RequestEntry(Struct, frozen=True, kw_only=True):
         return max(self.received - earlier.replied, (self.at - earlier.at) / 1000)
 
 
+Listener = Callable[[RequestEntry], None]
+
+
 class _Kept:
     """The requests of one environment."""
 
@@ -148,6 +162,7 @@ class RequestJournal:
         self._lock = new_lock(Level.REQUEST_JOURNAL)
         self._kept: dict[tuple[str, str], _Kept] = {}
         self._numbers = itertools.count(1)
+        self._listeners: tuple[Listener, ...] = ()
 
     def __repr__(self) -> str:
         return f"<RequestJournal {len(self)} requests>"
@@ -155,6 +170,14 @@ class RequestJournal:
     def __len__(self) -> int:
         with self._lock:
             return sum(len(kept.entries) for kept in self._kept.values())
+
+    def subscribe(self, listener: Listener) -> None:
+        """Call ``listener`` with each request that is added from now on, in the thread of the request.
+
+        It must be quick, and must not raise.
+        """
+        with self._lock:
+            self._listeners = (*self._listeners, listener)
 
     def next_id(self) -> int:
         """An id for a request."""
@@ -170,6 +193,8 @@ class RequestJournal:
                 kept.bodies.append((entry.id, len(entry.body)))
                 kept.body_bytes += len(entry.body)
                 self._drop_bodies(kept)
+        for listener in self._listeners:
+            listener(entry)
 
     def amend(self, entry: RequestEntry, **changes: Any) -> None:
         """Change fields of a request, unless it has been dropped."""

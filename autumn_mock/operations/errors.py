@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+#: How the message about a secret key that opens no organisation begins; the masked key follows.
+UNKNOWN_KEY = "Invalid secret key: "
+
 
 class ApiError(Exception):
     """The error of a call. ``retry_after`` is in seconds."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autumn_mock.domain.organisation import ApiKey, mask_key
-from autumn_mock.operations.errors import ApiError, invalid_request
+from autumn_mock.operations.errors import UNKNOWN_KEY, ApiError, invalid_request
 from autumn_mock.web.context import RequestContext
 
 #: The variable of the environ with the :class:`ApiKey` of a request that the control API makes for an environment.
@@ -53,7 +53,7 @@ def revoked(key: ApiKey) -> ApiError:
 
 
 def _unknown_secret_key(hint: str) -> ApiError:
-    return ApiError(401, f"Invalid secret key: {hint}", "invalid_secret_key")
+    return ApiError(401, f"{UNKNOWN_KEY}{hint}", "invalid_secret_key")
 
 
 def _unknown_publishable_key() -> ApiError:

@@ -39,7 +39,7 @@ from autumn_mock.web.authentication import authenticate, no_session, revoked
 from autumn_mock.web.context import RequestContext, read_query
 from autumn_mock.web.endpoint import Endpoint
 from autumn_mock.web.rate_limits import RateLimits
-from autumn_mock.web.replies import json_reply, reply_to, text_reply
+from autumn_mock.web.replies import error_message, json_reply, reply_to, text_reply
 from autumn_mock.web.request_faults import RequestFaults
 from autumn_mock.web.resources import ROUTES, call_names, find_route
 from autumn_mock.web.waitress_adapter import is_client_disconnected
@@ -176,6 +176,8 @@ class Dispatcher:
             duration_ms=round((replied - request.started) * 1000, 3),
             org=org,
             env=env,
+            customer_id=_customer_id(request),
+            message=error_message(reply) if reply.status_code >= 400 else None,
             api_version=request.header("X_API_VERSION"),
             size=len(request.raw),
             items=request.items,
@@ -200,6 +202,15 @@ class Dispatcher:
         finally:
             if not is_received and entry.reply != "lost":
                 self._engine.journal.amend(entry, reply="lost")
+
+
+def _customer_id(request: RequestContext) -> str:
+    """The customer that a request names, as far as it was parsed; of a batch, that of its first item."""
+    parsed = request.params[0] if request.params else None
+    if isinstance(parsed, list):
+        parsed = parsed[0] if parsed else None
+    found = getattr(parsed, "customer_id", None) or request.path.get("customer_id")
+    return found if isinstance(found, str) else ""
 
 
 def _journalled_body(request: RequestContext) -> RequestBody | None:

@@ -53,6 +53,17 @@ def error_reply(error: ApiError, env: str) -> Response:
     return reply
 
 
+def error_message(reply: Response) -> str | None:
+    """The message of an error reply; None if it has another body."""
+    if not reply.is_sequence:  # reading it would send it
+        return None
+    try:
+        message = msgspec.json.decode(reply.get_data())["message"]
+    except (msgspec.MsgspecError, ValueError, LookupError, TypeError):
+        return None
+    return message if isinstance(message, str) else None
+
+
 def reply_to(error: Exception, http: Request, key: ApiKey | None = None) -> Response:
     """The reply for an exception that ended a request; every exception becomes one here.
 

@@ -16,7 +16,7 @@ from autumn_mock.parking import parking
 from autumn_mock.store.environment import Environment
 from autumn_mock.web.context import RequestContext
 from autumn_mock.web.replies import TOO_MANY_REQUESTS, error_reply, text_reply
-from autumn_mock.web.waitress_adapter import abort_connection, flush, is_client_disconnected
+from autumn_mock.web.waitress_adapter import abort_connection, flush, is_client_disconnected, truncated
 
 F = TypeVar("F", bound=ArmedRule)
 #: Seconds between two pieces of a body that is sent slowly.
@@ -102,7 +102,8 @@ class RequestFaults:
             parking().require_room()
         if plan.share < 1 or plan.spread is not None:
             sent = plan.body[: int(len(plan.body) * plan.share)]
-            changed.response = iter([sent]) if plan.spread is None else self._dribble(plan.spread, sent)
+            pieces = iter([sent]) if plan.spread is None else self._dribble(plan.spread, sent)
+            changed.response = pieces if plan.share == 1 else truncated(pieces)
             changed.headers["Content-Length"] = str(len(plan.body))
         return changed
 

@@ -12,7 +12,7 @@ import logging
 import socket
 import struct
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -210,6 +210,12 @@ def flush(environ: WSGIEnvironment) -> None:
     channel = _channel_of(environ)
     if channel is not None:
         channel.flush()
+
+
+def truncated(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The pieces of a body that is shorter than its Content-Length: Waitress sends them and closes the connection."""
+    yield from pieces
+    raise ClientDisconnected  # otherwise Waitress would warn about an application that returns too few bytes
 
 
 def abort_connection(environ: WSGIEnvironment, *, reset: bool) -> None:

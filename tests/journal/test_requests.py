@@ -34,3 +34,14 @@ def test_add_drops_the_oldest_bodies_beyond_the_capacity() -> None:
         journal.add(batch(number, [timed(1)], org="org", env="sandbox"))
     assert [(entry.id, entry.body is not None) for entry in journal.entries(NAME)] == [(2, False), (3, True), (4, True)]
     assert [len(entry.sent) for entry in journal.entries(NAME)] == [0, 1, 1]
+
+
+def test_listeners_get_each_request_once_it_is_in_the_journal() -> None:
+    journal = RequestJournal()
+    seen: list[tuple[int, int]] = []
+    journal.add(batch(1, [timed(1)]))
+    journal.subscribe(lambda entry: seen.append((entry.id, len(journal))))
+    journal.subscribe(lambda entry: seen.append((-entry.id, len(journal))))
+    for number in (2, 3):
+        journal.add(batch(number, [timed(number)]))
+    assert seen == [(2, 2), (-2, 2), (3, 3), (-3, 3)]

@@ -177,3 +177,32 @@ def test_dispatch_replies_500_and_leaves_the_barrier_when_journalling_fails(
         assert post(BATCH, [ITEM], Idempotency_Key="once").status_code == 500
     assert repr(emulator.gate) == "<RequestBarrier open, 0 inside>"
     assert post(BATCH, [ITEM]).status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "customer", "message"),
+    [
+        (BATCH, [ITEM, {**ITEM, "customer_id": "cus_456"}], "cus_123", None),
+        ("/v1/balances.track", ITEM, "cus_123", None),
+        ("/v1/balances.check", {**ITEM, "feature_id": "mesages"}, "cus_123", "Feature mesages not found"),
+        ("/v1/customers.get", {"customer_id": "cus_none"}, "cus_none", "Customer cus_none not found"),
+        ("/v1/features.list", {}, "", None),
+        (BATCH, [], "", "input: "),
+    ],
+)
+def test_dispatch_journals_the_customer_and_the_message(
+    emulator: Engine, post: Post, path: str, body: object, customer: str, message: str | None
+) -> None:
+    post(path, body)
+    entry = emulator.journal.entries()[-1]
+    assert entry.customer_id == customer
+    assert (entry.message or "").startswith(message or "")
+    assert (entry.message is None) == (message is None)
+
+
+def test_dispatch_journals_the_masked_key_of_a_request_that_opens_no_organisation(emulator: Engine, post: Post) -> None:
+    for key in ("am_sk_test_unknown_key", None, KEY):
+        post(BATCH, [ITEM], key=key)
+    unknown, without, known = emulator.journal.entries()
+    assert unknown.unknown_key == "am_sk_test_unkn*******"
+    assert (without.unknown_key, known.unknown_key) == (None, None)
