@@ -35,6 +35,11 @@ def kinds_of_tables() -> dict[str, type[Any]]:
     return {**kinds, "organisations": Organisation, "keys": ApiKey, "books": Books}
 
 
+#: Built when this module is imported, in one thread: msgspec crashes when two threads first use a type at the same time
+#: (0.22). That covers what records consist of, for the conversions of other modules, too.
+_DECODERS = {kind: decoder_of(kind) for kind in kinds_of_tables().values()}
+
+
 def changes_of(tables: Tables, path: Path) -> Iterator[Change]:
     """The changes that build a state from these tables, organisations first. Unknown tables are ignored.
 
@@ -96,7 +101,11 @@ def _owner(path: Path, table: str, document: dict[str, Any], known: set[Any]) ->
 
 def _records(path: Path, table: str, documents: Documents, kind: type[Any]) -> Iterator[Any]:
     try:
-        yield from read_events(documents.raw) if kind is Event else map(decoder_of(kind).decode, documents.raw)
+        yield from (
+            read_events(documents.raw, _DECODERS[Event])
+            if kind is Event
+            else map(_DECODERS[kind].decode, documents.raw)
+        )
     except msgspec.ValidationError as error:
         raise DamagedFile(path, f"table {table}", str(error)) from error
 

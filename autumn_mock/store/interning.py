@@ -10,18 +10,18 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from msgspec import Raw, ValidationError
+from msgspec.json import Decoder
 from msgspec.structs import force_setattr
 
 from autumn_mock.domain.event import Event
-from autumn_mock.store.tinyfile import decoder_of
 
 #: How many values are remembered before the table is emptied.
 _CAPACITY = 50_000
 
 
-def read_events(documents: Iterable[Raw]) -> Iterator[Event]:
+def read_events(documents: Iterable[Raw], decoder: Decoder[Event]) -> Iterator[Event]:
     """Decode events. Raises :class:`msgspec.ValidationError` for an invalid one."""
-    decode, values = decoder_of(Event).decode, dict[Any, Any]()
+    decode, values = decoder.decode, dict[Any, Any]()
     for raw in documents:
         event = decode(raw)
         if len(values) > _CAPACITY:

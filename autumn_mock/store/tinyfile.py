@@ -323,6 +323,7 @@ def decoder_of(kind: Any) -> msgspec.json.Decoder[Any]:
 
 
 DECODER = decoder_of(Any)
+decoder_of(_Marker)  # two threads that first use a type at the same time crash in msgspec 0.22
 #: Tables of documents that are left as they are.
 _SKELETON = msgspec.json.Decoder(dict[str, dict[str, Raw]])
 
