@@ -17,7 +17,7 @@ from autumn_mock.store.changes import ENCODER, Change
 from autumn_mock.store.documents import changes_of, documents_of, head_of
 from autumn_mock.store.errors import DamagedFile
 from autumn_mock.store.interning import read_events
-from autumn_mock.store.tinyfile import DECODER, Tables, file_pieces, read_snapshot
+from autumn_mock.store.tinyfile import DECODER, Tables, decoder_of, file_pieces, read_snapshot
 
 PATH = Path("db.json")
 ORGANISATION = {"id": "o", "name": "O", "slug": "o", "created_at": 0}
@@ -75,7 +75,7 @@ def test_events_share_what_is_equal() -> None:
         deductions=(Deduction(balance_id="b", feature_id="calls", value=Decimal(1)),),
     )
     content = ENCODER.encode(one)
-    first, second = read_events([msgspec.Raw(content), msgspec.Raw(content)])
+    first, second = read_events([msgspec.Raw(content), msgspec.Raw(content)], decoder_of(Event))
     assert first == second == one
     assert first.customer is second.customer
     assert first.value is second.value

@@ -56,7 +56,7 @@ def test_call_without_an_environment_is_refused(post: Post) -> None:
 
 def test_calls_are_guarded_like_all_control_calls(post: Post) -> None:
     assert post(CALL, USAGE, Origin="http://elsewhere.example").status_code == 403
-    guarded = create_app(Engine(control_token="secret")).test_client()  # noqa: S106  # of this test alone
+    guarded = create_app(Engine(control_token="secret")).test_client()  # of this test alone
     headers = {"x-autumn-mock-environment": "autumn-mock"}
     assert guarded.post(CALL, json=USAGE, headers=headers).status_code == 401
     headers["x-autumn-mock-token"] = "secret"
