@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import logging
 import signal
 import sys
 from contextlib import suppress
+from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +17,9 @@ from autumn_mock.cli.options import SettingsCommand, setting_options
 from autumn_mock.cli.ready_file import ready_file
 from autumn_mock.cli.shutdown import database_error, start_errors, stop
 from autumn_mock.settings import Settings
+
+if TYPE_CHECKING:
+    from autumn_mock.cli.log import ServerLog
 
 #: Ctrl-C, and the signal of service managers; on Windows Ctrl-Break too.
 _STOP_SIGNALS = [signal.SIGINT, signal.SIGTERM]
@@ -24,27 +29,50 @@ if sys.platform == "win32":
 
 @click.command(cls=SettingsCommand, short_help="Run the server.")
 @setting_options
+@click.option(
+    "--log",
+    "log_format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    envvar="AUTUMN_MOCK_LOG",
+    show_envvar=True,
+    help="Format of the log on standard error.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Log warnings and errors only.")
+@click.option("--no-color", is_flag=True, help="No colours, as with NO_COLOR.")
 @click.option("-v", "--verbose", count=True, help="Log more; repeat it to log everything.")
-def serve(verbose: int, **values: Any) -> None:
+def serve(log_format: str, quiet: bool, no_color: bool, verbose: int, **values: Any) -> None:
     """Run the server until it is interrupted.
 
-    When it is ready it prints one line with its URL:
+    When it is ready it prints one line with its URL on standard output:
 
     \b
     autumn-mock ready http://127.0.0.1:2886
-    """
-    import logging
 
+    Everything else is on standard error: what the server has, then a line for each request. With --log json each line
+    is an object with time, level and event (start, request, log, service, unknown_keys, dropped, stop).
+
+    Exit codes: 0 stopped by a signal, 1 the server cannot start or its file cannot be written, 2 invalid options or
+    world.
+    """
+    from autumn_mock.cli.log import LogOptions, server_log
     from autumn_mock.interpreter import gc_paused, settle_interpreter
 
-    level = {0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG)
-    logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a full task queue is expected under load
     settings = Settings(**values)
+    is_loaded = settings.db is not None and _holds_state(Path(settings.db))
     with gc_paused():
         engine, server = _set_up(settings)
     settle_interpreter()
-    _run(engine, server)
+    with server_log(engine, LogOptions(log_format == "json", quiet, no_color, verbose)) as log:
+        _run(engine, server, log, is_loaded=is_loaded)
+
+
+def _holds_state(path: Path) -> bool:
+    """Whether a database has a state, in its file or in the log beside it."""
+    from autumn_mock.store.recovery import main_log
+
+    return path.exists() or main_log(path).exists()
 
 
 def _set_up(settings: Settings) -> tuple[Any, Any]:
@@ -73,7 +101,10 @@ def _why_not_bound(error: OSError, settings: Settings) -> str:
     return f"cannot listen on {settings.host} port {settings.port}: {error.strerror or error}"
 
 
-def _run(engine: Any, server: Any) -> None:
+def _run(engine: Any, server: Any, log: ServerLog, *, is_loaded: bool) -> None:
+    from autumn_mock.cli.banner import facts
+    from autumn_mock.cli.log_format import Notice
+
     def leave(_number: int, _frame: FrameType | None) -> None:
         for each in _STOP_SIGNALS:
             signal.signal(each, signal.SIG_DFL)  # a second signal ends the process at once
@@ -83,23 +114,24 @@ def _run(engine: Any, server: Any) -> None:
     for each in _STOP_SIGNALS:
         signal.signal(each, leave)
     if engine.recovered:
-        _print(f"autumn-mock: {engine.recovered}", err=True)
-    for rule in engine.first_faults:  # with their random seeds, so that the run can be reproduced
-        _print(f"autumn-mock: armed {rule.text}", err=True)
+        log.notice(Notice("log", engine.recovered, logging.WARNING))
+    log.notice(Notice("start", "started", fields=facts(engine, server.url, is_loaded=is_loaded)))
     engine.start()
     try:
         with ready_file(engine.settings.ready_file, server.url):
-            _print(f"autumn-mock ready {server.url}")
+            _announce(server.url)
             server.run()
     except SystemExit:
         pass
     finally:
         server.close()
         stop(engine)
+    saved = f"the state is saved in {engine.settings.db}" if engine.settings.db else "the state was in memory only"
+    log.notice(Notice("stop", f"stopped; {saved}"))
 
 
-def _print(text: str, *, err: bool = False) -> None:
-    """Print a line; a server whose streams are closed continues."""
+def _announce(url: str) -> None:
+    """Print the line that programs wait for; a server whose standard output is closed continues."""
     with suppress(OSError, ValueError, AttributeError):
-        click.echo(text, err=err)
-        (sys.stderr if err else sys.stdout).flush()
+        click.echo(f"autumn-mock ready {url}")
+        sys.stdout.flush()

@@ -32,6 +32,8 @@ MAX_LOGGED = 25
 MAX_FAILURES = 1000
 
 _log = logging.getLogger("autumn_mock.ingest")
+#: What the real service logs, in its words.
+_service_log = logging.getLogger("autumn_mock.service")
 
 
 class EnqueueContext(Struct):
@@ -171,13 +173,13 @@ def _refused_item(index: int, item: TrackItem, reason: str) -> dict[str, Any]:
 
 def _log_failure(failure: EnqueueFailure) -> None:
     for each in failure.items[:MAX_LOGGED]:
-        _log.warning(
+        _service_log.warning(
             "[track] Queue fallback failed (SQS) type=track_queue_fallback_failed index=%s error=%s errorName=%s",
             each["index"],
             each["reason"],
             failure.error_name,
         )
-    _log.error(
+    _service_log.error(
         "%s type=%s success_count=%s failure_count=%s total_count=%s failures=%s omitted_failure_count=%s",
         failure.message,
         failure.type,

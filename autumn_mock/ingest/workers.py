@@ -45,6 +45,8 @@ MAX_LOST = 10_000
 RETRY_DELAY_S = 0.25
 
 _log = logging.getLogger("autumn_mock.workers")
+#: What the real service logs, in its words.
+_service_log = logging.getLogger("autumn_mock.service")
 
 
 class Workers:
@@ -318,7 +320,7 @@ class _MessageRun:
         return account, entity
 
     def _lose(self, message: Message, error: ApiError) -> None:
-        _log.info("Failed to process SQS job: track: %s (message %s)", error.message, message.id)
+        _service_log.info("Failed to process SQS job: track: %s (message %s)", error.message, message.id)
         self.lost[error.code] = self.lost.get(error.code, 0) + 1
         self.transaction.put(
             LostItem(id=message.id, at=self.call.now, reason=error.code, message=error.message, item=message.item)

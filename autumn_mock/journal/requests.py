@@ -78,8 +78,7 @@ class RequestEntry(Struct, frozen=True, kw_only=True):
     @property
     def unknown_key(self) -> str | None:
         """The masked secret key of a request, if it opens no organisation."""
-        is_unknown = not self.org and self.message is not None and self.message.startswith(UNKNOWN_KEY)
-        return self.message[len(UNKNOWN_KEY) :] if is_unknown and self.message is not None else None
+        return unknown_key(self.org, self.message)
 
     @property
     def body(self) -> bytes | None:
@@ -134,6 +133,12 @@ class RequestEntry(Struct, frozen=True, kw_only=True):
         """Seconds from the reply of another request to this one, by the monotonic clock or the organisation's,
         whichever is more: moving the clock counts as waiting."""
         return max(self.received - earlier.replied, (self.at - earlier.at) / 1000)
+
+
+def unknown_key(org: str, message: str | None) -> str | None:
+    """The masked secret key of a request of no organisation, by its error; None for any other request."""
+    is_unknown = not org and message is not None and message.startswith(UNKNOWN_KEY)
+    return message[len(UNKNOWN_KEY) :] if is_unknown and message is not None else None
 
 
 Listener = Callable[[RequestEntry], None]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter, Rule
@@ -16,6 +18,8 @@ from autumn_mock.web.rate_limits import RateLimits
 from autumn_mock.web.replies import error_reply, reply_to, text_reply
 from autumn_mock.web.resources import ENDPOINTS, call_names
 from autumn_mock.web.waitress_adapter import AbortMiddleware
+
+_log = logging.getLogger("autumn_mock.web")
 
 
 def create_app(emulator: Engine) -> Flask:
@@ -59,5 +63,5 @@ def _not_served(error: HTTPException) -> Response:
         return reply_to(error, request)
     if request.path.startswith("/_mock"):
         return error_reply(ApiError(404, f"There is no {request.method} {request.path} here", "not_found"), "sandbox")
-    unserved_note(request)
+    _log.warning("%s", unserved_note(request))
     return error_reply(no_session(), "sandbox")

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import difflib
 import email.utils
-import logging
 
 import flask
 import msgspec
@@ -63,8 +62,6 @@ _PREFLIGHT_HEADERS = [
 _META_SCOPES = {"admin", "owner", "superuser"}
 #: The journal does not keep larger bodies, in bytes.
 MAX_BODY_KEPT = 1 << 20
-
-_log = logging.getLogger("autumn_mock.web")
 
 
 class Dispatcher:
@@ -286,12 +283,10 @@ def _require_served(request: RequestContext) -> Endpoint:
 
 
 def unserved_note(http: flask.Request) -> str:
-    """Log that a route is not served, with the most similar one. Returns the message."""
+    """The note about a route that is not served, with the most similar one."""
     asked = f"{http.method} {http.path}"
     near = difflib.get_close_matches(asked, ROUTES, n=1, cutoff=0.4)
-    note = f"{asked} does not exist here" + (f"; the nearest route is {near[0]}" if near else "")
-    _log.warning("%s", note)
-    return note
+    return f"{asked} does not exist here" + (f"; the nearest route is {near[0]}" if near else "")
 
 
 def _require_scope(request: RequestContext, endpoint: Endpoint) -> None:

@@ -48,11 +48,16 @@ class WorldOrganisation:
     created_at: int | None
     config: OrganisationConfig
     keys: tuple[ApiKey, ...]
-    #: The first of its secret keys in plain text; None when it has none.
-    secret_key: str | None
+    #: Its secret keys in plain text.
+    secret_keys: tuple[str, ...]
     webhooks: tuple[WebhookEndpoint, ...]
     steps: Mapping[Env, tuple[SeedStep, ...]]
     faults: Mapping[Env, tuple[Rule, ...]]
+
+    @property
+    def secret_key(self) -> str | None:
+        """The first of its secret keys; None when it has none."""
+        return next(iter(self.secret_keys), None)
 
 
 @dataclass(slots=True, frozen=True)
@@ -133,7 +138,7 @@ def _organisation(entry: OrganisationEntry, index: int) -> WorldOrganisation:
         name=entry.name or entry.slug,
         created_at=entry.created_at,
         config=entry.config or OrganisationConfig(),
-        secret_key=next((each.key for each in keys if each.key.startswith("am_sk")), None),
+        secret_keys=tuple(each.key for each in keys if each.key.startswith("am_sk")),
         keys=tuple(api_key(each.key, org_id, tuple(each.scopes or ())) for each in keys),
         webhooks=tuple(WebhookEndpoint(each.url, each.secret) for each in entry.webhooks or ()),
         steps={env: tuple(_steps(each, path)) for env, each, path in environments},

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from tinydb import TinyDB
 
-from tests.support.client import DEFAULT_KEY
+import autumn_mock
+from autumn_mock.clock import pause
+from autumn_mock.faults.armed import ArmedRule
+from autumn_mock.faults.kinds import FAULT_KINDS
+from tests.support.client import BATCH, DEFAULT_KEY, NoReply
 from tests.support.server import ServerProcess
 
 from .conftest import document, runner
@@ -146,9 +152,95 @@ def test_serve_opens_an_empty_organisation_for_a_key() -> None:
         assert (status, body) == (200, {"list": []})
 
 
-def test_serve_prints_random_seeds() -> None:
+def test_serve_prints_its_contents_and_the_address_alone_on_standard_output() -> None:
     with ServerProcess("--fault", "enqueue:fail rate=0.2", "--fault", "queue:down times=2") as server:
         listed = document(runner(server.url)("fault", "list", "--json", "--key", DEFAULT_KEY))["list"]
         rules = [each["rule"] for each in listed]
-        assert server.stderr().splitlines() == [f"autumn-mock: armed {rule}" for rule in rules]
+        banner = stderr_with(server, "Ctrl-C")
+        server.terminate()
+        server.wait()
+        assert server._lines.get() is None
     assert re.fullmatch(r"enqueue:fail rate=0\.2 seed=\d+", rules[0])
+    shown = dict(re.findall(r"^ +(\S+) +(.+)$", banner, re.MULTILINE))
+    assert shown == {
+        "autumn-mock": autumn_mock.__version__,
+        "address": server.url,
+        "page": f"{server.url}/_mock/",
+        "world": "default",
+        "keys": f"{DEFAULT_KEY}  autumn-mock, sandbox",
+        "am_sk_live_autumn_mock": "autumn-mock, live",
+        "features": "messages, ai_messages, api_calls, seats, sso, credits",
+        "plans": "free, pro",
+        "customers": "cus_123, cus_456, cus_alice, cus_bob, cus_carol",
+        "faults": rules[0],
+        "queue:down": "times=2",
+        "database": "none: the state is in memory; --db FILE keeps it",
+        "stop": "Ctrl-C",
+    }
+
+
+def stderr_with(server: ServerProcess, text: str) -> str:
+    """What a server has written to standard error, once a text is in it."""
+    for _ in range(100):
+        if text in server.stderr():
+            return server.stderr()
+        pause(0.05)
+    raise AssertionError(f"no {text!r} in:\n{server.stderr()}")
+
+
+def test_serve_logs_requests_and_its_end(tmp_path: Path) -> None:
+    file = tmp_path / "state.json"
+    with ServerProcess("--db", str(file), env={"NO_COLOR": "1"}) as server:
+        server.post(BATCH, [{"customer_id": "cus_123", "feature_id": "messages"}])
+        server.post("/v1/customers.get", {"customer_id": "cus_none"})
+        server.terminate()
+        server.wait()
+        batch, missing, stopped = server.stderr().splitlines()[-3:]
+    assert re.fullmatch(r"\d{4}\S+Z  POST   balances.batch_track  autumn-mock  cus_123  202 +\S+ ms  1 item", batch)
+    assert re.fullmatch(r"\S+  POST .* autumn-mock  cus_none +404 +\S+ ms  Customer cus_none not found", missing)
+    assert stopped.endswith(f"  stopped; the state is saved in {file}")
+    with ServerProcess("--db", str(file), "--world", "empty") as again:
+        assert f"not used: {file} has the state" in stderr_with(again, "Ctrl-C")
+
+
+def test_serve_logs_json() -> None:
+    with ServerProcess("--log", "json", "--control-token", "secret") as server:
+        server.post(BATCH, [{"customer_id": "cus_123", "feature_id": "messages"}])
+        server.post(BATCH, [], key="am_sk_test_someone_else")
+        server.terminate()
+        server.wait()
+        start, *requests, unknown, stop = map(json.loads, server.stderr().splitlines())
+    assert (start["event"], start["address"], start["plans"]) == ("start", server.url, "free, pro")
+    assert start["keys"][0] == "am_sk_test_autu*******  autumn-mock, sandbox"  # others may read the log
+    assert [each["status"] for each in requests] == [202, 401]
+    assert (unknown["event"], unknown["level"], unknown["requests"]) == ("unknown_keys", "warning", 1)
+    assert (stop["event"], stop["message"]) == ("stop", "stopped; the state was in memory only")
+
+
+def test_serve_logs_warnings_and_errors_only_when_quiet() -> None:
+    with ServerProcess("--quiet") as server:
+        server.post("/v1/customers.get", {"customer_id": "cus_none"})
+        batch = [{"customer_id": "cus_123", "feature_id": "messages"}] * 2
+        server.post(BATCH, batch, x_autumn_mock_fault="enqueue:fail items=0")
+        server.terminate()
+        server.wait()
+        lines = server.stderr().splitlines()
+    assert len(lines) == 2
+    assert all("the real service logs: [track]" in line for line in lines)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in FAULT_KINDS.values() if kind.name.startswith("reply:")])
+def test_planned_faults_print_no_warning_of_a_library(kind: type[ArmedRule], quiet: ServerProcess) -> None:
+    before = len(quiet.stderr())
+    for path, body in ((BATCH, [{"customer_id": "cus_123", "feature_id": "messages"}]), ("/v1/features.list", {})):
+        with suppress(NoReply, ValueError):
+            headers = quiet.headers(x_autumn_mock_fault=f"{kind.example.replace('10s', '50ms')} times=1")
+            quiet.request("POST", path, body, headers, timeout=0.3)
+    pause(0.2)
+    assert quiet.stderr()[before:] == ""
+
+
+@pytest.fixture(scope="module")
+def quiet() -> Iterator[ServerProcess]:
+    with ServerProcess("--quiet") as server:
+        yield server

@@ -1,0 +1,68 @@
+"""What ``serve`` says at its start: where it listens, and what is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from autumn_mock import __version__
+from autumn_mock.domain.organisation import hash_key
+
+if TYPE_CHECKING:
+    from autumn_mock.domain.organisation import ApiKey
+    from autumn_mock.engine import Engine
+
+#: Keys and rules, and names in a line, that are shown.
+_MAX_LINES, _MAX_NAMES = 6, 8
+
+
+def facts(engine: Engine, url: str, *, is_loaded: bool) -> dict[str, Any]:
+    """Names and values, in the order in which they are printed; a list has a line for each of its values.
+
+    ``is_loaded``: the state is that of the database, and not the world's.
+    """
+    state, settings = engine.state, engine.settings
+    keys = [key for key in state.keys.snapshot() if not key.publishable]
+    shown: dict[str, Any] = {
+        "autumn-mock": __version__,
+        "address": url,
+        "page": f"{url}/_mock/",
+        "world": f"not used: {settings.db} has the state" if is_loaded else settings.world,
+        "keys": _first([_key(engine, key) for key in keys]) or "none; add one with --key",
+    }
+    if keys:
+        environment = state.environment(keys[0].org_id, keys[0].env)
+        features, plans, customers = environment.features, environment.plans, environment.customers
+        plan_ids = {each.id: None for each in plans}  # a plan has a record for each of its versions
+        shown["features"] = _names((each.id for each in features), len(features))
+        shown["plans"] = _names(plan_ids, len(plan_ids))
+        shown["customers"] = _names((each.id or each.internal_id for each in customers), len(customers))
+    rules = [rule.text for rule in engine.first_faults]
+    return {
+        **shown,
+        "faults": _first(rules) or "none",
+        "database": settings.db or "none: the state is in memory; --db FILE keeps it",
+        "stop": "Ctrl-C",
+    }
+
+
+def _key(engine: Engine, key: ApiKey) -> str:
+    """A key with what it opens. It is shown as the world or the settings have it, unless others may read the log."""
+    known = [each for found in engine.world.organisations for each in found.secret_keys]
+    plain = {hash_key(each): each for each in (*known, *engine.settings.key)}
+    text = key.hint if engine.settings.control_token is not None else plain.get(key.hash, key.hint)
+    organisation = engine.state.organisation(key.org_id)
+    slug = organisation.slug if organisation is not None else key.org_id
+    return f"{text}  {slug}, {key.env}"
+
+
+def _first(lines: list[str]) -> list[str]:
+    more = len(lines) - _MAX_LINES
+    return lines if more <= 0 else [*lines[:_MAX_LINES], f"and {more} more"]
+
+
+def _names(names: Iterable[str], count: int) -> str:
+    shown = [each if len(each) <= 40 else f"{each[:40]}…" for each in islice(names, _MAX_NAMES)]
+    more = f" and {count - len(shown)} more" if count > len(shown) else ""
+    return (", ".join(shown) + more) or "none"
