@@ -129,6 +129,11 @@ def shipped_files(kind: str) -> dict[str, Path]:
 def find_shipped(kind: str, name: str) -> Path:
     """A shipped file by its name. Raises :class:`InputFileError`."""
     shipped = shipped_files(kind)
+    if not shipped:
+        raise InputFileError(
+            f"there is no {kind} {name!r}: {fixtures_directory()} is missing; "
+            "autumn-mock does not run from a zip file, install it with pip"
+        )
     if name not in shipped:
         raise InputFileError(f"there is no {kind} {name!r}{guess(name, shipped)}")
     return shipped[name]

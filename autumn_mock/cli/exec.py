@@ -16,7 +16,7 @@ import click
 
 from autumn_mock.cli.options import SettingsCommand, setting_options
 from autumn_mock.cli.ready_file import ready_file
-from autumn_mock.cli.shutdown import database_error, start_errors, stop
+from autumn_mock.cli.shutdown import STOP_SIGNALS, database_error, handle_stop_signals, start_errors, stop
 
 if TYPE_CHECKING:
     from autumn_mock.testing.mock import AutumnMock
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 CONTRACT_VIOLATED = 3
 #: The exit codes of shells for a command that cannot be run, and for one that does not exist.
 _CANNOT_RUN, _NOT_FOUND = 126, 127
+#: The signals of Ctrl-C and Ctrl-Backslash.
+_KEY_SIGNALS = (signal.SIGINT, getattr(signal, "SIGQUIT", None))
 
 
 @click.command(
@@ -138,13 +140,14 @@ def _missing_interpreter(program: str) -> str:
 
 @contextmanager
 def _forwarding_signals(child: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Forward signals to the command and go on waiting. A terminal sends Ctrl-C to the command itself."""
+    """Forward signals to the command and go on waiting. A terminal sends those of its keys to the command itself."""
 
     def forward(number: int, _frame: object) -> None:
-        if number != signal.SIGINT or not _at_a_terminal():
+        if number not in _KEY_SIGNALS or not _at_a_terminal():
             child.send_signal(number)
 
-    before = {number: signal.signal(number, forward) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    handle_stop_signals(forward)
     try:
         yield
     finally:

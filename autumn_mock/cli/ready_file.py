@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,22 +13,21 @@ import click
 def ready_file(path: str | None, url: str) -> Iterator[None]:
     """Keep the URL in a file while the block runs. The file is created and deleted atomically.
 
-    Raises :class:`click.ClickException` when it cannot be written.
+    A device, a pipe or a symbolic link at the path is written in place, and stays. Raises
+    :class:`click.ClickException` when it cannot be written.
     """
     if path is None:
         yield
         return
-    file = Path(path)
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    from autumn_mock.store.fileutil import write_output
+
     try:
-        draft.write_text(f"{url}\n", "utf-8")
-        draft.replace(file)
+        is_ours = write_output(Path(path), [f"{url}\n".encode()])
     except OSError as error:
-        with suppress(OSError):
-            draft.unlink()
         raise click.ClickException(f"the ready file {path} cannot be written: {error.strerror or error}") from None
     try:
         yield
     finally:
-        with suppress(OSError):
-            file.unlink()
+        if is_ours:
+            with suppress(OSError):
+                Path(path).unlink()

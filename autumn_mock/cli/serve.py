@@ -15,16 +15,11 @@ import click
 
 from autumn_mock.cli.options import SettingsCommand, setting_options
 from autumn_mock.cli.ready_file import ready_file
-from autumn_mock.cli.shutdown import database_error, start_errors, stop
+from autumn_mock.cli.shutdown import database_error, handle_stop_signals, start_errors, stop
 from autumn_mock.settings import Settings
 
 if TYPE_CHECKING:
     from autumn_mock.cli.log import ServerLog
-
-#: Ctrl-C, and the signal of service managers; on Windows Ctrl-Break too.
-_STOP_SIGNALS = [signal.SIGINT, signal.SIGTERM]
-if sys.platform == "win32":
-    _STOP_SIGNALS.append(signal.SIGBREAK)
 
 
 @click.command(cls=SettingsCommand, short_help="Run the server.")
@@ -106,13 +101,12 @@ def _run(engine: Any, server: Any, log: ServerLog, *, is_loaded: bool) -> None:
     from autumn_mock.cli.log_format import Notice
 
     def leave(_number: int, _frame: FrameType | None) -> None:
-        for each in _STOP_SIGNALS:
-            signal.signal(each, signal.SIG_DFL)  # a second signal ends the process at once
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, signal.SIG_DFL)  # a second one ends the process at once
         server.release()  # Waitress waits for its threads, and these may be waiting
         raise SystemExit(0)
 
-    for each in _STOP_SIGNALS:
-        signal.signal(each, leave)
+    handle_stop_signals(leave)
     if engine.recovered:
         log.notice(Notice("log", engine.recovered, logging.WARNING))
     log.notice(Notice("start", "started", fields=facts(engine, server.url, is_loaded=is_loaded)))

@@ -31,11 +31,12 @@ def snapshot() -> None:
 @asks_server
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def save(client: ControlClient, file: Path) -> None:
-    """Save the state to FILE."""
+    """Save the state to FILE, which is replaced once the download is complete."""
+    from autumn_mock.store.fileutil import write_output
+
     with client.download("/snapshot", timeout=_TIMEOUT_S) as (size, pieces):
         try:
-            with file.open("wb") as target:
-                target.writelines(with_bar(pieces, size, "autumn-mock: saving"))
+            write_output(file, with_bar(pieces, size, "autumn-mock: saving"))
         except OSError as error:
             raise click.ClickException(f"{file}: {error.strerror or error}") from None
     click.echo(f"saved {size} bytes in {file}")

@@ -30,10 +30,10 @@ from pathlib import Path
 from types import TracebackType
 
 from autumn_mock.locks import Level, new_lock
-from autumn_mock.store.errors import StoreError
+from autumn_mock.store.errors import DatabaseInUse, StoreError
 from autumn_mock.store.fair_lock import FairLock
-from autumn_mock.store.fileutil import sync_directory
-from autumn_mock.store.lockfile import LockFile
+from autumn_mock.store.fileutil import open_regular, require_replaceable, sync_directory
+from autumn_mock.store.lockfile import LockFile, try_lock
 from autumn_mock.store.log import WriteAheadLog, header_size
 from autumn_mock.store.recovery import Segment, main_log, next_log, recover
 from autumn_mock.store.tinyfile import Document, Documents, read_tables, write_tables
@@ -55,10 +55,11 @@ class Database:
     recovered: str | None
     """What was removed because a crash left it incomplete, in a sentence; None if nothing was."""
 
-    def __init__(self, path: Path, lock: LockFile, *, fsync: bool) -> None:
-        """Load the database at ``path``, whose ``lock`` has been acquired."""
+    def __init__(self, path: Path, lock: LockFile, held: _HeldFile, *, fsync: bool) -> None:
+        """Load the database at ``path``, whose locks have been acquired."""
         self.path = path
         self._lock = lock
+        self._held = held
         self._fsync = fsync
         # Held while appending, for seconds if it is a snapshot, and while changing the log that appends go to.
         self._switch = FairLock(level=Level.LOG_SWITCH)
@@ -91,14 +92,14 @@ class Database:
         path = Path(os.path.realpath(path))  # links to one database share one lock
         if not path.parent.is_dir():
             raise StoreError(f"the directory {path.parent} of the database {path.name} does not exist")
-        if path.is_dir():
-            raise StoreError(f"the database {path} is a directory")
+        require_replaceable(path)
         if path.exists() and not os.access(path, os.W_OK):  # a checkpoint would replace it nevertheless
             raise StoreError(f"the database {path} is read-only")
         with ExitStack() as on_failure:
             lock = on_failure.enter_context(LockFile(path))
             try:
-                database = cls(path, lock, fsync=fsync)
+                held = on_failure.enter_context(_HeldFile(path))
+                database = cls(path, lock, held, fsync=fsync)
             except OSError as error:
                 why = f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror)
                 raise StoreError(f"the database {path} cannot be opened: {why}") from error
@@ -160,6 +161,7 @@ class Database:
             if self._begun_by != threading.get_ident():
                 raise StoreError(f"another checkpoint of the database {self.path} has been begun, or none")
             write_tables(self.path, self._generation, tables)
+            self._held.renew()
             self._begun_by = None
             self._file_size = self.path.stat().st_size
             self._log.move_to(main_log(self.path))
@@ -179,6 +181,7 @@ class Database:
             if self._log_is_empty():
                 self._log.path.unlink()
         finally:
+            self._held.close()
             self._lock.release()
 
     def __enter__(self) -> Database:
@@ -200,3 +203,35 @@ class Database:
             yield
         finally:
             self._checkpoint.release()
+
+
+class _HeldFile:
+    """The file at rest, locked for this process under whatever name it was found: hard links share the lock."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._fd: int | None = None
+
+    def __enter__(self) -> _HeldFile:
+        self.renew()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def renew(self) -> None:
+        """Lock the file that is at the path now, if there is one. Raises :class:`DatabaseInUse`."""
+        self.close()
+        if not self._path.exists():
+            return
+        fd = open_regular(self._path, os.O_RDONLY)
+        if not try_lock(fd):
+            os.close(fd)
+            raise DatabaseInUse(self._path, None)
+        self._fd = fd
+
+    def close(self) -> None:
+        """Release the lock; without effect if it is not held."""
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            os.close(fd)

@@ -3,6 +3,9 @@
 The lock is the operating system's advisory lock on ``<db>.lock``, held while the database is open. The system releases
 it when its holder dies in whatever way, so a lock file left by a crash does not block the next process. The process
 number in the file is only used for the error message.
+
+The lock file can be removed, and a hard link gives the database another name. So the file at rest and the logs are
+locked as well, each by the process that has it open.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 
 from autumn_mock.store.errors import DatabaseInUse, StoreError
-from autumn_mock.store.fileutil import O_BINARY, beside
+from autumn_mock.store.fileutil import beside, open_regular
 
 if sys.platform == "win32":
     import msvcrt
@@ -22,7 +25,8 @@ if sys.platform == "win32":
     # On Windows a locked byte cannot be read, so the locked byte is far behind the process number.
     _LOCKED_BYTE = 1 << 30
 
-    def _try_lock(fd: int) -> bool:
+    def try_lock(fd: int) -> bool:
+        """Lock an open file for this process, until it is closed; False when another one has it."""
         os.lseek(fd, _LOCKED_BYTE, os.SEEK_SET)
         try:
             msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
@@ -37,7 +41,8 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _try_lock(fd: int) -> bool:
+    def try_lock(fd: int) -> bool:
+        """Lock an open file for this process, until it is closed; False when another one has it."""
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -91,9 +96,9 @@ class LockFile:
 
     def _lock_current_file(self) -> int:
         while True:
-            fd = os.open(self.path, os.O_RDWR | os.O_CREAT | O_BINARY, 0o644)
+            fd = open_regular(self.path, os.O_RDWR | os.O_CREAT, 0o644)
             try:
-                if not _try_lock(fd):
+                if not try_lock(fd):
                     raise DatabaseInUse(self.database, _written_pid(fd))
                 # The former holder may have removed the file between opening and locking it here; another process
                 # would then lock a new file of that name, so this one has to as well.
@@ -104,6 +109,15 @@ class LockFile:
                 os.close(fd)
                 raise
             os.close(fd)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process has locked a file, this one included. Raises :class:`OSError` and :class:`StoreError`."""
+    fd = open_regular(path, os.O_RDONLY)
+    try:
+        return not try_lock(fd)
+    finally:
+        os.close(fd)
 
 
 def _is_still_at(fd: int, path: Path) -> bool:

@@ -11,6 +11,7 @@ a line break. The generation names the file at rest that the records continue.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
@@ -21,8 +22,9 @@ from zlib import crc32
 from msgspec import Struct
 
 from autumn_mock.locks import Level, new_lock
-from autumn_mock.store.errors import DamagedFile, ForeignFile, UnsupportedFormat
-from autumn_mock.store.fileutil import O_BINARY, sync_data, sync_directory
+from autumn_mock.store.errors import DamagedFile, DatabaseInUse, ForeignFile, UnsupportedFormat
+from autumn_mock.store.fileutil import open_regular, sync_data, sync_directory
+from autumn_mock.store.lockfile import try_lock
 
 LOG_VERSION = 1
 _MAGIC = b"autumn-mock-log "
@@ -58,6 +60,9 @@ class WriteAheadLog:
         self._fsync = fsync
         self._lock = new_lock(Level.LOG)
         self._fd: int | None = _open_to_append(path)
+        if not try_lock(self._fd):
+            os.close(self._fd)
+            raise DatabaseInUse(path, None)
         self._size = os.fstat(self._fd).st_size
         self._has_waste = False
 
@@ -65,7 +70,7 @@ class WriteAheadLog:
     def create(cls, path: str | os.PathLike[str], generation: int, *, fsync: bool = False) -> WriteAheadLog:
         """Create a log. ``FileExistsError`` if there is one; no ``OSError`` leaves a file behind."""
         path = Path(path)
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        os.close(open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
         try:
             log = cls(path, fsync=fsync)
             try:
@@ -115,6 +120,7 @@ class WriteAheadLog:
                     self.path = path
                 finally:
                     self._fd = _open_to_append(self.path)
+                    try_lock(self._fd)
             else:
                 os.replace(self.path, path)
                 self.path = path
@@ -133,6 +139,8 @@ class WriteAheadLog:
     def _write(self, data: bytes) -> None:
         with self._lock:
             fd = self._open_fd()
+            if not os.fstat(fd).st_nlink:
+                raise OSError(errno.ENOENT, "the log or its directory was removed", str(self.path))
             self._cut_waste(fd)
             try:
                 rest = data
@@ -166,7 +174,7 @@ def read_log(path: str | os.PathLike[str]) -> LogContents:
     """
     path = Path(path)
     payloads: list[bytes] = []
-    with open(path, "rb", buffering=_BUFFER_BYTES) as handle:
+    with os.fdopen(open_regular(path, os.O_RDONLY), "rb", _BUFFER_BYTES) as handle:
         header = handle.readline()
         generation = _generation(path, header)
         if generation is None:
@@ -201,7 +209,7 @@ def header_size(generation: int) -> int:
 
 
 def _open_to_append(path: Path) -> int:
-    return os.open(path, os.O_WRONLY | os.O_APPEND | O_BINARY)
+    return open_regular(path, os.O_WRONLY | os.O_APPEND)
 
 
 def _record(payload: bytes) -> bytes:

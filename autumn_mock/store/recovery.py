@@ -12,8 +12,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from autumn_mock.store.errors import DamagedFile
+from autumn_mock.store.errors import DamagedFile, DatabaseInUse
 from autumn_mock.store.fileutil import beside
+from autumn_mock.store.lockfile import is_locked
 from autumn_mock.store.log import TornTail, read_log, repair
 
 
@@ -85,6 +86,8 @@ def _read_logs(database: Path, file_generation: int) -> tuple[list[_Found], list
     current: list[_Found] = []
     outdated: list[Path] = []
     for path in _log_paths(database):
+        if is_locked(path):  # the lock file of a running server was removed
+            raise DatabaseInUse(database, None)
         log = read_log(path)
         if log.generation is None or log.generation < file_generation:
             outdated.append(path)

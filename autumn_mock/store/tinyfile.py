@@ -14,9 +14,7 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from decimal import Decimal
 from itertools import islice
 from operator import itemgetter
@@ -31,7 +29,7 @@ from tinydb.storages import Storage
 from autumn_mock.clock import pause, stopwatch, wall_clock
 from autumn_mock.store.changes import ENCODER
 from autumn_mock.store.errors import DamagedFile, ForeignFile, StoreError, UnsupportedFormat
-from autumn_mock.store.fileutil import beside, sync_directory
+from autumn_mock.store.fileutil import beside, replace_file
 
 FILE_FORMAT = 1
 MARKER_TABLE = "_autumn_mock"
@@ -117,7 +115,7 @@ class FileStorage(Storage):
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         super().__init__()
-        self._path = Path(path)
+        self._path = Path(os.path.realpath(path))  # a link to a database stays a link
 
     def read(self) -> dict[str, Any] | None:
         """The tables (:class:`Documents` by name), or None if the file is missing or empty.
@@ -132,7 +130,7 @@ class FileStorage(Storage):
 
     def write(self, data: Mapping[str, _Table]) -> None:
         """Replace the file. An ``OSError`` leaves the old one as it was."""
-        _replace(self._path, _json(data))
+        replace_file(self._path, _json(data), draft=beside(self._path, ".tmp"), sync=True)
 
 
 def read_tables(path: str | os.PathLike[str]) -> Tables:
@@ -276,24 +274,6 @@ def _ascii(text: bytes) -> bytes:
 def _escaped(character: re.Match[str]) -> str:
     units = character[0].encode("utf-16-be").hex()
     return "".join(f"\\u{units[start : start + 4]}" for start in range(0, len(units), 4))
-
-
-def _replace(path: Path, pieces: Iterable[bytes]) -> None:
-    path = Path(os.path.realpath(path))  # the file behind a symbolic link, not the link
-    temporary = beside(path, ".tmp")
-    try:
-        with open(temporary, "wb", buffering=_BUFFER_BYTES) as handle:
-            if path.exists():
-                shutil.copymode(path, temporary)  # before there is a content to protect
-            handle.writelines(pieces)
-            handle.flush()
-            os.fsync(handle.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
-    sync_directory(path.parent)
 
 
 def _decoded(path: Path, content: bytes) -> Any:

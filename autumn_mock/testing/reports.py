@@ -14,6 +14,7 @@ import msgspec
 from autumn_mock.journal.finding_kinds import FINDING_KINDS
 from autumn_mock.journal.findings import Finding
 from autumn_mock.store.changes import ENCODER
+from autumn_mock.store.fileutil import write_output
 from autumn_mock.testing.mock import AutumnMock
 
 #: Characters that XML does not allow, not even as character references.
@@ -23,7 +24,8 @@ _NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff
 def write_report(path: Path, command: Sequence[str], code: int, mock: AutumnMock, findings: Sequence[Finding]) -> None:
     """Write JUnit XML to a path that ends in ``.xml``, JSON to any other. Raises :class:`OSError`."""
     command = [word.encode("utf-8", "replace").decode() for word in command]  # an argument may be any bytes
-    path.write_bytes(_junit(command, code, findings) if path.suffix == ".xml" else _json(command, code, mock, findings))
+    is_xml = path.suffix == ".xml"
+    write_output(path, [_junit(command, code, findings) if is_xml else _json(command, code, mock, findings)])
 
 
 def _json(command: Sequence[str], code: int, mock: AutumnMock, findings: Sequence[Finding]) -> bytes:

@@ -316,7 +316,7 @@ def test_open_reports_a_directory_without_permission(path: Path, monkeypatch: py
 
 def test_open_reports_an_unreadable_log(path: Path) -> None:
     path.with_name("db.json.wal").mkdir()
-    with pytest.raises(StoreError, match=r"the database .*db\.json cannot be opened: .*db\.json\.wal"):
+    with pytest.raises(StoreError, match=r"db\.json\.wal is a directory, not a regular file"):
         Database.open(path)
 
 
