@@ -67,7 +67,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("make", [device, pipe, link_to_a_device, Path.mkdir], ids=lambda each: each.__name__)
-def test_a_database_that_is_no_regular_file_is_refused(at: Path, make: Maker) -> None:
+def test_a_database_must_be_a_regular_file(at: Path, make: Maker) -> None:
     make(at)
     with pytest.raises(StoreError, match="not a regular file; it is left as it is"):
         Database.open(at)
