@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from autumn_mock.domain.plan import ItemPrice, Reset, RolloverConfig
-from autumn_mock.domain.record import Record
+from autumn_mock.domain.record import Instant, Record
 
 
 class EntityShare(Record, frozen=True, kw_only=True):
@@ -22,7 +22,7 @@ class Rollover(Record, frozen=True, kw_only=True):
     balance: Decimal
     usage: Decimal = Decimal(0)
     #: None: never.
-    expires_at: int | None = None
+    expires_at: Instant | None = None
     #: Entity id to (balance, usage).
     shares: dict[str, tuple[Decimal, Decimal]] = {}
 
@@ -39,7 +39,7 @@ class Balance(Record, frozen=True, kw_only=True):
     #: The owner's internal id.
     customer: str
     feature_id: str
-    created_at: int
+    created_at: Instant
     balance: Decimal
     #: The grant of one period, without what was bought in advance.
     included: Decimal = Decimal(0)
@@ -59,8 +59,8 @@ class Balance(Record, frozen=True, kw_only=True):
     #: How far beyond its grant a priced row may be used, counted from zero usage.
     usage_limit: Decimal | None = None
     reset: Reset | None = None
-    next_reset_at: int | None = None
-    expires_at: int | None = None
+    next_reset_at: Instant | None = None
+    expires_at: Instant | None = None
     price: ItemPrice | None = None
     rollover: RolloverConfig | None = None
     rollovers: tuple[Rollover, ...] = ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from autumn_mock.domain.record import Record
+from autumn_mock.domain.record import Count, Instant, Record
 from autumn_mock.domain.track import TrackItem
 
 
@@ -23,9 +23,9 @@ class Message(Record, frozen=True, kw_only=True):
     #: See :func:`message_ids`. Redelivery of a message is recognised by it.
     id: str
     request_id: str
-    index: int
+    index: Count
     item: TrackItem
-    accepted_at: int
+    accepted_at: Instant
     #: False for an async track, which claims its idempotency key when it is accepted.
     claims_key: bool = True
     #: The canonical name of the call that brought it.
@@ -36,7 +36,7 @@ class LostItem(Record, frozen=True, kw_only=True):
     """An accepted item that a worker dropped; the real service only logs it."""
 
     id: str
-    at: int
+    at: Instant
     #: The error's code: ``customer_not_found``, ``insufficient_balance``, ``duplicate_idempotency_key`` ...
     reason: str
     message: str
@@ -47,15 +47,15 @@ class EnqueueFailure(Record, frozen=True, kw_only=True):
     """What the real service logs when items of a batch could not be queued."""
 
     id: str
-    at: int
+    at: Instant
     type: str
     message: str
-    success_count: int
-    failure_count: int
-    total_count: int
+    success_count: Count
+    failure_count: Count
+    total_count: Count
     #: ``{"index": i}`` of the first 25 refused items.
     failures: tuple[dict[str, int], ...]
-    omitted_failure_count: int
+    omitted_failure_count: Count
     error: str
     error_name: str
     #: Every refused item with its index, for tests.
@@ -65,13 +65,13 @@ class EnqueueFailure(Record, frozen=True, kw_only=True):
 class Books(Record, frozen=True, kw_only=True):
     """The sums of one environment. ``ready`` and ``in_flight`` are counted by the queue."""
 
-    offered: int = 0
-    refused: int = 0
-    deducted: int = 0
-    lost: int = 0
+    offered: Count = 0
+    refused: Count = 0
+    deducted: Count = 0
+    lost: Count = 0
     lost_by_reason: dict[str, int] = {}
     #: Events that were dropped because there were too many.
-    forgotten: int = 0
+    forgotten: Count = 0
 
     @property
     def accepted(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Literal
 
-from autumn_mock.domain.record import Record
+from autumn_mock.domain.record import Instant, Record
 
 
 class UsageLimit(Record, frozen=True, kw_only=True):
@@ -17,7 +17,7 @@ class UsageLimit(Record, frozen=True, kw_only=True):
     enabled: bool = True
     anchor: Literal["billing_cycle", "utc"] | None = None
     #: Counts, and binds, only events whose properties have all of these values.
-    filter: dict[str, Any] | None = None
+    filter: dict[str, dict[str, str | bool | int | float]] | None = None
 
 
 class UsageAlert(Record, frozen=True, kw_only=True):
@@ -74,5 +74,5 @@ class UsageWindow(Record, frozen=True, kw_only=True):
     #: Owner, feature, interval and filter, in one string.
     id: str
     customer: str
-    started_at: int
+    started_at: Instant
     counted: Decimal

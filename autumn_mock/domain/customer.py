@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from autumn_mock.domain.controls import BillingControls
 from autumn_mock.domain.plan import Plan
-from autumn_mock.domain.record import Record
+from autumn_mock.domain.record import Instant, Record
 
 
 class Customer(Record, frozen=True, kw_only=True):
@@ -15,7 +15,7 @@ class Customer(Record, frozen=True, kw_only=True):
 
     internal_id: str
     id: str | None
-    created_at: int
+    created_at: Instant
     name: str | None = None
     email: str | None = None
     fingerprint: str | None = None
@@ -34,7 +34,7 @@ class Entity(Record, frozen=True, kw_only=True):
     #: The owner's internal id.
     customer: str
     feature_id: str
-    created_at: int
+    created_at: Instant
     name: str | None = None
     billing_controls: BillingControls = BillingControls()
 
@@ -46,15 +46,15 @@ class CustomerPlan(Record, frozen=True, kw_only=True):
     customer: str
     #: The plan as it was attached: later versions and edits of it do not reach this customer.
     plan: Plan
-    created_at: int
+    created_at: Instant
     #: In the future for a scheduled plan.
-    started_at: int
+    started_at: Instant
     status: Literal["active", "scheduled"] = "active"
     #: The entity's id when the plan was attached to an entity.
     entity_id: str | None = None
-    canceled_at: int | None = None
-    expires_at: int | None = None
-    trial_ends_at: int | None = None
+    canceled_at: Instant | None = None
+    expires_at: Instant | None = None
+    trial_ends_at: Instant | None = None
     quantity: Decimal = Decimal(1)
     #: Units bought in advance, by feature, the included ones not counted.
     prepaid: dict[str, Decimal] = {}

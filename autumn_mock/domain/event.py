@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from autumn_mock.domain.plan import Reset
-from autumn_mock.domain.record import Record
+from autumn_mock.domain.record import Instant, Record
 
 
 class Deduction(Record, frozen=True, kw_only=True):
@@ -17,14 +17,14 @@ class Deduction(Record, frozen=True, kw_only=True):
     value: Decimal
     plan_id: str | None = None
     reset: Reset | None = None
-    resets_at: int | None = None
+    resets_at: Instant | None = None
 
 
 class Event(Record, frozen=True, kw_only=True):
     """One row of events.list. ``value`` is what was requested, ``deductions`` what happened."""
 
     id: str
-    timestamp: int
+    timestamp: Instant
     #: The feature id or the event name of the call.
     name: str
     #: The customer's internal id.

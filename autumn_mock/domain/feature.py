@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal
 
-from autumn_mock.domain.record import Record
+from autumn_mock.domain.record import Instant, Record
 
+#: By provider or model, the numbers that were set for it: ``markup``, ``input_cost``, ``output_cost``.
+Markups = dict[str, dict[str, int | float]]
 FeatureType = Literal["boolean", "metered", "credit_system", "ai_credit_system"]
 
 
@@ -32,15 +34,15 @@ class Feature(Record, frozen=True, kw_only=True):
     type: FeatureType
     #: False for features that are allocated, not used up (seats): they never reset.
     consumable: bool
-    created_at: int
+    created_at: Instant
     event_names: tuple[str, ...] = ()
     credit_schema: tuple[CreditCost, ...] = ()
     display: Display | None = None
     archived: bool = False
     #: Percent on top of the model's price, for AI credit systems; the most specific one wins.
     default_markup: Decimal | None = None
-    provider_markups: dict[str, Any] | None = None
-    model_markups: dict[str, Any] | None = None
+    provider_markups: Markups | None = None
+    model_markups: Markups | None = None
 
     @property
     def is_boolean(self) -> bool:

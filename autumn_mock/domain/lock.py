@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Literal
 
-from autumn_mock.domain.record import Record
+from autumn_mock.domain.record import Instant, Record
 
 
 class Mutation(Record, frozen=True, kw_only=True):
@@ -25,13 +25,13 @@ class Lock(Record, frozen=True, kw_only=True):
     #: The customer's internal id.
     customer: str
     feature_id: str
-    created_at: int
+    created_at: Instant
     #: When the receipt is deleted and the deduction becomes final (ms).
-    forgotten_at: int
+    forgotten_at: Instant
     mutations: tuple[Mutation, ...]
     entity_id: str | None = None
     #: When a lock of a check expires and its amount is returned (ms).
-    releases_at: int | None = None
+    releases_at: Instant | None = None
     properties: dict[str, Any] | None = None
     skip_event: bool = False
     #: Applies to what is deducted beyond the held amount on confirmation.
@@ -42,4 +42,4 @@ class Claim(Record, frozen=True, kw_only=True):
     """An idempotency key (or the mark of a finalize) that is claimed until ``expires_at`` (ms)."""
 
     key: str
-    expires_at: int
+    expires_at: Instant

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Literal
 
-from autumn_mock.domain.record import Record
+from autumn_mock.domain.record import Instant, Record
 
 Env = Literal["sandbox", "live"]
 
@@ -26,7 +26,7 @@ class Organisation(Record, frozen=True, kw_only=True):
     name: str
     slug: str
     #: Decides the API version used when a request names none, and by the workers.
-    created_at: int
+    created_at: Instant
     config: OrganisationConfig = OrganisationConfig()
 
 

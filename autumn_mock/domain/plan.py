@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
 
 from autumn_mock.domain.controls import BillingControls
-from autumn_mock.domain.record import Record
+from autumn_mock.domain.record import Instant, Length, Record
 
 Interval = Literal["one_off", "minute", "hour", "day", "week", "month", "quarter", "semi_annual", "year"]
 
@@ -15,7 +17,7 @@ class Reset(Record, frozen=True, kw_only=True):
     """How often a grant is renewed."""
 
     interval: Interval
-    interval_count: int = 1
+    interval_count: Length = 1
 
 
 class BasePrice(Record, frozen=True, kw_only=True):
@@ -23,7 +25,7 @@ class BasePrice(Record, frozen=True, kw_only=True):
 
     amount: Decimal
     interval: Interval
-    interval_count: int = 1
+    interval_count: Length = 1
     price_id: str
 
 
@@ -33,11 +35,11 @@ class ItemPrice(Record, frozen=True, kw_only=True):
     interval: Interval
     billing_method: Literal["prepaid", "usage_based"]
     price_id: str
-    interval_count: int = 1
+    interval_count: Length = 1
     amount: Decimal | None = None
     tiers: tuple[dict[str, Any], ...] | None = None
     tier_behavior: str | None = None
-    billing_units: Decimal = Decimal(1)
+    billing_units: Annotated[Decimal, Meta(extra={"divisor": True})] = Decimal(1)
     max_purchase: Decimal | None = None
 
 
@@ -47,13 +49,13 @@ class RolloverConfig(Record, frozen=True, kw_only=True):
     max: Decimal | None = None
     max_percentage: Decimal | None = None
     expiry_duration_type: Literal["month", "forever"] = "month"
-    expiry_duration_length: int | None = None
+    expiry_duration_length: Length | None = None
 
 
 class FreeTrial(Record, frozen=True, kw_only=True):
     """A trial before the first payment."""
 
-    duration_length: int
+    duration_length: Length
     duration_type: str
     card_required: bool = False
 
@@ -78,8 +80,8 @@ class Plan(Record, frozen=True, kw_only=True):
 
     id: str
     name: str
-    version: int
-    created_at: int
+    version: Length
+    created_at: Instant
     description: str | None = None
     group: str | None = None
     add_on: bool = False

@@ -1,8 +1,20 @@
-"""What every record has in common."""
+"""What every record has in common, and the ranges of its numbers, which hold at rest as well."""
 
 from __future__ import annotations
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+#: The largest integer that a double holds without a gap.
+LARGEST = 2**53 - 1
+
+Instant = Annotated[int, Meta(ge=-LARGEST, le=LARGEST)]
+"""Milliseconds since the epoch."""
+Length = Annotated[int, Meta(ge=1, le=LARGEST)]
+"""How many of something there are, of which there is at least one."""
+Count = Annotated[int, Meta(ge=0, le=LARGEST)]
+"""How many of something there are."""
 
 
 class Record(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -11,3 +23,13 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     Records hold data only and never one another in a circle, so the cyclic garbage collector need not walk over the
     millions of them that a long run keeps.
     """
+
+
+def instant(number: float) -> int:
+    """A number as an instant, within the range of one."""
+    return max(min(int(number), LARGEST), -LARGEST)
+
+
+def length(number: float | None) -> int:
+    """A number as a length; none, or one below one, counts as one."""
+    return max(min(int(number or 1), LARGEST), 1)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from msgspec import field
 
-from autumn_mock.domain.record import Record
+from autumn_mock.domain.record import Instant, Record
 
 OverageBehavior = Literal["cap", "overflow", "reject"]
 
@@ -33,7 +33,7 @@ class TrackItem(Record, frozen=True, kw_only=True):
     value: int | float = 1
     properties: dict[str, Any] | None = None
     idempotency_key: str | None = None
-    timestamp: int | None = None
+    timestamp: Instant | None = None
     overage_behavior: OverageBehavior = "cap"
     customer_data: dict[str, Any] | None = None
     entity_data: dict[str, Any] | None = None

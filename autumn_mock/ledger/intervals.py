@@ -39,8 +39,8 @@ def add_months(instant: int, months: int) -> int:
     """``months`` calendar months later (or earlier), the day clamped to the month's end; at most the calendar's end."""
     moment = to_datetime(instant)
     year, month = divmod(moment.year * 12 + moment.month - 1 + months, 12)
-    if year > 9999:
-        return _LAST
+    if not 1 <= year <= 9999:
+        return _LAST if year > 9999 else _FIRST
     day = min(moment.day, calendar.monthrange(year, month + 1)[1])
     return to_instant(moment.replace(year=year, month=month + 1, day=day))
 
@@ -49,7 +49,7 @@ def add_interval(instant: int, interval: Interval, count: int = 1) -> int:
     """One period later; ``one_off`` has none and is an error."""
     fixed = _FIXED.get(interval)
     if fixed is not None:
-        return min(instant + fixed * count, _LAST)
+        return max(min(instant + fixed * count, _LAST), _FIRST)
     return add_months(instant, _MONTHS[interval] * count)
 
 
@@ -65,10 +65,19 @@ def next_boundary(reset: Reset, boundary: int, now: int) -> int:
     fixed = _FIXED.get(reset.interval)
     if fixed is not None:
         step = fixed * reset.interval_count
-        return boundary if boundary > now else boundary + ((now - boundary) // step + 1) * step
+        return boundary if boundary > now else min(boundary + ((now - boundary) // step + 1) * step, _LAST)
+    step = _MONTHS[reset.interval] * reset.interval_count
     while boundary <= now < _LAST:
-        boundary = add_interval(boundary, reset.interval, reset.interval_count)
+        skipped = 0
+        if to_datetime(boundary).day <= 28:  # which no month clamps
+            skipped = max(_months_between(boundary, now) // step - 1, 0)
+        boundary = add_months(boundary, step * (skipped + 1))
     return boundary
+
+
+def _months_between(start: int, end: int) -> int:
+    first, last = to_datetime(start), to_datetime(end)
+    return (last.year - first.year) * 12 + last.month - first.month
 
 
 def window_start(interval: str, now: int, anchor: int | None) -> int:
@@ -86,9 +95,7 @@ def window_start(interval: str, now: int, anchor: int | None) -> int:
         moment = to_datetime(now)
         month = moment.month if interval == "month" else 1
         return to_instant(datetime(moment.year, month, 1, tzinfo=timezone.utc))
-    passed = (to_datetime(now).year - to_datetime(anchor).year) * 12
-    passed += to_datetime(now).month - to_datetime(anchor).month
-    steps = passed // months + 1
+    steps = _months_between(anchor, now) // months + 1
     while add_months(anchor, steps * months) > now:
         steps -= 1
     return add_months(anchor, steps * months)

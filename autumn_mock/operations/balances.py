@@ -12,6 +12,7 @@ from autumn_mock.domain.balance import Balance
 from autumn_mock.domain.customer import Customer, Entity
 from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.plan import Interval, Reset, RolloverConfig
+from autumn_mock.domain.record import instant
 from autumn_mock.ids import new_id
 from autumn_mock.ledger.account import Account, ceiling, raw_balances, share_ids
 from autumn_mock.ledger.deduction import deduct
@@ -76,8 +77,8 @@ def create(call: Call, params: BalancesCreate) -> None:
                 included=grant,
                 unlimited=bool(params.unlimited),
                 reset=reset,
-                next_reset_at=int(next_reset_at) if next_reset_at is not None else None,
-                expires_at=int(params.expires_at) if params.expires_at is not None else None,
+                next_reset_at=instant(next_reset_at) if next_reset_at is not None else None,
+                expires_at=instant(params.expires_at) if params.expires_at is not None else None,
                 rollover=rollover,
             )
         )
@@ -125,8 +126,8 @@ def _check_times(call: Call, params: BalancesCreate, reset: Reset | None) -> Non
         raise invalid_request(f"next_reset_at ({_iso(next_reset_at)}) must be before expires_at ({_iso(expires_at)})")
 
 
-def _iso(instant: float) -> str:
-    moment: datetime = to_datetime(int(instant))
+def _iso(given: float) -> str:
+    moment: datetime = to_datetime(int(given))
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -165,9 +166,9 @@ def update(call: Call, params: BalancesUpdate) -> None:
                 )
             row = account.rows[rows[0].id]
             if params.next_reset_at is not None:
-                row = replace(row, next_reset_at=int(params.next_reset_at))
+                row = replace(row, next_reset_at=instant(params.next_reset_at))
             if expires_at is not None:
-                row = replace(row, expires_at=int(expires_at))
+                row = replace(row, expires_at=instant(expires_at))
             account.put(row)
         store(transaction, account)
 

@@ -12,6 +12,7 @@ from autumn_mock.domain.amount import ONE, amount
 from autumn_mock.domain.balance import Balance
 from autumn_mock.domain.customer import Entity
 from autumn_mock.domain.feature import Feature
+from autumn_mock.domain.record import instant
 from autumn_mock.domain.track import LockRequest, OverageBehavior, TrackItem
 from autumn_mock.ledger.account import Account
 from autumn_mock.ledger.intervals import DAY
@@ -111,7 +112,7 @@ def check(call: Call, params: Check) -> CheckResult:
             return result
         if answer.view is None and answer.required > 0:
             return replace(result, required=amount(item.value))  # no balance would pay, so the amount is not converted
-        releases_at = int(item.lock.expires_at) if item.lock is not None and item.lock.expires_at else None
+        releases_at = instant(item.lock.expires_at) if item.lock is not None and item.lock.expires_at else None
         try:
             usage = use(call, transaction, account, entity, [feature], item, releases_at=releases_at)
         except ApiError as error:

@@ -10,6 +10,7 @@ from autumn_mock.domain.amount import ZERO
 from autumn_mock.domain.balance import Balance, EntityShare
 from autumn_mock.domain.customer import CustomerPlan, Entity
 from autumn_mock.domain.plan import FreeTrial, Plan, PlanItem, Reset
+from autumn_mock.domain.record import instant
 from autumn_mock.ids import new_id
 from autumn_mock.ledger.intervals import DAY, add_interval, first_reset
 from autumn_mock.operations.call import Call
@@ -113,7 +114,7 @@ def trial_end(trial: FreeTrial | None, now: int) -> int | None:
     if trial is None:
         return None
     if trial.duration_type == "day":
-        return now + trial.duration_length * DAY
+        return instant(now + trial.duration_length * DAY)
     return add_interval(now, "year" if trial.duration_type == "year" else "month", trial.duration_length)
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from autumn_mock.domain.amount import amount
 from autumn_mock.domain.plan import BasePrice, FreeTrial, ItemPrice, Plan, PlanItem, Reset, RolloverConfig
+from autumn_mock.domain.record import length
 from autumn_mock.ids import new_id
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.controls import to_controls
@@ -134,7 +135,7 @@ def to_base_price(sent: BasePriceParams | None) -> BasePrice | None:
     return BasePrice(
         amount=amount(sent.amount),
         interval=sent.interval,
-        interval_count=int(sent.interval_count or 1),
+        interval_count=length(sent.interval_count),
         price_id=new_id("pr"),
     )
 
@@ -144,7 +145,7 @@ def to_trial(sent: FreeTrialParams | None) -> FreeTrial | None:
     if sent is None:
         return None
     return FreeTrial(
-        duration_length=int(sent.duration_length),
+        duration_length=length(sent.duration_length),
         duration_type=sent.duration_type,
         card_required=sent.card_required,
     )
@@ -182,8 +183,8 @@ def to_item(call: Call, sent: PlanItemParams) -> PlanItem:
 
 
 def to_reset(sent: ResetParams) -> Reset:
-    """How often a grant is renewed; a count below one counts as one."""
-    return Reset(interval=sent.interval, interval_count=max(int(sent.interval_count or 1), 1))
+    """How often a grant is renewed."""
+    return Reset(interval=sent.interval, interval_count=length(sent.interval_count))
 
 
 def _item_price(sent: ItemPriceParams | None) -> ItemPrice | None:
@@ -194,7 +195,7 @@ def _item_price(sent: ItemPriceParams | None) -> ItemPrice | None:
         tiers=tuple(sent.tiers) if sent.tiers else None,
         tier_behavior=sent.tier_behavior or ("graduated" if sent.tiers else None),
         interval=sent.interval,
-        interval_count=max(int(sent.interval_count or 1), 1),
+        interval_count=length(sent.interval_count),
         billing_units=amount(sent.billing_units or 1),
         billing_method=sent.billing_method,
         max_purchase=_amount(sent.max_purchase),
@@ -203,16 +204,16 @@ def _item_price(sent: ItemPriceParams | None) -> ItemPrice | None:
 
 
 def to_rollover(
-    most: float | None, most_percent: float | None, duration: Literal["month", "forever"], length: float | None
+    most: float | None, most_percent: float | None, duration: Literal["month", "forever"], months: float | None
 ) -> RolloverConfig:
-    """A rollover setting, of a plan item or of a loose balance. ``length`` counts months."""
+    """A rollover setting, of a plan item or of a loose balance. It is kept for ``months``."""
     if most == 0:
         raise invalid_request("Rollover maximum amount must be greater than 0")
     return RolloverConfig(
         max=_amount(most),
         max_percentage=_amount(most_percent),
         expiry_duration_type=duration,
-        expiry_duration_length=int(length) if length is not None else None,
+        expiry_duration_length=length(months) if months is not None else None,
     )
 
 

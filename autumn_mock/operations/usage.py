@@ -14,6 +14,7 @@ from autumn_mock.domain.customer import Entity
 from autumn_mock.domain.event import Deduction, Event
 from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.lock import Lock, Mutation
+from autumn_mock.domain.record import instant
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.ids import new_id
 from autumn_mock.ledger.account import Account
@@ -80,7 +81,7 @@ def use(
     uses = [_use_feature(transaction, account, entity, feature, taken, item) for feature in features]
     deductions = summarise(account, [step for each in uses for step in each.mutations])
     if lock is not None and uses[0].had_rows:
-        expires_at = int(lock.expires_at) if lock.expires_at is not None else None
+        expires_at = instant(lock.expires_at) if lock.expires_at is not None else None
         transaction.put(
             Lock(
                 id=lock.lock_id,
@@ -88,7 +89,7 @@ def use(
                 feature_id=features[0].id,
                 entity_id=entity.id if entity is not None else None,
                 created_at=call.now,
-                forgotten_at=call.now + DAY if expires_at is None else expires_at + HOUR,
+                forgotten_at=call.now + DAY if expires_at is None else instant(expires_at + HOUR),
                 releases_at=releases_at,
                 mutations=tuple(uses[0].mutations),
                 properties=item.properties,

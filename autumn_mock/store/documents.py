@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +12,35 @@ import msgspec
 from autumn_mock.clock import Clock
 from autumn_mock.domain.books import Books
 from autumn_mock.domain.event import Event
-from autumn_mock.domain.organisation import ApiKey, Organisation
+from autumn_mock.domain.organisation import ApiKey, Env, Organisation
+from autumn_mock.store import checks
 from autumn_mock.store.changes import ENCODER, Change
 from autumn_mock.store.environment import Environment
 from autumn_mock.store.errors import DamagedFile
 from autumn_mock.store.interning import read_events
-from autumn_mock.store.tinyfile import DECODER, Documents, decoder_of
+from autumn_mock.store.tinyfile import Documents, decoder_of
 
 #: Records of one change at most, which bounds the lines of a log.
 _LARGEST = 2000
+#: Raised by a document that is not a record: of other types, out of range, with too many digits,
+#: or with a signalling NaN, which has no hash.
+_INVALID = (msgspec.MsgspecError, ValueError, RecursionError, TypeError)
 #: Tables of the whole server; they are read first.
 _SERVER = ("organisations", "keys")
 
 Tables = Mapping[str, Documents]
 #: Table name to the records of each environment, each with the JSON that names the environment.
 Parts = Mapping[str, list[tuple[bytes, list[Any]]]]
+
+
+class _Owner(msgspec.Struct):
+    """The environment that a document names. Its other fields are skipped."""
+
+    org: str
+    env: Env
+
+
+_OWNER = msgspec.json.Decoder(_Owner)
 
 
 def kinds_of_tables() -> dict[str, type[Any]]:
@@ -46,13 +61,14 @@ def changes_of(tables: Tables, path: Path) -> Iterator[Change]:
     Raises :class:`~autumn_mock.store.errors.DamagedFile`, which names ``path``, for an invalid document.
     """
     kinds = kinds_of_tables()
-    for name in _SERVER:
-        records = list(_records(path, name, tables.get(name, Documents()), kinds[name]))
+    organisations, keys = (list(_records(path, name, tables.get(name, Documents()), kinds[name])) for name in _SERVER)
+    known = {each.id for each in organisations}
+    for key in keys:
+        if key.org_id not in known:
+            raise DamagedFile(path, "table keys", f"the key {key.hint!r} belongs to no organisation: {key.org_id!r}")
+    for name, records in zip(_SERVER, (organisations, keys), strict=True):
         if records:
             yield Change(put={name: records})
-    known = {document.get("id") for document in tables.get("organisations", Documents()).values()}
-    if any(document.get("org_id") not in known for document in tables.get("keys", Documents()).values()):
-        raise DamagedFile(path, "table keys", "a key belongs to no organisation")
     for name, documents in tables.items():
         if name in kinds and name not in _SERVER:
             yield from _changes_of_table(path, name, documents, kinds[name], known)
@@ -62,52 +78,69 @@ def _changes_of_table(
     path: Path, name: str, documents: Documents, kind: type[Any], known: set[Any]
 ) -> Iterator[Change]:
     open_changes: dict[tuple[str, str], Change] = {}
+    change, its_owner = None, ("", "")
     for owner, record in zip(_owners(path, name, documents, known), _records(path, name, documents, kind), strict=True):
         if name == "books":
             yield Change(*owner, books=record)
             continue
-        change = open_changes.get(owner)
-        if change is None:
-            change = open_changes[owner] = Change(*owner, {name: []})
-        records = change.put[name]
+        if owner is not its_owner or change is None:
+            change, its_owner = open_changes.setdefault(owner, Change(*owner, {name: []})), owner
+            records = change.put[name]
         records.append(record)
         if len(records) >= _LARGEST:
             yield open_changes.pop(owner)
+            change = None
     yield from open_changes.values()
 
 
-def _owners(path: Path, table: str, documents: Documents, known: set[Any]) -> Iterator[tuple[str, str]]:
+def _owners(path: Path, table: str, documents: Documents, known: set[str]) -> Iterator[tuple[str, str]]:
     """The organisation and environment of each document."""
     head, owner = b"", ("", "")
-    for raw in documents.raw:
+    for number, raw in documents.raw_items():
         content = bytes(raw)
         if not head or not content.startswith(head):  # most have the environment of the one before
-            owner = _owner(path, table, DECODER.decode(content), known)
+            try:
+                found = _OWNER.decode(content)
+            except _INVALID as error:
+                raise DamagedFile(path, f"table {table}", f"document {number}: {error}") from error
+            if found.org not in known:
+                why = f"document {number} belongs to no organisation: {found.org!r}"
+                raise DamagedFile(path, f"table {table}", why)
+            owner = (found.org, found.env)
             head = head_of(*owner) + b","
             if not content.startswith(head):
                 head = b""
         yield owner
 
 
-def _owner(path: Path, table: str, document: dict[str, Any], known: set[Any]) -> tuple[str, str]:
-    try:
-        org, env = document["org"], document["env"]
-    except KeyError as error:
-        raise DamagedFile(path, f"table {table}", f"a document has no field {error.args[0]}") from error
-    if not isinstance(org, str) or org not in known or env not in ("sandbox", "live"):
-        raise DamagedFile(path, f"table {table}", f"a document belongs to no organisation: {org!r} {env!r}")
-    return org, env
-
-
 def _records(path: Path, table: str, documents: Documents, kind: type[Any]) -> Iterator[Any]:
-    try:
-        yield from (
-            read_events(documents.raw, _DECODERS[Event])
-            if kind is Event
-            else map(_DECODERS[kind].decode, documents.raw)
-        )
-    except msgspec.ValidationError as error:
-        raise DamagedFile(path, f"table {table}", str(error)) from error
+    """The records of a table, checked. After a mistake each is checked again, to name the first."""
+    decoder = _DECODERS[kind]
+    decoded = read_events(documents.raw, decoder) if kind is Event else map(decoder.decode, documents.raw)
+    while True:
+        try:
+            records = list(islice(decoded, _LARGEST))
+            is_fine = checks.problem(records) is None
+        except _INVALID:
+            is_fine = False
+        if not is_fine:
+            raise _damage(path, table, documents, kind)
+        if not records:
+            return
+        yield from records
+
+
+def _damage(path: Path, table: str, documents: Documents, kind: type[Any]) -> DamagedFile:
+    """The error that names the first invalid document of a table."""
+    decode = _DECODERS[kind].decode
+    for number, raw in documents.raw_items():
+        try:
+            why = checks.problem([decode(raw)])
+        except _INVALID as error:
+            why = str(error)
+        if why is not None:
+            return DamagedFile(path, f"table {table}", f"document {number}: {why}")
+    raise AssertionError("an invalid document became valid")
 
 
 def head_of(org: str, env: str) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from msgspec import Raw, ValidationError
+from msgspec import Raw
 from msgspec.json import Decoder
 from msgspec.structs import force_setattr
 
@@ -20,19 +20,21 @@ _CAPACITY = 50_000
 
 
 def read_events(documents: Iterable[Raw], decoder: Decoder[Event]) -> Iterator[Event]:
-    """Decode events. Raises :class:`msgspec.ValidationError` for an invalid one."""
+    """Decode events.
+
+    Raises :class:`msgspec.ValidationError` for an invalid one, and :class:`TypeError` for a signalling NaN, which has
+    no hash.
+    """
     decode, values = decoder.decode, dict[Any, Any]()
     for raw in documents:
         event = decode(raw)
         if len(values) > _CAPACITY:
             values.clear()
         share = values.setdefault
-        try:  # nothing else refers to the event yet
-            force_setattr(event, "name", share(event.name, event.name))
-            force_setattr(event, "customer", share(event.customer, event.customer))
-            force_setattr(event, "entity_id", share(event.entity_id, event.entity_id))
-            force_setattr(event, "value", share(event.value, event.value))
-            force_setattr(event, "deductions", share(event.deductions, event.deductions))
-        except TypeError:  # a signalling NaN has no hash
-            raise ValidationError("Expected a number, got a signalling NaN") from None
+        # Nothing else refers to the event yet.
+        force_setattr(event, "name", share(event.name, event.name))
+        force_setattr(event, "customer", share(event.customer, event.customer))
+        force_setattr(event, "entity_id", share(event.entity_id, event.entity_id))
+        force_setattr(event, "value", share(event.value, event.value))
+        force_setattr(event, "deductions", share(event.deductions, event.deductions))
         yield event

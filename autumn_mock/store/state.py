@@ -18,6 +18,7 @@ import msgspec
 from autumn_mock.clock import Clock
 from autumn_mock.domain.organisation import ApiKey, Env, Organisation
 from autumn_mock.locks import Level
+from autumn_mock.store import checks
 from autumn_mock.store.changes import Change, decode, encode
 from autumn_mock.store.database import Database
 from autumn_mock.store.documents import changes_of, documents_of, head_of, kinds_of_tables
@@ -348,13 +349,16 @@ class State:
         kinds = kinds_of_tables()
         for number, payload in enumerate(database.entries, start=2):
             try:
-                self._apply(decode(payload, kinds))
+                change = decode(payload, kinds)
+                for part in change.each():
+                    why = checks.problem(part.put.get("events", ()))
+                    if why is not None:
+                        raise DamagedFile(database.log_path, f"line {number}", why)
+                self._apply(change)
                 progress(total - len(database.entries) + number - 1, total)
             except _CORRUPT_RECORD_ERRORS as error:
                 raise DamagedFile(database.log_path, f"line {number}", _why(error)) from error
         for environment in self._environments.values():
-            if not all(event.value.is_finite() for event in environment.events):
-                raise DamagedFile(database.path, "table events", "a value is not a finite number")
             environment.events.merge()  # now, rather than in the first request
 
 

@@ -286,7 +286,8 @@ def _decoded(path: Path, content: bytes) -> Any:
         offset = _failing_byte(content, error)
         line = content.count(b"\n", 0, offset) + 1
         column = offset - content.rfind(b"\n", 0, offset)
-        raise DamagedFile(path, f"byte {offset} (line {line}, column {column})", "it is not valid JSON") from error
+        why = "it is nested too deep" if isinstance(error, RecursionError) else "it is not valid JSON"
+        raise DamagedFile(path, f"byte {offset} (line {line}, column {column})", why) from error
 
 
 def _number(text: str) -> float | Decimal:

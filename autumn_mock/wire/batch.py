@@ -12,7 +12,8 @@ import msgspec
 from msgspec.structs import replace
 
 from autumn_mock.domain.track import LockRequest, TrackItem
-from autumn_mock.wire.body import MAX_DEPTH, is_deeper_than, json_body, openings
+from autumn_mock.nesting import MAX_DEPTH, is_deeper_than, openings
+from autumn_mock.wire.body import json_body
 from autumn_mock.wire.requests.track import BATCH_TRACK, MAX_ITEMS, MAX_LOCK_ID, TRACK
 from autumn_mock.wire.schema import parse
 

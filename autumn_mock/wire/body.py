@@ -13,8 +13,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
-#: Deeper nesting counts as malformed; it could not be encoded again.
-MAX_DEPTH = 128
+from autumn_mock.nesting import MAX_DEPTH, is_deeper_than, openings
 
 _MARK = b"\xef\xbb\xbf"
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -34,26 +33,6 @@ def json_body(body: bytes) -> Any:
     except (ValueError, RecursionError):
         return {}
     return {} if value is None else value
-
-
-def openings(body: bytes) -> int:
-    """An upper bound of the lists and objects in ``body``, and so of their depth."""
-    return body.count(b"{") + body.count(b"[")
-
-
-def is_deeper_than(limit: int, value: Any) -> bool:
-    """Whether lists and objects are nested more than ``limit`` deep in ``value``."""
-    containers = [value] if isinstance(value, (dict, list)) else []
-    for _ in range(limit):
-        if not containers:
-            return False
-        containers = [
-            child
-            for parent in containers
-            for child in (parent.values() if isinstance(parent, dict) else parent)
-            if isinstance(child, (dict, list))
-        ]
-    return bool(containers)
 
 
 def _decode(body: bytes) -> Any:

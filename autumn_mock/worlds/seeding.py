@@ -6,8 +6,10 @@ from dataclasses import replace
 
 from autumn_mock.domain.organisation import ApiKey, Env, Organisation, hash_key
 from autumn_mock.domain.version import Version
+from autumn_mock.input_files import InputFileError
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError
+from autumn_mock.store.errors import StoreError
 from autumn_mock.store.state import State
 from autumn_mock.worlds.model import World, WorldOrganisation, api_key
 
@@ -25,6 +27,10 @@ def seed(state: State, world: World, only: tuple[str, Env] | None = None) -> Non
     if world.snapshot:
         changes = [each for each in world.snapshot if only in (None, (each.org, each.env))]
         stage.restore(changes, {only[0]: only[0]} if only is not None else None)
+        try:
+            stage.check(world.file.path)
+        except StoreError as error:
+            raise InputFileError(str(error)) from None
     for organisation in world.organisations:
         wanted = [env for env in organisation.steps if only in (None, (organisation.id, env))]
         if wanted and stage.organisation(organisation.id) is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timezone
 from decimal import Decimal
 
@@ -13,6 +14,7 @@ from msgspec.structs import replace
 from autumn_mock.domain.amount import ZERO
 from autumn_mock.domain.organisation import OrganisationConfig
 from autumn_mock.domain.plan import Interval, Reset, RolloverConfig
+from autumn_mock.domain.record import LARGEST
 from autumn_mock.ids import new_id
 from autumn_mock.ledger.intervals import (
     DAY,
@@ -83,6 +85,34 @@ def test_boundaries_step_from_the_old_one_and_clamp_to_the_months_end(
 @given(instants, intervals, counts)
 def test_a_period_is_longer_than_nothing(instant: int, interval: Interval, count: int) -> None:
     assert add_interval(instant, interval, count) > instant
+
+
+@pytest.mark.parametrize("interval", INTERVALS)
+@pytest.mark.parametrize("count", [1, 7, LARGEST])
+@pytest.mark.parametrize("instant", [-LARGEST, -1, NOW, LARGEST])
+def test_any_interval_at_any_time_ends_within_the_calendar(interval: Interval, count: int, instant: int) -> None:
+    """However long ago a period ended, the next boundary is calculated in a few milliseconds."""
+    end = to_instant(datetime(9999, 12, 31, tzinfo=timezone.utc))
+    started = time.process_time()
+    for _ in range(10):
+        found = next_boundary(Reset(interval=interval, interval_count=count), instant, NOW)
+    assert time.process_time() - started < 5
+    assert found > NOW
+    assert found <= max(end, instant)
+    assert -LARGEST <= add_interval(instant, interval, -count) <= end
+    assert -LARGEST <= add_interval(instant, interval, count) <= end
+
+
+@law
+@given(instants, instants, intervals, counts)
+def test_a_boundary_is_that_of_single_steps(anchor: int, now: int, interval: Interval, count: int) -> None:
+    reset = Reset(interval=interval, interval_count=count)
+    boundary, now = anchor, min(now, anchor + 50 * 366 * DAY)
+    if interval in ("minute", "hour"):
+        now = min(now, anchor + 30 * DAY)
+    while boundary <= now:
+        boundary = add_interval(boundary, interval, count)
+    assert next_boundary(reset, anchor, now) == boundary
 
 
 @law

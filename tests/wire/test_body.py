@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autumn_mock.wire.body import MAX_DEPTH, json_body
+from autumn_mock.nesting import MAX_DEPTH
+from autumn_mock.wire.body import json_body
 
 
 def nested(depth: int) -> bytes:

@@ -274,7 +274,7 @@ def _display(item: PlanItem, feature: Feature) -> DisplayBody:
 
 
 def _tier_costs(price: ItemPrice) -> str:
-    amounts = [tier["amount"] for tier in price.tiers or ()]
+    amounts = [tier.get("amount", tier.get("flat_amount", 0)) for tier in price.tiers or ()]
     return f"${amounts[0]} - ${amounts[-1]}" if amounts else "$0"
 
 
