@@ -69,6 +69,8 @@ class Level(IntEnum):
     PARKING = 17
     #: ``Clock`` (one per organisation): its offset.
     CLOCK = 18
+    #: ``LiveStates``: the states that pages are shown, and how many pages listen.
+    LIVE_STATES = 19
 
 
 class LockOrderError(AssertionError):

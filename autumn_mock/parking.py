@@ -111,6 +111,11 @@ class RequestParking:
             if self._stopping.wait(min(_POLL_S * max(1, self._waiting / _POLLED_OFTEN), left)):
                 return
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the server is about to stop."""
+        return self._stopping.is_set()
+
     def stop(self) -> None:
         """End every wait, now and from now on."""
         with self._lock:

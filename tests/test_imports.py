@@ -26,7 +26,8 @@ LAYERS = (
     ("barrier",),
     ("lifecycle", "maintenance"),
     ("engine",),
-    ("web", "scenarios"),
+    ("scenarios",),  # plays over HTTP against any server; the page of a server plays them on itself
+    ("web",),
     ("testing",),
     ("cli",),
     ("__main__",),

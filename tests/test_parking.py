@@ -189,6 +189,8 @@ WAITS = {
     "store/database.py Database._one_checkpoint": BRIEF,
     "store/fair_lock.py FairLock.__enter__": PARKED,
     "store/lockfile.py LockFile.__enter__": OWN,
+    "web/page/live.py LiveStates._run": OWN,
+    "web/page/live.py LiveStates.stream": PARKED,
     "web/request_faults.py RequestFaults._pass_waits": PARKED,
     "webhooks/journal.py WebhookJournal.wait_attempted": PARKED,  # by Engine.drain
     "webhooks/sender.py Sender._attempt": OWN,

@@ -227,6 +227,12 @@ class RequestJournal:
             every = [entry for kept in self._kept.values() for entry in kept.entries]
         return sorted(every, key=lambda entry: entry.id)
 
+    def version(self, name: tuple[str, str]) -> int:
+        """A number that changes whenever the requests of an environment do."""
+        with self._lock:
+            kept = self._kept.get(name)
+            return kept.version if kept is not None else 0
+
     def derived(self, name: tuple[str, str], make: Callable[[Sequence[RequestEntry]], T]) -> T:
         """The result of ``make`` for the requests of an environment, cached until they change.
 

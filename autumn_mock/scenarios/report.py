@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -12,27 +11,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from autumn_mock.scenarios.events import (
-    BalanceChanged,
-    Done,
-    Event,
-    Happening,
-    ReplyReceived,
-    StepBegins,
-    StepEnds,
-    Waited,
-)
-from autumn_mock.scenarios.model import Action, Scenario, Send, Step
-from autumn_mock.scenarios.phrases import (
-    client_settings,
-    content_of,
-    figure,
-    outcome_of,
-    request,
-    sequence_of,
-    style_of,
-    wait_of,
-)
+from autumn_mock.scenarios.events import Event, StepBegins
+from autumn_mock.scenarios.lines import StepLines
+from autumn_mock.scenarios.model import Scenario, Step
+from autumn_mock.scenarios.phrases import figure
 from autumn_mock.scenarios.player import Summary
 from autumn_mock.scenarios.target import BalanceReading, Place
 
@@ -50,13 +32,7 @@ class Report:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._width = min(console.width, _MAX_WIDTH)
-        is_ascii = console.options.ascii_only
-        self._met, self._unmet = ("ok", "FAIL") if is_ascii else ("✓", "✗")
-        self._arrow = "->" if is_ascii else "→"
-        #: The action of the current step.
-        self._action: Action | None = None
-        #: The requests of a step with several calls, printed together when it ends.
-        self._burst: list[ReplyReceived | Waited] = []
+        self._lines = StepLines(is_ascii=console.options.ascii_only)
 
     def begin(self, scenario: Scenario, url: str, server_faults: Sequence[str] = ()) -> None:
         """Print the title, where it is played, and the faults of the whole server."""
@@ -84,55 +60,12 @@ class Report:
     def show(self, event: Event) -> None:
         """Print one event."""
         if isinstance(event, StepBegins):
-            self._begin(event.step)
-        elif isinstance(event, StepEnds):
-            self._flush()
-        elif isinstance(self._action, Send) and self._action.count > 1 and isinstance(event, ReplyReceived | Waited):
-            self._burst.append(event)
-        else:
-            self._flush()
-            self._happening(event)
-
-    def _begin(self, step: Step) -> None:
-        self._action = action = step.action
-        self._put()
-        self._put(_row(2, f"{step.number:>2}", Text(step.say or action.headline, "bold"), "bold cyan", gap=2))
-        if isinstance(action, Send):
-            self._line(*request(action))
-            for words in client_settings(action):
-                self._line("", words, "dim")
-
-    def _happening(self, event: Happening) -> None:
-        if isinstance(event, ReplyReceived):
-            action = self._action
-            assert isinstance(action, Send)
-            label = "reply" if action.retry is None else f"try {event.number}"
-            self._line(label, f"{outcome_of(event, action)} {content_of(event)}".rstrip(), style_of(event.outcome))
-        elif isinstance(event, Waited):
-            self._line("wait", wait_of(event), "dim")
-        elif isinstance(event, Done):
-            self._line(event.what, event.text)
-        elif isinstance(event, BalanceChanged):
-            change = f"{figure(event.before)} {self._arrow} {figure(event.after)}"
-            difference = figure(event.after - event.before, sign=True)
-            self._line("balance", f"{event.customer} {event.feature} {change} ({difference})", "magenta")
-        else:
-            self._line(self._met if event.met else self._unmet, event.text, "green" if event.met else "bold red")
-
-    def _flush(self) -> None:
-        """Print the calls of a burst; consecutive calls with the same outcomes are one line."""
-        calls: dict[int, list[ReplyReceived | Waited]] = {}
-        for event in self._burst:
-            if isinstance(event, ReplyReceived):
-                calls.setdefault(event.call, []).append(event)
-            else:
-                calls[max(calls)].append(event)
-        self._burst = []
-        for sequence, group in groupby(calls.items(), key=lambda call: sequence_of(call[1])):
-            numbers = [number for number, _ in group]
-            label = str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]}-{numbers[-1]}"
-            last = [event for event in calls[numbers[0]] if isinstance(event, ReplyReceived)][-1]
-            self._line(label, f"{sequence} {content_of(last)}", style_of(last.outcome))
+            step = event.step
+            self._put()
+            title = Text(step.say or step.action.headline, "bold")
+            self._put(_row(2, f"{step.number:>2}", title, "bold cyan", gap=2))
+        for label, text, style in self._lines.of(event):
+            self._put(Padding(_row(_LABEL, label, Text(text, style), style or "dim"), (0, 0, 0, 4)))
 
     # -- at the end
 
@@ -157,9 +90,6 @@ class Report:
         self._put(Text(title, "bold underline" if self._console.is_terminal else "bold"))
 
     # -- printing
-
-    def _line(self, label: str, text: str, style: str = "") -> None:
-        self._put(Padding(_row(_LABEL, label, Text(text, style), style or "dim"), (0, 0, 0, 4)))
 
     def _put(self, what: RenderableType = "") -> None:
         """Print; without colours also without the blanks at the end of a table's lines."""

@@ -28,12 +28,14 @@ class BalanceReading(Struct, frozen=True):
 class ScenarioTarget:
     """A new organisation on a server. Use it in a ``with`` block; leaving it deletes the organisation.
 
-    Methods raise :class:`~autumn_mock.control_client.ControlError`.
+    ``token``: the server's ``--control-token``. Methods raise :class:`~autumn_mock.control_client.ControlError`.
     """
 
-    def __init__(self, url: str, world: str = "default") -> None:
+    def __init__(self, url: str, world: str = "default", *, token: str | None = None) -> None:
         self._world = world
-        self.control = ControlClient(url)
+        self.control = ControlClient(url, token=token)
+        #: The id of the organisation, once it is open.
+        self.org = ""
         #: Whether the organisation's clock is frozen.
         self.frozen = False
         #: Every balance that was ever read, with its last grant.
@@ -41,7 +43,9 @@ class ScenarioTarget:
 
     def __enter__(self) -> ScenarioTarget:
         try:
-            self.control.use_key(self.control.post("/organisations", {"world": self._world})["key"])
+            opened = self.control.post("/organisations", {"world": self._world})
+            self.org = opened["org"]
+            self.control.use_key(opened["key"])
             self.control.http.headers["x-api-version"] = API_VERSION
             self.clear_faults()  # the world's own
         except CallRefused as error:

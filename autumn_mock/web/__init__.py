@@ -11,6 +11,7 @@ from werkzeug.routing import BaseConverter, Rule
 from autumn_mock.engine import Engine
 from autumn_mock.faults.grammar import require_route
 from autumn_mock.operations.errors import ApiError
+from autumn_mock.web import page
 from autumn_mock.web.authentication import no_session
 from autumn_mock.web.control import ROUTES, Control
 from autumn_mock.web.dispatch import Dispatcher, unserved_note
@@ -43,6 +44,7 @@ def create_app(emulator: Engine) -> Flask:
     controls = Control(app, emulator)
     controls.add(ROUTES)
     controls.add_calls(dispatcher.dispatch)
+    page.serve(app, controls)
     app.add_url_rule("/", "greeting", lambda: text_reply("Hello from Autumn (test 1) 🍂🍂🍂"))
     app.register_error_handler(HTTPException, _not_served)
     app.register_error_handler(Exception, lambda error: reply_to(error, request))

@@ -47,7 +47,7 @@ class Guard:
         if not is_own or site not in ("none", "same-origin"):
             raise ApiError(403, "The control API answers no pages of other sites", "cross_site")
         if self._token is None:
-            self._check_host()
+            self.check_host()
         elif not self.has_token(request.environ):
             raise ApiError(401, f"The control API of this server wants its token in {TOKEN_HEADER}", "no_control_token")
 
@@ -56,8 +56,15 @@ class Guard:
         given = variables.get(_TOKEN_VARIABLE, "").encode("latin-1")
         return self._token is None or hmac.compare_digest(given, self._token)
 
-    def _check_host(self) -> None:
-        """Only names that a stranger cannot point at this machine are accepted."""
+    @property
+    def needs_token(self) -> bool:
+        """Whether requests have to have a token."""
+        return self._token is not None
+
+    def check_host(self) -> None:
+        """Only names that a stranger cannot point at this machine are accepted, unless requests need a token."""
+        if self.needs_token:
+            return
         name = (urlsplit(f"//{request.host}").hostname or "").lower()
         if name not in ("localhost", self._host) and not name.endswith(".localhost") and _address(name) is None:
             raise ApiError(403, f"The control API does not answer to the name {name!r}", "unknown_host")

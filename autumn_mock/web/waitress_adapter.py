@@ -218,6 +218,12 @@ def truncated(pieces: Iterable[bytes]) -> Iterator[bytes]:
     raise ClientDisconnected  # otherwise Waitress would warn about an application that returns too few bytes
 
 
+def has_unsent(environ: WSGIEnvironment) -> bool:
+    """Whether the client has not read yet what a reply has written so far."""
+    channel = _channel_of(environ)
+    return channel is not None and channel.total_outbufs_len > 0
+
+
 def abort_connection(environ: WSGIEnvironment, *, reset: bool) -> None:
     """End a request without a reply, by resetting its connection or by closing it; see :class:`AbortMiddleware`."""
     environ[_ABORT] = "reset" if reset else "close"

@@ -47,6 +47,8 @@ class WebhookJournal:
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._entries: deque[WebhookDelivery] = deque(maxlen=capacity)
         self._released = False
+        #: Increases with each change.
+        self.version = 0
         self._unattempted: set[WebhookDelivery] = set()
         self._changed = threading.Condition(new_lock(Level.WEBHOOK_JOURNAL))
 
@@ -56,6 +58,7 @@ class WebhookJournal:
     def add(self, delivery: WebhookDelivery) -> None:
         """Add a delivery that waits for its first attempt."""
         with self._changed:
+            self.version += 1
             self._entries.append(delivery)
             self._unattempted.add(delivery)
 
@@ -79,6 +82,7 @@ class WebhookJournal:
             self._settle(delivery)
 
     def _settle(self, delivery: WebhookDelivery) -> None:
+        self.version += 1
         self._unattempted.discard(delivery)
         self._changed.notify_all()
 
@@ -128,6 +132,7 @@ class WebhookJournal:
             return org is None or (each.org, each.env) == (org, env)
 
         with self._changed:
+            self.version += 1
             kept = [each for each in self._entries if not goes(each)]
             dropped = len(self._entries) - len(kept)
             self._entries.clear()

@@ -206,5 +206,6 @@ class AppClient(Client):
     ) -> tuple[int, dict[str, str], bytes]:
         """Call the application, which has no time-out."""
         del timeout
-        response = self._client.open(path, method=method, data=data, headers=dict(headers))
-        return response.status_code, {name.lower(): value for name, value in response.headers}, response.get_data()
+        with self._client.open(path, method=method, data=data, headers=dict(headers)) as response:
+            found = {name.lower(): value for name, value in response.headers}
+            return response.status_code, found, response.get_data()

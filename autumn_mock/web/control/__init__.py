@@ -15,13 +15,13 @@ from autumn_mock.domain.organisation import ApiKey
 from autumn_mock.engine import Engine
 from autumn_mock.operations.errors import invalid_request
 from autumn_mock.web.authentication import ACTING_KEY
-from autumn_mock.web.control import faults, inspection, server
+from autumn_mock.web.control import customers, faults, inspection, server
 from autumn_mock.web.control.context import ENVIRONMENT_HEADER, ControlHandler, ControlRequest
 from autumn_mock.web.guard import Guard
 from autumn_mock.web.replies import reply_to
 
 #: ``METHOD /path`` below ``/_mock``, and what serves it.
-ROUTES: dict[str, ControlHandler] = {**server.ROUTES, **faults.ROUTES, **inspection.ROUTES}
+ROUTES: dict[str, ControlHandler] = {**server.ROUTES, **faults.ROUTES, **inspection.ROUTES, **customers.ROUTES}
 
 
 #: Where public calls are mounted for callers that have no key.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from flask import Response
 
+from autumn_mock.engine import Engine
 from autumn_mock.faults.armed import ArmedRule
 from autumn_mock.faults.board import FaultBoard
 from autumn_mock.faults.grammar import RuleError, parse_rule, require_organisation, require_route
@@ -20,11 +22,15 @@ from autumn_mock.web.resources import call_names
 
 def list_faults(request: ControlRequest) -> Response:
     """The armed rules; with a key those of its environment and those of the server, which apply there, too."""
-    engine = request.engine
+    return json_reply({"list": reports(request.engine, request.environments())})
+
+
+def reports(engine: Engine, environments: Iterable[Environment]) -> list[dict[str, Any]]:
+    """The armed rules of the server and of environments, and what they did."""
     shown = [_report(None, armed) for armed in engine.faults.armed()]
-    for each in request.environments():
+    for each in environments:
         shown += [_report(each, armed) for armed in engine.board_for(each).armed()]
-    return json_reply({"list": shown})
+    return shown
 
 
 def list_kinds(_request: ControlRequest) -> Response:

@@ -1,0 +1,123 @@
+// Faults: two switches, the armed rules, and a form that knows the grammar.
+
+import { byId, h, number, setText, sync } from "./dom.js";
+import { Failure, attempt, control, get, post } from "./server.js";
+
+let kinds = [];
+let armed = [];
+const form = byId("rule");
+
+// The form
+
+async function loadKinds() {
+  const grammar = await get("/faults/kinds");
+  kinds = grammar.kinds;
+  const sites = new Map();
+  for (const each of kinds) {
+    const site = each.kind.split(":")[0];
+    sites.set(site, [...(sites.get(site) ?? []), each]);
+  }
+  form.elements.kind.replaceChildren(...[...sites].map(([site, list]) => h("optgroup", { label: site }, list.map((each) => h("option", {}, each.kind)))));
+  byId("rule-modifiers").replaceChildren(...grammar.modifiers.map(optionField));
+  form.elements.kind.value = "reply:status";
+  showKind();
+}
+
+function optionField(option) {
+  return h("label", {}, h("span", {}, h("code", {}, option.name)), h("input", { "data-option": option.name, placeholder: option.value, autocomplete: "off" }), h("small", {}, option.text));
+}
+
+const kindOf = () => kinds.find((each) => each.kind === form.elements.kind.value);
+
+function showKind() {
+  const kind = kindOf();
+  const argument = byId("rule-argument");
+  argument.hidden = !kind.argument;
+  setText(argument.firstElementChild, kind.argument.toLowerCase());
+  form.elements.argument.value = kind.argument ? exampleArgument(kind) : "";
+  byId("rule-phase").hidden = !kind.has_phase;
+  form.elements.phase.checked = false;
+  setText(byId("rule-text"), kind.text);
+  byId("rule-options").replaceChildren(...kind.options.map(optionField));
+  write();
+}
+
+/** The argument of the example: what stands between the kind and the first option. */
+function exampleArgument(kind) {
+  const words = kind.example.split(" ").slice(1);
+  return words.filter((word) => !word.includes("=")).join(" ");
+}
+
+function quoted(value) {
+  return /[\s,"']/.test(value) && !/^[\w.,:*-]+$/.test(value) ? JSON.stringify(value) : value;
+}
+
+function written() {
+  const kind = kindOf();
+  const argument = form.elements.argument.value.trim();
+  const options = [...form.querySelectorAll("[data-option]")].filter((each) => each.value.trim() && each.closest("#rule"));
+  return [
+    kind.kind,
+    ...(kind.argument && argument ? [argument] : []),
+    ...(kind.has_phase && form.elements.phase.checked ? ["after=enqueue"] : []),
+    ...options.map((each) => `${each.dataset.option}=${quoted(each.value.trim())}`),
+  ].join(" ");
+}
+
+function write() {
+  setText(byId("rule-written"), written());
+  setText(byId("rule-error"), "");
+}
+
+form.addEventListener("input", (event) => (event.target.name === "kind" ? showKind() : write()));
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  try {
+    await post("/faults", { rule: written() });
+    setText(byId("rule-error"), "");
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    setText(byId("rule-error"), error.message);
+  }
+});
+
+// The armed rules and the switches
+
+function showArmed(list) {
+  armed = list;
+  byId("armed-empty").hidden = list.length > 0;
+  byId("armed").closest(".scroll").hidden = !list.length;
+  byId("clear-faults").hidden = !list.length;
+  sync(byId("armed"), list, (each) => each.id, createArmed, (row, each) => {
+    setText(row.children[2], number(each.fired));
+    setText(row.children[3], each.completed ? "done" : each.remaining === null ? "no limit" : number(each.remaining));
+    row.classList.toggle("tone-muted", each.completed);
+  });
+  for (const node of [byId("switch-partial"), byId("switch-outage")]) node.setAttribute("aria-checked", Boolean(ruleOf(node)));
+}
+
+function createArmed(each) {
+  const clear = () => attempt(() => control("DELETE", `/faults/${each.id}`));
+  return h("tr", {}, h("td", { className: "wrap" }, h("code", {}, each.rule)), h("td", {}, each.org === null ? "whole server" : "this organisation"), h("td", { className: "number" }), h("td", { className: "number" }), h("td", { className: "number" }, h("button", { type: "button", className: "small", "aria-label": `Clear ${each.rule}`, onclick: clear }, "Clear")));
+}
+
+const ruleOf = (node) => armed.find((each) => each.rule === node.dataset.rule && !each.completed);
+
+for (const node of [byId("switch-partial"), byId("switch-outage")]) {
+  node.addEventListener("click", () => attempt(async () => {
+    const rule = ruleOf(node);
+    if (rule) await control("DELETE", `/faults/${rule.id}`);
+    else await post("/faults", { rule: node.dataset.rule });
+    node.setAttribute("aria-checked", !rule);
+  }));
+}
+byId("clear-faults").addEventListener("click", () => attempt(() => control("DELETE", "/faults")));
+
+export const view = {
+  enter() {
+    if (!kinds.length) attempt(loadKinds);
+  },
+  update(state) {
+    showArmed(state.faults);
+  },
+};

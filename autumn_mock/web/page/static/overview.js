@@ -1,0 +1,165 @@
+// The overview: the pipe, the charts, what stands out, and snippets to connect a client.
+
+import { SPAN_MS, draw } from "./chart.js";
+import { byId, copy, duration, h, number, plural, setText, sync } from "./dom.js";
+
+const stages = new Map([...document.querySelectorAll("#pipe .stage")].map((node) => [node.dataset.stage, node]));
+let samples = [];
+let state = null;
+
+function showPipe(next) {
+  for (const [name, node] of stages) {
+    const value = next.stats[name];
+    const count = node.querySelector(".count");
+    const isMoved = state && state.stats[name] !== value;
+    setText(count, number(value));
+    node.toggleAttribute("data-some", value > 0);
+    if (isMoved) {
+      node.classList.add("moved");
+      clearTimeout(node.calm);
+      node.calm = setTimeout(() => node.classList.remove("moved"), 600);
+    }
+  }
+  const lost = Object.entries(next.stats.lost_by_reason).map(([reason, count]) => `${number(count)} ${reason.replaceAll("_", " ")}`);
+  setText(stages.get("lost").querySelector(".note"), lost.join(", ") || "accepted and never deducted");
+  const flags = [
+    ...(next.queue.paused ? ["The workers are paused"] : []),
+    ...next.queue.held.map((each) => `${plural(each.items, "item")} held by ${each.rule}`),
+    ...new Set(next.faults.filter((each) => !each.completed).map((each) => `Armed: ${each.rule}`)),
+    ...(next.lag > 2000 ? [`The oldest item waits for ${duration(next.lag)}`] : []),
+  ];
+  sync(byId("pipe-flags"), flags, (each) => each, (each) => h("span", { className: "flag" }, each));
+}
+
+function amountsOf(finding) {
+  return Object.entries(finding.amounts).map(([feature, amount]) => `${number(amount)} ${feature}`).join(", ");
+}
+
+/** A finding: its sentence, the amount, why it matters and what to do instead. */
+export function findingCard(finding) {
+  const amount = amountsOf(finding);
+  return h("article", { className: `finding ${finding.certain ? "certain" : ""}` },
+    h("h3", {}, finding.title, amount ? h("span", { className: "amount" }, ` · ${amount}`) : null),
+    h("p", {}, finding.message),
+    h("p", { className: "hint" }, finding.why),
+    h("p", { className: "instead" }, finding.instead));
+}
+
+export function showFindings(parent, list, calm) {
+  const shown = [...list].reverse();
+  const keyOf = (each) => `${each.code} ${each.requests.join()}`;
+  if (!shown.length) parent.replaceChildren(h("p", { className: "calm", "data-key": "calm" }, calm));
+  else sync(parent, shown, keyOf, (each) => {
+    const card = findingCard(each);
+    if (parent.id === "findings") card.append(h("a", { href: `#requests/${each.requests.at(-1)}` }, `Request ${each.requests.at(-1)}`));
+    return card;
+  });
+}
+
+function rates(name) {
+  const points = [];
+  for (let index = 1; index < samples.length; index += 1) {
+    const [before, after] = [samples[index - 1], samples[index]];
+    const seconds = (after.at - before.at) / 1000;
+    points.push([after.at, Math.max(0, (after[name] - before[name]) / seconds)]);
+  }
+  return points;
+}
+
+function drawCharts() {
+  const now = Date.now();
+  const levels = (name) => samples.map((each) => [each.at, each[name]]);
+  draw(byId("chart-rates"), [
+    { name: "accepted per second", className: "one", points: rates("accepted"), write: number },
+    { name: "deducted per second", className: "two", points: rates("deducted"), write: number },
+  ], now);
+  draw(byId("chart-queue"), [
+    { name: "waiting", className: "three", points: levels("waiting"), write: number },
+    { name: "lag", className: "four", points: levels("lag"), write: duration, axis: "right", least: 1000 },
+  ], now);
+}
+
+/** Keep a sample of the state, once a second; draw when the view is shown. */
+export function sample(isShown) {
+  if (!state) return;
+  const at = Date.now();
+  const { accepted, deducted, ready, in_flight } = state.stats;
+  samples.push({ at, accepted, deducted, waiting: ready + in_flight, lag: state.lag });
+  samples = samples.filter((each) => at - each.at <= SPAN_MS);
+  if (isShown) drawCharts();
+}
+
+// Snippets
+
+const SNIPPETS = {
+  JavaScript: (url, key) => `import { Autumn } from "autumn-js";
+
+const autumn = new Autumn({
+  secretKey: "${key}",
+  serverURL: "${url}",
+});
+await autumn.track({
+  customerId: "cus_123",
+  featureId: "messages",
+  value: 3,
+});`,
+  Python: (url, key) => `from autumn_sdk import Autumn
+
+autumn = Autumn(
+    secret_key="${key}",
+    server_url="${url}",
+)
+autumn.track(customer_id="cus_123", feature_id="messages", value=3)`,
+  curl: (url, key) => `curl ${url}/v1/balances.track \\
+  -H 'Authorization: Bearer ${key}' \\
+  -H 'Content-Type: application/json' \\
+  -d '{"customer_id": "cus_123", "feature_id": "messages", "value": 3}'`,
+  env: (url, key) => `AUTUMN_SECRET_KEY=${key}
+AUTUMN_API_URL=${url}
+AUTUMN_MOCK_URL=${url}`,
+};
+let language = "JavaScript";
+let key = "";
+
+function showSnippet() {
+  const text = SNIPPETS[language](location.origin, key);
+  byId("snippet").replaceChildren(h("pre", {}, h("code", {}, text)), h("button", { type: "button", className: "small", onclick: () => copy(text, "Snippet") }, "Copy"));
+  for (const tab of byId("snippet-tabs").children) {
+    const isChosen = tab.textContent === language;
+    tab.setAttribute("aria-selected", isChosen);
+    tab.tabIndex = isChosen ? 0 : -1;
+    if (isChosen) byId("snippet").setAttribute("aria-labelledby", tab.id);
+  }
+}
+
+function chooseLanguage(name) {
+  language = name;
+  showSnippet();
+}
+
+byId("snippet-tabs").append(...Object.keys(SNIPPETS).map((name) => h("button", { type: "button", role: "tab", id: `tab-${name}`, "aria-controls": "snippet", onclick: () => chooseLanguage(name) }, name)));
+byId("snippet-tabs").addEventListener("keydown", (event) => {
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (!step) return;
+  const names = Object.keys(SNIPPETS);
+  chooseLanguage(names[(names.indexOf(language) + step + names.length) % names.length]);
+  byId(`tab-${language}`).focus();
+});
+addEventListener("resize", () => state && drawCharts());
+
+export const view = {
+  chosen(environment) {
+    key = environment.key ?? "YOUR_SECRET_KEY";
+    samples = [];
+    state = null;
+    showSnippet();
+  },
+  enter() {
+    drawCharts();
+  },
+  update(next) {
+    showPipe(next);
+    showFindings(byId("findings"), next.findings.list, "Nothing: the clients keep to the contract.");
+    state = next;
+  },
+};
