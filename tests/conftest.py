@@ -39,6 +39,7 @@ _SLOW = (
     "testing/test_embedded.py",
     "testing/test_plugin.py",
     "web/test_fuzz.py",
+    "web/page/test_browser.py",
     "web/test_openapi.py",
 )
 #: Marks that a test has when it uses the fixture of that name.

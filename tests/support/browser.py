@@ -40,31 +40,44 @@ def chromium() -> Iterator[Browser]:
 
 @contextmanager
 def open_page(
-    browser: Browser, url: str, view: str = "overview", *, width: int = 1280, theme: str | None = None
+    browser: Browser,
+    url: str,
+    view: str = "overview",
+    *,
+    width: int = 1280,
+    theme: str = "light",
+    token: str = "",
+    problems: bool = True,
 ) -> Iterator[Page]:
-    """The page of a server. Leaving it requires that it wrote no error, and asked no other host for anything."""
-    problems: list[str] = []
+    """The page of a server, connected. Leaving it requires that it asked no other host for anything, and, with
+    ``problems``, that it wrote no error."""
+    found: list[str] = []
     host = urlsplit(url).netloc
 
     def check_host(request: Request) -> None:
         if urlsplit(request.url).netloc not in (host, "") or request.url.startswith("file:"):
-            problems.append(f"it asked for {request.url}")
+            found.append(f"it asked for {request.url}")
 
     context = browser.new_context(
         viewport={"width": width, "height": 844 if width < 600 else 900},
         color_scheme="dark" if theme == "dark" else "light",
+        reduced_motion="reduce",
         permissions=["clipboard-read", "clipboard-write"],
     )
     context.set_default_timeout(TIMEOUT_MS)
     page = context.new_page()
-    page.on("pageerror", lambda error: problems.append(f"exception: {error}"))
-    page.on("console", lambda message: problems.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: found.append(f"exception: {error}"))
+    if problems:
+        page.on("console", lambda message: found.append(message.text) if message.type in ("error", "warning") else None)
     page.on("request", check_host)
     page.goto(f"{url}/_mock/#{view}")
+    if token:
+        page.get_by_role("textbox", name="Token").fill(token)
+        page.get_by_role("button", name="Continue").click()
     page.locator("#connection[data-state=live]").wait_for()
     yield page
     context.close()
-    assert problems == []
+    assert not found, found
 
 
 def save_screenshot(page: Page, name: str) -> None:

@@ -104,7 +104,8 @@ def show_request(request: ControlRequest) -> Response:
     entry = next((each for each in request.engine.journal.entries(request.name()) if each.id == number), None)
     if entry is None:
         raise ApiError(404, f"There is no request {number} in the journal", "not_found")
-    return json_reply({**entry.summary(), "items_fate": _item_statuses(request, entry)})
+    body = entry.body.decode("utf-8", "replace") if entry.body is not None else None
+    return json_reply({**entry.summary(), "request_body": body, "items_fate": _item_statuses(request, entry)})
 
 
 def _item_statuses(request: ControlRequest, entry: RequestEntry) -> Any:

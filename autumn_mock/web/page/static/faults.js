@@ -106,9 +106,12 @@ const ruleOf = (node) => armed.find((each) => each.rule === node.dataset.rule &&
 for (const node of [byId("switch-partial"), byId("switch-outage")]) {
   node.addEventListener("click", () => attempt(async () => {
     const rule = ruleOf(node);
-    if (rule) await control("DELETE", `/faults/${rule.id}`);
-    else await post("/faults", { rule: node.dataset.rule });
-    node.setAttribute("aria-checked", !rule);
+    if (rule) {
+      await control("DELETE", `/faults/${rule.id}`);
+      showArmed(armed.filter((each) => each.id !== rule.id));
+    } else {
+      showArmed([...armed, await post("/faults", { rule: node.dataset.rule })]);
+    }
   }));
 }
 byId("clear-faults").addEventListener("click", () => attempt(() => control("DELETE", "/faults")));

@@ -17,6 +17,7 @@ let environments = [];
 let environment = null;
 let stream = null;
 let skew = 0;
+let isFollowed = false; // whether a link of the navigation was followed: the focus goes to the view's title
 
 // Views
 
@@ -32,16 +33,13 @@ function route() {
       if (link.dataset.view === wanted) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
+    if (isFollowed) byId(`title-${wanted}`).focus();
+    isFollowed = false;
     document.title = `${byId(`title-${wanted}`).textContent} · autumn-mock`;
   }
   if (!environment) return;
   VIEWS[wanted].enter?.(decodeURIComponent(rest.join("/")));
   if (state && isNew) VIEWS[wanted].update?.(state);
-}
-
-function goTo(event) {
-  const link = event.target.closest("nav a");
-  if (link) setTimeout(() => byId(`title-${link.dataset.view}`).focus());
 }
 
 // The organisation
@@ -78,7 +76,7 @@ function setConnection(name, text) {
 function receive(next) {
   if (next.gone) {
     setConnection("lost", "organisation closed");
-    attempt(loadEnvironments);
+    start();
     return;
   }
   setConnection("live", "live");
@@ -103,6 +101,14 @@ function badge(name, count) {
   }
 }
 
+/** Load the organisations; try again while the server does not answer. */
+async function start() {
+  while (!environments.length) {
+    await attempt(loadEnvironments);
+    if (!environments.length) await new Promise((resolve) => setTimeout(resolve, 2000));
+  }
+}
+
 /** Listen to the chosen organisation while the tab is visible; connect again when the connection is lost. */
 async function connect() {
   stream?.abort();
@@ -122,7 +128,7 @@ async function connect() {
       if (mine.signal.aborted) return;
       setConnection("lost", error instanceof Failure && error.status ? error.message : "no connection");
       if (error.status === 404) {
-        await attempt(loadEnvironments);
+        await start();
         return;
       }
     }
@@ -165,10 +171,10 @@ function switchTheme() {
 byId("theme").addEventListener("click", switchTheme);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", showTheme);
 byId("environment").addEventListener("change", (event) => chooseEnvironment(environments.find((each) => nameOf(each) === event.target.value)));
-document.querySelector("nav.views").addEventListener("click", goTo);
+document.querySelector("nav.views").addEventListener("click", () => { isFollowed = true; });
 addEventListener("hashchange", route);
 document.addEventListener("visibilitychange", connect);
 setInterval(tick, 1000);
 showTheme();
 route();
-attempt(loadEnvironments);
+start();
