@@ -12,7 +12,8 @@ from collections.abc import Callable
 from autumn_mock.locks import Level, new_lock
 
 Milliseconds = int
-
+#: The last instant that a clock can be set to, in ms: 1 January 9990. Calendars end soon after it.
+LATEST = 253_086_768_000_000
 
 #: A monotonic clock in seconds, for measuring: only differences have a meaning.
 stopwatch = time.perf_counter
@@ -23,6 +24,13 @@ pause = time.sleep
 def wall_clock() -> Milliseconds:
     """The machine's time."""
     return time.time_ns() // 1_000_000
+
+
+def in_calendar(instant: Milliseconds) -> Milliseconds:
+    """An instant that a clock can show. Raises :class:`ValueError` for another one."""
+    if not 0 <= instant <= LATEST:
+        raise ValueError("must be an instant from 1970 to 9990")
+    return instant
 
 
 class Clock:
@@ -69,7 +77,8 @@ class Clock:
         self._notify()
 
     def set(self, instant: Milliseconds) -> None:
-        """Move to ``instant`` (ms) and run on from there, unless frozen."""
+        """Move to ``instant`` (ms) and run on from there, unless frozen. :class:`ValueError` beyond the calendar."""
+        in_calendar(instant)
         with self._lock:
             if self._frozen_at is not None:
                 self._frozen_at = instant
@@ -78,8 +87,9 @@ class Clock:
         self._notify()
 
     def advance(self, by: Milliseconds) -> None:
-        """Move ``by`` milliseconds forward (or back, if negative)."""
+        """Move ``by`` milliseconds forward (or back, if negative). :class:`ValueError` beyond the calendar."""
         with self._lock:
+            in_calendar(self.now() + by)
             if self._frozen_at is not None:
                 self._frozen_at += by
             else:

@@ -12,12 +12,26 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timezone
 from typing import Any
 
+from autumn_mock.clock import in_calendar
 from autumn_mock.durations import parse_duration
 from autumn_mock.faults.grammar import RuleError, parse_rule
 
 
 def _text(value: str) -> str:
+    if not value.strip() or "\0" in value:
+        raise ValueError("must not be empty")
     return value
+
+
+def read_token(value: str) -> str:
+    """Check a token of the control API. Raises :class:`ValueError`."""
+    if not re.fullmatch(r"[!-~]([ -~]*[!-~])?", value):
+        raise ValueError("must be a token of printable ASCII characters that is not empty")
+    return value
+
+
+#: More are out of every range.
+_MOST_DIGITS = 30
 
 
 def _port(value: str) -> int:
@@ -56,7 +70,7 @@ def _batch_status(value: str) -> int:
 
 
 def _rate_limit(value: str) -> str:
-    if value != "off" and not re.fullmatch(r"[1-9]\d*/(second|minute|hour)", value):
+    if value != "off" and not re.fullmatch(r"[1-9][0-9]{0,8}/(second|minute|hour)", value):
         raise ValueError("must be like 10/second or 600/minute, or off")
     return value
 
@@ -64,11 +78,14 @@ def _rate_limit(value: str) -> str:
 def read_instant(value: str) -> int:
     """An instant (ms) from ISO 8601 or milliseconds; without a zone it is UTC. Raises :class:`ValueError`."""
     if value.isascii() and value.lstrip("-").isdigit():
-        return int(value)
+        return in_calendar(int(value[:_MOST_DIGITS]))
     moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=timezone.utc)
-    return int(moment.timestamp() * 1000)
+    try:
+        return in_calendar(int(moment.timestamp() * 1000))
+    except OverflowError as error:
+        raise ValueError(str(error)) from None
 
 
 def _switch(value: str) -> bool:
@@ -120,9 +137,14 @@ def _setting(
     many: bool = False,
     flag: bool = False,
     limit: bool = False,
+    secret: bool = False,
 ) -> Any:
-    """A field with its parser and the help of its option. ``limit``: help lists it apart, among the limits."""
+    """A field with its parser and the help of its option.
+
+    ``limit``: help lists it apart, among the limits. ``secret``: an empty variable is a mistake, not an unset one.
+    """
     metadata = {"read": read, "help": text, "metavar": metavar, "many": many, "flag": flag, "limit": limit}
+    metadata["secret"] = secret
     return field(default=default, metadata=metadata)
 
 
@@ -163,13 +185,14 @@ class Settings:
         (), read_url, "Send the webhooks of every organisation to this URL. Repeatable.", metavar="URL", many=True
     )
     webhook_secret: str | None = _setting(
-        None, read_secret, "Secret that signs them. Without it: the documented one.", metavar="whsec_..."
+        None, read_secret, "Secret that signs them. Without it: the documented one.", metavar="whsec_...", secret=True
     )
     control_token: str | None = _setting(
         None,
-        _text,
+        read_token,
         "Token that /_mock requires in x-autumn-mock-token. Needed if --host is not a loopback address.",
         metavar="TOKEN",
+        secret=True,
     )
     fsync: bool = _setting(
         False, _switch, "Wait for the disk at every write: survives a power failure, not only a crash.", flag=True
@@ -201,6 +224,17 @@ class Settings:
         None, read_instant, "Initial time: ISO 8601, or milliseconds since 1970.", metavar="INSTANT"
     )
 
+    def __post_init__(self) -> None:
+        """Parse every text, however the settings were made. Raises :class:`ValueError`."""
+        for each in fields(self):
+            value, read = getattr(self, each.name), each.metadata["read"]
+            if each.metadata["many"]:
+                given = (value,) if isinstance(value, str) else tuple(value)
+                value = tuple(_read(each.name, read, one) for one in given)
+            else:
+                value = _read(each.name, read, value)
+            object.__setattr__(self, each.name, value)  # it is frozen from here on
+
 
 def declarations() -> Mapping[str, Mapping[str, Any]]:
     """For each setting: its default, and what :func:`_setting` was called with."""
@@ -214,17 +248,10 @@ def settings_of(base: Settings | None = None, **values: Any) -> Settings:
     :class:`ValueError` for an invalid value, and :class:`TypeError` for an unknown name.
     """
     known = Settings.__dataclass_fields__
-    parsed: dict[str, Any] = {}
-    for name, value in values.items():
+    for name in values:
         if name not in known:
             raise TypeError(f"there is no setting {name!r}; known: {', '.join(known)}")
-        read, many = known[name].metadata["read"], known[name].metadata["many"]
-        if many:
-            given = (value,) if isinstance(value, str) else tuple(value)
-            parsed[name] = tuple(_read(name, read, each) for each in given)
-        else:
-            parsed[name] = _read(name, read, value)
-    return replace(base or Settings(), **parsed)
+    return replace(base or Settings(), **values)
 
 
 def _read(name: str, read: Callable[[str], Any], value: Any) -> Any:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
-from autumn_mock.settings import declarations, read_url, variable
+from autumn_mock.settings import declarations, read_token, read_url, variable
 
 if TYPE_CHECKING:
     _ParamType = click.ParamType[Any]
@@ -39,6 +40,14 @@ class _Read(_ParamType):
 
     def split_envvar_value(self, rv: str) -> list[str]:
         return [part.strip() for part in rv.split(",") if part.strip()]
+
+
+class _Secret(click.Option):
+    """An option whose empty variable is read: click takes it for one that is not set, and the server would be open."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        found = super().resolve_envvar_value(ctx)
+        return os.environ.get(str(self.envvar)) if found is None else found
 
 
 class SettingsCommand(click.Command):
@@ -78,6 +87,7 @@ def setting_options(command: F) -> F:
             name,
             default=default,
             envvar=variable(name),
+            cls=_Secret if setting["secret"] else click.Option,
             show_envvar=True,
             help=setting["help"],
             **how,
@@ -115,6 +125,7 @@ def asks_server(command: Callable[..., None]) -> Callable[..., None]:
     )
     @click.option(
         "--control-token",
+        type=_Read("control_token", read_token),
         envvar="AUTUMN_MOCK_CONTROL_TOKEN",
         show_envvar=True,
         metavar="TOKEN",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import calendar
 from datetime import datetime, timedelta, timezone
 
+from autumn_mock.clock import LATEST
 from autumn_mock.domain.plan import Interval, Reset
 
 MINUTE = 60_000
@@ -22,7 +23,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MILLISECOND = timedelta(milliseconds=1)
 #: The first and the last instant a calendar can name; periods beyond the last never end.
 _FIRST = (datetime(1, 1, 1, tzinfo=timezone.utc) - _EPOCH) // _MILLISECOND
-_LAST = (datetime(9990, 1, 1, tzinfo=timezone.utc) - _EPOCH) // _MILLISECOND
+_LAST = LATEST
 
 
 def to_datetime(instant: int) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from autumn_mock.clock import LATEST
 from autumn_mock.ledger.intervals import DAY
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import invalid_request
@@ -21,7 +22,7 @@ def advance(call: Call, customer_id: str, frozen_time: int) -> int:
     moment = frozen_time // 1000 * 1000
     if moment <= call.now:
         raise invalid_request("frozen_time must be later than the current clock time")
-    if moment > call.now + FARTHEST:
-        raise invalid_request("frozen_time is more than a thousand years ahead")
+    if moment > min(call.now + FARTHEST, LATEST):
+        raise invalid_request("frozen_time is more than a thousand years ahead, or after the year 9989")
     call.environment.clock.set(moment)
     return moment

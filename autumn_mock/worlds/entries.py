@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+from autumn_mock.clock import LATEST
 from autumn_mock.domain.organisation import OrganisationConfig
 from autumn_mock.domain.webhook import DEFAULT_SECRET
 from autumn_mock.input_files import guess
@@ -38,8 +39,6 @@ from autumn_mock.wire.schema.base import must_be
 
 T = TypeVar("T")
 
-#: The end of the year 9999, in ms: calendars go no further.
-_END_OF_TIME = 253_402_300_800_000
 _RESOURCES = ("customers", "balances", "features", "plans", "analytics")
 _SCOPES = (
     *(f"{each}:{right}" for each in _RESOURCES for right in ("read", "write")),
@@ -52,9 +51,9 @@ def _instant(value: Any) -> int:
     if isinstance(value, str):
         try:
             instant = read_instant(value)
-        except (ValueError, OverflowError):
+        except ValueError:
             instant = None
-    if isinstance(instant, bool) or not isinstance(instant, int) or not 0 <= instant < _END_OF_TIME:
+    if isinstance(instant, bool) or not isinstance(instant, int) or not 0 <= instant <= LATEST:
         raise ValueError("must be a date, an instant in ISO 8601 or milliseconds since 1970")
     return instant
 

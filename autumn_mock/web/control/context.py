@@ -18,6 +18,10 @@ from autumn_mock.wire.body import json_body
 ENVIRONMENT_HEADER = "x-autumn-mock-environment"
 
 
+#: Of a number in a query.
+_MOST_DIGITS = 15
+
+
 class ControlRequest(Struct, frozen=True):
     """One request to the control API. Its methods raise :class:`~autumn_mock.operations.errors.ApiError`."""
 
@@ -79,8 +83,8 @@ class ControlRequest(Struct, frozen=True):
         value = request.args.get(name)
         if value is None:
             return default
-        if not value.isascii() or not value.isdigit():
-            raise invalid_request(f"{name}: must be a whole number")
+        if not value.isascii() or not value.isdigit() or len(value) > _MOST_DIGITS:
+            raise invalid_request(f"{name}: must be a whole number of at most {_MOST_DIGITS} digits")
         return int(value)
 
 

@@ -11,7 +11,7 @@ from flask import Response
 from werkzeug.wsgi import wrap_file
 
 from autumn_mock import __version__
-from autumn_mock.clock import Clock
+from autumn_mock.clock import Clock, in_calendar
 from autumn_mock.durations import parse_duration
 from autumn_mock.input_files import InputFileError, find_shipped
 from autumn_mock.operations.errors import invalid_request
@@ -179,7 +179,8 @@ def _move(clock: Clock, fields: dict[str, Any]) -> None:
     try:
         advance = _advance(fields["advance"]) if "advance" in fields else None
         instant = read_instant(str(fields["now"])) if "now" in fields else None
-    except (ValueError, OverflowError) as error:
+        in_calendar((instant if instant is not None else clock.now()) + (advance or 0))
+    except ValueError as error:
         raise invalid_request(str(error)) from None
     if fields.get("reset"):
         clock.reset()

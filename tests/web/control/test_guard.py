@@ -1,0 +1,41 @@
+"""Access to the control API: the origin and the name of a request are checked with a token and without."""
+
+from __future__ import annotations
+
+import pytest
+
+from autumn_mock.engine import Engine
+from autumn_mock.web import create_app
+
+TOKEN = {"x-autumn-mock-token": "secret"}
+WRONG = {"x-autumn-mock-token": "other"}
+ELSEWHERE = {"Host": "evil.example"}
+PAGE = {"Origin": "http://evil.example"}
+
+#: The token of the server, the headers of a request, and what it is answered with.
+CASES: list[tuple[str | None, dict[str, str], int]] = [
+    (None, {}, 200),
+    (None, ELSEWHERE, 403),
+    (None, PAGE, 403),
+    (None, {**ELSEWHERE, **PAGE}, 403),
+    (None, {"Sec-Fetch-Site": "cross-site"}, 403),
+    ("secret", {}, 401),
+    ("secret", WRONG, 401),
+    ("secret", {"x-autumn-mock-token": ""}, 401),
+    ("secret", ELSEWHERE, 403),
+    ("secret", {**WRONG, **ELSEWHERE}, 403),
+    ("secret", {**ELSEWHERE, **PAGE}, 403),
+    ("secret", TOKEN, 200),
+    ("secret", {**TOKEN, **ELSEWHERE}, 200),
+    ("secret", {**TOKEN, **PAGE}, 403),
+    ("secret", {**TOKEN, "Sec-Fetch-Site": "same-site"}, 403),
+]
+
+
+@pytest.mark.parametrize(("token", "headers", "status"), CASES)
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_access(host: str, token: str | None, headers: dict[str, str], status: int) -> None:
+    if token is None and host == "0.0.0.0":
+        pytest.skip("needs a token")
+    client = create_app(Engine(world="empty", host=host, control_token=token)).test_client()
+    assert client.get("/_mock/clock", headers=headers).status_code == status
