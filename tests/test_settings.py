@@ -15,7 +15,7 @@ from autumn_mock.engine import Engine
 from autumn_mock.input_files import InputFileError
 from autumn_mock.settings import Settings, declarations, settings_of, variable
 
-#: Secrets that are none.
+#: Texts that are not a secret.
 BLANK = ["", " ", "\t", "\n", "a\nb", "é", "\x7f", " a"]
 SECRETS = ("control_token", "webhook_secret", "key")
 #: Settings whose text can be empty in no way.
@@ -55,7 +55,7 @@ WAYS: dict[str, Given] = {
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", SECRETS)
 @pytest.mark.parametrize("value", BLANK, ids=repr)
-def test_a_secret_that_is_none_is_refused(way: str, name: str, value: str) -> None:
+def test_a_blank_secret_is_refused(way: str, name: str, value: str) -> None:
     if name == "key" and "variable" in way and not value.strip():
         pytest.skip("a list without an entry")
     with pytest.raises(ValueError, match=name.replace("_", "[-_]")):
@@ -77,7 +77,7 @@ def test_every_text_is_among_those() -> None:
 
 @pytest.mark.parametrize("line", ["keys: ['']", "keys: [' ']", "webhooks: [{url: 'http://a', secret: whsec_}]",
                                   "webhooks: [{url: 'http://a', secret: ''}]", "keys: [am_sk_test_]"])  # fmt: skip
-def test_a_secret_that_is_none_is_refused_in_a_world(tmp_path: Path, line: str) -> None:
+def test_a_blank_secret_is_refused_in_a_world(tmp_path: Path, line: str) -> None:
     path = tmp_path / "world.yaml"
     path.write_text(f"organisations:\n  - slug: acme\n    {line}\n")
     with pytest.raises(InputFileError, match=rf"{path.name}:3:.*must b"):

@@ -48,7 +48,7 @@ class Guard:
         if not is_own or site not in ("none", "same-origin"):
             raise ApiError(403, "The control API answers no pages of other sites", "cross_site")
         if self._token is None or not self.has_token(request.environ):
-            self.check_host()  # who has the token may use any name: a page of another site does not know it
+            self._check_name()  # who has the token may use any name: a page of another site does not know it
         if not self.has_token(request.environ):
             raise ApiError(401, f"The control API of this server wants its token in {TOKEN_HEADER}", "no_control_token")
 
@@ -63,9 +63,12 @@ class Guard:
         return self._token is not None
 
     def check_host(self) -> None:
-        """Only names that a stranger cannot point at this machine are accepted, unless requests need a token."""
-        if self.needs_token:
-            return
+        """Check the name of a request for what needs no token itself: any will do when calls need one."""
+        if not self.needs_token:
+            self._check_name()
+
+    def _check_name(self) -> None:
+        """Only names that a stranger cannot point at this machine are accepted."""
         name = (urlsplit(f"//{request.host}").hostname or "").lower()
         if name not in ("localhost", self._host) and not name.endswith(".localhost") and _address(name) is None:
             raise ApiError(403, f"The control API does not answer to the name {name!r}", "unknown_host")
