@@ -38,7 +38,7 @@ _VIEWS = (
 #: Where an item can be, with a title and a note.
 _PIPE = (
     ("offered", "Offered", "items that clients sent"),
-    ("refused", "Refused", "the client was informed"),
+    ("refused", "Refused", "not queued; after a 202 the client does not know"),
     ("accepted", "Accepted", "answered with success"),
     ("ready", "Waiting", "in the queue"),
     ("in_flight", "In flight", "with a worker"),
