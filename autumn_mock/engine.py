@@ -53,7 +53,7 @@ class Engine(Lifecycle):
             if self._database is not None:
                 self._database.close()
             raise
-        self.state.on_webhooks(lambda org_id: self.webhooks.publish if self.webhooks.has_endpoints(org_id) else None)
+        self._watch_webhooks()
         for environment in self.state.environments():
             self.queue.put(environment, environment.waiting())
 
@@ -73,6 +73,14 @@ class Engine(Lifecycle):
         self._maintenance = MaintenanceThread(self.state, self.gate, settings.max_events, self.close_idle)
         self._is_stopped = False
         self.state.on_clock_move(self.queue.wake)
+
+    def _watch_webhooks(self) -> None:
+        self.state.on_webhooks(lambda org_id: self.webhooks.publish if self.webhooks.has_endpoints(org_id) else None)
+
+    def add_webhook_endpoint(self, endpoint: WebhookEndpoint, org_id: str | None) -> None:
+        """Send the webhooks of an organisation, or of all, to an endpoint, too. :class:`ValueError` if it exists."""
+        self.webhooks.add(endpoint, org_id)
+        self._watch_webhooks()
 
     def __repr__(self) -> str:
         return f"<Engine {self.state!r} {self.queue!r}>"

@@ -14,10 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from autumn_mock.barrier import RequestBarrier
 from autumn_mock.clock import Clock, wall_clock
-from autumn_mock.domain.organisation import Env
+from autumn_mock.domain.organisation import Env, Organisation
 from autumn_mock.faults.board import FaultBoards
 from autumn_mock.faults.grammar import Rule, parse_rule
 from autumn_mock.ingest.queue import Queue
@@ -110,17 +111,25 @@ class Lifecycle:
     # -- organisations on demand
 
     def open_organisation(
-        self, template: World | None = None, key: str | None = None, *, now: int | None = None, frozen: bool = False
+        self,
+        template: World | None = None,
+        key: str | None = None,
+        *,
+        now: int | None = None,
+        frozen: bool = False,
+        name: str | None = None,
+        slug: str | None = None,
     ) -> Opened:
         """Open an organisation: a copy of the first one of a world, or of the server's own world.
 
         Without a key one is generated. ``now`` (ms) is the time of its clock when it is filled; with ``frozen`` the
-        clock does not run. Raises :class:`ValueError` for a key that exists.
+        clock does not run. Raises :class:`ValueError` for a key or a slug that exists.
         """
         key = key or f"am_sk_test_{secrets.token_hex(12)}"
         template = template or self.world
         org_id = organisation_id(key)
         with self._changing():
+            self._require_free(slug)
             prepared = self.state.prepare()
             if prepared.organisation(org_id) is None:
                 for clock in (prepared.clock_of(org_id), self.state.clock_of(org_id)):
@@ -131,9 +140,32 @@ class Lifecycle:
             record = open_copy(prepared, template, key)
             self._templates[org_id] = template
             self.state.adopt(prepared)
+            if name is not None or slug is not None:
+                self.name_organisation(org_id, name, slug)
         environment = self.state.environment(record.org_id, record.env)
         self.queue.put(environment, environment.waiting())
         return Opened(org=record.org_id, slug=environment.organisation.slug, env=record.env, key=key)
+
+    def name_organisation(self, org_id: str, name: str | None = None, slug: str | None = None) -> Organisation:
+        """Give an organisation another name, slug, or both. Raises :class:`ValueError` for a slug that is in use."""
+        with self._changing():
+            self._require_free(slug, org_id)
+            found = self.state.organisation(org_id)
+            if found is None:
+                raise NoSuchOrganisation(org_id)
+            named = replace(found, name=name or found.name, slug=slug or found.slug)
+            prepared = self.state.prepare()
+            prepared.add(named, [])
+            self.state.adopt(prepared)
+            for environment in self.state.environments(org_id):
+                environment.organisation = named
+            return named
+
+    def _require_free(self, slug: str | None, org_id: str = "") -> None:
+        """Raises :class:`ValueError` if another organisation has a slug, or an id that is equal to it."""
+        others = (each for each in self.state.organisations if each.id != org_id)
+        if slug is not None and any(slug in (each.id, each.slug) for each in others):
+            raise ValueError(f"slug: another organisation is called {slug!r}")
 
     def close_organisation(self, org_id: str) -> None:
         """Delete an organisation and all its data."""

@@ -34,18 +34,30 @@ def read_token(value: str) -> str:
 _MOST_DIGITS = 30
 
 
+def _whole(value: str) -> int | None:
+    """A whole number of at most 18 digits; None for any other text."""
+    return int(value) if re.fullmatch(r"[+-]?\d{1,18}", value, re.ASCII) else None
+
+
 def _port(value: str) -> int:
-    port = int(value)
-    if not 0 <= port <= 65535:
+    port = _whole(value)
+    if port is None or not 0 <= port <= 65535:
         raise ValueError("must be a number from 0 to 65535; 0 selects a free port")
     return port
 
 
 def _count(value: str) -> int:
-    count = int(value)
-    if count < 1:
-        raise ValueError("must be at least 1")
+    count = _whole(value)
+    if count is None or count < 1:
+        raise ValueError("must be a whole number of at least 1")
     return count
+
+
+def _seed(value: str) -> int:
+    seed = _whole(value)
+    if seed is None:
+        raise ValueError("must be a whole number")
+    return seed
 
 
 def _size(value: str) -> int:
@@ -79,7 +91,10 @@ def read_instant(value: str) -> int:
     """An instant (ms) from ISO 8601 or milliseconds; without a zone it is UTC. Raises :class:`ValueError`."""
     if value.isascii() and value.lstrip("-").isdigit():
         return in_calendar(int(value[:_MOST_DIGITS]))
-    moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
+    try:
+        moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
+    except ValueError:
+        raise ValueError("must be an instant like 2026-01-31 or 2026-01-31T12:00:00Z, or milliseconds") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=timezone.utc)
     try:
@@ -219,7 +234,7 @@ class Settings:
     ready_file: str | None = _setting(
         None, _text, "Write the URL to this file once the server is ready; deleted at the end.", metavar="FILE"
     )
-    seed: int | None = _setting(None, int, "Seed for random faults that name none.", metavar="N")
+    seed: int | None = _setting(None, _seed, "Seed for random faults that name none.", metavar="N")
     now: int | None = _setting(
         None, read_instant, "Initial time: ISO 8601, or milliseconds since 1970.", metavar="INSTANT"
     )

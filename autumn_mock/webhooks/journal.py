@@ -125,6 +125,12 @@ class WebhookJournal:
         with self._changed:
             return [asdict(each) for each in self._entries if org is None or (each.org, each.env) == (org, env)]
 
+    def find(self, message_id: str, org: str | None = None, env: str | None = None) -> list[WebhookDelivery]:
+        """The deliveries of a message, of one environment or any."""
+        with self._changed:
+            found = [each for each in self._entries if each.id == message_id]
+        return [each for each in found if org is None or (each.org, each.env) == (org, env)]
+
     def clear(self, org: str | None = None, env: str | None = None) -> int:
         """Delete the deliveries of one environment, or all; returns how many."""
 

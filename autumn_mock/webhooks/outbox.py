@@ -6,6 +6,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from autumn_mock.domain.webhook import Webhook, WebhookEndpoint
 from autumn_mock.ids import new_id
 from autumn_mock.locks import Level, new_lock
@@ -13,6 +15,8 @@ from autumn_mock.store.environment import Environment
 from autumn_mock.webhooks.journal import WebhookDelivery, WebhookJournal
 from autumn_mock.webhooks.sender import Sender
 
+#: Endpoints of a server; each has a thread.
+_MOST_ENDPOINTS = 100
 #: Keys of sent webhooks that are kept. A key contains its minute.
 _MOST_KEYS = 10_000
 
@@ -60,6 +64,40 @@ class Outbox:
         """True if an organisation has an endpoint."""
         return bool(self._everyone or self._own.get(org))
 
+    def add(self, endpoint: WebhookEndpoint, org: str | None) -> None:
+        """Add an endpoint of one organisation, or of all.
+
+        Raises :class:`ValueError` when it exists, or when there are too many: each has a thread.
+        """
+        with self._lock:
+            known = self._everyone if org is None else self._own.get(org, [])
+            if any(sender.endpoint.url == endpoint.url for sender in known):
+                raise ValueError(f"{endpoint.url} is an endpoint already")
+            if len(self._senders) >= _MOST_ENDPOINTS:
+                raise ValueError(f"there are {_MOST_ENDPOINTS} webhook endpoints already")
+            opened = [*known, *self._open([endpoint])]
+            if org is None:
+                self._everyone = opened
+            else:
+                self._own = {**self._own, org: opened}
+
+    def endpoints(self, org: str | None = None) -> list[dict[str, str | None]]:
+        """The endpoints of one organisation, or all: the URL, and the organisation if it is of one alone."""
+        own = [(name, sender) for name, senders in self._own.items() if org in (None, name) for sender in senders]
+        every = [*((None, sender) for sender in self._everyone), *own]
+        return [{"url": sender.endpoint.url, "org": name} for name, sender in every]
+
+    def resend(self, message_id: str, org: str | None = None, env: str | None = None) -> int:
+        """Deliver a message again to its endpoints that still exist; returns how many there are."""
+        sent = {(each.org, each.endpoint): each for each in self.journal.find(message_id, org, env)}
+        count = 0
+        for delivery in sent.values():
+            for sender in self._of(delivery.org).values():
+                if sender.endpoint.url == delivery.endpoint:
+                    sender.put(replace(delivery, status="pending", attempts=0, http_status=None, error=None))
+                    count += 1
+        return count
+
     def publish(self, environment: Environment, webhooks: Sequence[Webhook]) -> None:
         """Queue webhooks for every endpoint of an organisation, except those whose key was used before."""
         org, env = environment.name
@@ -93,7 +131,7 @@ class Outbox:
 
     def clear(self, org: str | None = None, env: str | None = None) -> int:
         """Delete deliveries and keys, and drop what waits, of one environment or all; returns how many."""
-        for sender in self._senders.values():
+        for sender in list(self._senders.values()):
             sender.clear(org, env)
         with self._lock:
             self._keys = {key: None for key in self._keys if org is not None and not key.startswith(f"{org}:{env}:")}
@@ -105,5 +143,5 @@ class Outbox:
 
     def stop(self) -> None:
         """End all deliveries."""
-        for sender in self._senders.values():
+        for sender in list(self._senders.values()):
             sender.stop()

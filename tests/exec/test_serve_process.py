@@ -55,7 +55,7 @@ def seconds_to_end(server: ServerProcess, number: signal.Signals) -> float:
 
 
 def test_serve_accepts_connections_when_it_prints_its_only_line() -> None:
-    with Running("serve", "--port", "0") as server:
+    with Running("serve", "--quiet", "--port", "0") as server:
         ready, _, url = server.line().rpartition(" ")
         connect(url).close()
         assert ready == "autumn-mock ready"

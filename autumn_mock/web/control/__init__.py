@@ -15,13 +15,17 @@ from autumn_mock.domain.organisation import ApiKey
 from autumn_mock.engine import Engine
 from autumn_mock.operations.errors import invalid_request
 from autumn_mock.web.authentication import ACTING_KEY
-from autumn_mock.web.control import customers, faults, inspection, server
+from autumn_mock.web.control import clock, customers, faults, inspection, organisations, server, webhooks
 from autumn_mock.web.control.context import ENVIRONMENT_HEADER, ControlHandler, ControlRequest
 from autumn_mock.web.guard import Guard
 from autumn_mock.web.replies import reply_to
 
 #: ``METHOD /path`` below ``/_mock``, and what serves it.
-ROUTES: dict[str, ControlHandler] = {**server.ROUTES, **faults.ROUTES, **inspection.ROUTES, **customers.ROUTES}
+ROUTES: dict[str, ControlHandler] = {
+    route: handler
+    for module in (server, organisations, clock, faults, webhooks, inspection, customers)
+    for route, handler in module.ROUTES.items()
+}
 
 
 #: Where public calls are mounted for callers that have no key.

@@ -9,7 +9,8 @@ from flask import Response, request
 from msgspec import Struct
 
 from autumn_mock.engine import Engine
-from autumn_mock.operations.errors import ApiError, invalid_request
+from autumn_mock.input_files import guess
+from autumn_mock.operations.errors import ApiError, customer_not_found, invalid_request
 from autumn_mock.store.environment import Environment
 from autumn_mock.web.authentication import unknown_key
 from autumn_mock.wire.body import json_body
@@ -71,11 +72,30 @@ class ControlRequest(Struct, frozen=True):
             self.engine.state.environment(key.org_id, key.env)
         return self.engine.state.environments()
 
-    def fields(self) -> dict[str, Any]:
-        """The body; 400 unless it is an object."""
+    def environment_of_customer(self, customer_id: str) -> Environment:
+        """The environment of the request that has a customer.
+
+        404 if there is none, 400 when the request names no environment and several have such a customer.
+        """
+        found = [each for each in self.environments() if each.customers.of(customer_id)]
+        if not found:
+            raise customer_not_found(customer_id)
+        if len(found) > 1:
+            names = ", ".join(sorted(":".join(each.name) for each in found))
+            raise invalid_request(
+                f"Customer {customer_id} exists in {len(found)} environments ({names}): "
+                "give the secret key of one of them in Authorization"
+            )
+        return found[0]
+
+    def fields(self, *known: str) -> dict[str, Any]:
+        """The body; 400 unless it is an object, or, with ``known`` fields, when it has another one."""
         body = json_body(request.get_data(cache=False))
         if not isinstance(body, dict):
             raise invalid_request("input: expected a JSON object")
+        for name in body:
+            if known and name not in known:
+                raise invalid_request(f"input: there is no field {name!r}{guess(name, known)}")
         return body
 
     def whole_number(self, name: str, default: int) -> int:

@@ -15,7 +15,7 @@ from autumn_mock.journal.item_status import item_statuses
 from autumn_mock.journal.requests import RequestEntry
 from autumn_mock.operations import customers
 from autumn_mock.operations.call import Call
-from autumn_mock.operations.errors import ApiError, customer_not_found, invalid_request
+from autumn_mock.operations.errors import ApiError
 from autumn_mock.store.changes import ENCODER
 from autumn_mock.store.environment import Environment
 from autumn_mock.web.control.context import ControlHandler, ControlRequest
@@ -63,16 +63,7 @@ def show_balances(request: ControlRequest) -> Response:
     400 when the request has no key and several environments have such a customer.
     """
     customer_id = request.path["customer_id"]
-    found = [each for each in request.environments() if each.customers.of(customer_id)]
-    if not found:
-        raise customer_not_found(customer_id)
-    if len(found) > 1:
-        names = ", ".join(sorted(":".join(each.name) for each in found))
-        raise invalid_request(
-            f"Customer {customer_id} exists in {len(found)} environments ({names}): "
-            "give the secret key of one of them in Authorization"
-        )
-    [environment] = found
+    environment = request.environment_of_customer(customer_id)
     account = customers.get(Call(environment, Version.NEWEST, environment.clock.now()), customer_id)
     return json_reply(_of(environment, {"customer_id": customer_id, "balances": fixed_balances(account)}))
 
@@ -115,11 +106,6 @@ def _item_statuses(request: ControlRequest, entry: RequestEntry) -> Any:
     return msgspec.to_builtins(item_statuses(entry, environment, request.engine.deliveries))
 
 
-def show_webhooks(request: ControlRequest) -> Response:
-    """The webhooks that were sent, and what their receivers replied."""
-    return json_reply({"list": request.engine.webhooks.journal.entries(*(request.name() or ()))})
-
-
 def show_findings(request: ControlRequest) -> Response:
     """What clients did against the contract, as far back as the journal reaches."""
     found = []
@@ -144,7 +130,6 @@ ROUTES: dict[str, ControlHandler] = {
     "GET /events": show_events,
     "GET /requests": show_requests,
     "GET /requests/<int:number>": show_request,
-    "GET /webhooks": show_webhooks,
     "GET /findings": show_findings,
     "GET /audit": show_audit,
 }

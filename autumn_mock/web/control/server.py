@@ -1,9 +1,8 @@
-"""Control calls about the server itself: health, counts, queue, clock, organisations, snapshots and reset."""
+"""Control calls about the server itself: health, counts, queue, snapshots and reset."""
 
 from __future__ import annotations
 
 from tempfile import SpooledTemporaryFile
-from typing import Any
 
 import flask
 import msgspec
@@ -11,17 +10,12 @@ from flask import Response
 from werkzeug.wsgi import wrap_file
 
 from autumn_mock import __version__
-from autumn_mock.clock import Clock, in_calendar
-from autumn_mock.durations import parse_duration
-from autumn_mock.input_files import InputFileError, find_shipped
 from autumn_mock.operations.errors import invalid_request
-from autumn_mock.settings import read_instant, read_key
 from autumn_mock.store.changes import ENCODER
 from autumn_mock.store.errors import StoreError
 from autumn_mock.web.control.context import ControlHandler, ControlRequest
 from autumn_mock.web.replies import json_reply
 from autumn_mock.web.waitress_adapter import is_client_disconnected
-from autumn_mock.worlds import read_world
 
 #: Bytes of a snapshot above which it is in a temporary file until it is sent.
 _IN_MEMORY = 1 << 20
@@ -104,29 +98,6 @@ def show_messages(request: ControlRequest) -> Response:
     return json_reply({"list": rows})
 
 
-def open_organisation(request: ControlRequest) -> Response:
-    """Open an organisation from a shipped ``world``, or from the server's own; replies its ``key``."""
-    given = request.fields()
-    world, key = given.get("world"), given.get("key")
-    if not isinstance(world, str | None) or not isinstance(key, str | None):
-        raise invalid_request("world, key: must be strings")
-    try:
-        template = read_world(find_shipped("world", world)) if world is not None else None
-        opened = request.engine.open_organisation(template, read_key(key) if key is not None else None)
-    except (ValueError, InputFileError) as error:
-        raise invalid_request(str(error)) from None
-    return json_reply(msgspec.to_builtins(opened), 201)
-
-
-def close_organisation(request: ControlRequest) -> Response:
-    """Remove the organisation of the key, and everything in it."""
-    environment = request.environment()
-    if environment is None:
-        raise invalid_request("Authorization: give the secret key of the organisation to remove")
-    request.engine.close_organisation(environment.organisation.id)
-    return json_reply({"removed": environment.organisation.id})
-
-
 def take_snapshot(request: ControlRequest) -> Response:
     """The whole state, or that of the key's organisation, as a TinyDB file."""
     file = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115  # the server closes it when it is sent
@@ -155,53 +126,6 @@ def restore_snapshot(request: ControlRequest) -> Response:
     return json_reply({"restored": counts})
 
 
-def show_clock(request: ControlRequest) -> Response:
-    """The time (ms) of the key's organisation, or of the server."""
-    clock = _clock_of(request)
-    return json_reply({"now": clock.now(), "frozen": clock.frozen, "offset": clock.offset})
-
-
-def move_clock(request: ControlRequest) -> Response:
-    """Change the clock by ``advance``, ``now``, ``freeze`` and ``reset``; nothing is changed when one is invalid."""
-    _move(_clock_of(request), request.fields())
-    return show_clock(request)
-
-
-def _clock_of(request: ControlRequest) -> Clock:
-    environment = request.environment()
-    return environment.clock if environment is not None else request.engine.clock
-
-
-def _move(clock: Clock, fields: dict[str, Any]) -> None:
-    known = {"advance", "now", "freeze", "reset"}
-    if not fields or set(fields) - known:
-        raise invalid_request(f"input: give one or more of {', '.join(sorted(known))}")
-    try:
-        advance = _advance(fields["advance"]) if "advance" in fields else None
-        instant = read_instant(str(fields["now"])) if "now" in fields else None
-        in_calendar((instant if instant is not None else clock.now()) + (advance or 0))
-    except ValueError as error:
-        raise invalid_request(str(error)) from None
-    if fields.get("reset"):
-        clock.reset()
-    if fields.get("freeze") is True:
-        clock.freeze()
-    if instant is not None:
-        clock.set(instant)
-    if advance is not None:
-        clock.advance(advance)
-    if fields.get("freeze") is False:
-        clock.unfreeze()
-
-
-def _advance(value: Any) -> int:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if not isinstance(value, str):
-        raise ValueError("advance: must be a length of time like 1d, 90m or 250ms")
-    return parse_duration(value)
-
-
 ROUTES: dict[str, ControlHandler] = {
     "GET /health": health,
     "GET /stats": stats,
@@ -210,10 +134,6 @@ ROUTES: dict[str, ControlHandler] = {
     "GET /queue": show_queue,
     "POST /queue": pause_queue,
     "GET /queue/messages": show_messages,
-    "POST /organisations": open_organisation,
-    "DELETE /organisations": close_organisation,
     "GET /snapshot": take_snapshot,
     "PUT /snapshot": restore_snapshot,
-    "GET /clock": show_clock,
-    "POST /clock": move_clock,
 }

@@ -1,0 +1,96 @@
+"""Control calls about time: ``/_mock/clock``."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from flask import Response
+
+from autumn_mock.clock import Clock, in_calendar, wall_clock
+from autumn_mock.durations import parse_duration
+from autumn_mock.ledger.intervals import add_months
+from autumn_mock.operations.errors import invalid_request
+from autumn_mock.settings import read_instant
+from autumn_mock.web.control.context import ControlHandler, ControlRequest
+from autumn_mock.web.replies import json_reply
+
+#: Calendar months and years: ``1month``, ``3 months``, ``1y``.
+_MONTHS = re.compile(r"(\d{1,4}) ?(?:(months?|mo)|(years?|y))")
+_KNOWN = ("advance", "now", "freeze", "reset")
+
+
+def show_clock(request: ControlRequest) -> Response:
+    """The time (ms) of the key's organisation, or of the server, and how far it is ahead of the machine's."""
+    clock = _clock_of(request)
+    now = clock.now()
+    return json_reply({"now": now, "frozen": clock.frozen, "offset": clock.offset, "ahead": now - wall_clock()})
+
+
+def move_clock(request: ControlRequest) -> Response:
+    """Change the clock by ``advance``, ``now``, ``freeze`` and ``reset``; nothing is changed when one is invalid.
+
+    ``advance`` is a duration (``1d``), a number of calendar months (``1month``), or ``next-reset``.
+    """
+    clock, fields = _clock_of(request), request.fields(*_KNOWN)
+    if not fields:
+        raise invalid_request(f"input: give one or more of {', '.join(_KNOWN)}")
+    for name in ("freeze", "reset"):
+        if not isinstance(fields.get(name, False), bool):
+            raise invalid_request(f"{name}: must be true or false")
+    try:
+        advance = _advance(fields["advance"], request, clock) if "advance" in fields else None
+        instant = read_instant(str(fields["now"])) if "now" in fields else None
+        in_calendar((instant if instant is not None else clock.now()) + (advance or 0))
+    except ValueError as error:
+        raise invalid_request(str(error)) from None
+    if fields.get("reset"):
+        clock.reset()
+    if fields.get("freeze") is True:
+        clock.freeze()
+    if instant is not None:
+        clock.set(instant)
+    if advance is not None:
+        clock.advance(advance)
+    if fields.get("freeze") is False:
+        clock.unfreeze()
+    return show_clock(request)
+
+
+def _clock_of(request: ControlRequest) -> Clock:
+    environment = request.environment()
+    return environment.clock if environment is not None else request.engine.clock
+
+
+def _advance(value: Any, request: ControlRequest, clock: Clock) -> int:
+    """By how many ms to advance."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("advance: must be like 1d, 90m, 1month or next-reset")
+    if value == "next-reset":
+        return _until_reset(request)
+    months = _MONTHS.fullmatch(value)
+    if months is not None:
+        now = clock.now()
+        return add_months(now, int(months[1]) * (12 if months[3] else 1)) - now
+    try:
+        return parse_duration(value)
+    except ValueError as error:
+        raise ValueError(f"advance: {error}, 1month or next-reset") from None
+
+
+def _until_reset(request: ControlRequest) -> int:
+    """The ms until the next balance is reset: a balance is due once its time has passed."""
+    ahead = []
+    for environment in request.environments():
+        now = environment.clock.now()
+        with environment.lock:
+            resets = (row.next_reset_at for row in environment.balances)
+            ahead += [reset - now for reset in resets if reset is not None and reset >= now]
+    if not ahead:
+        raise ValueError("advance: no balance here has a next reset")
+    return min(ahead) + 1
+
+
+ROUTES: dict[str, ControlHandler] = {"GET /clock": show_clock, "POST /clock": move_clock}

@@ -1,0 +1,95 @@
+"""Control calls about organisations: ``/_mock/organisations``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from flask import Response
+
+from autumn_mock.input_files import InputFileError, find_shipped
+from autumn_mock.operations.errors import invalid_request
+from autumn_mock.settings import read_key
+from autumn_mock.store.environment import Environment
+from autumn_mock.web.control.context import ControlHandler, ControlRequest
+from autumn_mock.web.replies import json_reply
+from autumn_mock.worlds import read_world
+
+
+def list_organisations(request: ControlRequest) -> Response:
+    """The organisations: which environments their keys open, when they were last used (ms), and whether on demand."""
+    engine, environment = request.engine, request.environment()
+    rows = []
+    for each in engine.state.organisations.snapshot():
+        if environment is None or each.id == environment.organisation.id:
+            keys = list(engine.state.keys.of(each.id).values())
+            rows.append(
+                {
+                    "id": each.id,
+                    "slug": each.slug,
+                    "name": each.name,
+                    "envs": sorted({key.env for key in keys}, reverse=True),
+                    "keys": [key.hint for key in keys],
+                    "last_used": engine.last_used.get(each.id),
+                    "on_demand": engine.is_on_demand(each.id),
+                }
+            )
+    return json_reply({"list": rows})
+
+
+def open_organisation(request: ControlRequest) -> Response:
+    """Open an organisation from a shipped ``world``, or from the server's own; replies its ``key``.
+
+    ``name`` and ``slug`` are those that it is listed with.
+    """
+    given = _texts(request, "world", "key", "name", "slug")
+    world, key = given.pop("world", None), given.pop("key", None)
+    try:
+        template = read_world(find_shipped("world", world)) if world is not None else None
+        opened = request.engine.open_organisation(template, read_key(key) if key is not None else None, **given)
+    except (ValueError, InputFileError) as error:
+        raise invalid_request(str(error)) from None
+    return json_reply(msgspec.to_builtins(opened), 201)
+
+
+def name_organisation(request: ControlRequest) -> Response:
+    """Give the organisation of the key another ``name``, ``slug``, or both."""
+    environment, given = _selected(request), _texts(request, "name", "slug")
+    if not given:
+        raise invalid_request("input: give a name, a slug, or both")
+    try:
+        named = request.engine.name_organisation(environment.organisation.id, **given)
+    except ValueError as error:
+        raise invalid_request(str(error)) from None
+    return json_reply({"id": named.id, "slug": named.slug, "name": named.name})
+
+
+def close_organisation(request: ControlRequest) -> Response:
+    """Remove the organisation of the key, and everything in it."""
+    environment = _selected(request)
+    request.engine.close_organisation(environment.organisation.id)
+    return json_reply({"removed": environment.organisation.id})
+
+
+def _selected(request: ControlRequest) -> Environment:
+    environment = request.environment()
+    if environment is None:
+        raise invalid_request("Authorization: give the secret key of the organisation")
+    return environment
+
+
+def _texts(request: ControlRequest, *names: str) -> dict[str, Any]:
+    """The fields that were given, which must be strings."""
+    given = {name: value for name, value in request.fields(*names).items() if value is not None}
+    for name, value in given.items():
+        if not isinstance(value, str) or not value or len(value) > 200 or not value.isprintable():
+            raise invalid_request(f"{name}: must be a string of 1 to 200 printable characters")
+    return given
+
+
+ROUTES: dict[str, ControlHandler] = {
+    "GET /organisations": list_organisations,
+    "POST /organisations": open_organisation,
+    "PATCH /organisations": name_organisation,
+    "DELETE /organisations": close_organisation,
+}
