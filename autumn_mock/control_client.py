@@ -69,6 +69,10 @@ class ControlClient:
         """POST a body as JSON."""
         return self._call("POST", path, json=body, timeout=timeout)
 
+    def patch(self, path: str, body: Any) -> Any:
+        """PATCH a body as JSON."""
+        return self._call("PATCH", path, json=body)
+
     def upload(self, path: str, pieces: Iterable[bytes], size: int | None, timeout: float = REQUEST_TIMEOUT_S) -> Any:
         """PUT a file of ``size`` bytes (None: not known), piece by piece."""
         headers = {"Content-Length": str(size)} if size is not None else {}

@@ -14,10 +14,18 @@ from autumn_mock.interpreter import gc_paused
 
 #: The commands by the headings of ``--help``: name to module and attribute.
 SECTIONS = {
-    "Run": {"serve": "serve:serve", "exec": "exec:exec_", "health": "inspect:health", "snapshot": "snapshot:snapshot"},
+    "Run": {
+        "serve": "serve:serve",
+        "exec": "exec:exec_",
+        "health": "inspect:health",
+        "world": "world:world",
+        "snapshot": "snapshot:snapshot",
+        "reset": "reset:reset",
+    },
     "Inject failures": {
         "fault": "fault:fault",
         "queue": "queue:queue",
+        "clock": "clock:clock",
         "scenario": "scenario:scenario",
         "demo": "demo:demo",
     },
@@ -26,14 +34,20 @@ SECTIONS = {
         "failures": "inspect:failures",
         "lost": "inspect:lost",
         "findings": "inspect:findings",
+        "webhooks": "webhooks:webhooks",
     },
     "Inspect usage": {
+        "watch": "watch:watch",
         "balances": "usage:balances",
         "events": "usage:events",
         "stats": "stats:stats",
         "audit": "stats:audit",
+        "org": "organisations:org",
     },
+    "About": {"help": "about:help_", "version": "about:version", "completion": "about:completion"},
 }
+#: The exit code of a command that Ctrl-C has ended, as shells have it.
+_INTERRUPTED = 130
 
 
 class _Main(click.Group):
@@ -45,6 +59,12 @@ class _Main(click.Group):
     def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
         found = [places[name] for places in SECTIONS.values() if name in places]
         return _command(found[0]) if found else None
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            ctx.exit(_INTERRUPTED)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         width = max(map(len, self.list_commands(ctx)))
@@ -72,4 +92,7 @@ def main() -> None:
     """A local emulator of the Autumn billing API.
 
     Keeps real balances, deducts queued usage in the background, and reproduces failures on demand.
+
+    Exit codes: 0 success; 1 the server was not reached or refused, or a check failed; 2 invalid options or files;
+    3 exec --check-findings found violations; 130 interrupted. exec otherwise has the code of its command.
     """

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from autumn_mock.cli.files import STANDARD
 from autumn_mock.cli.options import SettingsCommand, setting_options
 from autumn_mock.cli.ready_file import ready_file
 from autumn_mock.cli.shutdown import STOP_SIGNALS, database_error, handle_stop_signals, start_errors, stop
 
 if TYPE_CHECKING:
+    from autumn_mock.journal.findings import Finding
     from autumn_mock.testing.mock import AutumnMock
 
 #: The exit code when the command succeeded, but its client violated the contract.
@@ -40,8 +43,8 @@ _KEY_SIGNALS = (signal.SIGINT, getattr(signal, "SIGQUIT", None))
 @click.option(
     "--report",
     metavar="FILE",
-    type=click.Path(dir_okay=False),
-    help="Write a report: JUnit XML if the name ends in .xml, otherwise JSON.",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    help="Write a report: JUnit XML if the name ends in .xml, otherwise JSON; - is standard output.",
 )
 @click.argument("command", nargs=-1, required=True)
 def exec_(command: tuple[str, ...], check_findings: bool, report: str | None, **values: Any) -> None:
@@ -51,14 +54,16 @@ def exec_(command: tuple[str, ...], check_findings: bool, report: str | None, **
     autumn-mock exec -- npm test
     autumn-mock exec --fault "queue:down times=2" --check-findings -- node --test
 
-    The environment of the command has AUTUMN_MOCK_URL and AUTUMN_SECRET_KEY (and AUTUMN_MOCK_KEY). Without --port the
-    server uses a free port. With --check-findings the exit code is 3 if the command succeeded and its client
-    certainly violated the contract.
+    The environment of the command has AUTUMN_MOCK_URL and AUTUMN_SECRET_KEY (and AUTUMN_MOCK_KEY): the first --key, or
+    else the first key of the world. Without --port the server uses a free port.
+
+    Exit codes: that of the command, 128 and the signal's number if a signal ended it; 3 with --check-findings if the
+    command succeeded and its client certainly violated the contract; 126 and 127 if it cannot be run.
     """
     source = click.get_current_context().get_parameter_source("port")
     if source is not None and source.name == "DEFAULT":
         values["port"] = 0
-    if report is not None and not Path(report).absolute().parent.is_dir():
+    if report not in (None, STANDARD) and not Path(report).absolute().parent.is_dir():
         raise click.UsageError(f"--report {report}: there is no such directory")
     with _server(values) as mock, ready_file(mock.emulator.settings.ready_file, mock.url):
         for rule in mock.emulator.first_faults:
@@ -71,16 +76,31 @@ def exec_(command: tuple[str, ...], check_findings: bool, report: str | None, **
             doubt = "" if each.certain else " (possible)"
             click.echo(f"autumn-mock: {each.code}{doubt}: {each.message}\n  {each.instead}", err=True)
         if report is not None:
-            from autumn_mock.testing.reports import write_report
-
             try:
-                write_report(Path(report), command, code, mock, findings)
+                _report(report, command, code, mock, findings)
             except OSError as error:
                 click.echo(f"autumn-mock: {report} cannot be written: {error.strerror or error}", err=True)
                 code = code or 1
     if code == 0 and check_findings and any(each.certain for each in findings):
         code = CONTRACT_VIOLATED
     sys.exit(code)
+
+
+def _report(name: str, command: tuple[str, ...], code: int, mock: AutumnMock, findings: list[Finding]) -> None:
+    from autumn_mock.testing.reports import write_report
+
+    if name != STANDARD:
+        write_report(Path(name), command, code, mock, findings)
+        return
+    with tempfile.TemporaryDirectory(prefix="autumn-mock-") as folder:
+        path = Path(folder, "report.json")
+        write_report(path, command, code, mock, findings)
+        click.echo(path.read_text("utf-8"))
+
+
+for _parameter in exec_.params:
+    if isinstance(_parameter, click.Option) and _parameter.name == "port":
+        _parameter.show_default = "a free one"
 
 
 @contextmanager
@@ -94,7 +114,7 @@ def _server(values: dict[str, Any]) -> Iterator[AutumnMock]:
         with start_errors(lambda error: f"cannot listen on port {values['port']}: {error.strerror or error}"):
             emulator.start()
         try:
-            mock = emulator.mock()
+            mock = emulator.mock(next(iter(emulator.settings.key), None))
         except ValueError as error:
             raise click.UsageError(f"{error}; give --key") from None
         yield mock

@@ -6,21 +6,26 @@ The named commands (``partial``, ``outage``, …) write a rule; their options an
 from __future__ import annotations
 
 import functools
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
 from autumn_mock.cli.options import asks_server, json_option
 from autumn_mock.faults.armed import ArmedRule
-from autumn_mock.faults.grammar import Rule, RuleError, parse_rules
+from autumn_mock.faults.grammar import Rule, RuleError, parse_rules, quoted
 from autumn_mock.faults.kinds import FAULT_KINDS
 from autumn_mock.faults.options import MODIFIERS, PHASE, Option
 
 if TYPE_CHECKING:
     from autumn_mock.control_client import ControlClient
 
+#: The names of options that are not those of the rule.
+_SPELLINGS = {"ttl": ("--for", "--ttl"), "route": ("--call", "--route")}
+#: Options whose values may contain anything, as one word of the command line.
+_FREE_TEXTS = ("json", "text", "header")
 #: The modifiers that every named command has.
 _MODIFIERS = ("times", "after", "every", "ttl", "customer", "feature", "org", "route")
 
@@ -36,6 +41,8 @@ class _Faults(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and _begins_rule(args[0]):
             args = ["arm", *args]
+        elif args and re.fullmatch(r"[1-5]\d\d", args[0]):
+            args = ["status", *args]
         return super().resolve_command(ctx, args)
 
 
@@ -45,7 +52,9 @@ def fault() -> None:
 
     \b
     autumn-mock fault partial --rate 0.2         a fifth of all items is refused
-    autumn-mock fault outage --for 30s           503 for half a minute
+    autumn-mock fault outage --for 30s           nothing can be queued for half a minute: 503
+    autumn-mock fault down --times 3             every call fails with 503, three times
+    autumn-mock fault 500 --call balances.check  that call fails with 500
     autumn-mock fault reply:hang after=enqueue   any rule, see: fault kinds
     """
 
@@ -70,7 +79,8 @@ def _rules(words: Iterable[str]) -> list[Rule]:
             texts.append(word)
         else:
             name, equals, value = word.partition("=")
-            texts[-1] += f" {name}={_quoted(value)}" if equals and "=" not in value else f" {word}"
+            is_one = equals and (name in _FREE_TEXTS or "=" not in value)
+            texts[-1] += f" {name}={_quoted(value)}" if is_one else f" {word}"
     try:
         return [rule for text in texts for rule in parse_rules(text)]
     except RuleError as error:
@@ -79,12 +89,18 @@ def _rules(words: Iterable[str]) -> list[Rule]:
 
 def _written(kind: str, options: Mapping[str, Any], *words: str) -> str:
     """The text of a rule; ``words`` come before the options, options that are None are omitted."""
-    given = [f"{name}={_quoted(value)}" for name, value in options.items() if value is not None]
+    given = [f"{name.replace('_', '-')}={_quoted(value)}" for name, value in options.items() if value is not None]
     return " ".join([kind, *words, *given])
 
 
 def _quoted(value: str) -> str:
-    return f'"{value}"' if re.search(r"[\s;]", value) and '"' not in value else value
+    """A value that the shell has unquoted. One that is quoted still, or again, is left as it is."""
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+        return value
+    try:
+        return quoted(value)
+    except ValueError as error:
+        raise click.UsageError(f"{error}: {value}") from None
 
 
 def _arm(client: ControlClient, rules: Iterable[Rule], as_json: bool) -> None:
@@ -104,16 +120,32 @@ def _arm(client: ControlClient, rules: Iterable[Rule], as_json: bool) -> None:
 
 @fault.command(short_help="Arm any rule.")
 @click.argument("words", nargs=-1, required=True, metavar="RULE...")
+@click.option(
+    "--file",
+    type=click.File("r", encoding="utf-8"),
+    metavar="FILE",
+    help="Body of a reply:body rule: JSON or text; - is standard input. Read here, not by the server.",
+)
 @json_option
 @asks_server
-def arm(client: ControlClient, words: tuple[str, ...], as_json: bool) -> None:
+def arm(client: ControlClient, words: tuple[str, ...], file: IO[str] | None, as_json: bool) -> None:
     """Arm one or more rules. "arm" can be omitted.
 
     \b
     autumn-mock fault arm enqueue:fail items=3,7
     autumn-mock fault queue:down times=2 worker:delay 2s
+    autumn-mock fault reply:body status=200 --file reply.json
     """
-    _arm(client, _rules(words), as_json)
+    _arm(client, _rules(words if file is None else (*words, _body_option(file.read()))), as_json)
+
+
+def _body_option(content: str) -> str:
+    """The content of a file as an option of reply:body."""
+    try:
+        document = json.dumps(json.loads(content), separators=(",", ":"))
+        return "json=" + document.replace("'", r"\u0027")  # quotes of a rule
+    except ValueError:
+        return f"text={content}"
 
 
 # -- named commands
@@ -133,9 +165,11 @@ def _named_command(short_help: str, kind: str, *names: str) -> Callable[[Callabl
 
         decorated = json_option(asks_server(command))
         for option in reversed([known[name] for name in (*names, *_MODIFIERS)]):
-            spelling = ("--for", "--ttl") if option.name == "ttl" else (f"--{option.name}",)
+            spelling = _SPELLINGS.get(option.name, (f"--{option.name}",))
             text = f"{option.text[0].upper()}{option.text[1:]}."
-            decorated = click.option(*spelling, option.name, metavar=option.placeholder, help=text)(decorated)
+            decorated = click.option(*spelling, option.name.replace("-", "_"), metavar=option.placeholder, help=text)(
+                decorated
+            )
         return fault.command(short_help=short_help)(decorated)
 
     return decorate
@@ -198,6 +232,43 @@ def hang(before: bool, **options: str | None) -> str:
     return _written("reply:hang", options, f"{'before' if before else 'after'}={PHASE}")
 
 
+@_named_command("Requests get no reply, and nothing is done.", "reply:hang", "rate", "seed")
+def timeout(**options: str | None) -> str:
+    """Requests get no reply and are not handled: the client's own time-out ends them. See also: hang.
+
+    \b
+    autumn-mock fault timeout --call balances.check --times 2
+    """
+    return _written("reply:hang", options)
+
+
+@_named_command("Every call fails with 503.", "reply:status", "rate", "seed")
+def down(**options: str | None) -> str:
+    """Every call fails with 503 and is not handled, as if the whole service were down. See also: outage.
+
+    \b
+    autumn-mock fault down --for 30s
+    """
+    return _written("reply:status", options, "503")
+
+
+@_named_command(
+    "Calls fail with a status: fault 500, fault 429.", "reply:status", "rate", "seed", "retry-after", "body"
+)
+@click.argument("status")
+def status(status: str, **options: str | None) -> str:
+    """Calls fail with STATUS and are not handled. "status" can be omitted. 429 refuses like an exhausted rate limit.
+
+    \b
+    autumn-mock fault 500 --times 2
+    autumn-mock fault 429 --call balances.batch_track
+    autumn-mock fault 503 --retry-after 5
+    """
+    if status == "429" and options["body"] is None and options["retry_after"] is None:
+        return _written("limit:exhaust", options)
+    return _written("reply:status", options, status)
+
+
 # -- list and clear
 
 
@@ -250,8 +321,9 @@ def _where(report: Mapping[str, Any]) -> str:
 
 @fault.command(short_help="Clear one rule, or all.")
 @click.argument("number", type=int, required=False, metavar="[ID]")
+@json_option
 @asks_server
-def clear(client: ControlClient, number: int | None) -> None:
+def clear(client: ControlClient, number: int | None, as_json: bool) -> None:
     """Clear the rule with this ID, or all rules.
 
     Ids are unique on the server. With --key only rules of that organisation are cleared.
@@ -259,7 +331,7 @@ def clear(client: ControlClient, number: int | None) -> None:
     from autumn_mock.cli.output import count_of
 
     answer = client.delete("/faults" if number is None else f"/faults/{number}")
-    click.echo(f"cleared {count_of(answer['cleared'], 'rule')}")
+    click.echo(json.dumps(answer) if as_json else f"cleared {count_of(answer['cleared'], 'rule')}")
 
 
 # -- the grammar
@@ -267,9 +339,15 @@ def clear(client: ControlClient, number: int | None) -> None:
 
 @fault.command(short_help="Show the fault kinds and their options.")
 @click.argument("kind", type=click.Choice(list(FAULT_KINDS)), required=False, metavar="[KIND]")
-def kinds(kind: str | None) -> None:
+@json_option
+def kinds(kind: str | None, as_json: bool) -> None:
     """Show every fault kind, or one, with its options. Needs no server."""
-    from autumn_mock.cli.output import Column, Sheet
+    from autumn_mock.cli.output import Column, Sheet, print_json
+    from autumn_mock.faults.description import described
+
+    if as_json:
+        print_json(described(kind))
+        return
 
     rows: list[dict[str, Any]] = []
     for each in [FAULT_KINDS[kind]] if kind is not None else FAULT_KINDS.values():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from autumn_mock.cli.options import ListOptions, asks_server, list_options
+from autumn_mock.cli.options import ListOptions, asks_server, json_option, list_options
 
 if TYPE_CHECKING:
     from autumn_mock.cli.output import Row, Sheet
@@ -20,11 +20,16 @@ _OVERLAP = 100
 
 
 @click.command(short_help="Check whether the server runs.")
+@json_option
 @asks_server
-def health(client: ControlClient) -> None:
+def health(client: ControlClient, as_json: bool) -> None:
     """Check whether the server runs: exit code 0 if it does, otherwise 1."""
     answer = client.get("/health")
-    click.echo(f"{answer['status']}: autumn-mock {answer['version']} at {client.url}")
+    click.echo(
+        json.dumps({**answer, "url": client.url})
+        if as_json
+        else f"{answer['status']}: autumn-mock {answer['version']} at {client.url}"
+    )
 
 
 # -- requests

@@ -18,23 +18,28 @@ def queue() -> None:
 
 
 @queue.command(short_help="Pause the workers; batches are still accepted.")
+@json_option
 @asks_server
-def pause(client: ControlClient) -> None:
+def pause(client: ControlClient, as_json: bool) -> None:
     """Pause the workers. Batches are still accepted; their items wait until "autumn-mock queue resume"."""
-    _set_paused(client, paused=True)
+    _set_paused(client, as_json, paused=True)
 
 
 @queue.command(short_help="Resume the workers.")
+@json_option
 @asks_server
-def resume(client: ControlClient) -> None:
+def resume(client: ControlClient, as_json: bool) -> None:
     """Resume the workers."""
-    _set_paused(client, paused=False)
+    _set_paused(client, as_json, paused=False)
 
 
-def _set_paused(client: ControlClient, *, paused: bool) -> None:
-    from autumn_mock.cli.output import count_of
+def _set_paused(client: ControlClient, as_json: bool, *, paused: bool) -> None:
+    from autumn_mock.cli.output import count_of, print_json
 
     answer = client.post("/queue", {"paused": paused})
+    if as_json:
+        print_json(answer)
+        return
     waiting = answer["ready"] + answer["in_flight"]
     click.echo(f"{'paused' if answer['paused'] else 'running'}: {count_of(waiting, 'item')} in the queue")
     for each in answer["held"]:
@@ -50,12 +55,16 @@ def _set_paused(client: ControlClient, *, paused: bool) -> None:
     metavar="SECONDS",
     help="The longest time to wait.",
 )
+@json_option
 @asks_server
-def drain(client: ControlClient, timeout: float) -> None:
+def drain(client: ControlClient, timeout: float, as_json: bool) -> None:
     """Wait until the queue is empty. The exit code is 1 on timeout, or when the workers are paused."""
-    from autumn_mock.cli.output import count_of
+    from autumn_mock.cli.output import count_of, print_json
 
     answer = client.drain(timeout)
+    if as_json:
+        print_json(answer)
+        raise SystemExit(0 if answer["drained"] else 1)
     if not answer["drained"]:
         hint = "; resume them with: autumn-mock queue resume" if answer.get("paused") else ""
         raise click.ClickException(f"{answer['message']}{hint}")

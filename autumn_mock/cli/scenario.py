@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from autumn_mock.cli.files import input_file
 from autumn_mock.cli.options import DEFAULT_URL, json_option
 from autumn_mock.settings import read_url
 
@@ -21,13 +23,32 @@ def scenario() -> None:
 
 
 @scenario.command("list", short_help="List the shipped scenarios.")
-def list_scenarios() -> None:
+@json_option
+def list_scenarios(as_json: bool) -> None:
     """List the shipped scenarios."""
-    print_scenarios()
+    print_scenarios(as_json)
+
+
+@scenario.command(short_help="Check a scenario without playing it.")
+@click.argument("name", metavar="FILE|NAME|-")
+@json_option
+def check(name: str, as_json: bool) -> None:
+    """Read a scenario and print its steps. Exit code 2 and every error by line if it is invalid."""
+    from autumn_mock.cli.output import print_json
+
+    found = read(name)
+    if as_json:
+        steps = [{"number": step.number, "line": step.line, "say": step.say} for step in found.steps]
+        print_json({"scenario": found.name, "title": found.title, "world": found.world, "steps": steps})
+        return
+    click.echo(f"{found.title}: {len(found.steps)} steps, world {found.world}")
+    for step in found.steps:
+        click.echo(f"{step.number:3}  line {step.line}  {step.say or ''}".rstrip())
 
 
 @scenario.command(short_help="Play a scenario on a running server.")
-@click.argument("name", metavar="FILE|NAME")
+@click.argument("name", metavar="FILE|NAME|-")
+@click.option("--keep", is_flag=True, help="Keep its organisation, and a server that was started, until Ctrl-C.")
 @click.option(
     "--url",
     envvar="AUTUMN_MOCK_URL",
@@ -36,8 +57,8 @@ def list_scenarios() -> None:
     help=f"URL of the server. Without it: {DEFAULT_URL}, or, if no server is there, one for this run.",
 )
 @json_option
-def run(name: str, url: str | None, as_json: bool) -> None:
-    """Play a shipped scenario (NAME) or a file.
+def run(name: str, url: str | None, keep: bool, as_json: bool) -> None:
+    """Play a shipped scenario (NAME) or a file; - is standard input.
 
     It runs in a new organisation of the server and changes nothing else. The exit code is 1 when an expectation is
     not met.
@@ -46,7 +67,7 @@ def run(name: str, url: str | None, as_json: bool) -> None:
     from autumn_mock.scenarios.report import Report
 
     found = read(name)
-    with _server(url, announce=not as_json) as where, playing(found, where) as player:
+    with _server(url, announce=not as_json) as (where, is_own), playing(found, where, keep=keep) as player:
         if as_json:
             print_json(_played(player, where))
         else:
@@ -55,16 +76,32 @@ def run(name: str, url: str | None, as_json: bool) -> None:
             for event in player.play():
                 report.show(event)
             report.end(found, player.failed, player.unmet)
+        if keep:
+            hold(player, is_own=is_own, is_quiet=as_json)
     if player.failed is not None:
         raise SystemExit(1)
 
 
-def print_scenarios() -> None:
+def hold(player: Player, *, is_own: bool, is_quiet: bool = False) -> None:
+    """Print how to reach the organisation of a scenario; with a server of its own (``is_own``) wait for Ctrl-C."""
+    url, key = player.target.control.url, player.target.control.key
+    if not is_quiet:
+        click.echo(f"\nkept: page {url}/_mock/; autumn-mock requests --url {url} --key {key}")
+    if is_own:
+        click.echo("The server runs until Ctrl-C.", err=True)
+        threading.Event().wait()
+
+
+def print_scenarios(as_json: bool = False) -> None:
     """Print the names and titles of the shipped scenarios."""
+    from autumn_mock.cli.output import print_json
     from autumn_mock.input_files import shipped_files
     from autumn_mock.scenarios import read_scenario
 
     shipped = shipped_files("scenario")
+    if as_json:
+        print_json({"list": [{"name": name, "title": read_scenario(path).title} for name, path in shipped.items()]})
+        return
     width = max(map(len, shipped), default=0)
     for name, path in shipped.items():
         click.echo(f"{click.style(name.ljust(width), bold=True)}  {read_scenario(path).title}")
@@ -75,47 +112,49 @@ def read(name: str) -> Scenario:
     from autumn_mock.input_files import InputFileError, find_file
     from autumn_mock.scenarios import read_scenario
 
-    try:
-        return read_scenario(find_file("scenario", name))
-    except InputFileError as error:
-        raise click.UsageError(str(error)) from None
+    with input_file(name) as path:
+        try:
+            return read_scenario(find_file("scenario", path))
+        except InputFileError as error:
+            text = str(error)
+            raise click.UsageError(text if path == name else text.replace(path, "standard input")) from None
 
 
 @contextmanager
-def playing(found: Scenario, url: str) -> Iterator[Player]:
-    """A player on a new organisation. A server that fails ends the command."""
+def playing(found: Scenario, url: str, *, keep: bool = False) -> Iterator[Player]:
+    """A player on a new organisation, which is deleted unless ``keep``. A server that fails ends the command."""
     from autumn_mock.control_client import ControlError
     from autumn_mock.scenarios import Player, ScenarioTarget
 
     try:
-        with ScenarioTarget(url, found.world) as target:
+        with ScenarioTarget(url, found.world, keep=keep) as target:
             yield Player(found, target)
     except ControlError as error:
         raise click.ClickException(str(error)) from None
 
 
 @contextmanager
-def _server(url: str | None, *, announce: bool) -> Iterator[str]:
-    """The URL of a server: the given one, the default one if a server is there, or one in this process."""
+def _server(url: str | None, *, announce: bool) -> Iterator[tuple[str, bool]]:
+    """The URL of a server: the given one, the default one if a server is there, or one in this process (true)."""
     from autumn_mock.control_client import ControlClient, ControlError
 
     if url is not None:
         try:
-            yield read_url(url)
+            yield read_url(url), False
         except ValueError as error:
             raise click.UsageError(f"--url: {error}") from None
         return
     try:
         with ControlClient(DEFAULT_URL) as client:
             client.get("/health")
-        yield DEFAULT_URL
+        yield DEFAULT_URL, False
         return
     except ControlError:
         pass
     if announce:
         click.echo(f"No server is listening at {DEFAULT_URL}; starting one for this run.")
     with own_server() as started:
-        yield started
+        yield started, True
 
 
 @contextmanager

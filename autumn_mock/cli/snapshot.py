@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from autumn_mock.cli.options import asks_server
+from autumn_mock.cli.files import STANDARD, say
+from autumn_mock.cli.options import asks_server, json_option
 from autumn_mock.cli.progress import with_bar
 
 if TYPE_CHECKING:
@@ -28,28 +30,37 @@ def snapshot() -> None:
 
 
 @snapshot.command(short_help="Save the state to a file.")
+@json_option
 @asks_server
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-def save(client: ControlClient, file: Path) -> None:
-    """Save the state to FILE, which is replaced once the download is complete."""
+@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
+def save(client: ControlClient, file: str, as_json: bool) -> None:
+    """Save the state to FILE, a world, which is replaced once the download is complete; - is standard output."""
     from autumn_mock.store.fileutil import write_output
 
     with client.download("/snapshot", timeout=_TIMEOUT_S) as (size, pieces):
+        shown = with_bar(pieces, size, "autumn-mock: saving")
         try:
-            write_output(file, with_bar(pieces, size, "autumn-mock: saving"))
+            if file == STANDARD:
+                with click.open_file(file, "wb") as target:
+                    target.writelines(shown)
+            else:
+                write_output(Path(file), shown)
         except OSError as error:
             raise click.ClickException(f"{file}: {error.strerror or error}") from None
-    click.echo(f"saved {size} bytes in {file}")
+    done = {"saved": size, "file": file}
+    say(json.dumps(done) if as_json else f"saved {size} bytes in {file}", is_standard=file == STANDARD)
 
 
 @snapshot.command(short_help="Replace the state by that of a file.")
+@json_option
 @asks_server
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def load(client: ControlClient, file: Path) -> None:
-    """Replace the state by that of FILE."""
-    with file.open("rb") as source:
-        size = os.fstat(source.fileno()).st_size or None  # a pipe has none
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+def load(client: ControlClient, file: str, as_json: bool) -> None:
+    """Replace the state by that of FILE; - is standard input."""
+    with click.open_file(file, "rb") as source:
         pieces = iter(lambda: source.read(_PIECE_BYTES), b"")
+        size = None if file == STANDARD else os.fstat(source.fileno()).st_size or None  # a pipe has none
         sent = with_bar(pieces, size, "autumn-mock: loading")
-        restored = client.upload("/snapshot", sent, size, timeout=_TIMEOUT_S)["restored"]
-    click.echo("loaded " + (", ".join(f"{count} {name}" for name, count in restored.items()) or "an empty state"))
+        answer = client.upload("/snapshot", sent, size, timeout=_TIMEOUT_S)
+    counts = ", ".join(f"{count} {name}" for name, count in answer["restored"].items())
+    click.echo(json.dumps(answer) if as_json else f"loaded {counts or 'an empty state'}")

@@ -4,7 +4,8 @@
     reply:status 503 retry-after=2 times=2 route=balances.batch_track
     reply:hang after=enqueue
 
-Values with spaces are written in double quotes. Kinds and options are in :mod:`autumn_mock.faults.kinds` and
+Values with spaces are written in double quotes, those with double quotes in single ones: ``json='{"allowed":true}'``.
+Kinds and options are in :mod:`autumn_mock.faults.kinds` and
 :mod:`autumn_mock.faults.options`.
 """
 
@@ -26,7 +27,11 @@ from autumn_mock.faults.options import PHASE
 #: Whether a reply fault acts before the service has done its work, or after.
 Phase = Literal["before", "after"]
 
-_WORD = re.compile(r'(?:[^\s"]|"[^"]*")+')
+#: A value in single quotes begins right after the equals sign, so that others may contain apostrophes.
+_SINGLE = r"(?:='[^']*'(?=[\s;]|$))"
+_WORD = re.compile(rf"""(?:{_SINGLE}|[^\s"]|"[^"]*")+""")
+_PART = re.compile(rf"""(?:{_SINGLE}|[^;"]|"[^"]*"?)+""")
+_SINGLE_QUOTED = re.compile(_SINGLE)
 _LARGEST_SEED = 1 << 32
 
 
@@ -70,7 +75,7 @@ class Rule(Struct, frozen=True):
         if "customer" in self.options:
             return self
         options = {**self.options, "customer": customer_id}
-        return Rule(f"{self.text} customer={_quoted(customer_id)}", self.kind, self.argument, options, self.phase)
+        return Rule(f"{self.text} customer={quoted(customer_id)}", self.kind, self.argument, options, self.phase)
 
 
 def parse_rules(text: str) -> list[Rule]:
@@ -79,14 +84,14 @@ def parse_rules(text: str) -> list[Rule]:
 
 
 def _parts(text: str) -> Iterator[str]:
-    for part in re.findall(r'(?:[^;"]|"[^"]*"?)+', text):
+    for part in _PART.findall(text):
         if part.strip():
             yield part.strip()
 
 
 def parse_rule(text: str) -> Rule:
     """A rule from its text. Raises :class:`RuleError`."""
-    if text.count('"') % 2:
+    if _SINGLE_QUOTED.sub("", text).count('"') % 2:
         raise RuleError(text, text.rindex('"'), "this quote is not closed")
     words = list(_WORD.finditer(text))
     if not words:
@@ -157,7 +162,8 @@ class _Parser:
         return [*self.known, *([f"before={PHASE}", f"after={PHASE}"] if self._has_phase() else [])]
 
     def _value(self, read: Any, written: str, column: int, option: str) -> Any:
-        value = written.replace('"', "")
+        is_single = len(written) > 1 and written[0] == written[-1] == "'"
+        value = written[1:-1] if is_single else written.replace('"', "")
         try:
             return read(value)
         except ValueError as error:
@@ -191,8 +197,13 @@ def _no_match(rule: Rule, option: str, what: str, wanted: str, known: Collection
     return RuleError(rule.text, column, f"unknown {what} {rule.options[option]!r}{hint}")
 
 
-def _quoted(value: str) -> str:
-    return f'"{value}"' if " " in value or ";" in value else value
+def quoted(value: str) -> str:
+    """A value as it is written in a rule. Raises :class:`ValueError` if it contains both kinds of quotes."""
+    if '"' not in value:
+        return f'"{value}"' if re.search(r"[\s;']", value) else value
+    if "'" in value:
+        raise ValueError("a value cannot contain both single and double quotes")
+    return f"'{value}'"
 
 
 def _unknown(what: str, word: str, known: Iterable[str]) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from autumn_mock.durations import parse_duration
@@ -32,6 +33,11 @@ class Option(Struct, frozen=True):
     placeholder: str
 
 
+#: Headers that the server sets, for how it sends a reply.
+_CONNECTION_HEADERS = {
+    *("connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"),
+    *("proxy-authenticate", "proxy-authorization"),
+}
 #: The smallest and largest rate of worker:slow, in messages per second.
 _SLOWEST, _FASTEST = 1 / 86_400, 1_000_000
 
@@ -138,6 +144,29 @@ def content_type(text: str) -> str:
     if not re.fullmatch(r"[!-~]+/[!-~]+", text):
         raise ValueError("must be a content type such as text/plain")
     return text
+
+
+def json_text(text: str) -> str:
+    """JSON, as written."""
+    try:
+        msgspec.json.decode(text)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        raise ValueError("""must be JSON in single quotes, such as '{"allowed":true}'""") from None
+    return text
+
+
+def header_lines(text: str) -> tuple[tuple[str, str], ...]:
+    """Names and values of headers: ``X-Region: eu | X-Request: 7``."""
+    headers = tuple(
+        (header.strip(), value.strip()) for header, _, value in (each.partition(":") for each in text.split("|"))
+    )
+    for header, value in headers:
+        is_name = re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", header) is not None
+        if not is_name or not value or not value.isascii() or not value.isprintable():
+            raise ValueError("must be a name, a colon and a value, such as 'X-Region: eu'")
+        if header.lower() in _CONNECTION_HEADERS:
+            raise ValueError(f"{header} belongs to the connection; the reply:... kinds change that")
+    return headers
 
 
 def name(text: str) -> str:

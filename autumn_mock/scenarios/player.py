@@ -54,7 +54,7 @@ class Player:
 
     def __init__(self, scenario: Scenario, target: ScenarioTarget) -> None:
         self.scenario = scenario
-        self._target = target
+        self.target = target
         #: The first step with an unmet expectation, and its results.
         self.failed: Step | None = None
         self.unmet: list[str] = []
@@ -86,7 +86,7 @@ class Player:
 
     def summary(self) -> Summary:
         """The state now."""
-        last = self._target.balances(self.scenario.customers)
+        last = self.target.balances(self.scenario.customers)
         expected = self.scenario.expected_balances
         return Summary(
             balances={
@@ -94,8 +94,8 @@ class Player:
                 for place, before in self._first.items()
                 if before.remaining != last[place].remaining or place in expected
             },
-            stats=self._target.control.get("/stats"),
-            findings=self._target.control.rows("/findings"),
+            stats=self.target.control.get("/stats"),
+            findings=self.target.control.rows("/findings"),
         )
 
     def _play(self, step: Step) -> Iterator[Happening]:
@@ -105,7 +105,7 @@ class Player:
             yield ExpectationResult(False, f"refused by the server: {error}")
 
     def _do(self, action: Action) -> Iterator[Happening]:
-        target = self._target
+        target = self.target
         match action:
             case Send():
                 yield from self._send(action)
@@ -132,7 +132,7 @@ class Player:
 
     def _send(self, action: Send) -> Iterator[Happening]:
         attempts: list[ReplyReceived] = []
-        for event in client.send(self._target, action, self._now):
+        for event in client.send(self.target, action, self._now):
             if isinstance(event, ReplyReceived):
                 attempts.append(event)
             yield event
@@ -141,7 +141,7 @@ class Player:
         yield from judge_replies(action.expect, attempts)
 
     def _drain(self, action: Drain) -> Iterator[Happening]:
-        answer = self._target.control.drain(action.drain / 1000)
+        answer = self.target.control.drain(action.drain / 1000)
         yield Done("queue", "empty" if answer["drained"] else answer["message"])
         if answer["drained"]:
             yield from self._changes()
@@ -156,7 +156,7 @@ class Player:
 
     def _changes(self) -> Iterator[BalanceChanged]:
         """The balances that changed since the last call."""
-        last, self._last = self._last, self._target.balances(self.scenario.customers)
+        last, self._last = self._last, self.target.balances(self.scenario.customers)
         for (customer, feature), balance in self._last.items():
             before = last.get((customer, feature))
             if before is not None and before.remaining != balance.remaining:

@@ -26,13 +26,14 @@ class BalanceReading(Struct, frozen=True):
 
 
 class ScenarioTarget:
-    """A new organisation on a server. Use it in a ``with`` block; leaving it deletes the organisation.
+    """A new organisation on a server. Use it in a ``with`` block; leaving it deletes the organisation, unless ``keep``.
 
     ``token``: the server's ``--control-token``. Methods raise :class:`~autumn_mock.control_client.ControlError`.
     """
 
-    def __init__(self, url: str, world: str = "default", *, token: str | None = None) -> None:
+    def __init__(self, url: str, world: str = "default", *, token: str | None = None, keep: bool = False) -> None:
         self._world = world
+        self._keep = keep
         self.control = ControlClient(url, token=token)
         #: The id of the organisation, once it is open.
         self.org = ""
@@ -58,6 +59,8 @@ class ScenarioTarget:
 
     def __exit__(self, kind: object, *_: object) -> None:
         with self.control:
+            if self._keep:
+                return
             try:
                 self.control.delete("/organisations")
             except ControlError:

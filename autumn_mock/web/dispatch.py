@@ -333,7 +333,11 @@ def _handle(request: RequestContext, endpoint: Endpoint) -> Response:
 
 
 def _add_headers(request: RequestContext, reply: Response) -> None:
-    reply.headers.extend(_COMMON_HEADERS)
+    if request.faults is None or request.faults.reached_service:
+        reply.headers.extend(_COMMON_HEADERS)
+    else:  # the reply of a fault may have its own
+        for name, value in _COMMON_HEADERS:
+            reply.headers.setdefault(name, value)
     if request.limit is not None:
         reply.headers.extend(request.limit.headers())
 

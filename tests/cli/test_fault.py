@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +30,17 @@ ARMED = [
     (["hang"], "reply:hang after=enqueue"),
     (["hang", "--before", "--times", "1"], "reply:hang before=enqueue times=1"),
     (["hang", "--after", "2", "--org", "autumn-mock"], "reply:hang after=enqueue after=2 org=autumn-mock"),
+    (["timeout", "--call", "balances.check"], "reply:hang route=balances.check"),
+    (["down"], "reply:status 503"),
+    (["down", "--for", "30s"], "reply:status 503 ttl=30s"),
+    (["500"], "reply:status 500"),
+    (["status", "500", "--times", "2"], "reply:status 500 times=2"),
+    (["503", "--call", "balances.check", "--retry-after", "5"], "reply:status 503 route=balances.check retry-after=5"),
+    (["429", "--times", "1"], "limit:exhaust times=1"),
+    (["429", "--retry-after", "3"], "reply:status 429 retry-after=3"),
+    (["reply:body", 'json={"a": "b=c"}', "times=1"], """reply:body json='{"a": "b=c"}' times=1"""),
+    (["reply:body", "text=it's down; wait", "status=503"], 'reply:body text="it\'s down; wait" status=503'),
+    (["""reply:body json='{"a":1}' status=201"""], """reply:body json='{"a":1}' status=201"""),
     (["arm", "enqueue:fail items=3,7"], "enqueue:fail items=3,7"),
     (["arm", "enqueue:fail", "items=3,7", "times=1"], "enqueue:fail items=3,7 times=1"),
     (["arm", "limit", "3/second"], "limit 3/second"),
@@ -47,6 +59,22 @@ def test_fault_arms_and_prints_the_rule(run: Run, server: ServerProcess, argumen
     text = text_of(run("fault", *arguments))
     assert text.splitlines() == [f"armed 1: {rule}", "  on the whole server"]
     assert {each["rule"] for each in server.get("/_mock/faults", None).body["list"]} == {rule}
+
+
+@pytest.mark.parametrize(
+    ("content", "option"),
+    [('{ "a": "it\'s" }\n', """json='{"a":"it\\u0027s"}'"""), ("a text", 'text="a text"')],
+)
+def test_fault_reads_the_body_of_a_reply_from_a_file(
+    run: Run, server: ServerProcess, tmp_path: Path, content: str, option: str
+) -> None:
+    file = tmp_path / "reply"
+    file.write_text(content, "utf-8")
+    text_of(run("fault", "reply:body", "status=200", "--file", str(file), "times=1"))
+    [armed] = server.get("/_mock/faults", None).body["list"]
+    assert armed["rule"] == f"reply:body status=200 times=1 {option}"
+    reply = server.post("/v1/customers.get", {"customer_id": "cus_123"})
+    assert reply.body == ({"a": "it's"} if content.startswith("{") else content)
 
 
 def test_fault_arms_several_rules(run: Run, server: ServerProcess) -> None:

@@ -16,6 +16,7 @@ import pytest
 from autumn_mock.cli.scenario import own_server
 from autumn_mock.input_files import shipped_files
 from tests.scenarios.conftest import WriteScenario, write_steps
+from tests.support.client import Client
 from tests.support.server import ServerProcess
 
 # Only these commands, without the others.
@@ -203,3 +204,45 @@ def test_own_server_leaves_no_thread_and_no_socket() -> None:
     assert set(threading.enumerate()) <= before
     if descriptors.is_dir():
         assert len(list(descriptors.iterdir())) <= opened
+
+
+def test_run_keeps_its_organisation(server: ServerProcess) -> None:
+    done = run("scenario", "run", "unknown-customers", "--keep", "--url", server.url)
+    assert done.returncode == 0, done.stderr
+    key = done.stdout.rsplit("--key ", 1)[1].strip()
+    assert server.get("/_mock/stats", key).body["lost"] > 0
+    server.request("DELETE", "/_mock/organisations", None, server.headers(key))
+
+
+def test_demo_steps_with_enter_and_keeps_its_server() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", _COMMANDS, "demo", "retry-after-202", "--step"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        encoding="utf-8",
+        env={**_ENV, "COLUMNS": "80", "PYTHONIOENCODING": "utf-8"},
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            process.stdin.write("\n" * 20)
+            process.stdin.close()
+            kept = next(line for line in process.stdout if line.startswith("kept: page"))
+            url, key = kept.split()[2].removesuffix("/_mock/;"), kept.split()[-1]
+            assert Client(url, key).stats()["accepted"] > 0
+            process.send_signal(signal.SIGINT)
+            assert process.wait(20) == 1  # of click alone; the main command makes it 130
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("content", ["", "titel: x\n"])
+def test_scenario_from_standard_input(content: str) -> None:
+    text = content or shipped_files("scenario")["unknown-customers"].read_text("utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", _COMMANDS, "scenario", "run", "-"], input=text, capture_output=True, text=True,
+        encoding="utf-8", timeout=60, check=False, env={**_ENV, "PYTHONIOENCODING": "utf-8"},
+    )  # fmt: skip
+    assert done.returncode == (2 if content else 0), done.stderr

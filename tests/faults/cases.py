@@ -331,6 +331,20 @@ CASES = (
         [accepted("m"), accepted("m", "l", "track", notes={0: ["dropped"]})],
         Proof(1),
     ),
+    # -- reply:body
+    Case(
+        """reply:body status=418 json='["a b",";"]' before=enqueue header='X-Region: eu | X-Tea: 1'""",
+        [
+            failed(
+                status=418,
+                body='["a b",";"]',
+                headers={"content-type": "application/json", "x-region": "eu", "x-tea": "1"},
+            ),
+            failed("customer", "m", 418, body='["a b",";"]'),
+        ],
+        Proof(2),
+    ),
+    Case("""reply:body text="it's" after=enqueue""", [altered(200, "it's")], Proof(1)),
     # -- reply:status
     Case("reply:status 500", [failed(), failed("customer", "m")], Proof(2)),
     Case(

@@ -353,6 +353,10 @@ _VALUES: dict[str, st.SearchStrategy[str]] = {
     "event": _NAMES,
     "retry-after": st.sampled_from(["0", "30", "date+5s", '"Wed, 21 Oct 2026 07:28:00 GMT"']),
     "body": st.sampled_from(["json", "html", "empty"]),
+    "status": st.integers(200, 599).map(str),
+    "json": st.sampled_from(["7", """'{"a": "b; c"}'""", "'[]'"]),
+    "text": _NAMES | st.just("""'"a; b" is said'"""),
+    "header": st.sampled_from(["X-A:b", "'X-A: \"b\" | X-C: d; e'"]),
     "times": _COUNTS,
     "after": st.integers(0, 1000).map(str),
     "every": _COUNTS,
@@ -384,6 +388,9 @@ def rule_texts(draw: st.DrawFn) -> str:
     names = draw(st.sets(st.sampled_from(list(kind.options_by_name()))))
     if kind.name == "worker:slow":
         names.add("rate")
+    if kind.name == "reply:body":
+        names.discard("text" if "json" in names else "json")
+        names.add("status")
     is_success = kind.name == "reply:status" and words[1] < "300"
     if is_success:
         names.discard("body")

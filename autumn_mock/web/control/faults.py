@@ -10,9 +10,8 @@ from flask import Response
 from autumn_mock.engine import Engine
 from autumn_mock.faults.armed import ArmedRule
 from autumn_mock.faults.board import FaultBoard
+from autumn_mock.faults.description import described
 from autumn_mock.faults.grammar import RuleError, parse_rule, require_organisation, require_route
-from autumn_mock.faults.kinds import FAULT_KINDS
-from autumn_mock.faults.options import MODIFIERS, Option
 from autumn_mock.operations.errors import ApiError, invalid_request
 from autumn_mock.store.environment import Environment
 from autumn_mock.web.control.context import ControlHandler, ControlRequest
@@ -35,18 +34,7 @@ def reports(engine: Engine, environments: Iterable[Environment]) -> list[dict[st
 
 def list_kinds(_request: ControlRequest) -> Response:
     """The fault kinds with their options, and the modifiers of every rule."""
-    kinds = [
-        {
-            "kind": kind.name,
-            "text": kind.summary(),
-            "argument": kind.argument_placeholder,
-            "example": kind.example,
-            "has_phase": kind.has_phase,
-            "options": [_option(each) for each in kind.own_options],
-        }
-        for kind in FAULT_KINDS.values()
-    ]
-    return json_reply({"kinds": kinds, "modifiers": [_option(each) for each in MODIFIERS.values()]})
+    return json_reply(described())
 
 
 def arm(request: ControlRequest) -> Response:
@@ -92,10 +80,6 @@ def _report(environment: Environment | None, armed: ArmedRule) -> dict[str, Any]
     """A rule and what it did. A rule of the whole server has no organisation."""
     org, env = environment.name if environment is not None else (None, None)
     return {**armed.report(), "org": org, "env": env}
-
-
-def _option(option: Option) -> dict[str, str]:
-    return {"name": option.name, "value": option.placeholder, "text": option.text}
 
 
 ROUTES: dict[str, ControlHandler] = {

@@ -1,0 +1,46 @@
+"""File arguments: ``-`` is standard input or output."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+STANDARD = "-"
+
+
+@contextmanager
+def input_file(name: str) -> Iterator[str]:
+    """A file argument; for ``-`` the path of a file with what standard input has, while the block runs."""
+    if name != STANDARD:
+        yield name
+        return
+    with tempfile.TemporaryDirectory(prefix="autumn-mock-") as folder:
+        path = Path(folder, "stdin")
+        with path.open("wb") as file, click.open_file(STANDARD, "rb") as source:
+            shutil.copyfileobj(source, file)
+        yield str(path)
+
+
+def write_text(name: str, text: str, *, replace: bool = False) -> None:
+    """Write a text to a file argument. An existing file is kept unless ``replace``."""
+    if name == STANDARD:
+        click.echo(text, nl=not text.endswith("\n"))
+        return
+    try:
+        with Path(name).open("w" if replace else "x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise click.ClickException(f"{name} exists; choose another name, or replace it with --force") from None
+    except OSError as error:
+        raise click.ClickException(f"{name}: {error.strerror or error}") from None
+
+
+def say(text: str, *, is_standard: bool) -> None:
+    """Print what was done; on standard error if standard output has the content (``is_standard``)."""
+    click.echo(text, file=sys.stderr if is_standard else sys.stdout)

@@ -1,0 +1,97 @@
+"""``autumn-mock org``: the organisations of a server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from autumn_mock.cli.options import DefaultGroup, asks_server, json_option
+
+if TYPE_CHECKING:
+    from autumn_mock.control_client import ControlClient
+
+
+@click.group(cls=DefaultGroup, default="list", short_help="List, open, name and close organisations.")
+def org() -> None:
+    """List, open, name and close organisations. Without a command: list them.
+
+    \b
+    autumn-mock org open --slug team-a
+    autumn-mock org name --key am_sk_test_... --slug team-a
+    """
+
+
+@org.command("list", short_help="List the organisations.")
+@json_option
+@asks_server
+def list_(client: ControlClient, as_json: bool) -> None:
+    """List the organisations with their keys, as far as these may be shown, and their last use."""
+    from autumn_mock.cli.output import Column, Sheet, moment, print_json
+
+    answer = client.get("/organisations")
+    if as_json:
+        print_json(answer)
+        return
+    Sheet(
+        [
+            Column("slug", lambda row: row["slug"], flexible=True),
+            Column("id", lambda row: row["id"], flexible=True),
+            Column("name", lambda row: row["name"], flexible=True),
+            Column("opened", lambda row: "on demand" if row["on_demand"] else "at the start"),
+            Column("last used UTC", lambda row: moment(row["last_used"]) or "never"),
+        ],
+        lambda row: row["keys"],
+    ).show(answer["list"])
+
+
+@org.command("open", short_help="Open an organisation.")
+@click.option("--world", metavar="NAME", help="A shipped world to fill it from. Default: the server's own world.")
+@click.option("--with-key", metavar="KEY", help="Its secret key. Default: a random one.")
+@click.option("--name", metavar="NAME", help="Its name.")
+@click.option("--slug", metavar="SLUG", help="Its slug, which logs and lists show.")
+@json_option
+@asks_server
+def open_(
+    client: ControlClient, as_json: bool, world: str | None, with_key: str | None, name: str | None, slug: str | None
+) -> None:
+    """Open an organisation, and print its secret key."""
+    from autumn_mock.cli.output import print_json
+
+    given = {"world": world, "key": with_key, "name": name, "slug": slug}
+    opened = client.post("/organisations", {field: value for field, value in given.items() if value is not None})
+    if as_json:
+        print_json(opened)
+    else:
+        click.echo(opened["key"])
+
+
+@org.command(short_help="Name the organisation of --key.")
+@click.option("--name", metavar="NAME", help="Its name.")
+@click.option("--slug", metavar="SLUG", help="Its slug, which logs and lists show.")
+@json_option
+@asks_server
+def name(client: ControlClient, as_json: bool, name: str | None, slug: str | None) -> None:
+    """Give the organisation of --key another name, slug, or both."""
+    from autumn_mock.cli.output import print_json
+
+    given = {"name": name, "slug": slug}
+    named = client.patch("/organisations", {field: value for field, value in given.items() if value is not None})
+    if as_json:
+        print_json(named)
+    else:
+        click.echo(f"{named['id']}: {named['slug']}, {named['name']}")
+
+
+@org.command(short_help="Close the organisation of --key.")
+@json_option
+@asks_server
+def close(client: ControlClient, as_json: bool) -> None:
+    """Delete the organisation of --key, with everything in it."""
+    from autumn_mock.cli.output import print_json
+
+    removed = client.delete("/organisations")
+    if as_json:
+        print_json(removed)
+    else:
+        click.echo(f"closed {removed['removed']}")
