@@ -149,6 +149,7 @@ class ServerLog(logging.Handler):
                     pause(_INTERVAL_S)
                 self._has_lines.clear()
                 self._write(self._taken_lines())
+            self._write(self._taken_lines())
         except OSError:  # standard error is closed: the server continues without its log
             self._is_broken = True
             self._waiting.clear()
@@ -156,7 +157,7 @@ class ServerLog(logging.Handler):
     def _taken_lines(self) -> list[str]:
         lines = []
         self._format.begin()
-        while self._waiting:
+        for _ in range(len(self._waiting)):  # those that arrive meanwhile are written next time
             line = self._waiting.popleft()
             if isinstance(line, Notice):
                 if line.event == "stop":

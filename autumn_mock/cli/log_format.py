@@ -56,10 +56,10 @@ class Format(Protocol):
 
 
 class _Times:
-    """Instants of the stopwatch as ISO 8601 in UTC. The day is omitted on a terminal."""
+    """Instants of the stopwatch as ISO 8601 in UTC; on a terminal without the day and the milliseconds."""
 
     def __init__(self, *, with_date: bool) -> None:
-        self._pattern = "%Y-%m-%dT%H:%M:%S" if with_date else "%H:%M:%S"
+        self._with_date = with_date
         self._offset = 0.0
         self._second = 0
         self._text = ""
@@ -72,8 +72,10 @@ class _Times:
         second, ms = divmod(int(seconds * 1000 + self._offset), 1000)
         if second != self._second:
             self._second = second
-            self._text = datetime.fromtimestamp(second, timezone.utc).strftime(self._pattern)
-        return f"{self._text}.{ms:03}Z"
+            self._text = datetime.fromtimestamp(second, timezone.utc).strftime(
+                "%Y-%m-%dT%H:%M:%S" if self._with_date else "%H:%M:%SZ"
+            )
+        return f"{self._text}.{ms:03}Z" if self._with_date else self._text
 
 
 #: Widths of the columns at first, and the most they grow to: call, organisation, customer.
@@ -88,7 +90,7 @@ class TextFormat:
 
     ::
 
-        12:30:01.250Z  POST   balances.batch_track  autumn-mock  cus_123  202    4.1 ms  2 accepted, 1 refused
+        12:30:01Z  POST   balances.batch_track  autumn-mock  cus_123  202    4.1 ms  2 accepted, 1 refused
 
     ``name_of`` returns the slug of an organisation's id.
     """

@@ -77,7 +77,8 @@ def _state(client: ControlClient, customers: tuple[str, ...]) -> dict[str, Any]:
         try:
             answer = client.get(f"/balances/{quote(customer, safe='')}")["balances"]
         except CallRefused as error:  # unknown, or in several organisations
-            balances[customer] = str(error)
+            if customers:
+                balances[customer] = str(error)
             continue
         balances[customer] = {
             feature: {name: each[name] for name in ("granted", "usage", "remaining", "unlimited")}
@@ -118,10 +119,10 @@ def _screen(state: dict[str, Any], url: str) -> RenderableType:
     pipe.add_row(
         *(Text(str(state[name]), f"bold {_COLOURS.get(name, '')}" if state[name] else "dim") for name in _PIPE)
     )
-    balances = Table.grid(padding=(0, 2, 0, 0))
+    balances, refused = Table.grid(padding=(0, 2, 0, 0)), []
     for customer, features in state["balances"].items():
         if isinstance(features, str):
-            balances.add_row(customer, Text(features, "dim"))
+            refused.append(Text(features, "red"))
             continue
         name = Text(customer, "bold")
         for feature, each in features.items():
@@ -132,7 +133,7 @@ def _screen(state: dict[str, Any], url: str) -> RenderableType:
         ("autumn-mock ", "bold"), (url, "dim"), ("  the server is away", "red") if state["is_away"] else ""
     )
     found = [Text(f"! {each}", "yellow") for each in state["findings"]]
-    return Group(head, Text(), pipe, Text(), balances, *([Text(), *found] if found else []))
+    return Group(head, Text(), pipe, Text(), balances, *refused, *([Text(), *found] if found else []))
 
 
 def _bar(balance: dict[str, Any]) -> Any:

@@ -18,7 +18,7 @@ from autumn_mock.cli.log_format import Format, JsonFormat, Notice, TextFormat
 from autumn_mock.clock import pause, stopwatch
 from autumn_mock.journal.requests import RequestEntry
 
-TIME = r"\d\d:\d\d:\d\d\.\d{3}Z"
+TIME = r"\d\d:\d\d:\d\d(?:\.\d{3})?Z"
 
 
 def slug(org: str) -> str:

@@ -64,6 +64,15 @@ MESSAGES: dict[str, str] = {
 }
 
 
+_FREE = "without payments: priced plans need no_billing_changes: true"
+#: Calls that are served in part, and what is missing.
+PARTLY: dict[str, str] = {
+    **dict.fromkeys(("billing.attach", "billing.update", "billing.preview_attach", "billing.preview_update"), _FREE),
+    "catalog.update": "without rewards and referral programs; drafts of migrations are not stored",
+    "customers.advance_test_clock": "moves the clock of the whole organisation",
+    "get_organization": "shows publishable keys masked",
+}
+
 #: Calls whose limit is not the general one.
 _LIMITS: dict[str, GroupName] = {
     "billing.multi_attach": "attach",
