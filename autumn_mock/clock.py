@@ -9,11 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from autumn_mock.domain.record import LATEST
 from autumn_mock.locks import Level, new_lock
 
 Milliseconds = int
-#: The last instant that a clock can be set to, in ms: 1 January 9990. Calendars end soon after it.
-LATEST = 253_086_768_000_000
 
 #: A monotonic clock in seconds, for measuring: only differences have a meaning.
 stopwatch = time.perf_counter

@@ -8,6 +8,8 @@ from msgspec import Meta, Struct
 
 #: The largest integer that a double holds without a gap.
 LARGEST = 2**53 - 1
+#: The last instant that a clock can be set to, in ms: 1 January 9990. Calendars end soon after it.
+LATEST = 253_086_768_000_000
 
 Instant = Annotated[int, Meta(ge=-LARGEST, le=LARGEST)]
 """Milliseconds since the epoch."""

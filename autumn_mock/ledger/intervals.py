@@ -9,8 +9,8 @@ from __future__ import annotations
 import calendar
 from datetime import datetime, timedelta, timezone
 
-from autumn_mock.clock import LATEST
 from autumn_mock.domain.plan import Interval, Reset
+from autumn_mock.domain.record import LATEST
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autumn_mock.clock import LATEST
+from autumn_mock.domain.record import LATEST
 from autumn_mock.ledger.intervals import DAY
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import invalid_request

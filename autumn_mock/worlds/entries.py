@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from autumn_mock.clock import LATEST
 from autumn_mock.domain.organisation import OrganisationConfig
+from autumn_mock.domain.record import LATEST
 from autumn_mock.domain.webhook import DEFAULT_SECRET
 from autumn_mock.input_files import guess
 from autumn_mock.input_schema import Read, Shorthand, maps_in, read_rule
