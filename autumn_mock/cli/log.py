@@ -14,9 +14,10 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from operator import attrgetter
+from textwrap import indent
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
-from autumn_mock.cli.log_format import Format, JsonFormat, Notice, RequestLine, TextFormat
+from autumn_mock.cli.log_format import Format, JsonFormat, Notice, RequestLine, TextFormat, in_one_line
 from autumn_mock.clock import pause, stopwatch
 from autumn_mock.journal.requests import RequestEntry, unknown_key
 
@@ -118,9 +119,9 @@ class ServerLog(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Log what a logger reports."""
-        text = record.getMessage()
-        if record.exc_info:
-            text += "\n" + logging.Formatter().formatException(record.exc_info)
+        text = in_one_line(record.getMessage())
+        if record.exc_info:  # indented, as no line of the log is
+            text += "\n" + indent(logging.Formatter().formatException(record.exc_info), "    ")
         event = "service" if record.name == "autumn_mock.service" else "log"
         self.notice(Notice(event, text, record.levelno, {"logger": record.name}))
 

@@ -200,7 +200,12 @@ def _status_colour(status: int | None) -> str:
     return "yellow" if status >= 400 else "green"
 
 
+def in_one_line(text: str) -> str:
+    """A text without line breaks and other control characters, which could forge a line."""
+    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
+
+
 def _shortened(text: str) -> str:
     """A text of a client: in one line, not endless, and without control characters."""
-    text = text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
+    text = in_one_line(text)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -94,6 +94,9 @@ def parse_rule(text: str) -> Rule:
     if _SINGLE_QUOTED.sub("", text).count('"') % 2:
         raise RuleError(text, text.rindex('"'), "this quote is not closed")
     words = list(_WORD.finditer(text))
+    strange = next((word for word in words if not word.group().isprintable()), None)
+    if strange is not None:
+        raise RuleError(ascii(strange.group()), 0, "a word of a rule has no control characters")
     if not words:
         raise RuleError(text, 0, f"a rule begins with one of {', '.join(FAULT_KINDS)}")
     kind = FAULT_KINDS.get(words[0].group())

@@ -38,13 +38,21 @@ _CONNECTION_HEADERS = {
     *("connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"),
     *("proxy-authenticate", "proxy-authorization"),
 }
+#: The most digits of a number in a header or a limit, and of any other number.
+_MOST_DIGITS, _LONGEST = 15, 100
 #: The smallest and largest rate of worker:slow, in messages per second.
 _SLOWEST, _FASTEST = 1 / 86_400, 1_000_000
 
 
+def _integer(text: str) -> int:
+    if len(text) > _LONGEST:
+        raise ValueError(f"must have at most {_LONGEST} digits")
+    return int(text)
+
+
 def whole(text: str) -> int:
     """A whole number from 0."""
-    value = int(text)
+    value = _integer(text)
     if value < 0:
         raise ValueError("must not be negative")
     return value
@@ -52,7 +60,7 @@ def whole(text: str) -> int:
 
 def positive(text: str) -> int:
     """A whole number from 1."""
-    value = int(text)
+    value = _integer(text)
     if value < 1:
         raise ValueError("must be at least 1")
     return value
@@ -104,7 +112,7 @@ def per_second(text: str) -> float:
 
 def request_limit(text: str) -> str:
     """A rate limit such as 3/second, as written."""
-    found = re.fullmatch(r"([1-9]\d*)/(second|minute|hour)", text)
+    found = re.fullmatch(rf"[1-9][0-9]{{,{_MOST_DIGITS - 1}}}/(second|minute|hour)", text)
     if not found:
         raise ValueError("write it like 3/second, 60/minute or 1000/hour")
     return text
@@ -120,12 +128,14 @@ def status(text: str) -> int:
 
 def retry_after(text: str) -> str:
     """The header value as written; ``date+5s`` is resolved when the reply is sent."""
-    if text.isascii() and text.isdigit():
+    if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS:
         return text
     if text.startswith("date+"):
         duration(text.removeprefix("date+"))
         return text
     try:
+        if not text.isascii():  # other digits are digits, too
+            raise ValueError
         datetime.strptime(text, "%a, %d %b %Y %H:%M:%S GMT")
     except ValueError:
         raise ValueError('write seconds, date+5s, or an HTTP date in quotes: "Wed, 21 Oct 2026 07:28:00 GMT"') from None
@@ -185,7 +195,7 @@ MODIFIERS: dict[str, Option] = {
         Option("after", whole, "skip the first N matches", "N"),
         Option("every", positive, "fire on every N-th match", "N"),
         Option("rate", probability, "fire with probability P, from 0 to 1", "P"),
-        Option("seed", int, "random seed; chosen and reported if omitted", "N"),
+        Option("seed", _integer, "random seed; chosen and reported if omitted", "N"),
         Option("ttl", duration, "expire after this time on the organisation's clock", "TIME"),
         Option("org", name, "only this organisation, by id or slug", "ORG"),
         Option("customer", name, "only this customer", "ID"),

@@ -84,9 +84,9 @@ def _api_error(error: Exception, http: Request, key: ApiKey | None) -> ApiError:
     if isinstance(error, TooManyWaiting):
         return ApiError(503, str(error), "too_many_waiting")
     if isinstance(error, OSError):  # the change was rolled back: the client may retry
-        _log.error("%s %s: the database could not be written: %s", http.method, http.path, error)
+        _log.error("%s %r: the database could not be written: %s", http.method, http.path, error)
         return database_unavailable()
     if isinstance(error, HTTPException) and error.code == 413:
         return invalid_request("The body is larger than this server takes.", status=413)
-    _log.error("%s %s failed", http.method, http.path, exc_info=error)
+    _log.error("%s %r failed", http.method, http.path, exc_info=error)
     return ApiError(500, "Unknown error", "internal_error")

@@ -19,6 +19,8 @@ from autumn_mock.web.replies import TOO_MANY_REQUESTS, error_reply, text_reply
 from autumn_mock.web.waitress_adapter import abort_connection, flush, is_client_disconnected, truncated
 
 F = TypeVar("F", bound=ArmedRule)
+#: Statuses whose reply ends with its headers: a body would be taken for the next reply.
+_WITHOUT_BODY = (204, 205, 304)
 #: Seconds between two pieces of a body that is sent slowly.
 _PIECE_INTERVAL_S = 0.02
 
@@ -100,7 +102,7 @@ class RequestFaults:
         changed = _response(plan)
         if plan.spread is not None:
             parking().require_room()
-        if plan.share < 1 or plan.spread is not None:
+        if plan.body and (plan.share < 1 or plan.spread is not None):
             sent = plan.body[: int(len(plan.body) * plan.share)]
             pieces = iter([sent]) if plan.spread is None else self._dribble(plan.spread, sent)
             changed.response = pieces if plan.share == 1 else truncated(pieces)
@@ -174,7 +176,12 @@ def _values(request: RequestContext, field: str) -> Collection[str | None]:
 
 
 def _response(plan: ReplyPlan) -> Response:
-    return Response(plan.body, plan.status, headers=plan.headers)
+    if plan.status in _WITHOUT_BODY:
+        plan.body = b""
+    reply = Response(plan.body, plan.status, headers=plan.headers)
+    if plan.status in (204, 304):
+        del reply.headers["Content-Type"], reply.headers["Content-Length"]
+    return reply
 
 
 def _error(status: int, message: str, env: str) -> tuple[str, bytes]:

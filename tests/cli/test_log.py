@@ -130,7 +130,7 @@ def test_words_of_the_real_service_are_marked_and_tracebacks_are_kept() -> None:
     lines = written.lines()
     assert lines[0].endswith("WARNING  the real service logs: a failure")
     assert lines[1].endswith("ERROR  failed")
-    assert lines[-1] == "ValueError: broken"
+    assert lines[-1] == "    ValueError: broken"
 
 
 def test_requests_with_unknown_keys_are_summarised_even_when_quiet() -> None:
@@ -199,3 +199,19 @@ def test_a_closed_standard_error_ends_the_log_only() -> None:
     log.close()
     assert not log._waiting
     os.close(writer)
+
+
+@pytest.mark.parametrize("name", ["autumn_mock.web", "autumn_mock.service"])
+def test_no_text_of_a_client_forges_a_line(name: str) -> None:
+    forged = "\n12:30:01.250Z  ERROR  forged\r\x1b[2J\u2028"
+    written = Written(text())
+    written.log.handle(logging.LogRecord(name, logging.ERROR, "", 0, "%s failed", (forged,), None))
+    try:
+        raise ValueError(forged)
+    except ValueError:
+        written.log.handle(logging.LogRecord(name, logging.ERROR, "", 0, "failed", (), sys.exc_info()))
+    for field in ("path", "call", "customer_id", "message", "note"):
+        written.log.request(entry(**{field: forged}))
+    lines = written.lines()
+    assert sum(re.match(TIME, line) is not None for line in lines) == 7
+    assert all(re.match(TIME, line) or line.startswith("    ") or not line for line in lines), lines

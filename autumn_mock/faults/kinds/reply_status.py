@@ -3,6 +3,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+from autumn_mock.clock import LATEST
 from autumn_mock.faults.options import Option, body_kind, duration, retry_after, status
 from autumn_mock.faults.sites import ReplyFault, ReplyPlan
 
@@ -59,4 +60,4 @@ def _resolved(value: str, now: int) -> str:
     """The value of Retry-After; ``date+5s`` counts from ``now`` (ms)."""
     if not value.startswith("date+"):
         return value
-    return email.utils.formatdate((now + duration(value.removeprefix("date+"))) / 1000, usegmt=True)
+    return email.utils.formatdate(min(now + duration(value.removeprefix("date+")), LATEST) / 1000, usegmt=True)
