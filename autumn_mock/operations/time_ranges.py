@@ -22,6 +22,10 @@ _DAYS = {"24h": 1, "7d": 7, "30d": 30, "90d": 90}
 _CYCLES = {"1bc": 1, "last_cycle": 1, "3bc": 3}
 
 
+#: The longest range that is divided into bins, in ms.
+_LONGEST = 200 * 366 * DAY
+
+
 class TimeRange(Struct, frozen=True):
     """From ``start`` to ``end`` (ms), both included; None: unbounded."""
 
@@ -74,8 +78,11 @@ def zone_of(name: str | None) -> tzinfo:
 def bins(start: int, end: int, size: str, zone: tzinfo) -> list[int]:
     """The starts (ms) of the bins that cover a range; the first is at or before ``start``.
 
-    Hours are UTC hours; days, weeks (from Monday) and months are local to the zone.
+    Hours are UTC hours; days, weeks (from Monday) and months are local to the zone. Raises :class:`ApiError` (400) for
+    a range that would take minutes.
     """
+    if end - start > _LONGEST:
+        raise ApiError(400, "custom_range: must not be longer than 200 years", "invalid_inputs")
     if size == "hour":
         return list(range(start - start % HOUR, end + 1, HOUR))
     periods: list[int] = []

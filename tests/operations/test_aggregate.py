@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autumn_mock.clock import LATEST
 from autumn_mock.domain.customer import Customer
 from autumn_mock.domain.event import Deduction, Event
 from autumn_mock.ledger.intervals import DAY, HOUR
@@ -364,3 +365,9 @@ def ask_and_compare(environment: Environment, kept: list[Event], question: dict[
 
 def test_answer_of_no_cells_has_no_totals() -> None:
     assert answer({}, Question(["f"], Grid("day", "UTC", [0]))).totals == {}
+
+
+@pytest.mark.parametrize("size", ["hour", "day", "week", "month"])
+def test_bins_of_an_endless_range_are_refused(size: str) -> None:
+    with pytest.raises(ApiError, match="200 years"):
+        bins(0, LATEST, size, zone_of(None))
