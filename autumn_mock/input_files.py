@@ -23,6 +23,9 @@ _SUFFIXES = (".yaml", ".yml", ".json")
 _MAX_BYTES = 16 << 20
 _MAX_DEPTH = 64
 
+#: How many errors of one file are reported.
+MOST_PROBLEMS = 100
+
 _WORDS = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -96,10 +99,11 @@ class InputFile:
 
 
 def report(problems: Iterable[Problem]) -> None:
-    """Raise :class:`InputFileError` with all problems in the order of the file, if there are any."""
-    lines = [str(each) for each in sorted(problems, key=lambda each: each.position)]
+    """Raise :class:`InputFileError` with the first problems in the order of the file, if there are any."""
+    lines = list(dict.fromkeys(str(each) for each in sorted(problems, key=lambda each: each.position)))
     if lines:
-        raise InputFileError("\n".join(dict.fromkeys(lines)))
+        more = [f"and {len(lines) - MOST_PROBLEMS} more"] if len(lines) > MOST_PROBLEMS else []
+        raise InputFileError("\n".join([*lines[:MOST_PROBLEMS], *more]))
 
 
 def guess(word: str, known: Iterable[str]) -> str:

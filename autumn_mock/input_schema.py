@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from autumn_mock.faults.grammar import RuleError, parse_rule
-from autumn_mock.input_files import InputFile, KeyPath, guess, report
+from autumn_mock.input_files import MOST_PROBLEMS, InputFile, KeyPath, guess, report
 from autumn_mock.wire.schema import Array, Issue, Issues, Object, Path, Schema
 from autumn_mock.wire.schema.base import kind_of
 from autumn_mock.wire.schema.compounds import Default, Nullable, Optional
@@ -112,7 +112,9 @@ def parse_file(file: InputFile, schema: Object[T], *checks: Callable[[Any], Iter
     for path, fields, known in maps_in(schema, file.data):
         for key in fields:
             if key not in known.fields:
-                issues.append(Issue((*path, key), f"unknown key{guess(key, known.fields)}"))
+                # Guesses cost far more than the rest, and no one reads more of them.
+                hint = guess(key, known.fields) if len(issues) < MOST_PROBLEMS else ""
+                issues.append(Issue((*path, key), f"unknown key{hint}"))
     for check in checks:
         issues += check(file.data)
     report(file.problem(issue.path, issue.text) for issue in issues)

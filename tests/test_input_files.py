@@ -253,3 +253,13 @@ def test_read_world_parses_any_bytes_or_reports_an_error(
     path = tmp_path_factory.getbasetemp() / "bytes.yaml"
     path.write_bytes(content)
     error_of(path)
+
+
+def test_errors_of_a_large_file_are_few_and_take_no_longer_than_reading_it(tmp_path: Path) -> None:
+    path = tmp_path / "world.json"
+    path.write_text(json.dumps({"organisations": [], **{f"key{number}": 1 for number in range(20_000)}}))
+    with pytest.raises(InputFileError) as caught:
+        read_world(path)
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 101
+    assert lines[-1] == "and 19900 more"

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autumn_mock.clock import LATEST
 from autumn_mock.domain.customer import Customer
 from autumn_mock.domain.event import Deduction, Event
+from autumn_mock.domain.record import LATEST
 from autumn_mock.ledger.intervals import DAY, HOUR
 from autumn_mock.operations.aggregate import Question, aggregate, answer
 from autumn_mock.operations.errors import ApiError

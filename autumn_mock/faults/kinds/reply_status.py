@@ -3,7 +3,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from autumn_mock.clock import LATEST
+from autumn_mock.domain.record import LATEST
 from autumn_mock.faults.options import Option, body_kind, duration, retry_after, status
 from autumn_mock.faults.sites import ReplyFault, ReplyPlan
 

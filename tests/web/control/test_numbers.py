@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autumn_mock.clock import LATEST
+from autumn_mock.domain.record import LATEST
 from autumn_mock.engine import Engine
 from autumn_mock.web import create_app
 
