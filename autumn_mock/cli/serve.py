@@ -34,10 +34,11 @@ if TYPE_CHECKING:
     show_envvar=True,
     help="Format of the log on standard error.",
 )
+@click.option("--open", "opens_page", is_flag=True, help="Open the page of the server in a browser.")
 @click.option("-q", "--quiet", is_flag=True, help="Log warnings and errors only.")
 @click.option("--no-color", is_flag=True, help="No colours, as with NO_COLOR.")
 @click.option("-v", "--verbose", count=True, help="Log more; repeat it to log everything.")
-def serve(log_format: str, quiet: bool, no_color: bool, verbose: int, **values: Any) -> None:
+def serve(log_format: str, opens_page: bool, quiet: bool, no_color: bool, verbose: int, **values: Any) -> None:
     """Run the server until it is interrupted.
 
     When it is ready it prints one line with its URL on standard output:
@@ -60,7 +61,7 @@ def serve(log_format: str, quiet: bool, no_color: bool, verbose: int, **values: 
         engine, server = _set_up(settings)
     settle_interpreter()
     with server_log(engine, LogOptions(log_format == "json", quiet, no_color, verbose)) as log:
-        _run(engine, server, log, is_loaded=is_loaded)
+        _run(engine, server, log, is_loaded=is_loaded, opens_page=opens_page)
 
 
 def _holds_state(path: Path) -> bool:
@@ -96,7 +97,7 @@ def _why_not_bound(error: OSError, settings: Settings) -> str:
     return f"cannot listen on {settings.host} port {settings.port}: {error.strerror or error}"
 
 
-def _run(engine: Any, server: Any, log: ServerLog, *, is_loaded: bool) -> None:
+def _run(engine: Any, server: Any, log: ServerLog, *, is_loaded: bool, opens_page: bool) -> None:
     from autumn_mock.cli.banner import facts
     from autumn_mock.cli.log_format import Notice
 
@@ -114,6 +115,8 @@ def _run(engine: Any, server: Any, log: ServerLog, *, is_loaded: bool) -> None:
     try:
         with ready_file(engine.settings.ready_file, server.url):
             _announce(server.url)
+            if opens_page:
+                _open_page(server.url)
             server.run()
     except SystemExit:
         pass
@@ -122,6 +125,14 @@ def _run(engine: Any, server: Any, log: ServerLog, *, is_loaded: bool) -> None:
         stop(engine)
     saved = f"the state is saved in {engine.settings.db}" if engine.settings.db else "the state was in memory only"
     log.notice(Notice("stop", f"stopped; {saved}"))
+
+
+def _open_page(url: str) -> None:
+    """Open the page in a browser, which may take its time to start."""
+    import threading
+    import webbrowser
+
+    threading.Thread(target=webbrowser.open, args=(f"{url}/_mock/",), daemon=True).start()
 
 
 def _announce(url: str) -> None:

@@ -244,3 +244,16 @@ def test_planned_faults_print_no_warning_of_a_library(kind: type[ArmedRule], qui
 def quiet() -> Iterator[ServerProcess]:
     with ServerProcess("--quiet") as server:
         yield server
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the browser is a shell script")
+def test_serve_opens_its_page(tmp_path: Path) -> None:
+    opened, browser = tmp_path / "opened", tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > "{opened}.new"\nmv "{opened}.new" "{opened}"\n')
+    browser.chmod(0o755)
+    with ServerProcess("--open", env={"BROWSER": f"{browser} %s"}) as server:
+        for _ in range(100):
+            if opened.exists():
+                break
+            pause(0.05)
+        assert opened.read_text("utf-8") == f"{server.url}/_mock/\n"

@@ -387,3 +387,14 @@ def test_report_is_well_formed_for_any_arguments(suffix: str, word: str, tmp_pat
         assert all(junit(file).values())
     else:
         assert json.loads(file.read_text("utf-8"))["command"][0] == "true"
+
+
+def test_exec_gives_the_command_the_first_key_of_the_option() -> None:
+    program = [sys.executable, "-c", "import os; print(os.environ['AUTUMN_SECRET_KEY'], os.environ['AUTUMN_MOCK_KEY'])"]
+    done = execute("--world", "empty", "--key", "am_sk_test_mine", "--key", "am_sk_test_other", "--", *program)
+    assert done.out.split() == [b"am_sk_test_mine"] * 2, done.err
+
+
+def test_report_is_written_to_standard_output() -> None:
+    done = execute("--report", "-", "--", sys.executable, "-c", "")
+    assert json.loads(done.out)["exit_code"] == 0, done.err
