@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import click
 
 from autumn_mock.cli.options import asks_server
+from autumn_mock.clock import pause
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -55,7 +55,7 @@ def watch(client: ControlClient, customers: tuple[str, ...], interval: float, co
                 count = None if count is None else count - 1
                 yield state
             if count is None or count > 0:
-                time.sleep(interval)
+                pause(interval)
 
     if as_json or not console.is_terminal:
         _print_lines(changes(), as_json)

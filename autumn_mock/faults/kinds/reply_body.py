@@ -24,8 +24,6 @@ class OwnReply(ReplyFault):
         del argument
         if "json" in options and "text" in options:
             return "text", "give either json= or text="
-        if not {"status", "json", "text", "header"} & options.keys():
-            return "", f"{cls.name} needs a body, a status or a header, as in: {cls.example}"
         return None
 
     def on_reply(self, reply: ReplyPlan) -> None:
