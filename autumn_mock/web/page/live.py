@@ -1,8 +1,9 @@
 """The live state of environments, for the pages that show it.
 
 While a page listens, one thread computes the state of each environment that a page shows, at most every
-:data:`INTERVAL_S` and for at most a fraction of the time. All pages share the result. A page that does not read what
-it was sent skips states; with no page there is no thread.
+:data:`INTERVAL_S` and for at most a fraction of the time. All pages share the result; an event has the parts of it that
+have changed. A page that does not read what it was sent skips events. While there are many pages and constant changes,
+they are sent less often. With no page there is no thread.
 """
 
 from __future__ import annotations
@@ -32,13 +33,13 @@ _log = logging.getLogger("autumn_mock.web")
 #: Seconds between two states, at least.
 INTERVAL_S = 0.25
 #: Computing states, and findings among them, rests this many times as long as it took.
-_REST, _REST_OF_FINDINGS = 25, 50
+_REST, _REST_OF_FINDINGS = 25, 100
+#: Seconds that each page adds to the interval after a change: five pages or fewer do not lengthen it.
+_REST_PER_PAGE_S = 0.05
 #: Seconds after which an unchanged state is followed by a comment, which finds connections that are gone.
 _HEARTBEAT_S = 15
 #: The newest findings that a state contains.
 _MOST_FINDINGS = 20
-#: The state of an environment whose organisation was closed.
-_GONE = b'{"gone":true}'
 
 
 class LiveState:
@@ -49,24 +50,21 @@ class LiveState:
         self.listeners = 0
         #: Increases with each change.
         self.version = 0
-        self.content = b""
-        self._findings: dict[str, Any] = {}
+        #: The parts as JSON, each with the version of its last change.
+        self._parts: dict[str, tuple[int, bytes]] = {}
+        #: Events that were already made of this version, by the version that their pages have.
+        self._events: dict[int, bytes] = {}
+        self._findings: list[Any] = []
         self._findings_due = 0.0
 
-    def compute(self, engine: Engine) -> bytes:
-        """The state as JSON."""
+    def compute(self, engine: Engine) -> dict[str, Any]:
+        """The parts of the state."""
         environment = self.environment
         if environment.is_gone:
-            return _GONE
-        try:
-            return self._encode(engine, environment)
-        except NoSuchOrganisation:  # it was closed meanwhile
-            return _GONE
-
-    def _encode(self, engine: Engine, environment: Environment) -> bytes:
+            return {"gone": True}
         name, clock = environment.name, environment.clock
-        return msgspec.json.encode(
-            {
+        try:
+            return {
                 "stats": engine.stats(environment),
                 "queue": engine.queue.explain(name),
                 "lag": _lag(environment),
@@ -77,15 +75,33 @@ class LiveState:
                 "faults": reports(engine, [environment]),
                 "findings": self._newest_findings(engine),
             }
-        )
+        except NoSuchOrganisation:  # it was closed meanwhile
+            return {"gone": True}
 
-    def _newest_findings(self, engine: Engine) -> dict[str, Any]:
+    def _newest_findings(self, engine: Engine) -> list[Any]:
         started = stopwatch()
         if started >= self._findings_due:
-            found = engine.findings(self.environment)
-            self._findings = {"count": len(found), "list": msgspec.to_builtins(found[-_MOST_FINDINGS:])}
+            self._findings = msgspec.to_builtins(engine.findings(self.environment)[-_MOST_FINDINGS:])
             self._findings_due = stopwatch() + (stopwatch() - started) * _REST_OF_FINDINGS
         return self._findings
+
+    def take(self, parts: dict[str, Any]) -> bool:
+        """Take over the parts that have changed; returns whether there are any."""
+        encoded = {name: msgspec.json.encode(part) for name, part in parts.items()}
+        changed = {name: part for name, part in encoded.items() if self._parts.get(name, (0, b""))[1] != part}
+        if changed:
+            self.version += 1
+            self._parts.update((name, (self.version, part)) for name, part in changed.items())
+            self._events.clear()
+        return bool(changed)
+
+    def event(self, seen: int) -> bytes:
+        """The event for pages that have the state of a version."""
+        found = self._events.get(seen)
+        if found is None:
+            parts = (b'"%s":%s' % (name.encode(), part) for name, (at, part) in self._parts.items() if at > seen)
+            found = self._events[seen] = b"data: {%s}\n\n" % b",".join(parts)
+        return found
 
 
 def _lag(environment: Environment) -> int:
@@ -120,12 +136,13 @@ class LiveStates:
             while not is_over():
                 with self._changed:
                     wait_for(self._changed, is_new, _HEARTBEAT_S, is_over)
-                    version, content = state.version, state.content
+                    version = state.version
+                    event = state.event(seen) if version > seen else b":\n\n"
                 if has_unsent(environ):
                     with self._changed:  # a slow reader: the next state replaces this one
                         self._changed.wait(INTERVAL_S)
                     continue
-                yield b"data: " + content + b"\n\n" if version > seen else b":\n\n"
+                yield event
                 flush(environ)
                 seen = version
 
@@ -148,13 +165,13 @@ class LiveStates:
                 if not state.listeners and self._states.get(name) is state:
                     del self._states[name]
 
-    def _computed(self, state: LiveState) -> bytes:
-        """The new state; the old one if it cannot be computed, so that the thread goes on for the others."""
+    def _computed(self, state: LiveState) -> dict[str, Any]:
+        """The new state; nothing if it cannot be computed, so that the thread goes on for the others."""
         try:
             return state.compute(self._engine)
         except Exception:
             _log.exception("the state of %s for the page", ":".join(state.environment.name))
-            return state.content
+            return {}
 
     def _run(self) -> None:
         """Compute states until no page listens any more."""
@@ -168,9 +185,6 @@ class LiveStates:
             found = [(state, self._computed(state)) for state in states]
             rest = max(INTERVAL_S, (stopwatch() - started) * _REST)
             with self._changed:
-                for state, content in found:
-                    if content != state.content:
-                        state.content = content
-                        state.version += 1
+                informed = sum(state.listeners for state, parts in found if state.take(parts))
                 self._changed.notify_all()
-            self._never.wait(rest)
+            self._never.wait(max(rest, informed * _REST_PER_PAGE_S))

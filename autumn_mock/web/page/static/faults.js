@@ -89,8 +89,8 @@ function showArmed(list) {
   byId("armed").closest(".scroll").hidden = !list.length;
   byId("clear-faults").hidden = !list.length;
   sync(byId("armed"), list, (each) => each.id, createArmed, (row, each) => {
-    setText(row.children[2], number(each.fired));
-    setText(row.children[3], each.completed ? "done" : each.remaining === null ? "no limit" : number(each.remaining));
+    setText(row.children[1], number(each.fired));
+    setText(row.children[2], each.completed ? "done" : each.remaining === null ? "no limit" : number(each.remaining));
     row.classList.toggle("tone-muted", each.completed);
   });
   for (const node of [byId("switch-partial"), byId("switch-outage")]) node.setAttribute("aria-checked", Boolean(ruleOf(node)));
@@ -98,7 +98,7 @@ function showArmed(list) {
 
 function createArmed(each) {
   const clear = () => attempt(() => control("DELETE", `/faults/${each.id}`));
-  return h("tr", {}, h("td", { className: "wrap" }, h("code", {}, each.rule)), h("td", {}, each.org === null ? "whole server" : "this organisation"), h("td", { className: "number" }), h("td", { className: "number" }), h("td", { className: "number" }, h("button", { type: "button", className: "small", "aria-label": `Clear ${each.rule}`, onclick: clear }, "Clear")));
+  return h("tr", {}, h("td", { className: "wrap" }, h("code", {}, each.rule)), h("td", { className: "number" }), h("td", { className: "number" }), h("td", {}, each.org === null ? "whole server" : "this organisation"), h("td", { className: "number" }, h("button", { type: "button", className: "small", "aria-label": `Clear ${each.rule}`, onclick: clear }, "Clear")));
 }
 
 const ruleOf = (node) => armed.find((each) => each.rule === node.dataset.rule && !each.completed);

@@ -73,7 +73,9 @@ function setConnection(name, text) {
   setText(byId("connection").querySelector(".text"), text);
 }
 
-function receive(next) {
+/** Take an event: the parts of the state that have changed. */
+function receive(changed) {
+  const next = { ...state, ...changed };
   if (next.gone) {
     setConnection("lost", "organisation closed");
     start();
@@ -82,10 +84,12 @@ function receive(next) {
   setConnection("live", "live");
   overview.update(next);
   if (shown !== "overview") VIEWS[shown].update?.(next, state);
+  const isFirst = !state;
   state = next;
+  if (isFirst) tick();
   const armed = next.faults.filter((each) => !each.completed).length;
   badge("faults", armed);
-  badge("overview", next.findings.count);
+  badge("overview", next.findings.length);
 }
 
 function badge(name, count) {
@@ -118,6 +122,7 @@ async function connect() {
   let pause = 250;
   while (!mine.signal.aborted) {
     try {
+      state = null;
       const clock = await get("/clock");
       skew = clock.now - clock.offset - Date.now();
       await readStream(mine.signal, (next) => {

@@ -159,7 +159,7 @@ export const view = {
   },
   update(next) {
     showPipe(next);
-    showFindings(byId("findings"), next.findings.list, "Nothing: the clients keep to the contract.");
+    showFindings(byId("findings"), next.findings, "Nothing: the clients keep to the contract.");
     state = next;
   },
 };

@@ -32,14 +32,14 @@ function itemsOf(entry) {
 
 function createRow(entry) {
   const open = () => { location.hash = `requests/${entry.id}`; };
-  return h("tr", { onclick: open }, h("td", { title: moment(entry.at), className: "tone-muted" }, timeOfDay(entry.at)),
+  return h("tr", { onclick: open }, h("td", { title: moment(entry.at), className: "tone-muted" }, timeOfDay(entry.at)), h("td", { className: "number" }),
     h("td", {}, h("a", { className: "link", href: `#requests/${entry.id}` }, h("span", { className: "method" }, `${entry.method} `), entry.path)),
-    h("td"), h("td", { className: "number" }), h("td", { className: "number" }), h("td", { className: "number tone-muted" }, number(Math.round(entry.duration_ms * 10) / 10)), h("td", { className: "tone-warn" }));
+    h("td"), h("td", { className: "number" }), h("td", { className: "number tone-muted" }, number(Math.round(entry.duration_ms * 10) / 10)), h("td", { className: "tone-warn" }));
 }
 
 function updateRow(row, entry) {
   row.setAttribute("aria-selected", String(entry.id) === chosen);
-  const [, , customer, status, items, , faults] = row.children;
+  const [, status, , customer, items, , faults] = row.children;
   setText(customer, entry.customer_id ?? "");
   setText(status, statusOf(entry));
   status.className = `number ${toneOf(entry.status)}`;

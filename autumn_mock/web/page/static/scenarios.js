@@ -83,6 +83,7 @@ function showEnd(report) {
   showFindings(findings, report.findings, "The client kept to the contract, and no customer was charged wrongly.");
   const { offered, refused, deducted, lost } = report.stats;
   findings.prepend(h("p", { "data-key": "sums" }, `Of ${number(offered)} items that the client sent, ${number(deducted)} were deducted, ${number(refused)} refused and ${number(lost)} lost.`));
+  if (report.findings.length) findings.append(h("p", { className: "hint", "data-key": "what" }, "A finding is a mistake of the client, the program that reports usage: what it did, why that matters, and in green what to do instead. The server itself did what Autumn does."));
   for (const text of report.unmet) findings.append(h("p", { className: "message", "data-key": text }, text));
 }
 
