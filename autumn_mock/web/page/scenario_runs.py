@@ -145,7 +145,7 @@ class ScenarioRuns:
 
     def play(self, request: ControlRequest) -> Response:
         """Play the next step, or with ``all`` true all that are left."""
-        every, number = request.fields().get("all", False), request.path["number"]
+        every, number = request.fields("all").get("all", False), request.path["number"]
         if not isinstance(every, bool):
             raise invalid_request("all: must be true or false")
         run = self._take(number)

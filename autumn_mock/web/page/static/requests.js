@@ -51,7 +51,7 @@ function updateRow(row, entry) {
 
 async function showRequest() {
   byId("request-none").hidden = Boolean(chosen);
-  byId("request-shown").hidden = !chosen;
+  byId("request-shown").hidden = String(shown?.id) !== chosen; // until it is loaded
   if (!chosen) return;
   const id = chosen;
   try {
@@ -69,6 +69,7 @@ function show(entry) {
   if (shown && JSON.stringify(shown) === text) return;
   const isOther = shown?.id !== entry.id;
   shown = entry;
+  byId("request-shown").hidden = false;
   setText(byId("request-title"), `${entry.method} ${entry.path}`);
   const open = new Set([...byId("request-body").querySelectorAll("details[open]")].map((each) => each.dataset.name));
   byId("request-body").replaceChildren(...partsOf(entry).filter(Boolean));
