@@ -52,9 +52,9 @@ async function request(path, options) {
     const sent = { ...options, headers: headers(options.headers), cache: "no-store" };
     const used = sessionStorage.getItem(TOKEN);
     const reply = await fetch(path, sent);
-    if (reply.status !== 401) return reply;
+    if (reply.status !== 401 && reply.status !== 403) return reply;
     const body = await reply.clone().json().catch(() => null);
-    if (body?.code !== "no_control_token") return reply;
+    if (!["no_control_token", "unknown_host"].includes(body?.code)) return reply; // with a token any name will do
     if (sessionStorage.getItem(TOKEN) === used) await askToken();
   }
 }
