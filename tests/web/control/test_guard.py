@@ -32,10 +32,11 @@ CASES: list[tuple[str | None, dict[str, str], int]] = [
 ]
 
 
-@pytest.mark.parametrize(("token", "headers", "status"), CASES)
-@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+#: An address that other machines reach needs a token.
+HOSTED_CASES = [("127.0.0.1", *case) for case in CASES] + [("0.0.0.0", *case) for case in CASES if case[0] is not None]
+
+
+@pytest.mark.parametrize(("host", "token", "headers", "status"), HOSTED_CASES)
 def test_access(host: str, token: str | None, headers: dict[str, str], status: int) -> None:
-    if token is None and host == "0.0.0.0":
-        pytest.skip("needs a token")
     client = create_app(Engine(world="empty", host=host, control_token=token)).test_client()
     assert client.get("/_mock/clock", headers=headers).status_code == status
