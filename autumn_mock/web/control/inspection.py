@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import islice
 from typing import Any
 
@@ -10,12 +11,13 @@ import msgspec
 from flask import Response
 
 from autumn_mock.domain.version import Version
+from autumn_mock.input_files import guess
 from autumn_mock.journal.audit import accepted_by, audit, report
 from autumn_mock.journal.item_status import item_statuses
 from autumn_mock.journal.requests import RequestEntry
 from autumn_mock.operations import customers
 from autumn_mock.operations.call import Call
-from autumn_mock.operations.errors import ApiError
+from autumn_mock.operations.errors import ApiError, invalid_request
 from autumn_mock.store.changes import ENCODER
 from autumn_mock.store.environment import Environment
 from autumn_mock.web.control.context import ControlHandler, ControlRequest
@@ -82,11 +84,43 @@ def show_events(request: ControlRequest) -> Response:
     return json_reply({"list": rows})
 
 
+#: The query parameters of the list of requests.
+_FILTERS = ("after", "limit", "status", "call", "customer", "failed")
+#: More than any journal keeps.
+_ALL = 10**15 - 1
+
+
+def _has_status(entry: RequestEntry, wanted: str) -> bool:
+    """Whether the client received a status, such as ``404``, or one of a class, such as ``4xx``."""
+    status = str(entry.status or "")
+    return status[:1] == wanted[:1] if wanted.endswith("xx") else status == wanted
+
+
 def show_requests(request: ControlRequest) -> Response:
-    """The journal, from the entry after number ``after`` on."""
-    after = request.whole_number("after", 0)
-    entries = [entry for entry in request.engine.journal.entries(request.name()) if entry.id > after]
-    return json_reply({"list": [entry.summary() for entry in entries]})
+    """The journal, oldest first, from the entry after number ``after`` on, and at most the newest ``limit``.
+
+    ``status`` (404 or 4xx), ``call``, ``customer`` and ``failed`` (1) select entries.
+    """
+    query = flask.request.args
+    unknown = next((name for name in query if name not in _FILTERS), None)
+    if unknown is not None:
+        raise invalid_request(f"query: there is no parameter {unknown!r}{guess(unknown, _FILTERS)}")
+    status = query.get("status", "")
+    if not re.fullmatch(r"([1-5]([0-9]{2}|xx))?", status):
+        raise invalid_request("status: must be a status like 404, or a class like 4xx")
+    if query.get("failed", "1") != "1":
+        raise invalid_request("failed: must be 1")
+    after, limit = request.whole_number("after", 0), request.whole_number("limit", _ALL)
+    found = [
+        entry
+        for entry in request.engine.journal.entries(request.name())
+        if entry.id > after
+        and (not status or _has_status(entry, status))
+        and query.get("call", entry.call) == entry.call
+        and query.get("customer", entry.customer_id) == entry.customer_id
+        and ("failed" not in query or not entry.is_known_accepted)
+    ]
+    return json_reply({"list": [entry.summary() for entry in found[max(len(found) - limit, 0) :]]})
 
 
 def show_request(request: ControlRequest) -> Response:
