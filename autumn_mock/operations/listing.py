@@ -83,6 +83,8 @@ class PlanLine(Struct, frozen=True):
 
     customer: Customer
     attached: CustomerPlan
+    #: When the list was made (ms).
+    now: int
 
 
 def list_balances(call: Call, params: BalancesList, before: Place | None) -> Page[BalanceLine]:
@@ -110,13 +112,11 @@ def list_balances(call: Call, params: BalancesList, before: Place | None) -> Pag
     return Page([line for line in lines if ("expired" if line.is_expired else "active") in wanted], following)
 
 
-def loose_balances(call: Call, customer_id: str) -> list[BalanceLine]:
-    """``GET /v1/balances/list``: the loose balances of a customer; 404 for an unknown customer."""
-    environment = call.environment
+def stored_rows(call: Call, customer_id: str) -> Account:
+    """``GET /v1/balances/list``: the account with the rows that no plan granted, and the unlimited ones."""
     with call.write() as transaction:
-        customer = get_customer(environment, customer_id)
-        rows = environment.balances.of(customer.internal_id).values()
-        return _lines(call, transaction, [row for row in rows if row.is_loose and _is_metered(call, row)], None)
+        account = open_account(call, transaction, get_customer(call.environment, customer_id))
+    return replace(account, rows={row.id: row for row in account.rows.values() if row.is_loose or row.unlimited})
 
 
 def _is_metered(call: Call, row: Balance) -> bool:
@@ -179,7 +179,7 @@ def _list_plans(call: Call, params: SubscriptionsList, before: Place | None, *, 
         for each in shown:
             customer = environment.customers.get(each.customer)
             assert customer is not None
-            lines.append(PlanLine(customer, each))
+            lines.append(PlanLine(customer, each, call.now))
     return Page(lines, following)
 
 

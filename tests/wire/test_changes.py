@@ -36,18 +36,6 @@ _ROW = {"plan_id": "p", "status": "active", "quantity": 1}
             {"billing_controls": {}},
         ),
         (
-            Version.V2_3,
-            "EligibilityBody",
-            {"attach_action": "none", "status": "active", "trial_available": True},
-            {"attach_action": "none", "scenario": "active", "trial_available": True},
-        ),
-        (
-            Version.V2_3,
-            "EligibilityBody",
-            {"attach_action": "upgrade", "status": None},
-            {"attach_action": "upgrade", "scenario": "upgrade"},
-        ),
-        (
             Version.V2_1,
             "CheckBody",
             {"allowed": True, "balance": None, "flag": {"id": "f"}},
@@ -66,16 +54,35 @@ _ROW = {"plan_id": "p", "status": "active", "quantity": 1}
             {"id": "placeholder", "code": "event_received", "customer_id": "c", "event_name": "e"},
         ),
         (Version.V1_1, "CheckBody", {"allowed": False}, {"allowed": False, "balances": []}),
-        (
-            Version.V1_1,
-            "CheckBody",
-            {"allowed": True, "feature_id": "f", "unlimited": True, "balance": None},
-            {"allowed": True, "balances": [{"feature_id": "f", "unlimited": True}]},
-        ),
     ],
 )
 def test_changes_downgrade_an_answer(version: Version, answer: str, body: Any, older: Any) -> None:
     assert CHANGES[version].answers[answer](body) == older
+
+
+_PAID: dict[str, Any] = {"price": {"amount": 1}, "items": []}
+_FREE: dict[str, Any] = {"price": None, "items": [{"price": None}]}
+
+
+@pytest.mark.parametrize(
+    ("plan", "eligibility", "scenario"),
+    [
+        (_PAID, {"attach_action": "none", "status": "active", "canceling": False}, "active"),
+        (_PAID, {"attach_action": "none", "status": "active", "canceling": True}, "renew"),
+        (_PAID, {"attach_action": "none", "status": "scheduled", "canceling": False}, "scheduled"),
+        (_PAID, {"attach_action": "purchase"}, "new"),
+        (_PAID, {"attach_action": "activate"}, "new"),
+        (_PAID, {"attach_action": "upgrade"}, "upgrade"),
+        (_PAID, {"attach_action": "downgrade"}, "downgrade"),
+        (_FREE, {"attach_action": "downgrade"}, "cancel"),
+        (_FREE, {"attach_action": "upgrade"}, "new"),
+    ],
+)
+def test_eligibility_was_a_scenario(plan: Any, eligibility: Any, scenario: str) -> None:
+    older = CHANGES[Version.V2_2].answers["PlanBody"]
+    shown = older({**plan, "customer_eligibility": {**eligibility, "trial_available": True}})["customer_eligibility"]
+    assert shown == {"trial_available": True, "scenario": scenario, "attach_action": eligibility["attach_action"]}
+    assert older(plan) == plan
 
 
 @pytest.mark.parametrize(
@@ -118,7 +125,7 @@ def test_renamed_fields_get_the_key_of_the_version(monkeypatch: pytest.MonkeyPat
 
 
 def _plan(**price: Any) -> dict[str, Any]:
-    feature = {"id": "f", "name": "F", "type": "credit_system", "display": None}
+    feature = {"id": "f", "name": "F", "type": "credit_system", "display": None, "credit_schema": None}
     item = {
         "feature_id": "f",
         "feature": feature,

@@ -20,11 +20,12 @@ from autumn_mock.wire.requests.customers import AdvanceTestClock
 from autumn_mock.wire.responses.listing import (
     AdvancedClockBody,
     BalanceLineBody,
-    LooseBalancesBody,
     PurchaseLineBody,
+    StoredRowsBody,
     SubscriptionLineBody,
     balance_line_body,
     purchase_line_body,
+    stored_row_body,
     subscription_line_body,
 )
 
@@ -50,11 +51,14 @@ def list_balances(request: RequestContext, params: BalancesList) -> Answer:
     "GET /v1/balances/list",
     scopes="balances:read",
     query=BalancesListQuery,
-    answers=LooseBalancesBody,
+    answers=StoredRowsBody,
 )
-def list_loose_balances(request: RequestContext, query: BalancesListQuery) -> Answer:
-    lines = listing.loose_balances(request.call, query.customer_id)
-    return Answer(LooseBalancesBody([balance_line_body(line) for line in lines]))
+def list_stored_rows(request: RequestContext, query: BalancesListQuery) -> Answer:
+    account = listing.stored_rows(request.call, query.customer_id)
+    rows = account.rows.values()
+    return Answer(
+        StoredRowsBody([stored_row_body(row, account.customer, account.features[row.feature_id]) for row in rows])
+    )
 
 
 @endpoint(

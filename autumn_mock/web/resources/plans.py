@@ -41,7 +41,7 @@ def _body(call: Call, plan: Plan) -> PlanDetailsBody:
 def _listed(call: Call, plan: Plan, eligibility: Eligibility | None = None) -> PlanBody:
     expand = "items.feature" in call.traits.expands
     features = call.environment.features.by_key
-    return listed_plan_body(plan, features, call.env, expand_features=expand, eligibility=eligibility)
+    return listed_plan_body(plan, features, call.env, expand_features=expand, eligibility=eligibility, now=call.now)
 
 
 @endpoint("POST /v1/plans.create", "POST /v1/plans", scopes="plans:write", request=PlansCreate, answers=PlanDetailsBody)

@@ -124,7 +124,7 @@ def check_(request: RequestContext, params: Check) -> Answer:
     if params.product_id:
         return Answer(plan_check_body(check.check_plan(request.call, params, params.product_id)))
     result = check.check(request.call, params)
-    body = check_body(result, request.expand)
+    body = check_body(result, request.expanded)
     if params.with_preview:
         environment = request.call.environment
         body.preview = offer_body(offer(request.call, result), environment.features.by_key, environment.env)

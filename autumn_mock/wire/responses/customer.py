@@ -205,7 +205,9 @@ def _subscriptions(
     account: Account, entity: Entity | None, env: Env, expand: Collection[str]
 ) -> list[SubscriptionBody]:
     return [
-        SubscriptionBody(**subscription_fields(each), plan=_plan(each, account, env, expand, "subscriptions.plan"))
+        SubscriptionBody(
+            **subscription_fields(each, account.now), plan=_plan(each, account, env, expand, "subscriptions.plan")
+        )
         for each in _in_order(account, entity)
         if not each.plan.is_one_off
     ]
@@ -219,8 +221,9 @@ def _purchases(account: Account, entity: Entity | None, env: Env, expand: Collec
     ]
 
 
-def subscription_fields(attached: CustomerPlan) -> dict[str, Any]:
-    """The fields of :class:`SubscriptionBody`, without the plan in full."""
+def subscription_fields(attached: CustomerPlan, now: int) -> dict[str, Any]:
+    """The fields of :class:`SubscriptionBody` at ``now`` (ms), without the plan in full."""
+    trial_ends_at = attached.trial_ends_at if (attached.trial_ends_at or 0) > now else None
     return {
         "id": attached.id,
         "plan_id": attached.plan_id,
@@ -230,10 +233,10 @@ def subscription_fields(attached: CustomerPlan) -> dict[str, Any]:
         "past_due": False,
         "canceled_at": attached.canceled_at,
         "expires_at": attached.expires_at,
-        "trial_ends_at": attached.trial_ends_at,
+        "trial_ends_at": trial_ends_at,
         "started_at": attached.started_at,
-        "current_period_start": attached.started_at if attached.trial_ends_at else None,
-        "current_period_end": attached.trial_ends_at,
+        "current_period_start": attached.started_at if trial_ends_at else None,
+        "current_period_end": trial_ends_at,
         "quantity": number(attached.quantity),
         "scope": "customer" if attached.entity_id is None else "entity",
     }

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from autumn_mock.domain.amount import number
+from autumn_mock.domain.balance import Balance
 from autumn_mock.domain.customer import Customer
+from autumn_mock.domain.feature import Feature
+from autumn_mock.domain.plan import Reset
 from autumn_mock.operations.listing import BalanceLine, PlanLine
 from autumn_mock.wire.answer import Body, Number
 from autumn_mock.wire.responses.balance import (
@@ -14,6 +18,7 @@ from autumn_mock.wire.responses.balance import (
     row_fields,
 )
 from autumn_mock.wire.responses.customer import Owner, SubscriptionBody, purchase_fields, subscription_fields
+from autumn_mock.wire.responses.feature import FeatureBody, feature_body
 
 
 class BalanceLineBody(BalanceRowBody, kw_only=True):
@@ -58,10 +63,76 @@ class AdvancedClockBody(Body):
     status: Literal["ready"] = "ready"
 
 
-class LooseBalancesBody(Body):
-    """All balances of a customer that no plan granted."""
+class StoredEntitlementBody(Body, kw_only=True):
+    """What a row grants, as the real service stores it."""
 
-    balances: list[BalanceLineBody]
+    feature_id: str
+    feature: FeatureBody
+    allowance_type: Literal["fixed", "unlimited"]
+    allowance: Number
+    interval: str | None
+    interval_count: int
+    entity_feature_id: str | None
+
+
+class StoredRowBody(Body, kw_only=True):
+    """A row of a balance, as the real service stores it."""
+
+    id: str
+    external_id: str | None
+    customer_product_id: str | None
+    customer_id: str | None
+    internal_customer_id: str
+    feature_id: str
+    unlimited: bool
+    balance: Number
+    adjustment: Number
+    usage_allowed: bool
+    next_reset_at: int | None
+    expires_at: int | None
+    created_at: int
+    entities: dict[str, dict[str, Any]] | None
+    entitlement: StoredEntitlementBody
+
+
+class StoredRowsBody(Body):
+    """The stored rows of a customer that no plan granted, and the unlimited ones."""
+
+    balances: list[StoredRowBody]
+
+
+def stored_row_body(row: Balance, customer: Customer, feature: Feature) -> StoredRowBody:
+    """A row as the real service stores it. The balance of an unlimited one is zero."""
+    reset = row.reset or Reset(interval="one_off")
+    shares = {
+        name: {"id": name, "balance": number(share.balance), "adjustment": number(share.adjustment)}
+        for name, share in row.shares.items()
+    }
+    return StoredRowBody(
+        id=row.id,
+        external_id=row.external_id,
+        customer_product_id=row.customer_plan_id,
+        customer_id=customer.id,
+        internal_customer_id=customer.internal_id,
+        feature_id=row.feature_id,
+        unlimited=row.unlimited,
+        balance=0 if row.unlimited else number(row.balance),
+        adjustment=number(row.adjustment),
+        usage_allowed=row.usage_allowed,
+        next_reset_at=row.next_reset_at,
+        expires_at=row.expires_at,
+        created_at=row.created_at,
+        entities=shares if row.is_per_entity else None,
+        entitlement=StoredEntitlementBody(
+            feature_id=row.feature_id,
+            feature=feature_body(feature),
+            allowance_type="unlimited" if row.unlimited else "fixed",
+            allowance=number(row.included),
+            interval="lifetime" if reset.interval == "one_off" else reset.interval,
+            interval_count=reset.interval_count,
+            entity_feature_id=row.entity_feature_id,
+        ),
+    )
 
 
 def _owner(customer: Customer, entity_id: str | None, created_at: int) -> dict[str, Any]:
@@ -83,7 +154,7 @@ def subscription_line_body(line: PlanLine) -> SubscriptionLineBody:
     """A plan of a customer that renews."""
     attached = line.attached
     owner = _owner(line.customer, attached.entity_id, attached.created_at)
-    return SubscriptionLineBody(**subscription_fields(attached), **owner)
+    return SubscriptionLineBody(**subscription_fields(attached, line.now), **owner)
 
 
 def purchase_line_body(line: PlanLine) -> PurchaseLineBody:

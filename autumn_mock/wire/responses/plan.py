@@ -142,11 +142,12 @@ def listed_plan_body(
     *,
     expand_features: bool,
     eligibility: Eligibility | None = None,
+    now: int = 0,
 ) -> PlanBody:
-    """A version of a plan, and the eligibility of the customer for whom plans are listed."""
+    """A version of a plan, and the eligibility ``now`` (ms) of the customer for whom plans are listed."""
     return PlanBody(
         **_fields(plan, features, env, expand_features),
-        customer_eligibility=UNSET if eligibility is None else _eligibility_body(eligibility),
+        customer_eligibility=UNSET if eligibility is None else _eligibility_body(eligibility, now),
     )
 
 
@@ -175,13 +176,13 @@ def _fields(plan: Plan, features: Mapping[str, Feature], env: Env, expand_featur
     }
 
 
-def _eligibility_body(eligibility: Eligibility) -> EligibilityBody:
+def _eligibility_body(eligibility: Eligibility, now: int) -> EligibilityBody:
     trial, attached = eligibility.trial_available, eligibility.attached
     body = EligibilityBody(trial_available=UNSET if trial is None else trial, attach_action=eligibility.attach_action)
     if attached is not None:
         body.status = attached.status
         body.canceling = attached.canceled_at is not None
-        body.trialing = attached.trial_ends_at is not None
+        body.trialing = (attached.trial_ends_at or 0) > now
     return body
 
 

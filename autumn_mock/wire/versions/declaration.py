@@ -36,6 +36,8 @@ class VersionTraits(NamedTuple):
         "items.feature",
         "balances.feature",
         "flags.feature",
+        "balance.feature",
+        "flag.feature",
     )
 
 

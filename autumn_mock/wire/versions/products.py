@@ -28,19 +28,21 @@ def product_items(plan: Json) -> list[Json]:
 
 def _item(item: Json) -> Json:
     feature, price = item["feature"], item["price"]
-    kind, name = feature["type"], feature["name"]
+    kind, name, every = feature["type"], feature["name"], item["reset"] or price or {}
     old: Json = {
         "type": "feature" if price is None else "priced_feature",
         "feature_id": item["feature_id"],
-        "feature_type": "static" if kind == "boolean" else kind,
+        "feature_type": feature_type(kind),
         "feature": {
             "id": feature["id"],
             "name": name,
             "type": kind,
             "display": feature["display"] or {"singular": name, "plural": name},
+            **({} if feature["credit_schema"] is None else {"credit_schema": feature["credit_schema"]}),
         },
         "included_usage": "inf" if item["unlimited"] else item["granted_balance"],
-        "interval": _interval((item["reset"] or price or {}).get("interval")),
+        "interval": _interval(every.get("interval")),
+        **({"interval_count": every["interval_count"]} if "interval_count" in every else {}),
     }
     if price is not None:
         old |= {name: price[name] for name in ("tiers", "tier_behavior") if name in price}
@@ -65,6 +67,13 @@ def _item(item: Json) -> Json:
     return old
 
 
+def feature_type(kind: str) -> str:
+    """How a feature is used, by the type that it has in these versions."""
+    if kind.endswith("credit_system"):
+        return "single_use"
+    return "static" if kind == "boolean" else kind
+
+
 def _interval(interval: str | None) -> str | None:
     return None if interval == "one_off" else interval
 
@@ -74,11 +83,6 @@ def listed_product(plan: Json) -> Json:
     items = product_items(plan)
     for old, item in zip(items[len(items) - len(plan["features"]) :], plan["features"], strict=True):
         old["feature"] = item["feature"]
-        if old["feature_type"].endswith("credit_system"):
-            old["feature_type"] = "single_use"
-        every = item["reset"] or item["price"] or {}
-        if "interval_count" in every:
-            old["interval_count"] = every["interval_count"]
     body = {**product(plan, items), "properties": product_properties(plan)}
     if "customer_eligibility" in plan:
         body["scenario"] = plan["customer_eligibility"]["scenario"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from autumn_mock.domain.amount import amount, number
 from autumn_mock.wire.versions.declaration import Json, VersionChanges
-from autumn_mock.wire.versions.products import listed_product, product, product_items, product_properties
+from autumn_mock.wire.versions.products import feature_type, listed_product, product, product_items, product_properties
 from autumn_mock.wire.versions.v2_1 import plan_with_features
 
 # -- requests
@@ -38,6 +40,39 @@ def _track(body: Json) -> Json:
     return old
 
 
+#: The fields of a balance, in order.
+_BALANCE = (
+    "interval",
+    "interval_count",
+    "unlimited",
+    "balance",
+    "usage",
+    "included_usage",
+    "next_reset_at",
+    "overage_allowed",
+    "breakdown",
+    "credit_schema",
+    "usage_limit",
+    "rollovers",
+)
+#: The fields of a row of a balance, in order.
+_ROW = (
+    "interval",
+    "interval_count",
+    "balance",
+    "usage",
+    "included_usage",
+    "next_reset_at",
+    "usage_limit",
+    "expires_at",
+    "overage_allowed",
+)
+
+
+def _ordered(body: Json, names: tuple[str, ...]) -> Json:
+    return {name: body[name] for name in names if name in body}
+
+
 def _check(body: Json) -> Json:
     old: Json = {
         "allowed": body["allowed"],
@@ -45,52 +80,73 @@ def _check(body: Json) -> Json:
         "customer_id": body["customer_id"],
         "feature_id": body["named_feature_id"],
     }
-    old |= {name: body[name] for name in ("entity_id", "required_balance", "preview") if name in body}
-    return old if body["balance"] is None else {**old, **_flat_balance(body["balance"])}
+    old |= _ordered(body, ("entity_id", "required_balance", "preview"))
+    if body["balance"] is not None:
+        old |= _ordered(_flat_balance(body["balance"]), _BALANCE)
+    return old
 
 
 def _flat_balance(body: Json) -> Json:
-    unlimited = body["unlimited"]
-    reset = body["reset"] or {}
-    interval = _interval(reset.get("interval"))
-    is_plain = interval not in (None, "multiple") and not unlimited
+    """A balance in one level. What cannot be counted, a boolean or unlimited feature, is a balance of zero."""
+    feature = body["feature"]
+    is_boolean = feature["type"] == "boolean"
+    counts = not is_boolean and not body["unlimited"]
     prepaid = sum((amount(row["prepaid_quantity"]) for row in body["breakdown"]), amount(0))
-    granted = amount(body["granted_balance"]) + prepaid
+    amounts = _amounts(body, prepaid, amount(body["purchased_balance"]) - prepaid) if counts else _NO_AMOUNTS
     flat: Json = {
-        "interval": None if unlimited else interval,
-        "interval_count": reset.get("interval_count", 1) if is_plain else None,
-        "unlimited": unlimited,
-        "balance": None if unlimited else number(granted - amount(body["usage"])),
-        "usage": 0 if unlimited else body["usage"],
-        "included_usage": number(granted),
-        "next_reset_at": reset.get("resets_at"),
-        "overage_allowed": body["overage_allowed"],
+        "id": body["feature_id"],
+        "type": feature_type(feature["type"]),
+        "name": feature["name"],
+        **_interval_fields(body["reset"], counts),
+        "unlimited": body["unlimited"],
+        **amounts,
     }
-    if body["breakdown"] and not unlimited:
-        flat["breakdown"] = [_flat_row(row) for row in body["breakdown"]]
+    if feature["credit_schema"] is not None:
+        flat["credit_schema"] = [
+            {"feature_id": each["metered_feature_id"], "credit_amount": each["credit_cost"]}
+            for each in feature["credit_schema"]
+        ]
+    if body["breakdown"]:
+        flat["breakdown"] = [_flat_row(row, counts) for row in body["breakdown"]]
     if "rollovers" in body:
         flat["rollovers"] = [
             {"balance": each["balance"], "expires_at": each["expires_at"]} for each in body["rollovers"]
         ]
-    return flat
+    return _ordered(flat, ("id", "type", "name", *_BALANCE))
 
 
-def _interval(interval: str | None) -> str | None:
-    return "lifetime" if interval == "one_off" else interval
+_NO_AMOUNTS: Json = {"balance": 0, "usage": 0, "included_usage": 0, "overage_allowed": False}
 
 
-def _flat_row(row: Json) -> Json:
-    reset = row["reset"] or {}
-    granted = amount(row["granted_balance"]) + amount(row["prepaid_quantity"])
+def _amounts(body: Json, prepaid: Decimal, overage: Decimal) -> Json:
+    """The amounts of a balance or of one of its rows. One that may be overdrawn so far only has a limit of usage."""
+    included = amount(body["granted_balance"]) + prepaid
+    most = body["max_purchase"]
     return {
-        "interval": _interval(reset.get("interval")),
-        "interval_count": reset.get("interval_count", 1) if reset else None,
-        "balance": number(granted - amount(row["usage"])),
-        "usage": row["usage"],
-        "included_usage": number(granted),
-        "next_reset_at": reset.get("resets_at"),
-        "expires_at": row["expires_at"],
-        "overage_allowed": row["overage_allowed"],
+        "balance": number(amount(body["current_balance"]) - overage),
+        "usage": body["usage"],
+        "included_usage": number(included),
+        "overage_allowed": body["overage_allowed"] and not most,
+        **({"usage_limit": number(included + amount(most))} if most else {}),
+    }
+
+
+def _flat_row(row: Json, counts: bool) -> Json:
+    prepaid = amount(row["prepaid_quantity"])
+    overage = amount(row["purchased_balance"]) if row["overage_allowed"] else amount(0)
+    amounts = _amounts(row, prepaid, overage) if counts else _NO_AMOUNTS
+    return _ordered({**_interval_fields(row["reset"], counts), **amounts, "expires_at": row["expires_at"]}, _ROW)
+
+
+def _interval_fields(reset: Json | None, counts: bool) -> Json:
+    if reset is None:
+        return {"interval": None, "interval_count": 1 if counts else None, "next_reset_at": None}
+    if reset["interval"] == "multiple":
+        return {"interval": "multiple", "interval_count": None, "next_reset_at": None}
+    return {
+        "interval": "lifetime" if reset["interval"] == "one_off" else reset["interval"],
+        "interval_count": reset.get("interval_count", 1),
+        "next_reset_at": reset["resets_at"],
     }
 
 
@@ -106,8 +162,8 @@ def _customer(body: Json) -> Json:
         "id": body["id"],
         "created_at": body["created_at"],
         **{name: value for name, value in body.items() if name not in dropped + last},
-        "products": [_product(row) for row in rows],
-        "features": {name: _feature_with_balance(view) for name, view in body["balances"].items()},
+        "products": [_product(row) for row in sorted(rows, key=lambda row: bool(row["add_on"]))],
+        "features": {name: _flat_balance(view) for name, view in body["balances"].items()},
         **{name: body[name] for name in last if name in body},
     }
 
@@ -118,7 +174,7 @@ def _product(row: Json) -> Json:
         "id": row["plan_id"],
         "name": plan["name"],
         "group": plan["group"],
-        "status": row["status"],
+        "status": _older_status(row),
         "canceled_at": row["canceled_at"],
         "started_at": row["started_at"],
         "is_default": row["default"],
@@ -131,11 +187,12 @@ def _product(row: Json) -> Json:
     }
 
 
-def _feature_with_balance(view: Json) -> Json:
-    feature = view["feature"]
-    is_boolean = feature["type"] == "boolean"
-    named = {"id": feature["id"], "type": "static" if is_boolean else feature["type"], "name": feature["name"]}
-    return named if is_boolean else {**named, **_flat_balance(view)}
+def _older_status(row: Json) -> str:
+    """The status of a plan, which names the states that are active too."""
+    if row["status"] == "active" and row["past_due"]:
+        return "past_due"
+    is_trialing = row["status"] == "active" and row["trial_ends_at"] is not None
+    return "trialing" if is_trialing else row["status"]
 
 
 # -- features and plans

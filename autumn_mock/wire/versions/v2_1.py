@@ -51,8 +51,9 @@ def _common_reset(body: Json) -> Json | None:
 
 
 def _row(row: Json) -> Json:
+    """A row; what is bought includes the overdraft, each entity on its own."""
     granted, prepaid = amount(row["included_grant"]), amount(row["prepaid_grant"])
-    overage = max(amount(row["usage"]) - granted - prepaid, amount(0))
+    overage = amount(row["remaining"]) + amount(row["usage"]) - granted - prepaid
     price = row["price"] or {}
     return {
         "id": row["id"],
@@ -176,12 +177,22 @@ def plan_with_features(plan: Json) -> Json:
     old |= {"default": plan["auto_enable"], "price": plan["price"]}
     if plan["price"] is not None:
         old["price"] = {name: value for name, value in plan["price"].items() if name != "price_id"}
+        old["price"]["display"] = _older_display(old["price"])
     old["features"] = [_feature_of_plan(item) for item in plan["items"]]
     later = ("free_trial", "created_at", "env", "archived", "customer_eligibility", "base_variant_id")
     return {**old, **{name: plan[name] for name in later if name in plan}}
 
 
+def _older_display(price: Json) -> Json:
+    """A price every two months was one "per 2 months"."""
+    display: Json = price["display"]
+    if "interval_count" not in price:
+        return display
+    return {**display, "secondary_text": display["secondary_text"].replace("every", "per", 1)}
+
+
 def _feature_of_plan(item: Json) -> Json:
+    """An item; the tiers of its price count from what is included on."""
     old: Json = {}
     for name, value in item.items():
         if name == "included":
@@ -190,9 +201,18 @@ def _feature_of_plan(item: Json) -> Json:
             old["reset"] = {**value, "reset_when_enabled": True}
         elif name == "price" and value is not None:
             old["price"] = dict(_old_price_field(key, each) for key, each in value.items())
+            if "tiers" in value:
+                old["price"]["tiers"] = moved_tiers(value["tiers"], -item["included"])
         else:
             old[name] = value
     return old
+
+
+def moved_tiers(tiers: list[Json], by: float) -> list[Json]:
+    """Tiers whose limits are moved, those without a limit left as they are."""
+    return [
+        {**tier, "to": tier["to"] if tier["to"] == "inf" else number(amount(tier["to"]) + amount(by))} for tier in tiers
+    ]
 
 
 def _old_price_field(name: str, value: Any) -> tuple[str, Any]:

@@ -89,14 +89,23 @@ def test_lists_refuse_invalid_parameters(ask: Any, path: str) -> None:
     assert ask(path, {"entity_id": "e1"}, 400)["message"] == "entity_id: entity_id requires customer_id"
 
 
-def test_get_balances_list_shows_balances_without_a_plan(ask: Any, client: FlaskClient) -> None:
+def test_get_balances_list_shows_stored_rows_without_a_plan(ask: Any, client: FlaskClient) -> None:
     plan(ask)
     attach(ask)
     headers = {"Authorization": f"Bearer {KEY}", "x-api-version": "2.3.0"}
     assert client.get("/v1/balances/list?customer_id=c", headers=headers).get_json() == {"balances": []}
     grant(ask, balance_id="gift")
     (row,) = client.get("/v1/balances/list?customer_id=c", headers=headers).get_json()["balances"]
-    assert (row["id"], row["remaining"]) == ("gift", 10)
+    assert (row["external_id"], row["customer_product_id"], row["balance"]) == ("gift", None, 10)
+    assert row["entitlement"] | {"feature": None} == {
+        "feature_id": "messages",
+        "feature": None,
+        "allowance_type": "fixed",
+        "allowance": 10,
+        "interval": "lifetime",
+        "interval_count": 1,
+        "entity_feature_id": None,
+    }
     assert client.get("/v1/balances/list?customer_id=nobody", headers=headers).status_code == 404
     assert client.get("/v1/balances/list", headers=headers).status_code == 400
 
