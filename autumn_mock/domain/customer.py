@@ -58,6 +58,20 @@ class CustomerPlan(Record, frozen=True, kw_only=True):
     quantity: Decimal = Decimal(1)
     #: Units bought in advance, by feature, the included ones not counted.
     prepaid: dict[str, Decimal] = {}
+    #: From when its billing cycles are counted; None: from its start.
+    anchor: Instant | None = None
+    #: The caller's own id of it, shown instead of ``id``.
+    subscription_id: str | None = None
+
+    @property
+    def cycle_anchor(self) -> int:
+        """From when its billing cycles are counted (ms)."""
+        return self.started_at if self.anchor is None else self.anchor
+
+    @property
+    def scope(self) -> tuple[str, str | None]:
+        """Of the main plans with the same scope (group and entity) one is active."""
+        return (self.plan.group or "", self.entity_id)
 
     @property
     def plan_id(self) -> str:

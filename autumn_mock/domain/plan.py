@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
+from autumn_mock.domain.amount import ZERO, amount
 from autumn_mock.domain.controls import BillingControls
 from autumn_mock.domain.record import Instant, Length, Record
 
@@ -42,6 +43,26 @@ class ItemPrice(Record, frozen=True, kw_only=True):
     billing_units: Annotated[Decimal, Meta(extra={"divisor": True})] = Decimal(1)
     max_purchase: Decimal | None = None
 
+    @property
+    def is_prepaid(self) -> bool:
+        return self.billing_method == "prepaid"
+
+    @property
+    def is_bought_once(self) -> bool:
+        """Whether units are paid once in advance."""
+        return self.is_prepaid and self.interval == "one_off"
+
+    @property
+    def is_free(self) -> bool:
+        return not self.amount and not any(tier.get("amount") or tier.get("flat_amount") for tier in self.tiers or ())
+
+    @property
+    def unit_amount(self) -> Decimal:
+        """What a pack costs, in the first tier if there are several."""
+        if self.amount is not None or not self.tiers:
+            return self.amount or ZERO
+        return amount(self.tiers[0].get("amount") or self.tiers[0].get("flat_amount") or 0)
+
 
 class RolloverConfig(Record, frozen=True, kw_only=True):
     """How much of an unused grant is kept at a reset, and for how long."""
@@ -74,6 +95,16 @@ class PlanItem(Record, frozen=True, kw_only=True):
     #: Every entity of this feature gets the grant for itself.
     entity_feature_id: str | None = None
 
+    @property
+    def is_prepaid(self) -> bool:
+        """Whether units are bought in advance."""
+        return self.price is not None and self.price.is_prepaid
+
+    @property
+    def is_bought_once(self) -> bool:
+        """Whether units are paid once in advance."""
+        return self.price is not None and self.price.is_bought_once
+
 
 class Plan(Record, frozen=True, kw_only=True):
     """One version of a plan."""
@@ -96,12 +127,27 @@ class Plan(Record, frozen=True, kw_only=True):
     base_variant_id: str | None = None
 
     @property
+    def prices(self) -> list[BasePrice | ItemPrice]:
+        """The base price, and those of the items."""
+        return [each for each in (self.price, *(item.price for item in self.items)) if each is not None]
+
+    @property
     def is_free(self) -> bool:
-        """Whether neither the plan nor any item has a price."""
-        return self.price is None and all(item.price is None for item in self.items)
+        """Whether neither the plan nor any item costs anything."""
+        base = self.price is None or not self.price.amount
+        return base and all(item.price is None or item.price.is_free for item in self.items)
 
     @property
     def is_one_off(self) -> bool:
         """Whether all its prices are paid once: it is a purchase, not a subscription."""
-        prices = [p.interval for p in (self.price, *(item.price for item in self.items)) if p is not None]
-        return bool(prices) and all(interval == "one_off" for interval in prices)
+        return bool(self.prices) and all(price.interval == "one_off" for price in self.prices)
+
+    @property
+    def is_main(self) -> bool:
+        """Whether a customer is on one plan of its group at a time: neither an add-on nor a purchase."""
+        return not self.add_on and not self.is_one_off
+
+    @property
+    def is_default_trial(self) -> bool:
+        """Whether new customers begin with a trial of it."""
+        return self.auto_enable and self.free_trial is not None and not self.free_trial.card_required

@@ -55,10 +55,26 @@ def add_interval(instant: int, interval: Interval, count: int = 1) -> int:
 
 
 def first_reset(reset: Reset | None, anchor: int, now: int) -> int | None:
-    """The end of the period that is under way, counted from ``anchor``; None for what is never reset."""
+    """The end of the period that is under way; None for what is never reset."""
     if reset is None or reset.interval == "one_off":
         return None
-    return next_boundary(reset, add_interval(anchor, reset.interval, reset.interval_count), now)
+    return period_end(reset.interval, reset.interval_count, anchor, now)
+
+
+def period_end(interval: Interval, count: int, anchor: int, now: int) -> int:
+    """The first boundary after ``now`` of the periods counted from ``anchor``, which may be in the future.
+
+    Example: monthly from 31 January: 28 February, 31 March. From a future anchor: the anchor ends the period under way.
+    """
+    fixed = _FIXED.get(interval)
+    if fixed is not None:
+        step = fixed * count
+        return min(now + step - (now - anchor) % step, _LAST)
+    step = _MONTHS[interval] * count
+    steps = _months_between(anchor, now) // step
+    while add_months(anchor, steps * step) <= now < _LAST:
+        steps += 1
+    return add_months(anchor, steps * step)
 
 
 def next_boundary(reset: Reset, boundary: int, now: int) -> int:

@@ -6,41 +6,54 @@ Previews return them, :mod:`autumn_mock.operations.billing` applies them.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
 
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from autumn_mock.domain.amount import ZERO, amount
 from autumn_mock.domain.customer import Customer, CustomerPlan
-from autumn_mock.domain.plan import Plan
-from autumn_mock.ledger.intervals import add_months
+from autumn_mock.domain.plan import BasePrice, Interval, ItemPrice, Plan
+from autumn_mock.ledger.intervals import period_end
 from autumn_mock.operations import plans
 from autumn_mock.operations.call import Call
+from autumn_mock.operations.customization import customized
 from autumn_mock.operations.errors import ApiError, invalid_request
-from autumn_mock.operations.grants import prepaid_of
+from autumn_mock.operations.grants import prepaid_of, trial_end
 from autumn_mock.wire.requests.billing import BillingAttach, BillingParams, BillingUpdate
+
+#: By which prices of several intervals are compared. A price that is paid once is not divided.
+MONTHS: dict[Interval, Decimal] = {
+    "week": Decimal("0.25"),
+    "month": Decimal(1),
+    "quarter": Decimal(3),
+    "semi_annual": Decimal(6),
+    "year": Decimal(12),
+}
 
 
 class Attachment(Struct, frozen=True):
-    """The effect of attaching a plan."""
+    """The effect of attaching a plan; instants in ms."""
 
     plan: Plan
     prepaid: dict[str, Decimal]
     #: The main plan of the same group that it replaces.
     current: CustomerPlan | None
-    #: Whether it waits for the end of the current plan's period.
+    #: Other plans that end at once, as requested.
+    removed: tuple[CustomerPlan, ...]
+    #: In the past, if the customer already pays elsewhere; in the future for a plan that is scheduled.
+    starts_at: int
+    #: Whether it waits.
     is_deferred: bool
+    #: From when cycles are counted; None: from its start.
+    anchor: int | None
+    trial_ends_at: int | None
 
 
 def decide(call: Call, customer: Customer, scope: str | None, params: BillingAttach) -> Attachment:
     """The effect of attaching a plan to a customer (or an entity, by its id)."""
-    plan = _customized(call, plans.get(call, params.plan_id, params.version), params)
+    plan = customized(call, plans.get(call, params.plan_id, params.version), params)
     _require_no_payment(plan, params)
-    if params.starts_at is not None and params.starts_at > call.now and plan.price is None:
-        raise invalid_request("Future starts_at is only supported for paid recurring plans.")
-    prepaid = prepaid_of(plan, _quantities(params))
-    current = None if plan.add_on or plan.is_one_off else current_plan(call, customer, plan, scope)
+    current = current_plan(call, customer, plan, scope) if plan.is_main else None
     if current is not None and current.plan_id == plan.id:
         raise ApiError(
             409,
@@ -48,32 +61,66 @@ def decide(call: Call, customer: Customer, scope: str | None, params: BillingAtt
             "is the same as the product being attached",
             "plan_already_attached",
         )
-    deferred = current is not None and is_deferred(plan, current.plan, params.plan_schedule)
-    return Attachment(plan, prepaid, current, deferred)
-
-
-def _customized(call: Call, plan: Plan, params: BillingParams) -> Plan:
-    """The plan with the items, price and trial of this customer."""
-    custom = params.customize
-    changes: dict[str, Any] = {}
-    if custom is not None and custom.items is not None:
-        changes["items"] = tuple(plans.to_item(call, item) for item in custom.items)
-    if custom is not None and custom.price is not UNSET:
-        changes["price"] = plans.to_base_price(custom.price)
-    if params.free_trial is not UNSET:
-        changes["free_trial"] = plans.to_trial(params.free_trial)
-    return replace(plan, **changes) if changes else plan
+    starts_at = call.now
+    if params.starts_at is not None:
+        starts_at = params.starts_at
+    elif current is not None and is_deferred(plan, current.plan, params.plan_schedule):
+        starts_at = cycle_end(current, call.now)
+    waits = starts_at > call.now
+    trial = None if waits else trial_end(plan.free_trial, call.now)
+    return Attachment(
+        plan=plan,
+        prepaid=prepaid_of(plan, sent_quantities(params), current),
+        current=current,
+        removed=tuple(_removed(call, customer, each) for each in params.remove_plan_ids or ()),
+        starts_at=starts_at,
+        is_deferred=waits,
+        anchor=_anchor(call, plan, None if waits else current, params.billing_cycle_anchor, trial),
+        trial_ends_at=trial,
+    )
 
 
 def _require_no_payment(plan: Plan, params: BillingParams) -> None:
-    if not plan.is_free and not params.no_billing_changes:
+    needs_card = plan.free_trial is None or plan.free_trial.card_required
+    if not plan.is_free and needs_card and not params.no_billing_changes:
         raise invalid_request(
             f"Plan '{plan.id}' has a price, and autumn-mock takes no payments (the real service would ask Stripe). "
             "Pass no_billing_changes: true to attach it without billing, or use a free plan."
         )
 
 
-def _quantities(params: BillingParams) -> dict[str, Decimal]:
+def _removed(call: Call, customer: Customer, plan_id: str) -> CustomerPlan:
+    for each in call.environment.customer_plans.of(customer.internal_id).values():
+        if each.status == "active" and each.plan_id == plan_id:
+            return each
+    raise ApiError(404, f"No active plan '{plan_id}' found on the customer to remove", "product_not_found")
+
+
+def _anchor(
+    call: Call, plan: Plan, current: CustomerPlan | None, requested: str | int | None, trial_ends_at: int | None
+) -> int | None:
+    """From when the cycles of a plan are counted that replaces another; None: from its start. The first that applies.
+
+    ==================================  ===================
+    requested                           as requested
+    the plan begins with a trial        the trial's end
+    nothing is replaced                 its start
+    what is replaced was on trial       its start
+    free to paid, or paid to free       its start
+    free to free, or paid to paid       as before
+    ==================================  ===================
+    """
+    if requested is not None:
+        return call.now if requested == "now" else int(requested)
+    if trial_ends_at is not None:
+        return trial_ends_at
+    if current is None or current.trial_ends_at is not None or current.plan.is_free != plan.is_free:
+        return None
+    return current.cycle_anchor
+
+
+def sent_quantities(params: BillingParams) -> dict[str, Decimal]:
+    """The quantities of a request, by feature."""
     sent = params.feature_quantities or ()
     return {each.feature_id: amount(each.quantity) for each in sent if each.quantity is not None}
 
@@ -87,73 +134,142 @@ def attached_plans(call: Call, customer: Customer, scope: str | None) -> list[Cu
 def current_plan(call: Call, customer: Customer, plan: Plan, scope: str | None) -> CustomerPlan | None:
     """The active main plan of the same group."""
     for each in attached_plans(call, customer, scope):
-        main = not each.plan.add_on and not each.plan.is_one_off
-        if main and each.status == "active" and each.plan.group == plan.group:
+        if each.plan.is_main and each.status == "active" and each.plan.group == plan.group:
             return each
     return None
 
 
 def scheduled(call: Call, customer: Customer, plan: Plan, scope: str | None) -> list[CustomerPlan]:
-    """The scheduled plans of the same group."""
+    """The scheduled main plans of the same group."""
     plans_ = attached_plans(call, customer, scope)
-    return [each for each in plans_ if each.status == "scheduled" and each.plan.group == plan.group]
+    return [
+        each for each in plans_ if each.status == "scheduled" and each.plan.is_main and each.plan.group == plan.group
+    ]
+
+
+def _months(price: BasePrice | ItemPrice) -> Decimal:
+    return MONTHS.get(price.interval, Decimal(1)) * price.interval_count
+
+
+def _by_use(price: BasePrice | ItemPrice) -> bool:
+    return isinstance(price, ItemPrice) and price.billing_method == "usage_based"
 
 
 def monthly_price(plan: Plan) -> Decimal:
-    """The base price of a plan for one month, by which plans are compared."""
-    if plan.price is None:
-        return ZERO
-    months = {"month": 1, "quarter": 3, "semi_annual": 6, "year": 12}.get(plan.price.interval, 1)
-    return plan.price.amount / (months * plan.price.interval_count)
+    """The prices of a plan for one month, without those of use; of tiers the first counts."""
+    prices = [each for each in plan.prices if not _by_use(each)]
+    amounts = (each.amount if isinstance(each, BasePrice) else each.unit_amount for each in prices)
+    return sum((value / _months(each) for each, value in zip(prices, amounts, strict=True)), ZERO)
+
+
+def _longest(plan: Plan) -> BasePrice | ItemPrice | None:
+    """The price of a plan with the longest interval."""
+    return max((each for each in plan.prices if each.interval != "one_off"), key=_months, default=None)
+
+
+def _interval(plan: Plan) -> Decimal:
+    longest = _longest(plan)
+    return ZERO if longest is None else _months(longest)
+
+
+def is_upgrade(current: Plan, plan: Plan) -> bool:
+    """Whether a switch is an upgrade. The first that applies decides.
+
+    ==================================  ===================
+    free to paid, paid to free          yes, no
+    one of them is paid once            yes
+    both have prices of use only        yes
+    a longer interval                   yes
+    other                               not cheaper a month
+    ==================================  ===================
+    """
+    if current.is_free != plan.is_free:
+        return current.is_free
+    if current.is_one_off or plan.is_one_off:
+        return True
+    if plan.prices and all(_by_use(each) for each in (*current.prices, *plan.prices)):
+        return True
+    return _interval(plan) > _interval(current) or monthly_price(current) <= monthly_price(plan)
 
 
 def is_deferred(plan: Plan, current: Plan, schedule: str | None = None) -> bool:
     """Whether a switch waits for the end of the period: a downgrade, or a ``schedule`` of ``end_of_cycle``."""
-    if schedule is not None:
-        return schedule == "end_of_cycle"
-    if plan.is_free:
-        return not current.is_free
-    return monthly_price(plan) < monthly_price(current)
+    return not is_upgrade(current, plan) if schedule is None else schedule == "end_of_cycle"
 
 
-def next_turn(call: Call) -> int:
-    """The end of a period that is not billed (ms): a month from now."""
-    return add_months(call.now, 1)
+def cycle_end(attached: CustomerPlan, now: int) -> int:
+    """The end of the period of an attached plan (ms): of its trial, else of its longest billing interval."""
+    if attached.trial_ends_at is not None:
+        return attached.trial_ends_at
+    longest = _longest(attached.plan)
+    if longest is None:
+        return period_end("month", 1, attached.cycle_anchor, now)
+    return period_end(longest.interval, longest.interval_count, attached.cycle_anchor, now)
 
 
 def find_attached(call: Call, customer: Customer, scope: str | None, params: BillingUpdate) -> CustomerPlan:
-    """The plan that an update is about; 404 when the customer is not on it."""
-    for each in attached_plans(call, customer, scope):
-        if each.status == "active" and (each.plan_id == params.plan_id or each.id == params.subscription_id):
-            return each
+    """The plan that an update is about: the one named, else the most important; 404 when there is none."""
+    found = attached_plans(call, customer, scope)
+    named, which = params.customer_product_id or params.subscription_id, ""
+    if named is not None:
+        found = [each for each in found if named in (each.id, each.subscription_id)]
+        which = f" with subscription_id '{named}'"
+    elif params.plan_id is not None:
+        found = [each for each in found if each.plan_id == params.plan_id]
+        which = f" for plan '{params.plan_id}'"
+    wanted = sent_quantities(params).keys()
+    found.sort(key=lambda each: (each.status == "scheduled", not wanted <= _prepaid_features(each.plan), *_rank(each)))
+    if found:
+        return found[0]
+    whom = "for" if named is not None or not which else "on"
     raise ApiError(
-        404,
-        f"No active subscription found for plan '{params.plan_id}' on customer '{params.customer_id}'",
-        "cus_product_not_found",
+        404, f"No active subscription found{which} {whom} customer '{params.customer_id}'", "cus_product_not_found"
     )
 
 
+def _prepaid_features(plan: Plan) -> set[str]:
+    return {item.feature_id for item in plan.items if item.is_prepaid}
+
+
+def _rank(attached: CustomerPlan) -> tuple[bool, bool, bool, int]:
+    plan = attached.plan
+    return plan.is_one_off, plan.add_on, plan.is_free, -attached.created_at
+
+
 def ending(call: Call, current: CustomerPlan) -> CustomerPlan:
-    """An attached plan cancelled to the end of its period; 400 for a free one, which has none."""
-    if current.plan.is_free:
-        raise invalid_request("Free products do not have billing cycles; use cancel: 'immediately' instead.")
-    return replace(current, canceled_at=call.now, expires_at=next_turn(call))
+    """An attached plan cancelled to the end of its period; 400 for one that has none."""
+    for applies, kind in ((current.plan.is_free, "Free"), (current.plan.is_one_off, "One-off")):
+        if applies:
+            raise invalid_request(f"{kind} products do not have billing cycles; use cancel: 'immediately' instead.")
+    return replace(current, canceled_at=call.now, expires_at=cycle_end(current, call.now))
 
 
-def fallbacks(call: Call, current: CustomerPlan) -> list[Plan]:
-    """The plans that replace one that was cancelled immediately: the auto-enabled plan of its group."""
-    if current.plan.add_on or current.entity_id is not None:
-        return []
-    every = plans.auto_enabled_plans(call.environment)
-    return [plan for plan in every if not plan.add_on and plan.group == current.plan.group]
+def fallback(call: Call, ended: CustomerPlan) -> Plan | None:
+    """The plan that follows a main plan of a customer: the free default plan of its group, unless it is that plan or
+    another main plan goes on."""
+    if not ended.plan.is_main or ended.entity_id is not None:
+        return None
+    for each in call.environment.customer_plans.of(ended.customer).values():
+        if each.id != ended.id and each.scope == ended.scope and each.plan.is_main and each.status == "active":
+            return None
+    for plan in plans.auto_enabled_plans(call.environment):
+        if plan.is_main and plan.is_free and plan.group == ended.plan.group and plan.id != ended.plan_id:
+            return plan
+    return None
 
 
 def revised(call: Call, current: CustomerPlan, params: BillingUpdate) -> CustomerPlan:
-    """An attached plan with the items, quantities or version of an update."""
+    """An attached plan with the items, quantities, version, trial or cycle of an update."""
     plan = current.plan
     if params.version is not None:
         plan = plans.get(call, plan.id, params.version)
-    plan = _customized(call, plan, params)
-    quantities = _quantities(params)
-    prepaid = {**current.prepaid, **prepaid_of(plan, quantities)} if quantities else current.prepaid
-    return replace(current, plan=plan, prepaid=prepaid)
+    plan = customized(call, plan, params)
+    trial, anchor = current.trial_ends_at, current.anchor
+    custom = params.customize.free_trial if params.customize is not None else UNSET
+    if params.free_trial is not UNSET or custom is not UNSET:
+        trial = trial_end(plan.free_trial, call.now)
+        anchor = trial if trial is not None or current.trial_ends_at is None else call.now
+    elif params.billing_cycle_anchor is not None or plan.is_free != current.plan.is_free:
+        anchor = _anchor(call, plan, current, params.billing_cycle_anchor, None) or call.now
+    prepaid = prepaid_of(plan, sent_quantities(params), current, adds=True)
+    return replace(current, plan=plan, prepaid=prepaid, trial_ends_at=trial, anchor=anchor)

@@ -1,40 +1,38 @@
 """``billing.attach`` and ``billing.update``: attaching, changing and cancelling plans, without payments.
 
-Of the main plans of one group a customer is on one. Attaching a dearer one replaces it at once; a cheaper one is
-scheduled for a month later, when the current one ends. Add-ons and one-off purchases are independent of it.
+Of the main plans of one group a customer is on one. An upgrade replaces it at once; a downgrade is scheduled for the
+end of its billing period. Add-ons and one-off purchases are independent of it.
 """
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from autumn_mock.domain.amount import ZERO
 from autumn_mock.domain.balance import Balance
 from autumn_mock.domain.customer import Customer, CustomerPlan, Entity
-from autumn_mock.domain.plan import Plan, Reset
-from autumn_mock.ids import new_id
+from autumn_mock.domain.plan import Plan
 from autumn_mock.operations.attachments import (
     attached_plans,
     current_plan,
     decide,
     ending,
-    fallbacks,
+    fallback,
     find_attached,
     is_deferred,
-    next_turn,
     revised,
     scheduled,
 )
+from autumn_mock.operations.billing_rules import refuse_attach, refuse_update
 from autumn_mock.operations.call import Call
-from autumn_mock.operations.creation import begin, get_or_create_entity
-from autumn_mock.operations.grants import grant, rows_of, withdraw
+from autumn_mock.operations.carry import carry, selects
+from autumn_mock.operations.creation import get_or_create_entity
+from autumn_mock.operations.grants import begin, grant, requantify, rows_of, withdraw
 from autumn_mock.operations.subjects import get_customer, get_entity, open_account
 from autumn_mock.store.environment import Transaction
-from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate, CarryOver
+from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate
 
 
 def attach(call: Call, params: BillingAttach) -> None:
@@ -46,15 +44,33 @@ def attach(call: Call, params: BillingAttach) -> None:
         open_account(call, transaction, customer)
         scope = entity.id if entity is not None else None
         decided = decide(call, customer, scope, params)
-        plan, prepaid, current = decided.plan, decided.prepaid, decided.current
-        if current is None:
-            begin(call, transaction, customer, plan, entity_id=scope, prepaid=prepaid)
-            return
-        _drop_scheduled(call, transaction, customer, plan, scope)
-        if decided.is_deferred:
-            _schedule(call, transaction, current, plan, prepaid)
-        else:
-            _switch(call, transaction, customer, current, plan, prepaid, params)
+        refuse_attach(call, customer, params, decided)
+        old = [row for each in decided.removed for row in withdraw(call, transaction, each)]
+        if decided.plan.is_main:
+            _drop_scheduled(call, transaction, customer, decided.plan, scope)
+        waits, current = decided.is_deferred, decided.current
+        if current is not None and waits:
+            transaction.put(replace(current, canceled_at=call.now, expires_at=decided.starts_at))
+        elif current is not None:
+            old += withdraw(call, transaction, current)
+        attached = begin(
+            call,
+            transaction,
+            customer,
+            decided.plan,
+            status="scheduled" if waits else "active",
+            entity_id=scope,
+            prepaid=decided.prepaid,
+            started_at=decided.starts_at,
+            anchor=decided.anchor,
+            trial_ends_at=decided.trial_ends_at,
+            expires_at=params.ends_at,
+            subscription_id=params.subscription_id,
+        )
+        usages, balances = params.carry_over_usages, params.carry_over_balances
+        if old:
+            new = rows_of(call, attached)
+            carry(call, transaction, customer, old, new, selects(usages), selects(balances))
 
 
 def _entity(call: Call, transaction: Transaction, customer: Customer, params: BillingAttach) -> Entity | None:
@@ -70,49 +86,87 @@ def _drop_scheduled(call: Call, transaction: Transaction, customer: Customer, pl
         transaction.delete(each)
 
 
-def _schedule(
-    call: Call, transaction: Transaction, current: CustomerPlan, plan: Plan, prepaid: dict[str, Decimal]
+def update(call: Call, params: BillingUpdate) -> None:
+    """Change an attached plan (quantities, items, version, trial, cycle), cancel it, or undo a cancellation."""
+    environment = call.environment
+    with call.write() as transaction:
+        customer = get_customer(environment, params.customer_id)
+        open_account(call, transaction, customer)
+        scope = params.entity_id or None
+        current = find_attached(call, customer, scope, params)
+        cancels = params.cancel_action not in (None, "uncancel")
+        new = None if cancels else revised(call, current, params)
+        refuse_update(call, params, current, new)
+        if new is None:
+            _cancel(call, transaction, customer, current, params)
+            return
+        if params.cancel_action == "uncancel" and current.canceled_at is not None:
+            _drop_scheduled(call, transaction, customer, current.plan, scope)
+            new = replace(new, canceled_at=None, expires_at=None)
+        transaction.put(new)
+        if (new.plan, new.trial_ends_at, new.anchor) == (current.plan, current.trial_ends_at, current.anchor):
+            requantify(call, transaction, new)
+        else:
+            _regrant(call, transaction, customer, current, new, params)
+
+
+def _cancel(
+    call: Call, transaction: Transaction, customer: Customer, current: CustomerPlan, params: BillingUpdate
 ) -> None:
-    turn = next_turn(call)
-    transaction.put(replace(current, canceled_at=call.now, expires_at=turn))
-    transaction.put(
-        CustomerPlan(
-            id=new_id("cus_prod"),
-            customer=current.customer,
-            plan=plan,
-            created_at=call.now,
-            started_at=turn,
-            status="scheduled",
-            entity_id=current.entity_id,
-            prepaid=prepaid,
-        )
-    )
+    """End a plan now or at the end of its period; its group falls back to its default plan.
+
+    A scheduled plan is deleted, and the one that was to end for it goes on.
+    """
+    scope, plan = current.entity_id, current.plan
+    if current.status == "scheduled":
+        transaction.delete(current)
+        before = current_plan(call, customer, plan, scope) if plan.is_main else None
+        if before is not None and before.canceled_at is not None:
+            transaction.put(replace(before, canceled_at=None, expires_at=None))
+        return
+    following = fallback(call, current)
+    if plan.is_main:
+        _drop_scheduled(call, transaction, customer, plan, scope)
+    if params.cancel_action == "cancel_immediately":
+        withdraw(call, transaction, current)
+        if following is not None:
+            begin(call, transaction, customer, following, trial_ends_at=None)
+        return
+    ended = ending(call, current)
+    transaction.put(ended)
+    if following is not None and ended.expires_at is not None:
+        terms = {"status": "scheduled", "started_at": ended.expires_at, "trial_ends_at": None}
+        begin(call, transaction, customer, following, **terms)
 
 
-def _switch(
+def _regrant(
     call: Call,
     transaction: Transaction,
     customer: Customer,
     current: CustomerPlan,
-    plan: Plan,
-    prepaid: dict[str, Decimal],
-    params: BillingAttach,
+    new: CustomerPlan,
+    params: BillingUpdate,
 ) -> None:
-    """Replace a plan now. Rollovers are carried over; usage and remaining balances if the request says so."""
-    old_rows = withdraw(call, transaction, current)
-    attached = begin(call, transaction, customer, plan, entity_id=current.entity_id, prepaid=prepaid)
-    usages = {row.id for row in _carried(params.carry_over_usages, old_rows)}
-    carried = _carried(params.carry_over_balances, old_rows)
-    for row in rows_of(call, attached):
-        old = _counterpart(row, old_rows)
-        if old is None:
-            continue
-        used = old.grant + old.adjustment - old.balance if old.id in usages and not old.is_per_entity else ZERO
-        if old.rollovers or used:
-            transaction.put(replace(row, rollovers=old.rollovers, balance=row.balance - used))
-    for old in carried:
-        if old.balance > 0:
-            transaction.put(_leftover(call, old))
+    """Replace the rows of a plan that has changed. Usage goes along unless a fresh period begins.
+
+    A row that continues another keeps its id and, in the same cycle, its next reset.
+    """
+    old = rows_of(call, current)
+    for row in old:
+        transaction.delete(row)
+    same_cycle = (new.anchor, new.trial_ends_at) == (current.anchor, current.trial_ends_at)
+    rows, left = [], list(old)
+    for row in grant(call, transaction, new):
+        before = _counterpart(row, left)
+        if before is not None:
+            transaction.delete(row)
+            keeps_reset = same_cycle and before.reset == row.reset
+            next_reset_at = before.next_reset_at if keeps_reset else row.next_reset_at
+            row = replace(row, id=before.id, created_at=before.created_at, next_reset_at=next_reset_at)
+            transaction.put(row)
+        rows.append(row)
+    fresh = params.billing_cycle_anchor == "now"
+    carry(call, transaction, customer, old, rows, selects(params.carry_over_usages, default=not fresh))
 
 
 def _counterpart(row: Balance, old_rows: list[Balance]) -> Balance | None:
@@ -122,29 +176,6 @@ def _counterpart(row: Balance, old_rows: list[Balance]) -> Balance | None:
     if found is not None:
         old_rows.remove(found)
     return found
-
-
-def _carried(setting: CarryOver | None, rows: list[Balance]) -> list[Balance]:
-    """The rows that a carry-over setting applies to."""
-    if setting is None or not setting.enabled:
-        return []
-    wanted = setting.feature_ids
-    return [row for row in rows if not wanted or row.feature_id in wanted]
-
-
-def _leftover(call: Call, old: Balance) -> Balance:
-    """What was left on a plan, as a loose balance until the old period would have ended."""
-    return Balance(
-        id=new_id("cus_ent"),
-        customer=old.customer,
-        entity_id=old.entity_id,
-        feature_id=old.feature_id,
-        created_at=call.now,
-        balance=old.balance,
-        included=old.balance,
-        reset=Reset(interval="one_off"),
-        expires_at=old.next_reset_at,
-    )
 
 
 #: What attaching a plan would be; ``none``: it is attached already.
@@ -176,59 +207,3 @@ def eligibility(call: Call, customer: Customer, scope: str | None, plan: Plan) -
             action = "upgrade"
     trial = None if plan.free_trial is None else attached is None and action != "downgrade"
     return Eligibility(action, attached, trial)
-
-
-def update(call: Call, params: BillingUpdate) -> None:
-    """Change an attached plan (quantities, items, version), cancel it, or undo a cancellation."""
-    environment = call.environment
-    with call.write() as transaction:
-        customer = get_customer(environment, params.customer_id)
-        open_account(call, transaction, customer)
-        scope = params.entity_id or None
-        current = find_attached(call, customer, scope, params)
-        action = params.cancel_action
-        if action == "cancel_immediately":
-            _cancel_now(call, transaction, customer, current)
-        elif action == "cancel_end_of_cycle":
-            transaction.put(ending(call, current))
-        elif action == "uncancel":
-            _drop_scheduled(call, transaction, customer, current.plan, scope)
-            transaction.put(replace(current, canceled_at=None, expires_at=None))
-        else:
-            _revise(call, transaction, current, params)
-
-
-def _cancel_now(call: Call, transaction: Transaction, customer: Customer, current: CustomerPlan) -> None:
-    """End a plan now; its group falls back to its auto-enabled plan."""
-    withdraw(call, transaction, current)
-    if current.plan.add_on:
-        return
-    _drop_scheduled(call, transaction, customer, current.plan, current.entity_id)
-    for plan in fallbacks(call, current):
-        begin(call, transaction, customer, plan)
-
-
-def _revise(call: Call, transaction: Transaction, current: CustomerPlan, params: BillingUpdate) -> None:
-    """Change the items, quantities or version of an attached plan; usage is kept."""
-    new = revised(call, current, params)
-    old_rows = rows_of(call, current)
-    for row in old_rows:
-        transaction.delete(row)
-    transaction.put(new)
-    for row in grant(call, transaction, new):
-        old = _counterpart(row, old_rows)
-        if old is None:
-            continue
-        used = old.grant + old.adjustment - old.balance
-        transaction.put(
-            replace(
-                row,
-                id=old.id,
-                created_at=old.created_at,
-                balance=row.balance if row.is_per_entity or row.unlimited else row.balance - used,
-                next_reset_at=old.next_reset_at if old.reset == row.reset else row.next_reset_at,
-                rollovers=old.rollovers,
-                shares=old.shares or row.shares,
-            )
-        )
-        transaction.delete(row)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from msgspec.structs import replace
 
-from autumn_mock.domain.customer import Customer, CustomerPlan, Entity
+from autumn_mock.domain.customer import Customer, Entity
 from autumn_mock.domain.plan import Plan
 from autumn_mock.ids import new_id
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.controls import to_controls
 from autumn_mock.operations.errors import ApiError, invalid_request, plan_not_found
-from autumn_mock.operations.grants import give_share, grant, take_seat, trial_end
-from autumn_mock.operations.plans import auto_enabled_plans, latest_plan
+from autumn_mock.operations.grants import begin, give_share, take_seat
+from autumn_mock.operations.plans import default_plans, latest_plan
 from autumn_mock.operations.subjects import find_customer, find_entity
 from autumn_mock.store.environment import Environment, Transaction
 from autumn_mock.wire.requests.common import CustomerData, EntityData
@@ -54,7 +52,7 @@ def _anonymous(environment: Environment, email: str | None, customer_id: str | N
 
 def _create(call: Call, transaction: Transaction, customer_id: str | None, data: CustomerData) -> Customer:
     wanted = data.auto_enable_plan_id
-    plans = [_auto_enable_plan(call, wanted)] if wanted else auto_enabled_plans(call.environment)
+    plans = [_auto_enable_plan(call, wanted)] if wanted else default_plans(call.environment)
     customer = Customer(
         internal_id=new_id("cus"),
         id=customer_id,
@@ -83,20 +81,6 @@ def _auto_enable_plan(call: Call, plan_id: str) -> Plan:
             "Auto-enable plan must be a free product, or have a free trial with 'card_required' as false"
         )
     return plan
-
-
-def begin(call: Call, transaction: Transaction, customer: Customer, plan: Plan, **attributes: Any) -> CustomerPlan:
-    """Put a customer on a plan now."""
-    attached = CustomerPlan(
-        id=new_id("cus_prod"),
-        customer=customer.internal_id,
-        plan=plan,
-        created_at=call.now,
-        **{"started_at": call.now, "trial_ends_at": trial_end(plan.free_trial, call.now), **attributes},
-    )
-    transaction.put(attached)
-    grant(call, transaction, attached)
-    return attached
 
 
 def get_or_create_entity(

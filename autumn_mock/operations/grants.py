@@ -1,14 +1,16 @@
-"""The balances that an attached plan grants: creation and deletion of their rows."""
+"""Plans that begin and end for a customer, and the rows of balances that they grant."""
 
 from __future__ import annotations
 
+from collections import Counter
 from decimal import ROUND_CEILING, Decimal
+from typing import Any
 
 from msgspec.structs import replace
 
 from autumn_mock.domain.amount import ZERO
 from autumn_mock.domain.balance import Balance, EntityShare
-from autumn_mock.domain.customer import CustomerPlan, Entity
+from autumn_mock.domain.customer import Customer, CustomerPlan, Entity
 from autumn_mock.domain.plan import FreeTrial, Plan, PlanItem, Reset
 from autumn_mock.domain.record import instant
 from autumn_mock.ids import new_id
@@ -17,10 +19,30 @@ from autumn_mock.operations.call import Call
 from autumn_mock.store.environment import Transaction
 
 
+def begin(call: Call, transaction: Transaction, customer: Customer, plan: Plan, **attributes: Any) -> CustomerPlan:
+    """Put a customer on a plan now, or with ``status`` scheduled later."""
+    attached = CustomerPlan(
+        id=new_id("cus_prod"),
+        customer=customer.internal_id,
+        plan=plan,
+        created_at=call.now,
+        **{"started_at": call.now, "trial_ends_at": trial_end(plan.free_trial, call.now), **attributes},
+    )
+    transaction.put(attached)
+    if attached.status == "active":
+        grant(call, transaction, attached)
+    return attached
+
+
 def grant(call: Call, transaction: Transaction, attached: CustomerPlan) -> list[Balance]:
-    """Create the rows of a plan that has just become active."""
-    rows = [_row(call, attached, item) for item in attached.plan.items]
-    for row in rows:
+    """Create the rows of a plan that has just become active; existing entities take their seats."""
+    rows = []
+    seats = Counter(entity.feature_id for entity in call.environment.entities.of(attached.customer).values())
+    for item in attached.plan.items:
+        row = _row(call, attached, item)
+        if attached.entity_id is None and not row.is_per_entity and not row.unlimited:
+            row = replace(row, balance=row.balance - seats.pop(item.feature_id, 0))
+        rows.append(row)
         transaction.put(row)
     return rows
 
@@ -31,12 +53,12 @@ def _row(call: Call, attached: CustomerPlan, item: PlanItem) -> Balance:
         return _bare_row(call, attached, item)
     reset = None if feature.is_allocated else item.reset or Reset(interval="one_off")
     prepaid = ZERO
-    if item.price is not None and item.price.billing_method == "prepaid":
+    if item.is_prepaid:
         prepaid = attached.prepaid.get(item.feature_id, ZERO)
     included = ZERO if item.unlimited else item.included * attached.quantity
     usage_based = item.price is not None and item.price.billing_method == "usage_based"
     limit = item.price.max_purchase if item.price is not None else None
-    next_reset_at = None if item.unlimited else first_reset(reset, attached.started_at, call.now)
+    next_reset_at = None if item.unlimited else first_reset(reset, attached.cycle_anchor, call.now)
     if next_reset_at is not None and attached.trial_ends_at is not None and attached.trial_ends_at > call.now:
         next_reset_at = attached.trial_ends_at
     shares = {}
@@ -84,6 +106,16 @@ def rows_of(call: Call, attached: CustomerPlan) -> list[Balance]:
     ]
 
 
+def requantify(call: Call, transaction: Transaction, attached: CustomerPlan) -> None:
+    """Give the prepaid rows of a plan the units that it has now; what was used stays used."""
+    for row in rows_of(call, attached):
+        more = attached.prepaid.get(row.feature_id, ZERO) - row.prepaid
+        if more and row.price is not None and row.price.is_prepaid:
+            shares = {name: replace(share, balance=share.balance + more) for name, share in row.shares.items()}
+            balance = row.balance if row.is_per_entity else row.balance + more
+            transaction.put(replace(row, prepaid=row.prepaid + more, balance=balance, shares=shares))
+
+
 def withdraw(call: Call, transaction: Transaction, attached: CustomerPlan) -> list[Balance]:
     """Delete an attached plan and its rows; returns the rows."""
     rows = rows_of(call, attached)
@@ -95,18 +127,39 @@ def withdraw(call: Call, transaction: Transaction, attached: CustomerPlan) -> li
 
 def prepaid_units(item: PlanItem, quantity: Decimal) -> Decimal:
     """Units bought in advance for a ``quantity`` that includes the included ones: whole packs."""
-    units = item.price.billing_units if item.price is not None else Decimal(1)
-    packs = (max(quantity - item.included, ZERO) / units).to_integral_value(ROUND_CEILING)
-    return packs * units
+    return _packs(item, max(quantity - item.included, ZERO))
 
 
-def prepaid_of(plan: Plan, quantities: dict[str, Decimal]) -> dict[str, Decimal]:
-    """Units bought in advance for each prepaid item of a plan; other features are ignored."""
-    return {
-        item.feature_id: prepaid_units(item, quantities[item.feature_id])
-        for item in plan.items
-        if item.price is not None and item.price.billing_method == "prepaid" and item.feature_id in quantities
-    }
+def _packs(item: PlanItem, units: Decimal) -> Decimal:
+    size = item.price.billing_units if item.price is not None else Decimal(1)
+    return (units / size).to_integral_value(ROUND_CEILING) * size
+
+
+def prepaid_of(
+    plan: Plan, quantities: dict[str, Decimal], current: CustomerPlan | None = None, *, adds: bool = False
+) -> dict[str, Decimal]:
+    """Units bought in advance for each prepaid item of a plan; other features are ignored.
+
+    Without a quantity, they are those of the ``current`` plan, in packs of the new one. What is paid once begins at
+    nothing; with ``adds``, as the attached plan goes on, it is kept, and a quantity is bought in addition.
+    """
+    before = {} if current is None else {item.feature_id: item for item in current.plan.items if item.is_prepaid}
+    bought = {}
+    for item in plan.items:
+        if not item.is_prepaid:
+            continue
+        feature_id, once, old = item.feature_id, item.is_bought_once, before.get(item.feature_id)
+        kept = ZERO
+        if current is not None and old is not None and old.is_bought_once is once and (adds or not once):
+            kept = current.prepaid.get(feature_id, ZERO)
+        wanted = quantities.get(feature_id)
+        if wanted is None:
+            bought[feature_id] = _packs(item, kept)
+        elif once and adds:
+            bought[feature_id] = kept + _packs(item, wanted)
+        else:
+            bought[feature_id] = prepaid_units(item, wanted)
+    return bought
 
 
 def trial_end(trial: FreeTrial | None, now: int) -> int | None:
@@ -127,30 +180,33 @@ def give_share(call: Call, transaction: Transaction, entity: Entity) -> None:
 
 
 def take_seat(call: Call, transaction: Transaction, entity: Entity) -> None:
-    """Deduct one unit of the feature that a new entity is an instance of."""
-    for row in list(call.environment.balances.of(entity.customer).values()):
-        if _is_seat_row(row, entity):
-            transaction.put(replace(row, balance=row.balance - 1))
-            return
+    """Deduct one unit of the feature that a new entity is an instance of, from each plan that has it."""
+    for row in _seat_rows(call, entity):
+        transaction.put(replace(row, balance=row.balance - 1))
 
 
 def take_share(call: Call, transaction: Transaction, entity: Entity) -> None:
-    """Return the unit of a deleted entity, and delete its share and its own rows."""
+    """Return the units of a deleted entity, and delete its share and its own rows."""
     for row in list(call.environment.balances.of(entity.customer).values()):
         if row.entity_id == entity.id:
             transaction.delete(row)
         elif entity.id in row.shares:
             shares = {name: share for name, share in row.shares.items() if name != entity.id}
             transaction.put(replace(row, shares=shares))
-        elif _is_seat_row(row, entity):
-            transaction.put(replace(row, balance=row.balance + 1))
+    for row in _seat_rows(call, entity):
+        transaction.put(replace(row, balance=row.balance + 1))
 
 
-def _is_seat_row(row: Balance, entity: Entity) -> bool:
-    """Only rows of plans count entities; loose ones do not."""
-    return (
-        row.feature_id == entity.feature_id
-        and row.customer_plan_id is not None
-        and row.entity_id is None
-        and not row.is_per_entity
-    )
+def _seat_rows(call: Call, entity: Entity) -> list[Balance]:
+    """The rows that count an entity: of every plan of its customer the first of its feature. Loose ones do not."""
+    rows: dict[str | None, Balance] = {}
+    for row in call.environment.balances.of(entity.customer).values():
+        if (
+            row.feature_id == entity.feature_id
+            and row.entity_id is None
+            and not row.is_per_entity
+            and not row.unlimited
+        ):
+            rows.setdefault(row.customer_plan_id, row)
+    rows.pop(None, None)
+    return list(rows.values())

@@ -46,11 +46,7 @@ def propose(call: Call, current: Plan, params: PlanPatch) -> Plan:
     if params.billing_controls is not None:
         changes["billing_controls"] = to_controls(params.billing_controls)
     if params.price is not UNSET:
-        price = plans.to_base_price(params.price)
-        if price is not None and current.price is not None:
-            kept = replace(price, price_id=current.price.price_id)
-            price = kept if kept == current.price else price
-        changes["price"] = price
+        changes["price"] = plans.to_base_price(params.price, current.price)
     if params.free_trial is not UNSET:
         changes["free_trial"] = plans.to_trial(params.free_trial)
     if params.items is not None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Literal
 
+from msgspec.structs import replace
+
 from autumn_mock.domain.amount import amount
 from autumn_mock.domain.plan import BasePrice, FreeTrial, ItemPrice, Plan, PlanItem, Reset, RolloverConfig
 from autumn_mock.domain.record import length
@@ -65,9 +67,17 @@ def latest_plans(environment: Environment, *, include_archived: bool = False) ->
 
 
 def auto_enabled_plans(environment: Environment) -> list[Plan]:
-    """The plans that new customers are attached to: main plans first."""
+    """The plans that new customers may be attached to: main plans first, of those trials before paid before free."""
     plans = [plan for plan in latest_plans(environment) if plan.auto_enable]
-    return sorted(plans, key=lambda plan: plan.add_on)
+    return sorted(plans, key=lambda plan: (plan.add_on, not plan.is_default_trial, plan.is_free))
+
+
+def default_plans(environment: Environment) -> list[Plan]:
+    """The plans that new customers are attached to: of each group the first main plan, and all add-ons."""
+    chosen: dict[object, Plan] = {}
+    for plan in auto_enabled_plans(environment):
+        chosen.setdefault(plan.id if plan.add_on else (plan.group,), plan)
+    return list(chosen.values())
 
 
 def customers_on(environment: Environment, plan_id: str, version: int | None = None) -> int:
@@ -114,30 +124,33 @@ def refuse_taken(environment: Environment, plan_id: str) -> None:
 
 
 def check_auto_enable(environment: Environment, plan: Plan) -> None:
-    """400 for an auto-enabled plan with a price, or beside another one of its group."""
+    """400 for an auto-enabled plan with a price and no trial without a card, or beside another one of its kind: a group
+    may have a free default plan and a default trial."""
     if not plan.auto_enable:
         return
-    if not plan.is_free and plan.free_trial is None:
+    trial = plan.is_default_trial
+    if not plan.is_free and not trial:
         raise invalid_request("Cannot make a plan auto-enable if it has prices on it.")
     if plan.add_on:
         return
-    for other in latest_plans(environment):
-        if other.auto_enable and not other.add_on and other.group == plan.group and other.id != plan.id:
-            raise invalid_request(
-                f"You have another default product ({other.id}). Please remove default from that product first."
-            )
+    for other in auto_enabled_plans(environment):
+        same = not other.add_on and other.group == plan.group and other.is_default_trial is trial
+        if same and other.id != plan.id:
+            kind = f"trial product in this group ({other.id})" if trial else f"product ({other.id})"
+            raise invalid_request(f"You have another default {kind}. Please remove default from that product first.")
 
 
-def to_base_price(sent: BasePriceParams | None) -> BasePrice | None:
-    """The base price of a plan as it was sent."""
+def to_base_price(sent: BasePriceParams | None, old: BasePrice | None = None) -> BasePrice | None:
+    """The base price of a plan as it was sent; the ``old`` one if it is the same."""
     if sent is None:
         return None
-    return BasePrice(
+    price = BasePrice(
         amount=amount(sent.amount),
         interval=sent.interval,
         interval_count=length(sent.interval_count),
-        price_id=new_id("pr"),
+        price_id=new_id("pr") if old is None else old.price_id,
     )
+    return price if old is None or price == old else replace(price, price_id=new_id("pr"))
 
 
 def to_trial(sent: FreeTrialParams | None) -> FreeTrial | None:

@@ -13,6 +13,7 @@ from msgspec import Struct
 from autumn_mock.domain.customer import Customer, CustomerPlan
 from autumn_mock.domain.plan import Plan
 from autumn_mock.operations import attachments
+from autumn_mock.operations.billing_rules import refuse_attach, refuse_update
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.subjects import get_customer, get_entity, open_account
 from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate
@@ -46,16 +47,15 @@ def preview_attach(call: Call, params: BillingAttach) -> Preview:
     if scope is not None and params.entity_data is None:
         scope = get_entity(call.environment, customer, scope).id
     decided = attachments.decide(call, customer, scope, params)
-    if decided.current is None:
-        return Preview(incoming=(PlanPreviewChange(decided.plan, decided.prepaid),))
-    if not decided.is_deferred:
-        return Preview(
-            incoming=(PlanPreviewChange(decided.plan, decided.prepaid),), outgoing=(_change(decided.current),)
-        )
-    turn = attachments.next_turn(call)
-    current = decided.current
-    leaving = PlanPreviewChange(current.plan, current.prepaid, turn, canceled_at=call.now, expires_at=turn)
-    return Preview(incoming=(PlanPreviewChange(decided.plan, decided.prepaid, turn),), outgoing=(leaving,))
+    refuse_attach(call, customer, params, decided)
+    begins = PlanPreviewChange(decided.plan, decided.prepaid, decided.starts_at if decided.is_deferred else None)
+    leaving = [_change(each) for each in decided.removed]
+    current, turn = decided.current, decided.starts_at
+    if current is not None and decided.is_deferred:
+        leaving.append(PlanPreviewChange(current.plan, current.prepaid, turn, canceled_at=call.now, expires_at=turn))
+    elif current is not None:
+        leaving.append(_change(current))
+    return Preview((begins,), tuple(leaving))
 
 
 def preview_update(call: Call, params: BillingUpdate) -> Preview:
@@ -64,17 +64,20 @@ def preview_update(call: Call, params: BillingUpdate) -> Preview:
     scope = params.entity_id or None
     current = attachments.find_attached(call, customer, scope, params)
     action = params.cancel_action
-    if action == "cancel_immediately":
-        coming = tuple(PlanPreviewChange(plan, {}) for plan in attachments.fallbacks(call, current))
-        return Preview(coming, (_change(current),), "cancel_immediately")
-    if action == "cancel_end_of_cycle":
-        ending = attachments.ending(call, current)
-        return Preview((), (_change(ending, ending.expires_at),), "cancel_end_of_cycle")
+    ends = action in ("cancel_immediately", "cancel_end_of_cycle")
+    revised = None if ends else attachments.revised(call, current, params)
+    refuse_update(call, params, current, revised)
+    if revised is None:
+        at_end = action == "cancel_end_of_cycle" and current.status == "active"
+        ending = attachments.ending(call, current) if at_end else current
+        following = attachments.fallback(call, current) if current.status == "active" else None
+        turn = ending.expires_at if at_end else None
+        coming = () if following is None else (PlanPreviewChange(following, {}, turn),)
+        return Preview(coming, (_change(ending, turn),), "cancel_end_of_cycle" if at_end else "cancel_immediately")
     if action == "uncancel":
         dropped = attachments.scheduled(call, customer, current.plan, scope)
         leaving = tuple(_change(each, each.started_at) for each in dropped)
         return Preview((PlanPreviewChange(current.plan, current.prepaid),), leaving, "uncancel")
-    revised = attachments.revised(call, current, params)
     if revised == current:
         return Preview()
     intent: Intent = "update_plan" if revised.plan != current.plan else "update_quantity"

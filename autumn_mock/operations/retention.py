@@ -7,6 +7,7 @@ from itertools import islice
 from autumn_mock.domain.books import Books
 from autumn_mock.domain.version import Version
 from autumn_mock.operations.call import Call
+from autumn_mock.operations.due import changes_at
 from autumn_mock.operations.subjects import open_account
 from autumn_mock.store.environment import Environment
 
@@ -49,8 +50,8 @@ def _due(environment: Environment, now: int) -> set[str]:
     """The internal ids of the customers for whom something is due at ``now`` (ms)."""
     due = {row.customer for row in environment.balances if row.next_reset_at is not None and row.next_reset_at < now}
     for attached in environment.customer_plans:
-        changes_at = attached.started_at if attached.status == "scheduled" else attached.expires_at
-        if changes_at is not None and changes_at <= now:
+        at = changes_at(attached)
+        if at is not None and at <= now:
             due.add(attached.customer)
     for lock in environment.locks:
         if lock.forgotten_at <= now or (lock.releases_at is not None and lock.releases_at <= now):

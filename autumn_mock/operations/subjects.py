@@ -6,6 +6,7 @@ from autumn_mock.domain.customer import Customer, Entity
 from autumn_mock.ids import new_id
 from autumn_mock.ledger.account import Account
 from autumn_mock.ledger.resets import refresh
+from autumn_mock.operations.accounts import load_account, store
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.due import apply_plan_changes, release_expired_locks
 from autumn_mock.operations.errors import customer_not_found, entity_not_found
@@ -49,31 +50,9 @@ def get_entity(environment: Environment, customer: Customer, entity_id: str) -> 
 def open_account(call: Call, transaction: Transaction, customer: Customer) -> Account:
     """The account of a customer, with due plan changes, lock expiries and resets applied."""
     apply_plan_changes(call, transaction, customer)
-    environment = call.environment
-    owner = customer.internal_id
-    account = Account(
-        customer=customer,
-        rows=dict(environment.balances.of(owner)),
-        entities={entity.id: entity for entity in environment.entities.of(owner).values()},
-        plans=environment.customer_plans.of(owner),
-        windows=dict(environment.windows.of(owner)),
-        features=environment.features.by_key,
-        config=environment.organisation.config,
-        now=call.now,
-        hides_drained=call.traits.hides_drained,
-    )
+    account = load_account(call, customer)
     release_expired_locks(call, transaction, account)
     refresh(account, new_id)
     if account.changed:
         store(transaction, account)
     return account
-
-
-def store(transaction: Transaction, account: Account) -> None:
-    """Put what the ledger changed in an account into a transaction."""
-    for row in account.changed.values():
-        transaction.put(row)
-    for window in account.changed_windows.values():
-        transaction.put(window)
-    account.changed.clear()
-    account.changed_windows.clear()

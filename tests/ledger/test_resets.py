@@ -25,6 +25,7 @@ from autumn_mock.ledger.intervals import (
     add_months,
     first_reset,
     next_boundary,
+    period_end,
     to_datetime,
     to_instant,
     window_start,
@@ -149,10 +150,33 @@ def test_the_first_boundary_after_now(boundary: int, now: int, interval: Interva
 
 @law
 @given(instants, instants, intervals, counts)
-def test_the_first_reset_is_after_both_anchor_and_now(anchor: int, now: int, interval: Interval, count: int) -> None:
+def test_the_first_reset_ends_the_period_of_the_anchor_that_holds_now(
+    anchor: int, now: int, interval: Interval, count: int
+) -> None:
     found = first_reset(Reset(interval=interval, interval_count=count), anchor, now)
     assert found is not None
-    assert found > max(anchor, now)
+    assert found > now
+    longest = {"minute": MINUTE, "hour": HOUR, "day": DAY, "week": WEEK}.get(interval, 366 * DAY) * count
+    assert found - now <= longest
+    assert to_datetime(found).time() == to_datetime(anchor).time() or interval in ("minute", "hour")
+
+
+@pytest.mark.parametrize(
+    ("anchor", "now", "expected"),
+    [
+        ((2027, 1, 31), (2027, 2, 10), (2027, 2, 28)),
+        ((2027, 1, 31), (2027, 2, 28), (2027, 3, 31)),
+        ((2027, 1, 31), (2027, 3, 30), (2027, 3, 31)),
+        ((2027, 1, 25), (2027, 1, 15), (2027, 1, 25)),
+        ((2027, 3, 25), (2027, 1, 15), (2027, 1, 25)),
+    ],
+)
+def test_months_are_counted_from_the_anchor(
+    anchor: tuple[int, int, int], now: tuple[int, int, int], expected: tuple[int, int, int]
+) -> None:
+    """Not from boundary to boundary: a short month does not shorten those after it. The anchor may be in the future."""
+    instants_ = [to_instant(datetime(*each, tzinfo=timezone.utc)) for each in (anchor, now, expected)]
+    assert period_end("month", 1, instants_[0], instants_[1]) == instants_[2]
 
 
 @pytest.mark.parametrize("interval", INTERVALS)

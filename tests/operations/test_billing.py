@@ -185,7 +185,7 @@ def test_attach_keeps_plans_of_other_groups(world: World) -> None:
 def test_attach_of_an_upgrade_keeps_rollovers_only(world: World) -> None:
     rollover = {"expiry_duration_type": "forever"}
     world.plan("a", monthly(10, rollover=rollover))
-    world.plan("b", monthly(20), price={"amount": 1, "interval": "month"})
+    world.plan("b", monthly(20, rollover=rollover), price={"amount": 1, "interval": "month"})
     world.attach("a")
     world.now += 32 * DAY
     world.track(4)
@@ -249,7 +249,7 @@ PAID = (
         ),
         ({"plan_id": "paid", "no_billing_changes": False}, 400, "invalid_request", PAID),
         (
-            {"starts_at": NOW + DAY},
+            {"plan_id": "other", "starts_at": NOW + DAY},
             400,
             "invalid_request",
             "Future starts_at is only supported for paid recurring plans.",
@@ -259,6 +259,7 @@ PAID = (
 def test_attach_refuses(world: World, fields: dict[str, Any], status: int, code: str, message: str) -> None:
     world.plan("p", monthly(10))
     world.plan("paid", priced(10))
+    world.plan("other", monthly(20))
     world.attach("p")
     with world.refused(status, code, message):
         world.attach(**{"plan_id": "p", **fields})
@@ -396,11 +397,3 @@ def test_update_refuses(world: World, fields: dict[str, Any], status: int, code:
     world.attach("free")
     with world.refused(status, code, message):
         world.update_billing(**{"plan_id": "free", **fields})
-
-
-def test_update_refuses_a_scheduled_plan(world: World) -> None:
-    ladder(world)
-    world.attach("high")
-    world.attach("low")
-    with world.refused(404, "cus_product_not_found", NOT_ATTACHED):
-        world.update_billing("low", cancel_action="cancel_immediately")

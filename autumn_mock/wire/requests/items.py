@@ -9,6 +9,7 @@ from msgspec import UNSET, UnsetType
 from autumn_mock.domain.plan import Interval
 from autumn_mock.wire import schema as z
 from autumn_mock.wire.requests.common import BILLING_INTERVAL, RESET_INTERVAL, ResetParams
+from autumn_mock.wire.requests.controls import CustomerControlsParams
 from autumn_mock.wire.requests.features import DEFAULT_MARKUP, MODEL_MARKUPS, PROVIDER_MARKUPS, CreditCostParams
 
 BillingMethod = Literal["prepaid", "usage_based"]
@@ -134,27 +135,53 @@ LICENSES: Final = z.array(
 )
 
 
-_REMOVED_ITEM = z.obj(
-    {
-        "feature_id": z.optional(z.string()),
-        "billing_method": z.optional(_BILLING_METHOD),
-        "interval": z.optional(z.union(BILLING_INTERVAL, RESET_INTERVAL)),
-        "interval_count": z.optional(z.integer(min=1)),
-        "included": z.optional(z.anything()),
-    }
-)
+class ItemFilter(z.Params):
+    """Selects the items of a plan that have all of these values."""
+
+    feature_id: str | None = z.field(z.string(), default=None)
+    billing_method: BillingMethod | None = z.field(_BILLING_METHOD, default=None)
+    interval: Interval | None = z.field(z.union(BILLING_INTERVAL, RESET_INTERVAL), default=None)
+    interval_count: int | None = z.field(z.integer(min=1), default=None)
+    included: Any = z.field(z.anything(), default=None)
+
+    @z.rule("PlanItemFilter must have at least one field set.")
+    def _selects(self) -> bool:
+        return any(
+            each is not None for each in (self.feature_id, self.billing_method, self.interval, self.interval_count)
+        )
+
+
+class ItemUpdate(z.Params):
+    """Another grant or reset interval for the items that a filter selects."""
+
+    filter: ItemFilter = z.field(z.obj(ItemFilter))
+    included: float | None = z.field(z.number(min=0), default=None)
+    interval: Interval | None = z.field(RESET_INTERVAL, default=None)
 
 
 class Customize(z.Params):
-    """How one customer's version of a plan differs from the plan. Null removes the price."""
+    """How one customer's version of a plan differs from the plan. Null removes the price, or the trial."""
 
     price: BasePriceParams | UnsetType | None = z.field(z.nullable(z.obj(BasePriceParams)), default=UNSET)
     items: list[PlanItemParams] | None = z.field(z.array(z.obj(PlanItemParams)), default=None)
     add_items: list[PlanItemParams] | None = z.field(z.array(z.obj(PlanItemParams)), default=None)
-    remove_items: list[dict[str, Any]] | None = z.field(z.array(_REMOVED_ITEM), default=None)
-    free_trial: FreeTrialParams | None = z.field(z.nullable(z.obj(FreeTrialParams)), default=None)
-    billing_controls: dict[str, Any] | None = z.field(z.record(), default=None)
+    remove_items: list[ItemFilter] | None = z.field(z.array(z.obj(ItemFilter)), default=None)
+    update_items: list[ItemUpdate] | None = z.field(z.array(z.obj(ItemUpdate)), default=None)
+    free_trial: FreeTrialParams | UnsetType | None = z.field(z.nullable(z.obj(FreeTrialParams)), default=UNSET)
+    billing_controls: CustomerControlsParams | None = z.field(z.obj(CustomerControlsParams), default=None)
     upsert_licenses: list[dict[str, Any]] | None = z.field(LICENSES, default=None)
     remove_licenses: list[dict[str, Any]] | None = z.field(
         z.array(z.obj({"license_plan_id": z.string()})), default=None
     )
+
+    @z.rule(
+        "customize.items (PUT-style) cannot be combined with add_items / remove_items / deprecated update_items "
+        "(PATCH-style); pick one approach"
+    )
+    def _replaces_or_patches(self) -> bool:
+        return self.items is None or not self.patches
+
+    @property
+    def patches(self) -> bool:
+        """Whether single items are added, removed or changed."""
+        return any(each is not None for each in (self.add_items, self.remove_items, self.update_items))

@@ -225,7 +225,7 @@ def subscription_fields(attached: CustomerPlan, now: int) -> dict[str, Any]:
     """The fields of :class:`SubscriptionBody` at ``now`` (ms), without the plan in full."""
     trial_ends_at = attached.trial_ends_at if (attached.trial_ends_at or 0) > now else None
     return {
-        "id": attached.id,
+        "id": attached.subscription_id or attached.id,
         "plan_id": attached.plan_id,
         "auto_enable": attached.plan.auto_enable,
         "add_on": attached.plan.add_on,
