@@ -67,7 +67,7 @@ def usage_limits(account: Account, entity: Entity | None, feature_id: str) -> li
     for controls in _plan_controls(account):
         for limit in controls.usage_limits or ():
             if limit.feature_id == feature_id and limit.enabled:
-                key = f"{limit.interval} {_filter_key(limit.filter)}"
+                key = f"{limit.interval} {filter_key(limit.filter)}"
                 if key not in strictest or limit.limit < strictest[key].limit:
                     strictest[key] = limit
     return [("customer", limit) for limit in strictest.values()]
@@ -130,18 +130,27 @@ def overdrawn(account: Account, entity: Entity | None, feature_id: str) -> Decim
     )
 
 
-def _filter_key(wanted: Mapping[str, Any] | None) -> str:
-    return json.dumps(wanted, sort_keys=True) if wanted else ""
+def filter_key(wanted: Mapping[str, Any] | None) -> str:
+    """The same text for filters that ask for the same: values are compared as texts."""
+    values = (wanted or {}).get("properties") or {}
+    return json.dumps({name: _text(value) for name, value in values.items()}, sort_keys=True) if values else ""
+
+
+def _text(value: Any) -> Any:
+    """A value of a property as JavaScript writes it; objects and lists have no text here."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value) if isinstance(value, (str, int, float)) else None
 
 
 def matches(wanted: Mapping[str, Any] | None, properties: Mapping[str, Any] | None) -> bool:
     """Whether an event's properties have every value a limit's filter asks for."""
-    if not wanted:
-        return True
     values = properties or {}
     return all(
-        (values.get(key) in want) if isinstance(want, list) else values.get(key) == want
-        for key, want in (wanted.get("properties") or {}).items()
+        name in values and _text(values[name]) == _text(want)
+        for name, want in ((wanted or {}).get("properties") or {}).items()
     )
 
 
@@ -154,7 +163,7 @@ def open_window(account: Account, entity: Entity | None, scope: str, limit: Usag
     """
     owner = entity if scope == "entity" else None
     owner_id = "" if owner is None else owner.id
-    name = f"{account.customer.internal_id} {owner_id} {limit.feature_id} {limit.interval} {_filter_key(limit.filter)}"
+    name = f"{account.customer.internal_id} {owner_id} {limit.feature_id} {limit.interval} {filter_key(limit.filter)}"
     anchor = None if limit.anchor == "utc" else _anchor(account, owner, limit.feature_id)
     started_at = window_start(limit.interval, account.now, anchor)
     window = account.windows.get(name)

@@ -48,6 +48,7 @@ def create(call: Call, params: BalancesCreate) -> None:
             raise invalid_request("Cannot give an entity a balance of its own feature type")
         reset = _reset(feature, params)
         _check_times(call, params, reset)
+        rollover = _rollover(call, feature, params, reset)
         held = environment.balances.of(customer.internal_id).values()
         external_id = params.balance_id
         if external_id and any(row.external_id == external_id for row in held):
@@ -57,11 +58,6 @@ def create(call: Call, params: BalancesCreate) -> None:
                 f"A boolean entitlement {feature.id} already exists for customer {customer.internal_id}",
                 status=409,
             )
-        rollover = _rollover(params)
-        if rollover is not None and (reset is None or reset.interval == "one_off"):
-            if feature.is_allocated:
-                raise invalid_request("Rollover is not supported for continuous use features")
-            raise invalid_request("Rollover cannot be provided for one-time balances")
         grant = amount(_granted(params) or 0)
         next_reset_at = params.next_reset_at
         if next_reset_at is None and params.expires_at is None and not params.unlimited:
@@ -110,9 +106,19 @@ def _reset(feature: Feature, params: BalancesCreate) -> Reset | None:
     return Reset(interval="one_off") if params.reset is None else to_reset(params.reset)
 
 
-def _rollover(params: BalancesCreate) -> RolloverConfig | None:
-    sent = params.rollover
-    return None if sent is None else to_rollover(sent.max, sent.max_percentage, sent.duration, sent.length)
+def _rollover(call: Call, feature: Feature, params: BalancesCreate, reset: Reset | None) -> RolloverConfig | None:
+    """What is kept at a reset; 400 where there is none, or none before the balance expires."""
+    sent, expires_at = params.rollover, params.expires_at
+    if sent is None:
+        return None
+    if feature.is_allocated:
+        raise invalid_request("Rollover is not supported for continuous use features")
+    if reset is None or reset.interval == "one_off":
+        raise invalid_request("Rollover cannot be provided for one-time balances")
+    first = first_reset(reset, call.now, call.now)
+    if expires_at and first is not None and first > expires_at:
+        raise invalid_request(f"expires_at ({_iso(expires_at)}) occurs before the next rollover event ({_iso(first)})")
+    return to_rollover(sent.max, sent.max_percentage, sent.duration, sent.length)
 
 
 def _check_times(call: Call, params: BalancesCreate, reset: Reset | None) -> None:
@@ -165,13 +171,24 @@ def update(call: Call, params: BalancesUpdate) -> None:
                 raise invalid_request(
                     f"No balances found for feature {feature.id}, customer {params.customer_id}", status=404
                 )
-            row = account.rows[rows[0].id]
             if params.next_reset_at is not None:
-                row = replace(row, next_reset_at=instant(params.next_reset_at))
+                row = _next_to_reset(account, rows, params)
+                account.put(replace(row, next_reset_at=instant(params.next_reset_at)))
             if expires_at is not None:
-                row = replace(row, expires_at=instant(expires_at))
-            account.put(row)
+                account.put(replace(account.rows[rows[0].id], expires_at=instant(expires_at)))
         store(transaction, account)
+
+
+def _next_to_reset(account: Account, rows: list[Balance], params: BalancesUpdate) -> Balance:
+    """The row that is reset first; 400 when none ever is."""
+    found = [account.rows[row.id] for row in rows]
+    resetting = [row for row in found if row.reset is not None and row.reset.interval != "one_off"]
+    if not resetting:
+        raise invalid_request(
+            f"Cannot update next reset at for lifetime balance "
+            f"(feature {params.feature_id}, customer {params.customer_id})"
+        )
+    return min(resetting, key=lambda row: (row.next_reset_at is None, row.next_reset_at or 0))
 
 
 def _none_to_update(feature: Feature, params: BalancesUpdate) -> ApiError:

@@ -9,7 +9,8 @@ from autumn_mock.domain.amount import amount
 from autumn_mock.domain.controls import BillingControls, UsageLimit
 from autumn_mock.domain.customer import Entity
 from autumn_mock.ledger.account import Account
-from autumn_mock.ledger.limits import open_window, usage_limits
+from autumn_mock.ledger.limits import filter_key, open_window, usage_limits
+from autumn_mock.operations.errors import feature_not_found, invalid_request
 from autumn_mock.wire.requests.controls import (
     EntityControlsParams,
     EntityControlsUpdate,
@@ -46,12 +47,22 @@ def to_controls(sent: ControlsParams | None, old: BillingControls = _NONE) -> Bi
 
 
 def set_usage(account: Account, sent: ControlsParams | None, entity: Entity | None = None) -> None:
-    """Set the counters of the usage limits that were sent with a ``usage``; the account has the new limits."""
+    """Set the counters of the usage limits that were sent with a ``usage``; the account has the new limits.
+
+    Raises :class:`ApiError`: 404 for an unknown feature, 400 for usage of a limit that does not exist.
+    """
     for entry in (sent.usage_limits if sent is not None else None) or ():
         if not isinstance(entry, (UsageLimitUpdate, UsageUpdate)) or entry.usage is None:
             continue
-        for scope, limit in usage_limits(account, entity, entry.feature_id):
-            interval = entry.interval if isinstance(entry, UsageLimitUpdate) else limit.interval
-            if limit.filter == entry.filter and limit.interval == interval:
-                window = open_window(account, entity, scope, limit)
-                account.put_window(replace(window, counted=amount(entry.usage)))
+        if entry.feature_id not in account.features:
+            raise feature_not_found(entry.feature_id)
+        found = [
+            each
+            for each in usage_limits(account, entity, entry.feature_id)
+            if filter_key(each[1].filter) == filter_key(entry.filter)
+        ]
+        if not found and entry.usage > 0:
+            raise invalid_request(f"No usage limit configured for feature {entry.feature_id}")
+        for scope, limit in found:
+            window = open_window(account, entity, scope, limit)
+            account.put_window(replace(window, counted=amount(entry.usage)))

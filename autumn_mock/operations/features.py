@@ -12,7 +12,7 @@ from autumn_mock.domain.feature import CreditCost, Feature, FeatureType
 from autumn_mock.domain.plan import Plan
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError, invalid_request
-from autumn_mock.store.environment import Transaction
+from autumn_mock.store.environment import Environment, Transaction
 from autumn_mock.wire.requests.features import (
     CreditCostParams,
     FeatureChanges,
@@ -88,21 +88,64 @@ def _credit_schema(call: Call, entries: Iterable[CreditCostParams], kind: Featur
     return tuple(schema)
 
 
+def blockers(environment: Environment, feature: Feature, kind: FeatureType, consumable: bool) -> dict[str, str]:
+    """Why a feature cannot get another type, or be consumable or not: codes and messages, the first refusal first."""
+    items = [item for plan in environment.plans for item in plan.items]
+    own = [item for item in items if item.feature_id == feature.id]
+    parts = [item.feature_id for item in items if item.entity_feature_id == feature.id]
+    systems = [each.id for each in environment.features if each.cost_of(feature.id) is not None]
+    has_customers = any(balance.feature_id == feature.id for balance in environment.balances)
+    if kind != feature.type:
+        text = f"Cannot change type of feature {feature.id}"
+        is_switch = "credit_system" in (kind, feature.type)
+        found = {
+            "credit_system_type_change": is_switch and f"{text} from {feature.type} to {kind}",
+            "has_customers": has_customers and f"{text} because it has been attached to a customer before",
+            "used_as_entity_feature": parts and f"{text} because it is used in an entity feature by {parts[0]}",
+            "has_usage_price": any(item.price is not None for item in own)
+            and f"{text} because it has a usage price set",
+            "used_in_credit_system": systems and f"{text} because it is used in a credit system",
+            "used_in_products": is_switch
+            and own
+            and f"Cannot change type from {feature.type} to {kind} because the feature is used in a product",
+        }
+    elif kind == "metered" and consumable != feature.consumable:
+        text = f"Cannot set to {'single use' if consumable else 'continuous use'} because it is"
+        found = {
+            "used_in_credit_system": systems and f"{text} used in credit system {systems[0]}",
+            "used_as_entity_feature": parts and f"{text} used as an entity by {parts[0]}",
+            "has_customers": has_customers and f"{text} / was used by customers",
+        }
+    else:
+        found = {}
+    return {code: str(message) for code, message in found.items() if message}
+
+
 def update(call: Call, feature_id: str, params: FeaturePatch | FeaturesUpdate) -> Feature:
     """Change what was sent. A new id replaces the old one in every record that names it."""
     environment = call.environment
     with call.write() as transaction:
         feature = call.feature(feature_id)
-        changes = details(call, params, params.type or feature.type)
+        kind = params.type or feature.type
+        changes = details(call, params, kind)
         for name, value in (("name", params.name), ("type", params.type), ("consumable", params.consumable)):
             if value is not None:
                 changes[name] = value
         if params.type == "metered" and feature.type != "metered" and params.consumable is None:
             raise invalid_request("Consumable is required when changing type to metered")
+        for code, message in blockers(
+            environment, feature, kind, bool(changes.get("consumable", feature.consumable))
+        ).items():
+            raise ApiError(
+                400, message, "invalid_request" if code == "credit_system_type_change" else "invalid_feature"
+            )
         new_id = params.new_feature_id
         if new_id and new_id != feature.id:
             if new_id in environment.features:
                 raise _taken(new_id)
+            if any(balance.feature_id == feature.id for balance in environment.balances):
+                text = f"Cannot change id of feature {feature.id} because a customer is using it or has used it before"
+                raise ApiError(400, text, "invalid_feature")
             changes["id"] = new_id
             transaction.delete(feature)
         feature = replace(feature, **changes)
@@ -113,9 +156,8 @@ def update(call: Call, feature_id: str, params: FeaturePatch | FeaturesUpdate) -
 
 
 def _rename(call: Call, transaction: Transaction, old: str, new: str) -> None:
+    """Name a feature anew where it is named; no customer has a balance of it."""
     environment = call.environment
-    for balance in [each for each in environment.balances if each.feature_id == old]:
-        transaction.put(replace(balance, feature_id=new))
     for lock in [each for each in environment.locks if each.feature_id == old]:
         transaction.put(replace(lock, feature_id=new))
     for entity in [each for each in environment.entities if each.feature_id == old]:
@@ -139,9 +181,17 @@ def _rename(call: Call, transaction: Transaction, old: str, new: str) -> None:
 
 def _renamed(plan: Plan, old: str, new: str) -> Plan:
     """The plan with another id for a feature; itself when it does not have that."""
-    if not any(item.feature_id == old for item in plan.items):
+    if not any(old in (item.feature_id, item.entity_feature_id) for item in plan.items):
         return plan
-    return replace(plan, items=tuple(replace(i, feature_id=new) if i.feature_id == old else i for i in plan.items))
+    items = (
+        replace(
+            item,
+            feature_id=new if item.feature_id == old else item.feature_id,
+            entity_feature_id=new if item.entity_feature_id == old else item.entity_feature_id,
+        )
+        for item in plan.items
+    )
+    return replace(plan, items=tuple(items))
 
 
 def delete(call: Call, feature_id: str) -> None:

@@ -50,7 +50,7 @@ def propose(call: Call, current: Plan, params: PlanPatch) -> Plan:
     if params.free_trial is not UNSET:
         changes["free_trial"] = plans.to_trial(params.free_trial)
     if params.items is not None:
-        items = tuple(plans.to_item(call, item) for item in params.items)
+        items = plans.to_items(call, params.items)
         changes["items"] = items if diff(current, replace(current, items=items)).changes_items else current.items
     return replace(current, **changes)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Literal
 
@@ -106,7 +107,7 @@ def create(call: Call, params: PlansCreate) -> Plan:
             add_on=params.add_on,
             auto_enable=params.auto_enable,
             price=to_base_price(params.price),
-            items=tuple(to_item(call, item) for item in params.items or ()),
+            items=to_items(call, params.items or ()),
             free_trial=to_trial(params.free_trial),
             config=params.config or {},
             billing_controls=to_controls(params.billing_controls),
@@ -161,6 +162,38 @@ def to_trial(sent: FreeTrialParams | None) -> FreeTrial | None:
         duration_length=length(sent.duration_length),
         duration_type=sent.duration_type,
         card_required=sent.card_required,
+    )
+
+
+def to_items(call: Call, sent: Iterable[PlanItemParams]) -> tuple[PlanItem, ...]:
+    """The items of a plan as they were sent; 400 for two that say the same thing twice."""
+    items = tuple(to_item(call, item) for item in sent)
+    for number, item in enumerate(items):
+        for other in items[:number]:
+            if (item.feature_id, item.entity_feature_id) == (other.feature_id, other.entity_feature_id):
+                text = _repetition(call, item, other)
+                if text is not None:
+                    raise ApiError(400, text, "invalid_inputs")
+    return items
+
+
+def _repetition(call: Call, item: PlanItem, other: PlanItem) -> str | None:
+    """What is wrong with two items of a feature. They may differ in the interval, or in how they are billed."""
+    name, feature = item.feature_id, call.feature(item.feature_id)
+    if feature.is_boolean:
+        return f"Feature {name} is duplicated"
+    if item.reset != other.reset or item.unlimited != other.unlimited:
+        return None
+    if item.price is None and other.price is None:
+        return (
+            f"You're trying to create two items for the same feature ({name}) with the same interval. "
+            "Please make them into one item."
+        )
+    if item.price is None or other.price is None or item.price.billing_method != other.price.billing_method:
+        return None
+    return (
+        f"You're trying to add the same feature ({name}), with the same reset interval. "
+        "You should either change the reset interval of one of the items, or make one of them a prepaid quantity"
     )
 
 

@@ -29,7 +29,7 @@ def limit(amount: float, *, enabled: bool = True, **fields: Any) -> UsageLimit:
 
 def test_usage_limits_of_plans_are_the_strictest_of_each_filter() -> None:
     plans = (
-        attached("a", usage_limits=(limit(10), limit(8, filter={"region": "eu"}))),
+        attached("a", usage_limits=(limit(10), limit(8, filter={"properties": {"region": "eu"}}))),
         attached("b", usage_limits=(limit(7), limit(1, enabled=False), limit(20))),
         attached("c", "scheduled", usage_limits=(limit(2),)),
     )
@@ -37,7 +37,7 @@ def test_usage_limits_of_plans_are_the_strictest_of_each_filter() -> None:
     found = usage_limits(target, None, "messages")
     assert [(scope, float(each.limit), each.filter) for scope, each in found] == [
         ("customer", 7, None),
-        ("customer", 8, {"region": "eu"}),
+        ("customer", 8, {"properties": {"region": "eu"}}),
     ]
     take(target, 9)
     assert left_in(target) == 93

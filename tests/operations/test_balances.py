@@ -311,19 +311,15 @@ def test_update_keeps_locks(world: World) -> None:
     assert world.remaining() == 14
 
 
-def test_update_renews_a_one_off_balance_once(world: World) -> None:
+def test_update_moves_the_next_reset_of_the_row_that_is_reset_first(world: World) -> None:
     world.balance(10)
-    world.track(4)
-    body = {"customer_id": "c", "feature_id": "messages", "next_reset_at": world.now + 5}
-    balances.update(world.call(), parse(BalancesUpdate, body))
-    assert world.remaining() == 6
-    world.now += 6
-    assert world.remaining() == 10
-    [row] = world.rows()
-    assert row.next_reset_at is None
-    world.track(4)
-    world.now += 400 * 24 * 3_600_000
-    assert world.remaining() == 6
+    refused = "Cannot update next reset at for lifetime balance (feature messages, customer c)"
+    with world.refused(400, "invalid_request", refused):
+        edit(world, next_reset_at=NOW + 5)
+    world.balance(7, reset={"interval": "month"})
+    world.balance(5, reset={"interval": "day"})
+    edit(world, next_reset_at=NOW + 5)
+    assert [row.next_reset_at == NOW + 5 for row in world.rows()] == [False, False, True]
 
 
 # -- refusals of every call

@@ -10,7 +10,7 @@ import pytest
 
 from autumn_mock.engine import Engine
 from autumn_mock.store.errors import DamagedFile
-from tests.chaos.calls import WRITES
+from tests.chaos.calls import WRITES, Call
 from tests.chaos.harness import ScenarioTarget, fresh
 
 
@@ -75,5 +75,8 @@ def test_what_the_calls_leave_is_taken(tmp_path: Path) -> None:
 
 
 def _rename(stage: ScenarioTarget, old: str, new: str) -> None:
+    """Give a feature another id, which takes that no customer has a balance of it."""
+    for customer in {each.id for env in stage.emulator.state.environments() for each in env.customers}:
+        stage.call(Call("/v1/balances.delete", {"customer_id": customer, "feature_id": old}))
     call = WRITES["features.update"]._replace(body={"feature_id": old, "new_feature_id": new})
     assert stage.call(call) == 200, stage.said

@@ -52,13 +52,24 @@ def test_customer_shows_own_controls_before_those_of_plans(client: AppClient) ->
     def limit(amount: int, interval: str = "day", **more: object) -> dict[str, object]:
         return {"feature_id": "messages", "limit": amount, "interval": interval, "enabled": True, **more}
 
-    of_plan = {"usage_limits": [limit(9)], "spend_limits": [{"enabled": True, "overage_limit": 1}]}
+    of_plan = {
+        "usage_limits": [limit(9)],
+        "spend_limits": [{"feature_id": "messages", "enabled": True, "overage_limit": 1}],
+    }
+    of_a = {"filter": {"properties": {"a": "1"}}}
     items = [{"feature_id": "messages", "included": 10}]
     client.ask("/v1/plans.create", {"plan_id": "p", "name": "P", "items": items, "billing_controls": of_plan})
     client.ask("/v1/billing.attach", {"customer_id": "c", "plan_id": "p", "no_billing_changes": True})
-    own = {"usage_limits": [limit(5), limit(6, "month"), limit(7, "year", enabled=False)]}
+    own = {
+        "usage_limits": [
+            limit(5),
+            limit(6, "month", **of_a),
+            limit(7, "year", enabled=False, filter={"properties": {"b": "1"}}),
+        ]
+    }
     client.ask("/v1/customers.update", {"customer_id": "c", "billing_controls": own})
-    client.ask("/v1/balances.track", {"customer_id": "c", "feature_id": "messages", "value": 2})
+    used = {"customer_id": "c", "feature_id": "messages", "value": 2, "properties": {"a": 1, "b": "1"}}
+    client.ask("/v1/balances.track", used)
     controls = client.ask("/v1/customers.get", {"customer_id": "c"}, version="2.5.0")["billing_controls"]
     shown = [(each["limit"], each["source"], each["usage"]) for each in controls["usage_limits"]]
     assert shown == [(5, "customer", 2), (6, "customer", 2), (7, "customer", 0)]

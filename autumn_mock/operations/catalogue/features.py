@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from autumn_mock.domain.amount import amount
 from autumn_mock.domain.feature import Feature
 from autumn_mock.operations.call import Call
-from autumn_mock.operations.features import details
+from autumn_mock.operations.features import blockers, details
 from autumn_mock.store.environment import Environment
 from autumn_mock.wire.requests.features import CreditCostParams, FeaturesCreate
 
@@ -107,18 +107,19 @@ def _changes(feature: Feature, given: FeaturesCreate) -> dict[str, Any]:
     return changes
 
 
+#: The reasons that a preview gives, the most important first.
+_REASONS = (
+    "has_customers",
+    "used_in_credit_system",
+    "has_usage_price",
+    "used_as_entity_feature",
+    "used_in_products",
+    "credit_system_type_change",
+)
+
+
 def _blocked_reason(environment: Environment, feature: Feature, changes: Mapping[str, Any]) -> str | None:
     """Why a feature cannot change its type, if it would."""
-    kind = changes.get("type", feature.type)
-    if kind == feature.type and changes.get("consumable", feature.consumable) == feature.consumable:
-        return None
-    if any(balance.feature_id == feature.id for balance in environment.balances):
-        return "has_customers"
-    if any(system.cost_of(feature.id) is not None for system in environment.features):
-        return "used_in_credit_system"
-    items = (item for plan in environment.plans for item in plan.items if item.feature_id == feature.id)
-    if any(item.price is not None for item in items):
-        return "has_usage_price"
-    if (kind == "credit_system") != feature.is_credit_system:
-        return "credit_system_type_change"
-    return None
+    kind, consumable = changes.get("type", feature.type), changes.get("consumable", feature.consumable)
+    found = blockers(environment, feature, kind, consumable)
+    return next((reason for reason in _REASONS if reason in found), None)

@@ -64,7 +64,7 @@ CUSTOMER_CONFIG: Final = z.obj(
 
 
 class CustomerData(z.Params):
-    """What a call that creates its customer says about it."""
+    """What a call that creates its customer says about it (contract 3.4). Other keys are not read."""
 
     name: str | None = z.field(z.nullable(z.string()), default=None)
     email: str | None = z.field(z.nullable(z.email()), default=None)
@@ -78,17 +78,15 @@ class CustomerData(z.Params):
     currency: str | None = z.field(z.nullable(CURRENCY), default=None)
     billing_controls: CustomerControlsParams | None = z.field(z.obj(CustomerControlsParams), default=None)
     config: dict[str, Any] | None = z.field(CUSTOMER_CONFIG, default=None)
-    billing_details: dict[str, Any] | None = z.field(BILLING_DETAILS, default=None)
     internal_options: dict[str, Any] | None = z.field(INTERNAL_OPTIONS, default=None)
 
 
 class EntityData(z.Params):
-    """What a call that creates its entity says about it."""
+    """What a call that creates its entity says about it (contract 3.4). Other keys are not read."""
 
     feature_id: str = z.field(z.string())
     name: str | None = z.field(z.string(), default=None)
     billing_controls: EntityControlsParams | None = z.field(z.obj(EntityControlsParams), default=None)
-    metadata: dict[str, Any] | None = z.field(z.nullable(z.record()), default=None)
 
 
 class PlanFilter(z.Params):

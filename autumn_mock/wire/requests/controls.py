@@ -2,12 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import json
+from typing import Any, Literal, TypeVar
+
+from msgspec.structs import asdict
 
 from autumn_mock.wire import schema as z
 
+T = TypeVar("T")
+
+_MOST_KEYS = 4
+_PROPERTIES = z.record(z.union(z.string(min=1, max=128), z.number(), z.boolean()))
 #: Which events a control counts; kept as it was sent.
-_FILTER = z.obj({"properties": z.record(z.union(z.string(), z.number(), z.boolean()))})
+_FILTER = z.obj(
+    {
+        "properties": _PROPERTIES.refine(
+            lambda properties: 1 <= len(properties) <= _MOST_KEYS,
+            f"filter.properties must have between 1 and {_MOST_KEYS} keys",
+        )
+    }
+)
+
+
+def _only_once(entry: z.Schema[T], kind: str, *names: str) -> z.Array[T]:
+    """A list without two entries that are the same in the named fields; the issue is at the first one that repeats.
+
+    An entry without a feature is one of its own.
+    """
+    *others, last = names
+    alike = f"{', '.join(others)} and {last}" if others else last
+    field = "threshold" if "threshold" in names else "feature_id"
+
+    def repeated(entries: list[Any]) -> int | None:
+        seen = set()
+        for index, each in enumerate(entries):
+            sent = each if isinstance(each, dict) else asdict(each)
+            key = json.dumps([sent.get(name) for name in names], sort_keys=True)
+            if key in seen and sent.get(field) is not None:
+                return index
+            seen.add(key)
+        return None
+
+    text = f"Only one {kind} entry is allowed per {alike}"
+    return z.array(entry).refine(
+        lambda entries: repeated(entries) is None, text, lambda entries: (repeated(entries) or 0, field)
+    )
 
 
 class UsageLimitParams(z.Params):
@@ -47,6 +86,10 @@ class UsageAlertParams(z.Params):
     filter: dict[str, Any] | None = z.field(_FILTER, default=None)
     name: str | None = z.field(z.string(), default=None)
 
+    @z.rule("Threshold must be between 0 and 100 for remaining_percentage", ("threshold",))
+    def _is_a_share(self) -> bool:
+        return self.threshold_type != "remaining_percentage" or self.threshold <= 100
+
 
 class SpendLimitParams(z.Params):
     feature_id: str | None = z.field(z.string(), default=None)
@@ -57,6 +100,10 @@ class SpendLimitParams(z.Params):
     overage_limit: float | None = z.field(z.number(min=0), default=None)
     skip_overage_billing: bool | None = z.field(z.boolean(), default=None)
 
+    @z.rule("feature_id is required when overage_limit or skip_overage_billing is provided", ("feature_id",))
+    def _names_what_it_limits(self) -> bool:
+        return self.feature_id is not None or (self.overage_limit is None and self.skip_overage_billing is None)
+
 
 #: Kept as it was sent.
 _PURCHASE_LIMIT = z.obj(
@@ -66,7 +113,7 @@ _PURCHASE_LIMIT = z.obj(
         "limit": z.number(min=1),
         "count": z.optional(z.number(min=0)),
     }
-)
+).refine(lambda sent: sent.get("count", 0) <= sent["limit"], "count cannot be greater than limit", ("count",))
 
 
 class AutoTopupParams(z.Params):
@@ -83,26 +130,36 @@ class OverageAllowedParams(z.Params):
     enabled: bool = z.field(z.boolean(), default=False)
 
 
+_SPEND_LIMITS = _only_once(z.obj(SpendLimitParams), "spend limit", "feature_id")
+_USAGE_LIMITS = _only_once(z.obj(UsageLimitParams), "usage limit", "feature_id", "filter")
+_USAGE_LIMIT_UPDATES = _only_once(_USAGE_LIMIT_UPDATE, "usage limit", "feature_id", "filter")
+_USAGE_ALERTS = _only_once(
+    z.obj(UsageAlertParams), "usage alert", "feature_id", "basis", "filter", "threshold_type", "threshold"
+)
+_OVERAGE_ALLOWED = _only_once(z.obj(OverageAllowedParams), "overage_allowed", "feature_id")
+_AUTO_TOPUPS = _only_once(z.obj(AutoTopupParams), "auto top-up", "feature_id")
+
+
 class EntityControlsParams(z.Params):
-    spend_limits: list[SpendLimitParams] | None = z.field(z.array(z.obj(SpendLimitParams)), default=None)
-    usage_limits: list[UsageLimitParams] | None = z.field(z.array(z.obj(UsageLimitParams)), default=None)
-    usage_alerts: list[UsageAlertParams] | None = z.field(z.array(z.obj(UsageAlertParams)), default=None)
-    overage_allowed: list[OverageAllowedParams] | None = z.field(z.array(z.obj(OverageAllowedParams)), default=None)
+    spend_limits: list[SpendLimitParams] | None = z.field(_SPEND_LIMITS, default=None)
+    usage_limits: list[UsageLimitParams] | None = z.field(_USAGE_LIMITS, default=None)
+    usage_alerts: list[UsageAlertParams] | None = z.field(_USAGE_ALERTS, default=None)
+    overage_allowed: list[OverageAllowedParams] | None = z.field(_OVERAGE_ALLOWED, default=None)
 
 
 class CustomerControlsParams(EntityControlsParams, leading=("auto_topups",)):
     """Those of an entity, and top-ups; plans carry the same as their customers' defaults."""
 
-    auto_topups: list[AutoTopupParams] | None = z.field(z.array(z.obj(AutoTopupParams)), default=None)
+    auto_topups: list[AutoTopupParams] | None = z.field(_AUTO_TOPUPS, default=None)
 
 
 class EntityControlsUpdate(z.Params):
-    spend_limits: list[SpendLimitParams] | None = z.field(z.array(z.obj(SpendLimitParams)), default=None)
-    usage_limits: list[UsageLimitUpdate | UsageUpdate] | None = z.field(z.array(_USAGE_LIMIT_UPDATE), default=None)
-    usage_alerts: list[UsageAlertParams] | None = z.field(z.array(z.obj(UsageAlertParams)), default=None)
-    overage_allowed: list[OverageAllowedParams] | None = z.field(z.array(z.obj(OverageAllowedParams)), default=None)
+    spend_limits: list[SpendLimitParams] | None = z.field(_SPEND_LIMITS, default=None)
+    usage_limits: list[UsageLimitUpdate | UsageUpdate] | None = z.field(_USAGE_LIMIT_UPDATES, default=None)
+    usage_alerts: list[UsageAlertParams] | None = z.field(_USAGE_ALERTS, default=None)
+    overage_allowed: list[OverageAllowedParams] | None = z.field(_OVERAGE_ALLOWED, default=None)
 
 
 class CustomerControlsUpdate(EntityControlsUpdate, leading=("auto_topups",)):
-    auto_topups: list[AutoTopupParams] | None = z.field(z.array(z.obj(AutoTopupParams)), default=None)
+    auto_topups: list[AutoTopupParams] | None = z.field(_AUTO_TOPUPS, default=None)
     balance_allocations: list[dict[str, Any]] | None = z.field(z.array(z.record()), default=None)

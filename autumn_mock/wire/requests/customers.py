@@ -50,6 +50,7 @@ class CustomerCreation(CustomerData):
     entity_id: str | None = z.field(z.string(), default=None)
     entity_data: EntityData | None = z.field(z.obj(EntityData), default=None)
     with_autumn_id: bool = z.field(z.boolean(), default=False)
+    billing_details: dict[str, Any] | None = z.field(BILLING_DETAILS, default=None)
 
 
 class CustomersGetOrCreate(CustomerCreation, leading=("customer_id",)):

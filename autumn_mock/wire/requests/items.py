@@ -87,9 +87,14 @@ _FEATURE_OVERRIDE = z.obj(
 )
 
 
+_INCLUDED: Final = z.number().refine(
+    lambda value: value <= 10**13, "Included usage cannot exceed 10 trillion; use unlimited usage instead"
+)
+
+
 class PlanItemParams(z.Params):
     feature_id: str = z.field(z.string())
-    included: float | None = z.field(z.number(), default=None)
+    included: float | None = z.field(_INCLUDED, default=None)
     unlimited: bool | None = z.field(z.boolean(), default=None)
     pooled: bool | None = z.field(z.boolean(), default=None)
     reset: ResetParams | None = z.field(z.obj(ResetParams), default=None)
@@ -105,6 +110,13 @@ class PlanItemParams(z.Params):
     entitlement_id: str | None = z.field(z.string(), default=None)
     price_id: str | None = z.field(z.string(), default=None)
 
+    @z.rule("reset.interval and price.interval can only differ for prepaid prices.")
+    def _is_reset_when_billed(self) -> bool:
+        reset, price = self.reset, self.price
+        if reset is None or price is None or price.billing_method == "prepaid":
+            return True
+        return (reset.interval, reset.interval_count or 1) == (price.interval, price.interval_count or 1)
+
     @z.rule("If 'price' is present, either 'amount' or 'tiers' must be defined.")
     def _has_a_price(self) -> bool:
         return self.price is None or self.price.amount is not None or bool(self.price.tiers)
@@ -112,6 +124,43 @@ class PlanItemParams(z.Params):
     @z.rule("'amount' and 'tiers' cannot both be defined in 'price'.")
     def _has_one_price(self) -> bool:
         return self.price is None or self.price.amount is None or not self.price.tiers
+
+    @property
+    def _flat_amounts(self) -> list[float]:
+        tiers = (self.price.tiers if self.price is not None else None) or ()
+        return [tier["flat_amount"] for tier in tiers if tier.get("flat_amount") is not None]
+
+    @property
+    def _is_by_volume(self) -> bool:
+        return self.price is not None and self.price.tier_behavior == "volume"
+
+    @z.rule("flat_amount on tiers is only supported for volume-based pricing.")
+    def _charges_flat_by_volume(self) -> bool:
+        return self._is_by_volume or not any(flat > 0 for flat in self._flat_amounts)
+
+    @z.rule("flat_amount is not supported on single-tier pricing.")
+    def _charges_flat_in_several_tiers(self) -> bool:
+        return self.price is None or len(self.price.tiers or ()) > 1 or not any(flat > 0 for flat in self._flat_amounts)
+
+    @z.rule("flat_amount must be 0 or greater.")
+    def _charges_no_less_than_nothing(self) -> bool:
+        return all(flat >= 0 for flat in self._flat_amounts)
+
+    @z.rule("volume-based pricing is only supported for prepaid features.")
+    def _is_prepaid_by_volume(self) -> bool:
+        price = self.price
+        return price is None or price.tiers is None or not self._is_by_volume or price.billing_method == "prepaid"
+
+    @z.rule("tiers cannot be empty.")
+    def _has_tiers(self) -> bool:
+        return self.price is None or self.price.tiers != []
+
+    @z.rule("tiers[0].to must be greater than included.")
+    def _begins_after_what_is_included(self) -> bool:
+        if self.price is None or not self.price.tiers or not self.included:
+            return True
+        to = self.price.tiers[0]["to"]
+        return to == "inf" or bool(to > self.included)
 
 
 class FreeTrialParams(z.Params):

@@ -163,7 +163,7 @@ def obj(fields: Any, build: Any = None) -> Object[Any]:
 
 
 def as_json(params: type[P]) -> AsJson:
-    """Parameters that are parsed to a plain map, as records keep them. Their rules are not applied."""
+    """Parameters that are parsed to a plain map, as records keep them. Their rules judge their own fields only."""
     return AsJson(schema_of(params))
 
 

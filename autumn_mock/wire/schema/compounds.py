@@ -206,7 +206,8 @@ class Object(Constrained[T_co]):
         if build is not None:
             parsed = build(**parsed)
         if self.rules:
-            apply_rules(self.rules, parsed, path, issues, since)
+            judged = self.build(**parsed) if issues.as_json and self.build is not None else parsed
+            apply_rules(self.rules, judged, path, issues, since)
         return parsed
 
     def omit(self, *keys: str) -> Object[dict[str, Any]]:

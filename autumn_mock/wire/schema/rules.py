@@ -32,7 +32,8 @@ class Constraint(NamedTuple):
     text: str | Callable[[Any], str]
     #: The rule in JSON Schema, where that can express it.
     keywords: JsonSchema = {}  # never changed
-    path: Path = ()
+    #: Where the issue is, or a function of the value.
+    path: Path | Callable[[Any], Path] = ()
     aborts: bool = False
     #: Whether it is applied to values of the wrong type as well.
     sized: bool = False
@@ -47,7 +48,8 @@ def apply_rules(rules: Constraints, value: Any, path: Path, issues: Issues, sinc
     for rule in rules:
         if (not aborted or rule.sized) and not rule.holds(value, issues.now_ms):
             text = rule.text if isinstance(rule.text, str) else rule.text(value)
-            issues.append(Issue(path + rule.path, text, rule.aborts))
+            inner = rule.path if isinstance(rule.path, tuple) else rule.path(value)
+            issues.append(Issue(path + inner, text, rule.aborts))
             aborted = aborted or rule.aborts
 
 
@@ -141,7 +143,12 @@ class Constrained(Schema[T_co]):
     def __init__(self, rules: Constraints = ()) -> None:
         self.rules = rules
 
-    def refine(self, holds: Callable[[Any], bool], text: str | Callable[[Any], str], path: Path = ()) -> Self:
+    def refine(
+        self,
+        holds: Callable[[Any], bool],
+        text: str | Callable[[Any], str],
+        path: Path | Callable[[Any], Path] = (),
+    ) -> Self:
         """The same schema with one more rule, whose issue is reported at ``path``."""
         refined = copy.copy(self)
         refined.rules = (*self.rules, Constraint(lambda value, _: holds(value), text, path=path))

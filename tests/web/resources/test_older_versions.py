@@ -25,9 +25,9 @@ _ITEMS = (
     {"feature_id": "words", "unlimited": True},
     {"feature_id": "sso"},
     {"feature_id": "space", "included": 5, "reset": MONTH, "price": {**_PRICE, "max_purchase": 10}},
-    {"feature_id": "messages", "included": 100, "reset": {"interval": "day", "interval_count": 3}, "price": _PRICE},
+    {"feature_id": "messages", "included": 100, "reset": MONTH, "price": _PRICE},
     {"feature_id": "seats", "included": 3},
-    {"feature_id": "credits", "included": 9, "reset": MONTH},
+    {"feature_id": "credits", "included": 9, "reset": {"interval": "day", "interval_count": 3}},
 )
 _NOTHING = {"balance": 0, "usage": 0, "included_usage": 0, "overage_allowed": False}
 _NEVER = {"interval": None, "interval_count": None, "next_reset_at": None}
@@ -63,11 +63,19 @@ _FLAT: dict[str, dict[str, Any]] = {
     "words": {"type": "single_use", "unlimited": True, **_NOTHING, **_NEVER, "usage_limit": None},
     "sso": {"type": "static", "unlimited": False, **_NOTHING, **_NEVER, "usage_limit": None},
     "space": {"balance": 5, "usage_limit": 15, "overage_allowed": False, "interval": "month", "interval_count": 1},
-    "messages": {"balance": 100, "usage_limit": None, "overage_allowed": True, "interval": "day", "interval_count": 3},
+    "messages": {
+        "balance": 100,
+        "usage_limit": None,
+        "overage_allowed": True,
+        "interval": "month",
+        "interval_count": 1,
+    },
     "seats": {"type": "continuous_use", "balance": 3, "interval": None, "interval_count": 1, "usage_limit": None},
     "credits": {
         "type": "single_use",
         "balance": 9,
+        "interval": "day",
+        "interval_count": 3,
         "credit_schema": [{"feature_id": "messages", "credit_amount": 2}],
     },
 }
@@ -97,7 +105,7 @@ def test_check_before_2_0_shows_the_same_balance(every_kind: Any, get: Get, vers
 def test_items_before_2_0_name_their_intervals_and_credits(get: Get) -> None:
     (product,) = get("customers/c", "1.2")["products"]
     items = {item["feature_id"]: item for item in product["items"]}
-    assert (items["messages"]["interval"], items["messages"]["interval_count"]) == ("day", 3)
+    assert (items["credits"]["interval"], items["credits"]["interval_count"]) == ("day", 3)
     assert items["credits"]["feature_type"] == "single_use"
     assert items["credits"]["feature"]["credit_schema"] == [{"metered_feature_id": "messages", "credit_cost": 2}]
     assert {item["feature_id"]: item["feature_type"] for item in get("products/p", "1.2")["items"]} == {
@@ -113,9 +121,9 @@ def test_customer_at_1_1_has_a_list_of_features_by_interval(every_kind: Any, get
         for row in get("customers/c", "1.1")["features"]
     ]
     assert sorted(rows, key=str) == [
+        ("credits", "day", 9, 9, 9),
         ("credits", "lifetime", 1, 1, 1),
-        ("credits", "month", 9, 9, 9),
-        ("messages", "day", 100, 100, 100),
+        ("messages", "month", 100, 100, 100),
         ("seats", None, 3, 3, 3),
         ("space", "month", 12, 12, 22),
         ("sso", None, 0, 0, None),
