@@ -27,10 +27,20 @@ def slug(org: str) -> str:
 
 def entry(**fields: Any) -> RequestEntry:
     known = {
-        "id": 1, "at": 0, "received": 0.0, "replied": stopwatch(), "method": "POST", "path": "/v1/balances.track",
-        "call": "balances.track", "status": 200, "service_status": 200, "duration_ms": 1.25, "org": "org_acme",
-        "env": "sandbox", "customer_id": "cus_1",
-    }  # fmt: skip
+        "id": 1,
+        "at": 0,
+        "received": 0.0,
+        "replied": stopwatch(),
+        "method": "POST",
+        "path": "/v1/balances.track",
+        "call": "balances.track",
+        "status": 200,
+        "service_status": 200,
+        "duration_ms": 1.25,
+        "org": "org_acme",
+        "env": "sandbox",
+        "customer_id": "cus_1",
+    }
     return RequestEntry(**{**known, **fields})
 
 
@@ -110,14 +120,36 @@ def test_json_lines_have_the_documented_fields() -> None:
     written.log.handle(logging.LogRecord("autumn_mock.service", logging.ERROR, "", 0, "%s lost", ("one",), None))
     request, service = map(json.loads, written.lines())
     assert list(request) == [
-        "time", "level", "event", "id", "request_id", "method", "path", "call", "org", "env", "customer_id", "status",
-        "service_status", "items", "refused", "duration_ms", "faults", "reply", "message", "note", "slug",
-    ]  # fmt: skip
+        "time",
+        "level",
+        "event",
+        "id",
+        "request_id",
+        "method",
+        "path",
+        "call",
+        "org",
+        "env",
+        "customer_id",
+        "status",
+        "service_status",
+        "items",
+        "refused",
+        "duration_ms",
+        "faults",
+        "reply",
+        "message",
+        "note",
+        "slug",
+    ]
     assert re.fullmatch(rf"\d{{4}}-\d\d-\d\dT{TIME}", request["time"])
     del service["time"]
     assert service == {
-        "level": "error", "event": "service", "message": "one lost", "logger": "autumn_mock.service",
-    }  # fmt: skip
+        "level": "error",
+        "event": "service",
+        "message": "one lost",
+        "logger": "autumn_mock.service",
+    }
 
 
 def test_words_of_the_real_service_are_marked_and_tracebacks_are_kept() -> None:

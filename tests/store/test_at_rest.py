@@ -59,8 +59,16 @@ _MARK = "the wrong value"
 _USES = ("track", "track for an entity", "batch", "check and lock", "balances.update", "attach")
 #: The calls of the control API that only read.
 _CONTROL = (
-    "stats", "queue", "queue/messages", "failures", "lost", "events", f"balances/{CUSTOMER}", "audit", "requests",
-)  # fmt: skip
+    "stats",
+    "queue",
+    "queue/messages",
+    "failures",
+    "lost",
+    "events",
+    f"balances/{CUSTOMER}",
+    "audit",
+    "requests",
+)
 
 
 def _filled(kind: inspect.Type) -> Any:
