@@ -192,6 +192,7 @@ WAITS = {
     "store/database.py Database._one_checkpoint": BRIEF,
     "store/fair_lock.py FairLock.__enter__": PARKED,
     "store/lockfile.py LockFile.__enter__": OWN,
+    "store/lockfile.py LockFile.renew": BRIEF,  # it fails at once if another process has the lock
     "web/page/live.py LiveStates._run": OWN,
     "web/page/live.py LiveStates.stream": PARKED,
     "web/request_faults.py RequestFaults._pass_waits": PARKED,
