@@ -11,7 +11,6 @@ import msgspec
 from flask import Response
 
 from autumn_mock.domain.version import Version
-from autumn_mock.input_files import guess
 from autumn_mock.journal.audit import accepted_by, audit, report
 from autumn_mock.journal.item_status import item_statuses
 from autumn_mock.journal.requests import RequestEntry
@@ -20,7 +19,7 @@ from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError, invalid_request
 from autumn_mock.store.changes import ENCODER
 from autumn_mock.store.environment import Environment
-from autumn_mock.web.control.context import ControlHandler, ControlRequest
+from autumn_mock.web.control.context import ControlCall, ControlHandler, ControlRequest
 from autumn_mock.web.openapi import document
 from autumn_mock.web.replies import json_reply
 from autumn_mock.wire.answer import in_fixed_shape
@@ -102,9 +101,6 @@ def show_requests(request: ControlRequest) -> Response:
     ``status`` (404 or 4xx), ``call``, ``customer`` and ``failed`` (1) select entries.
     """
     query = flask.request.args
-    unknown = next((name for name in query if name not in _FILTERS), None)
-    if unknown is not None:
-        raise invalid_request(f"query: there is no parameter {unknown!r}{guess(unknown, _FILTERS)}")
     status = query.get("status", "")
     if not re.fullmatch(r"([1-5]([0-9]{2}|xx))?", status):
         raise invalid_request("status: must be a status like 404, or a class like 4xx")
@@ -161,8 +157,8 @@ ROUTES: dict[str, ControlHandler] = {
     "GET /failures": show_failures,
     "GET /lost": show_lost,
     "GET /balances/<path:customer_id>": show_balances,
-    "GET /events": show_events,
-    "GET /requests": show_requests,
+    "GET /events": ControlCall(show_events, query=("customer_id", "limit")),
+    "GET /requests": ControlCall(show_requests, query=_FILTERS),
     "GET /requests/<int:number>": show_request,
     "GET /findings": show_findings,
     "GET /audit": show_audit,
