@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from autumn_mock.domain.amount import ZERO
 from autumn_mock.domain.customer import Customer
+from autumn_mock.domain.event import Deduction
 from autumn_mock.domain.lock import Lock
 from autumn_mock.ids import new_id
 from autumn_mock.ledger.account import Account
@@ -60,7 +61,7 @@ def finish_lock(
     lock: Lock,
     final: Decimal,
     properties: Mapping[str, Any] | None,
-) -> None:
+) -> tuple[Deduction, ...]:
     """Settle a lock at its final value, write the event of the difference, delete the receipt."""
     transaction.delete(lock)
     entity = account.entities.get(lock.entity_id) if lock.entity_id is not None else None
@@ -71,3 +72,4 @@ def finish_lock(
     if final != held and not lock.skip_event:
         shown = properties if properties is not None else lock.properties
         write_event(transaction, account, entity, lock.feature_id, final - held, deductions, shown, call.now)
+    return deductions

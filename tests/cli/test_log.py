@@ -39,7 +39,7 @@ def entry(**fields: Any) -> RequestEntry:
         "duration_ms": 1.25,
         "org": "org_acme",
         "env": "sandbox",
-        "customer_id": "cus_1",
+        "parsed_customer": "cus_1",
     }
     return RequestEntry(**{**known, **fields})
 
@@ -97,7 +97,7 @@ def test_text_line_of_a_request(fields: dict[str, Any], end: str) -> None:
 def test_text_columns_stay_aligned_and_client_texts_are_cut() -> None:
     written = Written(text())
     for customer in ("cus_1", "customer-with-an-id", "c" * 500, "cus_2"):
-        written.log.request(entry(customer_id=customer))
+        written.log.request(entry(parsed_customer=customer))
     short, wide, cut, after = written.lines()
     assert wide.index(" 200 ") == after.index(" 200 ") - 5  # the cut one has widened the column to its most
     assert len(cut) < 300
@@ -140,6 +140,7 @@ def test_json_lines_have_the_documented_fields() -> None:
         "reply",
         "message",
         "note",
+        "correlation_id",
         "slug",
     ]
     assert re.fullmatch(rf"\d{{4}}-\d\d-\d\dT{TIME}", request["time"])
@@ -242,7 +243,7 @@ def test_no_text_of_a_client_forges_a_line(name: str) -> None:
         raise ValueError(forged)
     except ValueError:
         written.log.handle(logging.LogRecord(name, logging.ERROR, "", 0, "failed", (), sys.exc_info()))
-    for field in ("path", "call", "customer_id", "message", "note"):
+    for field in ("path", "call", "parsed_customer", "message", "note"):
         written.log.request(entry(**{field: forged}))
     lines = written.lines()
     assert sum(re.match(TIME, line) is not None for line in lines) == 7

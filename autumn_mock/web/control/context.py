@@ -95,6 +95,12 @@ class ControlRequest(Struct, frozen=True):
             raise invalid_request("input: expected a JSON object")
         return body
 
+    def switch(self, name: str) -> bool:
+        """Whether a parameter of the query is given, as 1; 400 for anything else."""
+        if request.args.get(name, "1") != "1":
+            raise invalid_request(f"{name}: must be 1")
+        return name in request.args
+
     def whole_number(self, name: str, default: int) -> int:
         """A whole number of the query; 400 for anything else."""
         value = request.args.get(name)
