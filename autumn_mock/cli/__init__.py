@@ -30,7 +30,7 @@ SECTIONS = {
         "demo": "demo:demo",
     },
     "Inspect requests": {
-        "requests": "inspect:requests",
+        "requests": "requests:requests",
         "failures": "inspect:failures",
         "lost": "inspect:lost",
         "findings": "inspect:findings",

@@ -71,6 +71,7 @@ def exec_(command: tuple[str, ...], check_findings: bool, report: str | None, **
                 click.echo(f"autumn-mock: armed {rule.text}", err=True)
         code = _run(command, mock)
         mock.emulator.drain(5)
+        _print_failures(mock, code)
         findings = mock.emulator.all_findings()
         for each in findings:
             doubt = "" if each.certain else " (possible)"
@@ -90,6 +91,16 @@ def _leave(number: int) -> None:
     """End before the command was started, or after its end."""
     stop_once()
     raise SystemExit(128 + number)
+
+
+def _print_failures(mock: AutumnMock, code: int) -> None:
+    """Print which requests failed, if the command did, and which keys open nothing."""
+    from autumn_mock.testing.lines import unknown_key_lines
+    from autumn_mock.testing.reports import failure_report
+
+    unknown = mock.emulator.journal.unknown_keys()
+    for line in failure_report(mock) if code else unknown_key_lines(unknown, [mock.key]):
+        click.echo(line if line.startswith(" ") else f"autumn-mock: {line}", err=True)
 
 
 def _report(name: str, command: tuple[str, ...], code: int, mock: AutumnMock, findings: list[Finding]) -> None:

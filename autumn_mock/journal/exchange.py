@@ -6,6 +6,7 @@ Serving a request only keeps references to what exists already. What people see 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -26,8 +27,11 @@ _OWN_ID = {"customers": "customer_id", "entities": "entity_id"}
 class Exchange(Struct):
     """The headers and bodies of a request; without them when the journal has dropped them."""
 
-    #: By their names in the WSGI environ.
-    sent: Mapping[str, str]
+    #: The headers of the request, by their names in the WSGI environ.
+    names: tuple[str, ...]
+    values: tuple[str, ...]
+    #: Masked.
+    authorization: str | None
     #: Values of the path's parameters.
     path: Mapping[str, Any]
     query: str
@@ -46,18 +50,20 @@ class Exchange(Struct):
     @property
     def size(self) -> int:
         """The bytes that it keeps in memory, without its request's own body where that is kept elsewhere."""
-        return len(self.request_body or b"") + len(self.reply_body or b"") + sum(map(len, self.sent.values()))
+        return len(self.request_body or b"") + len(self.reply_body or b"") + sum(map(len, self.values))
 
     def drop(self) -> None:
         """Keep nothing but the sizes."""
-        self.sent, self.replied = {}, ()
+        self.names = self.values = self.replied = ()
+        self.authorization = None
         self.request_body = self.reply_body = None
 
     @property
     def request_headers(self) -> dict[str, str]:
         """The headers of the request, secrets masked."""
-        names = {name: name.removeprefix("HTTP_").replace("_", "-").lower() for name in self.sent}
-        return {names[name]: masked_header(names[name], value) for name, value in self.sent.items()}
+        names = [name.removeprefix("HTTP_").replace("_", "-").lower() for name in self.names]
+        headers = {name: masked_header(name, value) for name, value in zip(names, self.values, strict=True)}
+        return headers if self.authorization is None else {**headers, "authorization": self.authorization}
 
     @property
     def reply_headers(self) -> dict[str, str]:
@@ -86,6 +92,16 @@ class Exchange(Struct):
                 customer, entity = (customer or named, entity) if own == "customer_id" else (customer, entity or named)
             self._subject = (customer, entity)
         return self._subject
+
+
+@lru_cache(maxsize=256)
+def header_names(environ: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of headers among those of a WSGI environ; requests of one client have the same ones."""
+    return tuple(
+        name
+        for name in environ
+        if name == "CONTENT_TYPE" or (name.startswith("HTTP_") and name != "HTTP_AUTHORIZATION")
+    )
 
 
 def shown_text(body: bytes | None) -> str | None:

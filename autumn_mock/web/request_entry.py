@@ -8,7 +8,7 @@ from flask import Response
 
 from autumn_mock.clock import stopwatch
 from autumn_mock.journal.bodies import RequestBody
-from autumn_mock.journal.exchange import MAX_BODY_KEPT, MAX_REPLY_KEPT, Exchange
+from autumn_mock.journal.exchange import MAX_BODY_KEPT, MAX_REPLY_KEPT, Exchange, header_names
 from autumn_mock.journal.requests import RequestEntry
 from autumn_mock.journal.secrets import masked_header
 from autumn_mock.web.context import RequestContext
@@ -78,12 +78,11 @@ def _journalled_body(request: RequestContext) -> RequestBody | None:
 def _exchange(request: RequestContext, reply: Response, content: RequestBody | None) -> Exchange:
     """The headers and bodies for the journal: references, and copies only of the beginning of long bodies."""
     raw, faults, environ = request.raw, request.faults, request.http.environ
-    headers = {name: value for name, value in environ.items() if name[:5] == "HTTP_"}
-    if "CONTENT_TYPE" in environ:
-        headers["CONTENT_TYPE"] = environ["CONTENT_TYPE"]
-    if "HTTP_AUTHORIZATION" in headers:  # no key is kept
-        header, key = headers["HTTP_AUTHORIZATION"], request.key
-        headers["HTTP_AUTHORIZATION"] = masked_header("authorization", header) if key is None else f"Bearer {key.hint}"
+    names = header_names(tuple(environ))
+    authorization = environ.get("HTTP_AUTHORIZATION")
+    if authorization is not None:  # no key is kept
+        key = request.key
+        authorization = masked_header("authorization", authorization) if key is None else f"Bearer {key.hint}"
     sent: bytes | None
     if faults is not None and faults.is_silent:
         sent = None
@@ -92,7 +91,9 @@ def _exchange(request: RequestContext, reply: Response, content: RequestBody | N
     else:
         sent = faults.sent_body if faults is not None else None
     return Exchange(
-        sent=headers,
+        names=names,
+        values=tuple(map(environ.__getitem__, names)),
+        authorization=authorization,
         path=request.path,
         query=environ.get("QUERY_STRING", ""),
         request_body=None if content is not None else raw if len(raw) <= MAX_BODY_KEPT else raw[:MAX_REPLY_KEPT],
