@@ -28,6 +28,7 @@ SECTIONS = {
         "clock": "clock:clock",
         "scenario": "scenario:scenario",
         "demo": "demo:demo",
+        "fidelity": "fidelity:fidelity",
     },
     "Inspect requests": {
         "requests": "requests:requests",
