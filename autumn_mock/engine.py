@@ -14,7 +14,7 @@ from autumn_mock.domain.webhook import DEFAULT_SECRET, WebhookEndpoint
 from autumn_mock.faults.board import FaultBoard
 from autumn_mock.faults.grammar import Rule
 from autumn_mock.ingest.workers import Workers
-from autumn_mock.input_files import find_file
+from autumn_mock.input_files import find_file, guess
 from autumn_mock.journal.findings import Finding, find
 from autumn_mock.journal.messages import MessageJournal
 from autumn_mock.journal.requests import RequestJournal
@@ -263,6 +263,15 @@ class Engine(Lifecycle):
         """
         self._call_names = call_names
         self.register("rate_limits", forget_limits)
+
+    def call_named(self, name: str) -> str:
+        """The canonical name of a call; its last part is enough. Raises :class:`ValueError` for an unknown one."""
+        for canonical, names in self._call_names.items():
+            if name in (canonical, canonical.rpartition(".")[2]) or name in names:
+                return canonical
+        known = [*self._call_names, *(each.rpartition(".")[2] for each in self._call_names)]
+        near = guess(name, known)
+        raise ValueError(f"call: there is no call {name!r}{near if 'did you mean' in near else ''}")
 
     def _names_of(self, call: str) -> Collection[str]:
         return self._call_names.get(call, (call,))

@@ -7,10 +7,13 @@ only ``null``, ``true``, ``false`` and numbers are not text: ``no`` and ``2026-0
 
 from __future__ import annotations
 
+import atexit
 import difflib
+import functools
 import os.path
 import re
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -126,8 +129,27 @@ def fixtures_directory() -> Path:
 
 def shipped_files(kind: str) -> dict[str, Path]:
     """The shipped files of a kind (``world`` or ``scenario``) by name."""
+    if not _PACKAGE.is_dir():
+        return _files_of_zip(kind)
     directory = fixtures_directory() / f"{kind}s"
     return {path.stem: path for path in sorted(directory.glob("*")) if path.suffix in _SUFFIXES}
+
+
+@functools.cache
+def _files_of_zip(kind: str) -> dict[str, Path]:
+    """The shipped files of a package that is in a zip file: temporary copies, removed when the process ends."""
+    from importlib.resources import as_file, files
+
+    package: Any = files(__package__)
+    copies = ExitStack()
+    atexit.register(copies.close)
+    found: dict[str, Path] = {}
+    for directory in (package.parent / "fixtures" / f"{kind}s", package / "_fixtures" / f"{kind}s"):
+        for each in directory.iterdir() if directory.is_dir() else ():
+            name = Path(each.name)
+            if name.suffix in _SUFFIXES:
+                found[name.stem] = copies.enter_context(as_file(each))
+    return dict(sorted(found.items()))
 
 
 def find_shipped(kind: str, name: str) -> Path:
@@ -135,8 +157,8 @@ def find_shipped(kind: str, name: str) -> Path:
     shipped = shipped_files(kind)
     if not shipped:
         raise InputFileError(
-            f"there is no {kind} {name!r}: {fixtures_directory()} is missing; "
-            "autumn-mock does not run from a zip file, install it with pip"
+            f"there is no {kind} {name!r}: {fixtures_directory()} is missing, the shipped files of autumn-mock; "
+            "a zip file of it needs them too, or install it with pip"
         )
     if name not in shipped:
         raise InputFileError(f"there is no {kind} {name!r}{guess(name, shipped)}")

@@ -73,6 +73,8 @@ class Lifecycle:
         self.boards = FaultBoards(state.clock, self._startup_rules_of, self.queue.wake)
         #: The worlds that organisations opened on demand were copied from, by their ids.
         self._templates: dict[str, World] = {}
+        #: The organisations of further keys.
+        self._of_further_keys = {organisation_id(key) for key in settings.key}
         #: When each organisation was last used, in ms of the machine's time.
         self.last_used: dict[str, int] = {}
         self._registered: dict[str, _Registered] = {}
@@ -180,7 +182,7 @@ class Lifecycle:
 
     def is_on_demand(self, org_id: str) -> bool:
         """Whether an organisation was opened on demand, perhaps before this server was started."""
-        return not self.world.holds(org_id) and org_id not in {organisation_id(key) for key in self.settings.key}
+        return org_id not in self._of_further_keys and not self.world.holds(org_id)
 
     def close_idle(self) -> None:
         """Close the organisations that were opened on demand and not used for ``auto_org_idle``."""

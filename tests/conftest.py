@@ -29,6 +29,7 @@ _SLOW = (
     "faults/test_random.py",
     "fidelity",
     "fuzz",
+    "cli/test_fidelity.py",
     "cli/test_scenario.py",
     "cli/test_serve.py",
     "cli/test_snapshot.py",

@@ -29,6 +29,7 @@ LAYERS = (
     ("scenarios",),  # plays over HTTP against any server; the page of a server plays them on itself
     ("web",),
     ("testing",),
+    ("fidelity",),
     ("cli",),
     ("__main__",),
 )

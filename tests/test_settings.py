@@ -81,8 +81,16 @@ def test_every_text_is_among_those() -> None:
     assert texts - {"seed", "now", "auto_org_idle"} == set(TEXTS)
 
 
-@pytest.mark.parametrize("line", ["keys: ['']", "keys: [' ']", "webhooks: [{url: 'http://a', secret: whsec_}]",
-                                  "webhooks: [{url: 'http://a', secret: ''}]", "keys: [am_sk_test_]"])  # fmt: skip
+@pytest.mark.parametrize(
+    "line",
+    [
+        "keys: ['']",
+        "keys: [' ']",
+        "webhooks: [{url: 'http://a', secret: whsec_}]",
+        "webhooks: [{url: 'http://a', secret: ''}]",
+        "keys: [am_sk_test_]",
+    ],
+)
 def test_a_blank_secret_is_refused_in_a_world(tmp_path: Path, line: str) -> None:
     path = tmp_path / "world.yaml"
     path.write_text(f"organisations:\n  - slug: acme\n    {line}\n")

@@ -28,9 +28,10 @@ SECTIONS = {
         "clock": "clock:clock",
         "scenario": "scenario:scenario",
         "demo": "demo:demo",
+        "fidelity": "fidelity:fidelity",
     },
     "Inspect requests": {
-        "requests": "inspect:requests",
+        "requests": "requests:requests",
         "failures": "inspect:failures",
         "lost": "inspect:lost",
         "findings": "inspect:findings",

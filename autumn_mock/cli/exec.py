@@ -18,7 +18,7 @@ import click
 from autumn_mock.cli.files import STANDARD
 from autumn_mock.cli.options import SettingsCommand, setting_options
 from autumn_mock.cli.ready_file import ready_file
-from autumn_mock.cli.shutdown import STOP_SIGNALS, database_error, handle_stop_signals, start_errors, stop
+from autumn_mock.cli.shutdown import database_error, handling_signals, start_errors, stop, stop_once
 
 if TYPE_CHECKING:
     from autumn_mock.journal.findings import Finding
@@ -65,12 +65,13 @@ def exec_(command: tuple[str, ...], check_findings: bool, report: str | None, **
         values["port"] = 0
     if report not in (None, STANDARD) and not Path(report).absolute().parent.is_dir():
         raise click.UsageError(f"--report {report}: there is no such directory")
-    with _server(values) as mock, ready_file(mock.emulator.settings.ready_file, mock.url):
+    with handling_signals(_leave), _server(values) as mock, ready_file(mock.emulator.settings.ready_file, mock.url):
         for rule in mock.emulator.first_faults:
             if rule.text not in mock.emulator.settings.fault:  # has a random seed: with it the run can be reproduced
                 click.echo(f"autumn-mock: armed {rule.text}", err=True)
         code = _run(command, mock)
         mock.emulator.drain(5)
+        _print_failures(mock, code)
         findings = mock.emulator.all_findings()
         for each in findings:
             doubt = "" if each.certain else " (possible)"
@@ -84,6 +85,22 @@ def exec_(command: tuple[str, ...], check_findings: bool, report: str | None, **
     if code == 0 and check_findings and any(each.certain for each in findings):
         code = CONTRACT_VIOLATED
     sys.exit(code)
+
+
+def _leave(number: int) -> None:
+    """End before the command was started, or after its end."""
+    stop_once()
+    raise SystemExit(128 + number)
+
+
+def _print_failures(mock: AutumnMock, code: int) -> None:
+    """Print which requests failed, if the command did, and which keys open nothing."""
+    from autumn_mock.testing.lines import unknown_key_lines
+    from autumn_mock.testing.reports import failure_report
+
+    unknown = mock.emulator.journal.unknown_keys()
+    for line in failure_report(mock) if code else unknown_key_lines(unknown, [mock.key]):
+        click.echo(line if line.startswith(" ") else f"autumn-mock: {line}", err=True)
 
 
 def _report(name: str, command: tuple[str, ...], code: int, mock: AutumnMock, findings: list[Finding]) -> None:
@@ -119,6 +136,7 @@ def _server(values: dict[str, Any]) -> Iterator[AutumnMock]:
             raise click.UsageError(f"{error}; give --key") from None
         yield mock
     finally:
+        stop_once()
         stop(emulator)
 
 
@@ -133,7 +151,7 @@ def _run(command: tuple[str, ...], mock: AutumnMock) -> int:
         "AUTUMN_SECRET_KEY": mock.key,
     }
     try:
-        child = subprocess.Popen(command, env=environment)  # noqa: S603  # the caller's own command
+        code = _wait_for(command, environment)
     except OSError as error:
         found = shutil.which(command[0])
         if isinstance(error, FileNotFoundError) and found is None:
@@ -143,8 +161,6 @@ def _run(command: tuple[str, ...], mock: AutumnMock) -> int:
         why = _missing_interpreter(str(found)) if is_there else error.strerror or error
         click.echo(f"autumn-mock: {command[0]} cannot be run: {why}", err=True)
         return _CANNOT_RUN
-    with _forwarding_signals(child):
-        code = child.wait()
     return code if code >= 0 else 128 - code  # the exit code of shells for a command that a signal ended
 
 
@@ -158,21 +174,25 @@ def _missing_interpreter(program: str) -> str:
     return "its loader does not exist"
 
 
-@contextmanager
-def _forwarding_signals(child: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Forward signals to the command and go on waiting. A terminal sends those of its keys to the command itself."""
+def _wait_for(command: tuple[str, ...], environment: dict[str, str]) -> int:
+    """Run a command to its end; its return code. Signals are forwarded, except those that a terminal sends to it, too.
 
-    def forward(number: int, _frame: object) -> None:
-        if number not in _KEY_SIGNALS or not _at_a_terminal():
+    Raises :class:`OSError` when it cannot be run.
+    """
+    child: subprocess.Popen[bytes] | None = None
+    early: list[int] = []
+
+    def forward(number: int) -> None:
+        if child is None:
+            early.append(number)
+        elif number not in _KEY_SIGNALS or not _at_a_terminal():
             child.send_signal(number)
 
-    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
-    handle_stop_signals(forward)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with handling_signals(forward):
+        child = subprocess.Popen(command, env=environment)  # noqa: S603  # the caller's own command
+        for number in early:
+            forward(number)
+        return child.wait()
 
 
 def _at_a_terminal() -> bool:

@@ -32,8 +32,13 @@ def write_text(name: str, text: str, *, replace: bool = False) -> None:
     if name == STANDARD:
         click.echo(text, nl=not text.endswith("\n"))
         return
+    from autumn_mock.store.fileutil import write_output
+
     try:
-        with Path(name).open("w" if replace else "x", encoding="utf-8") as file:
+        if replace:
+            write_output(Path(name), [text.encode()])
+            return
+        with Path(name).open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
         raise click.ClickException(f"{name} exists; choose another name, or replace it with --force") from None

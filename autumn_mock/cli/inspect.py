@@ -1,22 +1,21 @@
-"""Commands that show requests, refused and lost items, and findings."""
+"""Commands that show refused and lost items, and findings."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from autumn_mock.cli.options import ListOptions, asks_server, json_option, list_options
+from autumn_mock.cli.requests import feature_of
 
 if TYPE_CHECKING:
-    from autumn_mock.cli.output import Row, Sheet
+    from autumn_mock.cli.output import Row
     from autumn_mock.control_client import ControlClient
 
 #: The refused items of a request that are shown; --json has all.
 _MAX_ITEMS = 10
-#: Requests get their number when they end and are listed slightly later: lower numbers may follow higher ones.
-_OVERLAP = 100
 
 
 @click.command(short_help="Check whether the server runs.")
@@ -30,140 +29,6 @@ def health(client: ControlClient, as_json: bool) -> None:
         if as_json
         else f"{answer['status']}: autumn-mock {answer['version']} at {client.url}"
     )
-
-
-# -- requests
-
-
-@click.command(short_help="List requests; show one with its items.")
-@click.argument("number", type=int, required=False, metavar="[ID]")
-@list_options
-@asks_server
-def requests(client: ControlClient, number: int | None, options: ListOptions) -> None:
-    """List the last requests. With an ID: show that request, the fault rules that fired, and the status of every item.
-
-    The status is the one that the client received; in brackets the service's own one, if a fault replaced it.
-    """
-    from autumn_mock.cli.output import show_list
-
-    if number is not None:
-        if options.follow:
-            raise click.UsageError("--follow cannot be used with an ID")
-        _one_request(client.get(f"/requests/{number}"), options.as_json)
-        return
-    last = 0
-
-    def fetch() -> list[Row]:
-        nonlocal last
-        rows: list[Row] = client.get("/requests", after=max(last - _OVERLAP, 0))["list"]
-        last = max([last, *(row["id"] for row in rows)])
-        return rows
-
-    show_list(fetch, _requests_sheet().show, options, empty="no requests yet", identity=lambda row: row["id"])
-
-
-def _requests_sheet() -> Sheet:
-    from autumn_mock.cli.output import Column, Sheet, moment
-
-    return Sheet(
-        [
-            Column("id", lambda row: row["id"], right=True, width=4),
-            Column("time UTC", lambda row: moment(row["at"])),
-            Column("call", _call, flexible=True, width=22),
-            Column("status", _status, style=_status_style, width=9),
-            Column("items", _items, width=13),
-            Column("ms", lambda row: f"{row['duration_ms']:.1f}", right=True, width=6),
-        ],
-        _request_notes,
-    )
-
-
-def _call(row: Row) -> str:
-    return str(row["call"] or f"{row['method']} {row['path']}")
-
-
-def _status(row: Row) -> str:
-    received, own = row["status"] or "none", row["service_status"] or "none"
-    return str(received) if received == own else f"{received} ({own})"
-
-
-def _status_style(row: Row) -> str:
-    if row["status"] is None or row["status"] >= 500:
-        return "red"
-    return "yellow" if row["status"] >= 400 else "green"
-
-
-def _items(row: Row) -> str:
-    if row["items"] is None:
-        return ""
-    return f"{row['items']}, {row['refused']} refused" if row["refused"] else str(row["items"])
-
-
-def _request_notes(row: Row) -> list[str]:
-    notes = [f"fault: {rule}" for rule in row["faults"]]
-    if row["reply"] != "sent":
-        notes.append(f"reply: {row['reply'].replace('_', ' ')}")
-    return notes + ([row["note"]] if row["note"] else [])
-
-
-def _one_request(row: Row, as_json: bool) -> None:
-    from autumn_mock.cli.output import Column, Screen, Sheet, figure, moment, print_json
-
-    if as_json:
-        print_json(row)
-        return
-    screen = Screen()
-    screen.line(f"request {row['id']}: {row['method']} {row['path']}", "bold")
-    screen.pairs(
-        [
-            ("call", row["call"]),
-            ("request id", row["request_id"]),
-            ("organisation", f"{row['org']}:{row['env']}" if row["org"] else "none"),
-            ("time", f"{moment(row['at'])} UTC"),
-            ("took", f"{row['duration_ms']:.1f} ms"),
-            ("version", row["api_version"]),
-            ("client received", row["status"] or "nothing"),
-            ("service status", row["service_status"] or "none"),
-            ("reply", row["reply"].replace("_", " ")),
-            ("retry after", None if row["retry_after"] is None else f"{figure(row['retry_after'])} s"),
-            *(("fault", rule) for rule in row["faults"]),
-            ("note", row["note"]),
-            ("items", _items(row)),
-        ]
-    )
-    if not row["items_fate"]:
-        return
-    click.echo()
-    Sheet(
-        [
-            Column("item", lambda each: each["index"], right=True),
-            Column("status", lambda each: each["fate"], style=lambda each: _STATUS_STYLES.get(each["fate"], "")),
-            Column("customer", lambda each: _field(each, "customer_id"), flexible=True),
-            Column("feature", lambda each: _feature(each.get("item")), flexible=True),
-            Column("value", lambda each: figure(_field(each, "value", 1)), right=True),
-            Column("why", lambda each: each.get("reason"), flexible=True),
-        ],
-        lambda each: [
-            f"{note['fate']} by {note['rule']}" if note["rule"] else "a second delivery was ignored"
-            for note in each.get("notes", [])
-        ],
-    ).show(row["items_fate"])
-
-
-_STATUS_STYLES = {"deducted": "green", "waiting": "yellow", "refused": "red", "lost": "red"}
-
-
-def _field(fate: Row, name: str, default: Any = "") -> Any:
-    """A field of an item as it was sent; empty when the journal no longer has it."""
-    item = fate.get("item")
-    return item.get(name, default) if isinstance(item, dict) else ""
-
-
-def _feature(item: Any) -> str:
-    """The feature, event or model that an item uses."""
-    if not isinstance(item, dict):
-        return ""
-    return str(item.get("feature_id") or item.get("event_name") or item.get("model_id") or "")
 
 
 # -- refused and lost items
@@ -192,7 +57,7 @@ def _failure_notes(row: Row) -> list[str]:
     from autumn_mock.cli.output import figure
 
     notes = [
-        f"item {each['index']}: {figure(each['value'])} {_feature(each)} of {each['customer_id']}: {each['reason']}"
+        f"item {each['index']}: {figure(each['value'])} {feature_of(each)} of {each['customer_id']}: {each['reason']}"
         for each in row["items"][:_MAX_ITEMS]
     ]
     more = len(row["items"]) - len(notes)
@@ -210,7 +75,7 @@ def lost(client: ControlClient, options: ListOptions) -> None:
         [
             Column("time UTC", lambda row: moment(row["at"])),
             Column("customer", lambda row: row["item"]["customer_id"], flexible=True),
-            Column("feature", lambda row: _feature(row["item"]), flexible=True),
+            Column("feature", lambda row: feature_of(row["item"]), flexible=True),
             Column("value", lambda row: figure(row["item"].get("value", 1)), right=True),
             Column("reason", lambda row: row["reason"], flexible=True),
         ],

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from autumn_mock.cli.log_format import Format, JsonFormat, Notice, RequestLine, TextFormat, in_one_line
 from autumn_mock.clock import pause, stopwatch
-from autumn_mock.journal.requests import RequestEntry, unknown_key
+from autumn_mock.journal.requests import RequestEntry
+from autumn_mock.journal.unknown_keys import MAX_KEYS, unknown_key, unknown_keys_text
 
 if TYPE_CHECKING:
     from autumn_mock.engine import Engine
@@ -28,9 +29,8 @@ if TYPE_CHECKING:
 CAPACITY = 2000
 #: Seconds between two writes: a wake-up for each line would cost the request more than its line.
 _INTERVAL_S = 0.05
-#: Seconds between two summaries of requests with unknown keys, and the keys that one names.
+#: Seconds between two summaries of requests with unknown keys.
 _SUMMARY_S = 10.0
-_MAX_KEYS = 5
 #: Seconds that a reader is given for the last lines.
 _GRACE_S = 1.0
 
@@ -196,12 +196,5 @@ def _dropped(count: int) -> Notice:
 
 
 def _unknown_keys(keys: Counter[str]) -> Notice:
-    count = keys.total()
-    named = ", ".join(key for key, _ in keys.most_common(_MAX_KEYS))
-    more = f" and {len(keys) - _MAX_KEYS} more" if len(keys) > _MAX_KEYS else ""
-    requests = "1 request" if count == 1 else f"{count} requests"
-    text = (
-        f"{requests} used a key that opens no organisation: {named}{more}; use a key of this server, or start it with "
-        "--key or --auto-org"
-    )
-    return Notice("unknown_keys", text, logging.WARNING, {"requests": count, "keys": list(keys)[:_MAX_KEYS]})
+    text = f"{unknown_keys_text(keys)}; use a key of this server, or start it with --key or --auto-org"
+    return Notice("unknown_keys", text, logging.WARNING, {"requests": keys.total(), "keys": list(keys)[:MAX_KEYS]})

@@ -34,6 +34,7 @@ class RequestLine(NamedTuple):
     reply: str
     message: str | None
     note: str | None
+    correlation_id: str
 
 
 class Notice(NamedTuple):

@@ -19,7 +19,7 @@ def ready_file(path: str | None, url: str) -> Iterator[None]:
     if path is None:
         yield
         return
-    from autumn_mock.store.fileutil import write_output
+    from autumn_mock.store.fileutil import is_replaceable, write_output
 
     try:
         is_ours = write_output(Path(path), [f"{url}\n".encode()])
@@ -29,5 +29,7 @@ def ready_file(path: str | None, url: str) -> Iterator[None]:
         yield
     finally:
         if is_ours:
-            with suppress(OSError):
-                Path(path).unlink()
+            file = Path(path)
+            with suppress(OSError, UnicodeDecodeError):
+                if is_replaceable(file) and file.read_text("utf-8") == f"{url}\n":  # or it is another server's by now
+                    file.unlink()

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import errno
 import logging
-import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from autumn_mock.cli.options import SettingsCommand, setting_options
 from autumn_mock.cli.ready_file import ready_file
-from autumn_mock.cli.shutdown import database_error, handle_stop_signals, start_errors, stop
+from autumn_mock.cli.shutdown import database_error, handling_signals, start_errors, stop, stop_once
 from autumn_mock.settings import Settings
 
 if TYPE_CHECKING:
@@ -101,28 +99,27 @@ def _run(engine: Any, server: Any, log: ServerLog, *, is_loaded: bool, opens_pag
     from autumn_mock.cli.banner import facts
     from autumn_mock.cli.log_format import Notice
 
-    def leave(_number: int, _frame: FrameType | None) -> None:
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, signal.SIG_DFL)  # a second one ends the process at once
+    def leave(_number: int) -> None:
+        stop_once()
         server.release()  # Waitress waits for its threads, and these may be waiting
         raise SystemExit(0)
 
-    handle_stop_signals(leave)
-    if engine.recovered:
-        log.notice(Notice("log", engine.recovered, logging.WARNING))
-    log.notice(Notice("start", "started", fields=facts(engine, server.url, is_loaded=is_loaded)))
-    engine.start()
-    try:
-        with ready_file(engine.settings.ready_file, server.url):
-            _announce(server.url)
-            if opens_page:
-                _open_page(server.url)
-            server.run()
-    except SystemExit:
-        pass
-    finally:
-        server.close()
-        stop(engine)
+    with handling_signals(leave):
+        if engine.recovered:
+            log.notice(Notice("log", engine.recovered, logging.WARNING))
+        log.notice(Notice("start", "started", fields=facts(engine, server.url, is_loaded=is_loaded)))
+        engine.start()
+        try:
+            with ready_file(engine.settings.ready_file, server.url):
+                _announce(server.url)
+                if opens_page:
+                    _open_page(server.url)
+                server.run()
+        except SystemExit:
+            pass
+        finally:
+            server.close()
+            stop(engine)
     saved = f"the state is saved in {engine.settings.db}" if engine.settings.db else "the state was in memory only"
     log.notice(Notice("stop", f"stopped; {saved}"))
 

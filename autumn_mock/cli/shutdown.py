@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
@@ -15,23 +15,45 @@ if TYPE_CHECKING:
     from autumn_mock.engine import Engine
 
 
-#: The signals from outside that end a process unless it handles them: Ctrl-C, those of service managers and terminals,
-#: timers, limits. Not those of a fault of the process itself, nor SIGKILL, which cannot be handled.
-STOP_SIGNALS = tuple(
-    getattr(signal, name)
-    for name in (
-        *("SIGINT", "SIGTERM", "SIGBREAK", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGVTALRM"),
-        *("SIGPROF", "SIGXCPU", "SIGPOLL", "SIGPWR", "SIGSTKFLT"),
-    )
-    if hasattr(signal, name)
-)
+#: Ctrl-C, and the signal of service managers; on Windows Ctrl-Break too.
+_FIRST_SIGNALS = {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGBREAK", signal.SIGINT)}
+#: Signals that do not end a process (SIGIO does on Linux only) or that no handler receives.
+_HARMLESS = ["CHLD", "CONT", "URG", "WINCH", "TSTP", "TTIN", "TTOU", "INFO", "KILL", "STOP"]
+if sys.platform != "linux":
+    _HARMLESS.append("IO")
+#: After a handler for one of these the instruction that failed would be executed again, for ever.
+_FAILURES = ["ILL", "BUS", "FPE", "SEGV"]
 
 
-def handle_stop_signals(handler: Callable[[int, FrameType | None], None]) -> None:
-    """Have a handler called for the signals that end a process; those that are ignored, as by nohup, stay ignored."""
-    for each in STOP_SIGNALS:
-        if each in (signal.SIGINT, signal.SIGTERM) or signal.getsignal(each) is not signal.SIG_IGN:
-            signal.signal(each, handler)
+def _stop_signals() -> tuple[int, ...]:
+    spared = {getattr(signal, f"SIG{name}", None) for name in (*_HARMLESS, *_FAILURES)}
+    ending = {each for each in signal.valid_signals() - spared if signal.getsignal(each) is signal.SIG_DFL}
+    return tuple(sorted(ending | _FIRST_SIGNALS))
+
+
+#: The signals that end this process unless it handles them. Not those that it was started to ignore (``nohup``), nor
+#: those that Python ignores (SIGPIPE, SIGXFSZ): the call that caused one of these fails.
+STOP_SIGNALS = _stop_signals()
+
+
+@contextmanager
+def handling_signals(handle: Callable[[int], None]) -> Iterator[None]:
+    """Call ``handle`` with the number of each signal that would end the process, while the block runs."""
+    before = {each: signal.signal(each, lambda number, _: handle(number)) for each in STOP_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def stop_once() -> None:
+    """Let a second Ctrl-C or SIGTERM end the process at once, while it stops.
+
+    Other signals are ignored: a terminal that closes, or a limit of CPU time, sends its signal more than once.
+    """
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_DFL if number in _FIRST_SIGNALS else signal.SIG_IGN)
 
 
 @contextmanager

@@ -19,6 +19,8 @@ class Webhook(Struct, frozen=True):
     data: dict[str, Any]
     #: Of several messages with one key only the first is sent; None: all are sent.
     key: str | None = None
+    #: The id of the request, or of the queued message, that led to it.
+    cause: str = ""
 
 
 class WebhookEndpoint(Struct, frozen=True):

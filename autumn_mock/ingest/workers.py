@@ -294,6 +294,7 @@ class _MessageRun:
 
     def _use(self, message: Message) -> None:
         item, call = message.item, self.call
+        self.transaction.cause = message.id
         self._store_plain()
         named = (item.feature_id, item.event_name)
         features = self._features.get(named)

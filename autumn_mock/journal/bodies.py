@@ -101,7 +101,7 @@ class RequestBody:
 
     def _parse(self) -> Parsed:
         if self.call == "balances.batch_track":
-            return read_batch(self.raw, _END_OF_TIME)
+            return read_batch(self.raw, _END_OF_TIME, self._version)
         if self.call not in TRACK_CALLS:
             return ()
         body = upgraded(self.call, json_body(self.raw), self._version)

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import itertools
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
+from autumn_mock.domain.event import Deduction
 from autumn_mock.journal.bodies import Item, RequestBody
+from autumn_mock.journal.exchange import Exchange, shown_text
+from autumn_mock.journal.secrets import masked_query
+from autumn_mock.journal.unknown_keys import unknown_key
 from autumn_mock.locks import Level, new_lock
-from autumn_mock.operations.errors import UNKNOWN_KEY
 
 T = TypeVar("T")
 
 #: How many requests of one environment are kept.
 CAPACITY = 1000
-#: Bytes of bodies that are kept of one environment. Older requests are kept without their body.
+#: Bytes of headers and bodies that are kept of one environment. Older requests are kept without. Bodies that findings
+#: are made from are dropped last.
 BODY_CAPACITY = 16 << 20
+
+#: Whose requests are those that could not be authenticated.
+NO_ENVIRONMENT = ("", "")
 
 #: The outcome of a reply: sent unchanged; sent whole, but changed by a fault; truncated or withheld by a fault; sent
 #: after the client had disconnected.
@@ -27,6 +34,10 @@ ReplyStatus = Literal["sent", "altered", "lost", "not_awaited"]
 
 #: Seconds after which an impatient client gives up on a reply, at the earliest.
 _CLIENT_TIMEOUT_S = 0.05
+
+
+#: Fields that are not shown.
+_INTERNAL = {"content", "exchange", "parsed_customer", "deducted", "received", "replied", "refusals"}
 
 
 class RequestEntry(Struct, frozen=True, kw_only=True):
@@ -53,8 +64,8 @@ class RequestEntry(Struct, frozen=True, kw_only=True):
     duration_ms: float
     org: str = ""
     env: str = ""
-    #: The customer that the request names; of a batch, that of its first item.
-    customer_id: str = ""
+    #: The customer of the parsed request; see :attr:`customer_id`.
+    parsed_customer: str = ""
     #: The message of an error.
     message: str | None = None
     api_version: str | None = None
@@ -72,8 +83,13 @@ class RequestEntry(Struct, frozen=True, kw_only=True):
     retry_after: float | None = None
     #: An explanation for people, such as that the route does not exist here.
     note: str | None = None
+    #: The client's own id of the request: its ``x-request-id``.
+    correlation_id: str = ""
+    #: What the call itself deducted; its queued items are deducted later.
+    deducted: Sequence[Deduction] = ()
     #: The body, for calls that record usage; None when the journal has dropped it.
     content: RequestBody | None = None
+    exchange: Exchange | None = None
 
     @property
     def unknown_key(self) -> str | None:
@@ -82,8 +98,29 @@ class RequestEntry(Struct, frozen=True, kw_only=True):
 
     @property
     def body(self) -> bytes | None:
-        """The body as it was sent, for calls that record usage; None when the journal has dropped it."""
-        return self.content.raw if self.content is not None else None
+        """The body as it was sent, the beginning of a very long one; None when the journal has dropped it."""
+        if self.content is not None:
+            return self.content.raw
+        return self.exchange.request_body if self.exchange is not None else None
+
+    @property
+    def reply_body(self) -> bytes | None:
+        """The reply's body, the beginning of a long one; None when nothing was sent, or the journal has dropped it."""
+        return self.exchange.reply_body if self.exchange is not None else None
+
+    @property
+    def customer_id(self) -> str:
+        """The customer that the request names, whether or not it was handled; of a batch, that of its first item."""
+        return self.parsed_customer or self._subject[0]
+
+    @property
+    def entity_id(self) -> str:
+        """The entity that it names."""
+        return self._subject[1]
+
+    @property
+    def _subject(self) -> tuple[str, str]:
+        return self.exchange.subject(self.call, self.body) if self.exchange is not None else ("", "")
 
     @property
     def sent(self) -> Sequence[Item]:
@@ -96,11 +133,25 @@ class RequestEntry(Struct, frozen=True, kw_only=True):
         return self.content.signature if self.content is not None else None
 
     def summary(self) -> dict[str, Any]:
-        """All fields but the body and those for internal use."""
-        shown = asdict(self)
-        for name in ("content", "received", "replied", "refusals"):
-            del shown[name]
+        """All fields but headers and bodies, and those for internal use."""
+        shown = {name: value for name, value in asdict(self).items() if name not in _INTERNAL}
+        shown["customer_id"], shown["entity_id"] = self.customer_id, self.entity_id
+        shown["query"] = masked_query(self.exchange.query) if self.exchange is not None else ""
+        shown["reply_size"] = self.exchange.reply_size if self.exchange is not None else 0
         return shown
+
+    def whole(self) -> dict[str, Any]:
+        """All fields. Secrets are masked; a body is null when the journal has dropped it, or may have been cut."""
+        exchange, body, reply = self.exchange, self.body, self.reply_body
+        return {
+            **self.summary(),
+            "request_headers": exchange.request_headers if exchange is not None else {},
+            "request_body": shown_text(body),
+            "request_body_cut": body is not None and len(body) < self.size,
+            "reply_headers": exchange.reply_headers if exchange is not None else {},
+            "reply_body": shown_text(reply),
+            "reply_body_cut": reply is not None and exchange is not None and len(reply) < exchange.reply_size,
+        }
 
     @property
     def is_accepted(self) -> bool:
@@ -135,12 +186,6 @@ class RequestEntry(Struct, frozen=True, kw_only=True):
         return max(self.received - earlier.replied, (self.at - earlier.at) / 1000)
 
 
-def unknown_key(org: str, message: str | None) -> str | None:
-    """The masked secret key of a request of no organisation, by its error; None for any other request."""
-    is_unknown = not org and message is not None and message.startswith(UNKNOWN_KEY)
-    return message[len(UNKNOWN_KEY) :] if is_unknown and message is not None else None
-
-
 Listener = Callable[[RequestEntry], None]
 
 
@@ -151,7 +196,10 @@ class _Kept:
         self.entries: deque[RequestEntry] = deque(maxlen=capacity)
         #: The ids of the entries that still have a body, with its size, oldest first.
         self.bodies: deque[tuple[int, int]] = deque()
-        self.body_bytes = 0
+        #: The exchanges that are still kept, with the ids of their entries and their sizes, oldest first.
+        self.exchanges: deque[tuple[int, int, Exchange]] = deque()
+        #: Of bodies and exchanges.
+        self.kept_bytes = 0
         #: Increases with each change.
         self.version = 0
         #: What was derived from the entries, and from which version.
@@ -194,10 +242,14 @@ class RequestJournal:
             kept = self._kept.setdefault((entry.org, entry.env), _Kept(self._capacity))
             kept.version += 1
             kept.entries.append(entry)
-            if entry.body is not None:
-                kept.bodies.append((entry.id, len(entry.body)))
-                kept.body_bytes += len(entry.body)
-                self._drop_bodies(kept)
+            if entry.content is not None:
+                kept.bodies.append((entry.id, len(entry.content.raw)))
+                kept.kept_bytes += len(entry.content.raw)
+            if entry.exchange is not None:
+                size = entry.exchange.size
+                kept.exchanges.append((entry.id, size, entry.exchange))
+                kept.kept_bytes += size
+            self._drop_oldest(kept)
         for listener in self._listeners:
             listener(entry)
 
@@ -211,11 +263,16 @@ class RequestJournal:
                     kept.entries[index] = replace(each, **changes)
                     return
 
-    def _drop_bodies(self, kept: _Kept) -> None:
+    def _drop_oldest(self, kept: _Kept) -> None:
+        """Drop what belongs to entries that are gone, and the oldest beyond the capacity."""
         first = kept.entries[0].id
-        while kept.bodies and (kept.body_bytes > self._body_capacity or kept.bodies[0][0] < first):
+        while kept.exchanges and (kept.kept_bytes > self._body_capacity or kept.exchanges[0][0] < first):
+            _, size, exchange = kept.exchanges.popleft()
+            kept.kept_bytes -= size
+            exchange.drop()
+        while kept.bodies and (kept.kept_bytes > self._body_capacity or kept.bodies[0][0] < first):
             number, size = kept.bodies.popleft()
-            kept.body_bytes -= size
+            kept.kept_bytes -= size
             if number >= first:
                 _without_body(kept.entries, number)
 
@@ -226,6 +283,11 @@ class RequestJournal:
                 return list(self._kept[name].entries) if name in self._kept else []
             every = [entry for kept in self._kept.values() for entry in kept.entries]
         return sorted(every, key=lambda entry: entry.id)
+
+    def unknown_keys(self, since: float = 0) -> Counter[str]:
+        """The masked keys that open no organisation, and how many requests used them since (on the stopwatch)."""
+        keys = (entry.unknown_key for entry in self.entries(NO_ENVIRONMENT) if entry.received >= since)
+        return Counter(key for key in keys if key is not None)
 
     def version(self, name: tuple[str, str]) -> int:
         """A number that changes whenever the requests of an environment do."""

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 
 from msgspec import Struct
 
+from autumn_mock.domain.event import Deduction
 from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.lock import Claim
 from autumn_mock.domain.organisation import Env
@@ -30,6 +31,8 @@ class Call(Struct, frozen=True):
     publishable: bool = False
     #: Idempotency keys that the call's first transaction commits: see :mod:`autumn_mock.operations.idempotency`.
     claims: list[Claim] = []
+    #: What the call deducts itself; not what its queued items deduct later.
+    deductions: list[Deduction] = []
 
     @property
     def env(self) -> Env:
@@ -42,7 +45,7 @@ class Call(Struct, frozen=True):
 
     def write(self) -> AbstractContextManager[Transaction]:
         """A transaction on the environment. The first one that changes something also commits the pending claims."""
-        return self.environment.write(self.claims)
+        return self.environment.write(self.claims, self.request_id)
 
     def feature(self, feature_id: str) -> Feature:
         """A feature by id; archived ones included. Raises :class:`ApiError` (404) for an unknown id."""

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from autumn_mock.domain.amount import ZERO
 from autumn_mock.domain.balance import Balance
 from autumn_mock.domain.customer import Customer, CustomerPlan
+from autumn_mock.domain.event import Deduction
 from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.lock import Lock
 from autumn_mock.ids import new_id
@@ -115,7 +116,7 @@ def finish_lock(
     lock: Lock,
     final: Decimal,
     properties: Mapping[str, Any] | None,
-) -> None:
+) -> tuple[Deduction, ...]:
     """Settle a lock at its final value, write the event of the difference, delete the receipt."""
     transaction.delete(lock)
     entity = account.entities.get(lock.entity_id) if lock.entity_id is not None else None
@@ -126,3 +127,4 @@ def finish_lock(
     if final != held and not lock.skip_event:
         shown = properties if properties is not None else lock.properties
         write_event(transaction, account, entity, lock.feature_id, final - held, deductions, shown, call.now)
+    return deductions

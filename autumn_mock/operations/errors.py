@@ -57,6 +57,13 @@ def queue_unavailable() -> ApiError:
     return ApiError(503, "Async track is not available right now", "internal_error", retry_after=1)
 
 
+def service_unavailable() -> ApiError:
+    """The error of calls that do not queue."""
+    return ApiError(
+        503, "Service is temporarily unavailable, please retry shortly.", "service_unavailable", retry_after=1
+    )
+
+
 def database_unavailable() -> ApiError:
     return ApiError(503, "The database cannot be written right now", "internal_error", retry_after=1)
 

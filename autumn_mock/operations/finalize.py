@@ -36,7 +36,7 @@ def finalize(call: Call, params: Finalize) -> None:
             override = params.override_value
             released = params.action == "release"
             final = ZERO if released else held_value(lock) if override is None else amount(override)
-            finish_lock(call, transaction, account, lock, final, params.properties)
+            call.deductions.extend(finish_lock(call, transaction, account, lock, final, params.properties))
             store(transaction, account)
             release(environment, transaction, mark)
             return

@@ -23,20 +23,21 @@ After a clean stop only the first of them is left.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
 from autumn_mock.locks import Level, new_lock
-from autumn_mock.store.errors import DatabaseInUse, StoreError
+from autumn_mock.store.errors import DatabaseInUse, FilesMissing, StoreError
 from autumn_mock.store.fair_lock import FairLock
-from autumn_mock.store.fileutil import open_regular, require_replaceable, sync_directory
-from autumn_mock.store.lockfile import LockFile, try_lock
+from autumn_mock.store.fileutil import is_at, open_regular, require_replaceable, sync_directory, try_lock
+from autumn_mock.store.lockfile import LockFile
 from autumn_mock.store.log import WriteAheadLog, header_size
-from autumn_mock.store.recovery import Segment, main_log, next_log, recover
-from autumn_mock.store.tinyfile import Document, Documents, read_tables, write_tables
+from autumn_mock.store.recovery import Segment, log_paths, main_log, next_log, recover
+from autumn_mock.store.tinyfile import Document, Documents, draft_of, read_tables, write_tables
 
 
 class Database:
@@ -66,6 +67,7 @@ class Database:
         self._checkpoint = new_lock(Level.CHECKPOINT)
         self._begun_by: int | None = None  # the thread that may finish the checkpoint
         self._closed = False
+        self._is_incomplete = False  # files were removed or replaced, and not written again
 
         at_rest = read_tables(path)
         history = recover(path, at_rest.generation)
@@ -93,6 +95,8 @@ class Database:
         if not path.parent.is_dir():
             raise StoreError(f"the directory {path.parent} of the database {path.name} does not exist")
         require_replaceable(path)
+        if not draft_of(path).is_symlink():  # a checkpoint removes a link
+            require_replaceable(draft_of(path))
         if path.exists() and not os.access(path, os.W_OK):  # a checkpoint would replace it nevertheless
             raise StoreError(f"the database {path} is read-only")
         with ExitStack() as on_failure:
@@ -100,6 +104,8 @@ class Database:
             try:
                 held = on_failure.enter_context(_HeldFile(path))
                 database = cls(path, lock, held, fsync=fsync)
+            except StoreError:
+                raise
             except OSError as error:
                 why = f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror)
                 raise StoreError(f"the database {path} cannot be opened: {why}") from error
@@ -129,7 +135,20 @@ class Database:
     def append(self, payload: bytes) -> None:
         """Make one record durable; see ``WriteAheadLog.append``."""
         with self._switch:
+            if self._is_incomplete:
+                raise FilesMissing(self.path, "nothing can be written until they are back, or written again")
             self._log.append(payload)
+
+    def notice_missing_files(self) -> bool:
+        """Whether files were removed or replaced. No append succeeds until they are back or written by a checkpoint.
+
+        A lock file that was removed is created again.
+        """
+        with self._switch:
+            with suppress(StoreError):
+                self._lock.renew()
+            self._is_incomplete = not self._has_all_files()
+            return self._is_incomplete
 
     def begin_checkpoint(self) -> None:
         """Begin a checkpoint of the present state, which ``finish_checkpoint`` will write. Returns quickly.
@@ -139,7 +158,8 @@ class Database:
         ``StoreError`` if another thread is writing a checkpoint.
         """
         with self._one_checkpoint(), self._switch:
-            if self._begun_by is not None and self._log_is_empty():
+            self._require_place()
+            if self._begun_by is not None and self._log_is_empty() and self._log.is_in_place:
                 self._begun_by = threading.get_ident()
                 return  # nothing was appended since; retries on a full disk must not accumulate logs
             self._log.settle()
@@ -169,6 +189,7 @@ class Database:
                 if segment.path != self._log.path:
                     segment.path.unlink(missing_ok=True)
             self._older = []
+            self._is_incomplete = False
             sync_directory(self.path.parent)
 
     def close(self) -> None:
@@ -177,8 +198,9 @@ class Database:
             return  # the files may be another process's by now
         self._closed = True
         try:
+            is_ours = self._log.is_in_place
             self._log.close()
-            if self._log_is_empty():
+            if is_ours and self._log_is_empty():
                 self._log.path.unlink()
         finally:
             self._held.close()
@@ -191,6 +213,27 @@ class Database:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _has_all_files(self) -> bool:
+        return (
+            self._log.is_in_place and self._held.is_in_place and all(segment.path.exists() for segment in self._older)
+        )
+
+    def _require_place(self) -> None:
+        """Raise ``FilesMissing`` if a checkpoint cannot be written, or would replace the files of another database."""
+        self._is_incomplete = not self._has_all_files()
+        if not self._is_incomplete:
+            return
+        if not self.path.parent.is_dir():
+            raise FilesMissing(self.path, "put the directory back, or create it again")
+        try:
+            self._lock.renew()
+        except StoreError as error:
+            raise FilesMissing(self.path, str(error)) from error
+        if self.path.exists() and not self._held.is_in_place:
+            raise FilesMissing(self.path, "another file has its name; remove it, or put the former one back")
+        if not self._log.is_in_place and log_paths(self.path):
+            raise FilesMissing(self.path, "logs of another database are there; remove them")
 
     def _log_is_empty(self) -> bool:
         return self._log.size == header_size(self._generation)
@@ -222,13 +265,20 @@ class _HeldFile:
     def renew(self) -> None:
         """Lock the file that is at the path now, if there is one. Raises :class:`DatabaseInUse`."""
         self.close()
-        if not self._path.exists():
+        if sys.platform == "win32" or not self._path.exists():  # Windows does not replace a file that is open
             return
         fd = open_regular(self._path, os.O_RDONLY)
         if not try_lock(fd):
             os.close(fd)
             raise DatabaseInUse(self._path, None)
         self._fd = fd
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the file at the path is the one that was locked, or there was and is none."""
+        if sys.platform == "win32":  # which neither removes nor replaces an open file
+            return True
+        return not os.path.lexists(self._path) if self._fd is None else is_at(self._fd, self._path)
 
     def close(self) -> None:
         """Release the lock; without effect if it is not held."""

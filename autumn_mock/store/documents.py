@@ -61,11 +61,13 @@ def changes_of(tables: Tables, path: Path) -> Iterator[Change]:
     Raises :class:`~autumn_mock.store.errors.DamagedFile`, which names ``path``, for an invalid document.
     """
     kinds = kinds_of_tables()
-    organisations, keys = (list(_records(path, name, tables.get(name, Documents()), kinds[name])) for name in _SERVER)
+    found = {name: tables.get(name, Documents()) for name in _SERVER}
+    organisations, keys = (list(_records(path, name, documents, kinds[name])) for name, documents in found.items())
     known = {each.id for each in organisations}
-    for key in keys:
+    for (number, _), key in zip(found["keys"].raw_items(), keys, strict=True):
         if key.org_id not in known:
-            raise DamagedFile(path, "table keys", f"the key {key.hint!r} belongs to no organisation: {key.org_id!r}")
+            why = f"document {number}: org_id {key.org_id!r} is the id of no organisation"
+            raise DamagedFile(path, "table keys", why)
     for name, records in zip(_SERVER, (organisations, keys), strict=True):
         if records:
             yield Change(put={name: records})
@@ -104,7 +106,7 @@ def _owners(path: Path, table: str, documents: Documents, known: set[str]) -> It
             except _INVALID as error:
                 raise DamagedFile(path, f"table {table}", f"document {number}: {error}") from error
             if found.org not in known:
-                why = f"document {number} belongs to no organisation: {found.org!r}"
+                why = f"document {number}: org {found.org!r} is the id of no organisation"
                 raise DamagedFile(path, f"table {table}", why)
             owner = (found.org, found.env)
             head = head_of(*owner) + b","

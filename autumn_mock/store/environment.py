@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from operator import attrgetter
 from typing import Any
 
+from msgspec.structs import replace
+
 from autumn_mock.clock import Clock
 from autumn_mock.domain.balance import Balance
 from autumn_mock.domain.books import Books, EnqueueFailure, LostItem, Message
@@ -77,14 +79,15 @@ class Environment:
         return (self.organisation.id, self.env)
 
     @contextmanager
-    def write(self, pending: list[Any] | None = None) -> Iterator[Transaction]:
+    def write(self, pending: list[Any] | None = None, cause: str = "") -> Iterator[Transaction]:
         """Change the environment: all of it, or nothing.
 
         ``pending`` are records that are committed together with the changes, if there are any; the list is then empty.
-        Raises :class:`OSError` when the changes could not be stored, and :class:`NoSuchOrganisation`.
+        ``cause``: the id of the request; webhooks name it. Raises :class:`OSError` when the changes could not be
+        stored, and :class:`NoSuchOrganisation`.
         """
         with self.lock:
-            transaction = Transaction(self)
+            transaction = Transaction(self, cause)
             try:
                 yield transaction
                 transaction.finish()
@@ -168,9 +171,9 @@ def _refuse(change: Change) -> None:
 class Transaction:
     """Changes that are committed together."""
 
-    __slots__ = ("_deferred", "_environment", "_undo", "change", "is_watched", "webhooks")
+    __slots__ = ("_deferred", "_environment", "_undo", "cause", "change", "is_watched", "webhooks")
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: Environment, cause: str = "") -> None:
         self._environment = environment
         #: None until something changed.
         self.change: Change | None = None
@@ -180,10 +183,12 @@ class Transaction:
         self.is_watched = environment.listener is not None
         #: Sent after the commit.
         self.webhooks: list[Webhook] = []
+        #: What webhooks from now on name as their cause.
+        self.cause = cause
 
     def queue_webhooks(self, webhooks: Iterable[Webhook]) -> None:
         """Send webhooks after the commit."""
-        self.webhooks.extend(webhooks)
+        self.webhooks.extend(replace(each, cause=self.cause) for each in webhooks)
 
     def _started(self) -> Change:
         change = self.change

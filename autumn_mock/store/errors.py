@@ -50,6 +50,17 @@ class UnsupportedFormat(StoreError):
         self.supported = supported
 
 
+class NotARegularFile(StoreError, OSError):
+    """Something other than a regular file stands at a path; it is left as it is."""
+
+
+class FilesMissing(OSError):
+    """Files of an open database were removed or replaced; nothing is durable until they are back, or written again."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"files of the database {path} were removed or replaced while it was open: {why}")
+
+
 class DatabaseInUse(StoreError):
     """Another process (or another part of this one) has the database open.
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from autumn_mock.store.errors import StoreError
+from autumn_mock.store.errors import NotARegularFile
 
 # Without it Windows would translate line ends, and sizes and checksums would be off.
 O_BINARY: int = getattr(os, "O_BINARY", 0)
@@ -33,6 +33,42 @@ _KINDS = {
 }
 
 
+if sys.platform == "win32":
+    import msvcrt
+
+    # On Windows a locked byte cannot be read, so the locked byte is far behind the contents.
+    _LOCKED_BYTE = 1 << 30
+
+    def try_lock(fd: int) -> bool:
+        """Lock an open file for this process, until it is closed; False when another one has it."""
+        os.lseek(fd, _LOCKED_BYTE, os.SEEK_SET)
+        try:
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+    def unlock(fd: int) -> None:
+        """Release the lock of an open file."""
+        os.lseek(fd, _LOCKED_BYTE, os.SEEK_SET)
+        msvcrt.locking(fd, msvcrt.LK_UNLCK, 1)
+
+else:
+    import fcntl
+
+    def try_lock(fd: int) -> bool:
+        """Lock an open file for this process, until it is closed; False when another one has it."""
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def unlock(fd: int) -> None:
+        """Release the lock of an open file."""
+        fcntl.flock(fd, fcntl.LOCK_UN)
+
+
 def beside(path: Path, suffix: str) -> Path:
     """The file next to ``path`` whose name has ``suffix`` appended: ``db.json`` -> ``db.json.wal``."""
     return path.with_name(path.name + suffix)
@@ -47,15 +83,15 @@ def is_replaceable(path: Path) -> bool:
 
 
 def require_replaceable(path: Path) -> None:
-    """Raise :class:`StoreError` when something other than a regular file stands at a path."""
+    """Raise :class:`NotARegularFile` when something other than a regular file stands at a path."""
     if not is_replaceable(path):
-        raise StoreError(f"{path} is {_kind(os.lstat(path).st_mode)}, not a regular file; it is left as it is")
+        raise NotARegularFile(f"{path} is {_kind(os.lstat(path).st_mode)}, not a regular file; it is left as it is")
 
 
 def open_regular(path: Path, flags: int, mode: int = 0o666) -> int:
     """Open a regular file, or create one; returns the file descriptor.
 
-    Raises :class:`StoreError` when something else stands at the path, and :class:`OSError`.
+    Raises :class:`NotARegularFile`, and any other :class:`OSError`.
     """
     require_replaceable(path)
     try:
@@ -66,19 +102,41 @@ def open_regular(path: Path, flags: int, mode: int = 0o666) -> int:
         raise
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
-        raise StoreError(f"{path} is not a regular file; it is left as it is")
+        raise NotARegularFile(f"{path} is not a regular file; it is left as it is")
     return fd
+
+
+def is_at(fd: int, path: Path) -> bool:
+    """Whether an open file is the one at a path."""
+    try:
+        return os.path.samestat(os.fstat(fd), os.lstat(path))
+    except OSError:
+        return False
+
+
+def is_locked(path: Path) -> bool:
+    """Whether there is a regular file at a path that is locked, under whatever name, by this process too."""
+    try:
+        fd = open_regular(path, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        return not try_lock(fd)
+    finally:
+        os.close(fd)
 
 
 def replace_file(path: Path, pieces: Iterable[bytes], *, draft: Path, sync: bool) -> None:
     """Replace a regular file, or create one, in one step. An exception leaves the old one as it was.
 
-    The content is first written to ``draft``, beside it. ``sync``: and waits for the disk. Raises :class:`StoreError`
-    when something else stands at the path.
+    The content is first written to ``draft``, beside it. ``sync``: and waits for the disk. Raises
+    :class:`NotARegularFile`, and any other :class:`OSError`.
     """
     require_replaceable(path)
+    if not os.path.islink(draft):  # a link is removed, and not followed
+        require_replaceable(draft)
     with suppress(FileNotFoundError):
-        os.unlink(draft)  # left by a crash, or put there by someone: removed, not followed
+        os.unlink(draft)
     try:
         fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _O_SAFE, 0o666)
         with os.fdopen(fd, "wb", _BUFFER_BYTES) as file:
@@ -88,6 +146,7 @@ def replace_file(path: Path, pieces: Iterable[bytes], *, draft: Path, sync: bool
             file.flush()
             if sync:
                 os.fsync(file.fileno())
+        require_replaceable(path)  # writing can take long
         os.replace(draft, path)
     except BaseException:
         with suppress(OSError):
@@ -100,23 +159,41 @@ def replace_file(path: Path, pieces: Iterable[bytes], *, draft: Path, sync: bool
 def write_output(path: Path, pieces: Iterable[bytes]) -> bool:
     """Write a file for people or other programs; True if it is a regular file, which was replaced in one step.
 
-    A device, a pipe or a symbolic link is written in place and stays there. Raises :class:`OSError`.
+    A device, a pipe or a symbolic link is written in place and stays there. Raises :class:`OSError`, also for the
+    database of a running server.
     """
+    target = Path(os.path.realpath(path))
+    if is_locked(target) or is_locked(beside(target, ".lock")):
+        raise OSError(errno.EBUSY, "it is the database of a running server; choose another file", str(path))
     if is_replaceable(path):
         replace_file(path, pieces, draft=path.with_name(f".{path.name}.{os.getpid()}"), sync=False)
         return True
-    # Without O_NONBLOCK a pipe that nothing reads would block for ever.
-    fd = os.open(path, os.O_WRONLY | O_BINARY | getattr(os, "O_NONBLOCK", 0))
-    if hasattr(os, "set_blocking"):
-        os.set_blocking(fd, True)
-    with os.fdopen(fd, "wb", buffering=0) as file:
+    fd = _standard_stream(path)
+    if fd is None:
+        # Without O_NONBLOCK a pipe that nothing reads would block for ever.
+        fd = os.open(path, os.O_WRONLY | O_BINARY | getattr(os, "O_NONBLOCK", 0))
+        if hasattr(os, "set_blocking"):
+            os.set_blocking(fd, True)
         if stat.S_ISREG(os.fstat(fd).st_mode):  # behind a link
-            file.truncate()
+            os.ftruncate(fd, 0)
+    with os.fdopen(fd, "wb", buffering=0) as file:
         for piece in pieces:
             rest = memoryview(piece)
             while rest:
                 rest = rest[file.write(rest) :]
     return False
+
+
+def _standard_stream(path: Path) -> int | None:
+    """A descriptor of standard output or error, if that is the file at a path, as at ``/dev/stdout``.
+
+    Opening a file again that the output was redirected to would write at its beginning.
+    """
+    for fd in (1, 2):
+        with suppress(OSError):
+            if os.path.samestat(os.stat(path), os.fstat(fd)):
+                return os.dup(fd)
+    return None
 
 
 def _kind(mode: int) -> str:

@@ -10,6 +10,7 @@ locked as well, each by the process that has it open.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from contextlib import suppress
@@ -17,40 +18,7 @@ from pathlib import Path
 from types import TracebackType
 
 from autumn_mock.store.errors import DatabaseInUse, StoreError
-from autumn_mock.store.fileutil import beside, open_regular
-
-if sys.platform == "win32":
-    import msvcrt
-
-    # On Windows a locked byte cannot be read, so the locked byte is far behind the process number.
-    _LOCKED_BYTE = 1 << 30
-
-    def try_lock(fd: int) -> bool:
-        """Lock an open file for this process, until it is closed; False when another one has it."""
-        os.lseek(fd, _LOCKED_BYTE, os.SEEK_SET)
-        try:
-            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-    def _unlock(fd: int) -> None:
-        os.lseek(fd, _LOCKED_BYTE, os.SEEK_SET)
-        msvcrt.locking(fd, msvcrt.LK_UNLCK, 1)
-
-else:
-    import fcntl
-
-    def try_lock(fd: int) -> bool:
-        """Lock an open file for this process, until it is closed; False when another one has it."""
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
-    def _unlock(fd: int) -> None:
-        fcntl.flock(fd, fcntl.LOCK_UN)
+from autumn_mock.store.fileutil import beside, is_at, open_regular, try_lock, unlock
 
 
 class LockFile:
@@ -71,6 +39,13 @@ class LockFile:
             raise StoreError(f"the lock file {self.path} cannot be written: {error.strerror or error}") from error
         self._fd = fd
 
+    def renew(self) -> None:
+        """Acquire the lock again if its file was removed or replaced; raises what :meth:`acquire` does."""
+        lost = self._fd
+        if lost is not None and not is_at(lost, self.path):
+            self.acquire()
+            os.close(lost)
+
     def release(self) -> None:
         """Release the lock; without effect if it is not held."""
         if self._fd is not None:
@@ -78,10 +53,10 @@ class LockFile:
             try:
                 # Removed while still locked, so that no other process's file can be removed. Windows cannot remove an
                 # open file; it stays there and does no harm.
-                if sys.platform != "win32":
+                if sys.platform != "win32" and is_at(fd, self.path):
                     with suppress(OSError):  # it stays in a directory that has become read-only
                         self.path.unlink()
-                _unlock(fd)
+                unlock(fd)
             finally:
                 os.close(fd)
 
@@ -98,33 +73,19 @@ class LockFile:
         while True:
             fd = open_regular(self.path, os.O_RDWR | os.O_CREAT, 0o644)
             try:
+                if os.fstat(fd).st_nlink > 1:  # the process number would be written into another file
+                    raise OSError(errno.EMLINK, "it is a hard link of another file; remove it")
                 if not try_lock(fd):
                     raise DatabaseInUse(self.database, _written_pid(fd))
                 # The former holder may have removed the file between opening and locking it here; another process
                 # would then lock a new file of that name, so this one has to as well.
-                if _is_still_at(fd, self.path):
+                if is_at(fd, self.path):
                     _write_pid(fd)
                     return fd
             except BaseException:
                 os.close(fd)
                 raise
             os.close(fd)
-
-
-def is_locked(path: Path) -> bool:
-    """Whether a process has locked a file, this one included. Raises :class:`OSError` and :class:`StoreError`."""
-    fd = open_regular(path, os.O_RDONLY)
-    try:
-        return not try_lock(fd)
-    finally:
-        os.close(fd)
-
-
-def _is_still_at(fd: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(fd), os.stat(path))
-    except FileNotFoundError:
-        return False
 
 
 def _write_pid(fd: int) -> None:

@@ -11,7 +11,6 @@ a line break. The generation names the file at rest that the records continue.
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import sys
@@ -22,9 +21,8 @@ from zlib import crc32
 from msgspec import Struct
 
 from autumn_mock.locks import Level, new_lock
-from autumn_mock.store.errors import DamagedFile, DatabaseInUse, ForeignFile, UnsupportedFormat
-from autumn_mock.store.fileutil import open_regular, sync_data, sync_directory
-from autumn_mock.store.lockfile import try_lock
+from autumn_mock.store.errors import DamagedFile, DatabaseInUse, FilesMissing, ForeignFile, UnsupportedFormat
+from autumn_mock.store.fileutil import is_at, open_regular, require_replaceable, sync_data, sync_directory, try_lock
 
 LOG_VERSION = 1
 _MAGIC = b"autumn-mock-log "
@@ -91,6 +89,12 @@ class WriteAheadLog:
         return cls(Path(path), fsync=fsync)
 
     @property
+    def is_in_place(self) -> bool:
+        """False once the file was removed or replaced; Windows does neither to an open file."""
+        with self._lock:
+            return sys.platform == "win32" or is_at(self._open_fd(), self.path)
+
+    @property
     def size(self) -> int:
         """Bytes in the file, first line included."""
         return self._size
@@ -110,6 +114,7 @@ class WriteAheadLog:
 
     def move_to(self, path: Path) -> None:
         """Rename the log, replacing any file at ``path``, and continue to append to it."""
+        require_replaceable(path)
         with self._lock:
             fd = self._open_fd()
             if sys.platform == "win32":  # which does not rename an open file
@@ -139,8 +144,6 @@ class WriteAheadLog:
     def _write(self, data: bytes) -> None:
         with self._lock:
             fd = self._open_fd()
-            if not os.fstat(fd).st_nlink:
-                raise OSError(errno.ENOENT, "the log or its directory was removed", str(self.path))
             self._cut_waste(fd)
             try:
                 rest = data
@@ -148,6 +151,8 @@ class WriteAheadLog:
                     rest = rest[os.write(fd, rest) :]
                 if self._fsync:
                     sync_data(fd)
+                if not os.fstat(fd).st_nlink:  # after the write: a record in a removed file is not durable
+                    raise FilesMissing(self.path, "the log or its directory was removed")
                 self._size += len(data)
             except BaseException:
                 self._has_waste = True

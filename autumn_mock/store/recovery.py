@@ -13,8 +13,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from autumn_mock.store.errors import DamagedFile, DatabaseInUse
-from autumn_mock.store.fileutil import beside
-from autumn_mock.store.lockfile import is_locked
+from autumn_mock.store.fileutil import beside, is_locked, require_replaceable
 from autumn_mock.store.log import TornTail, read_log, repair
 
 
@@ -85,7 +84,8 @@ def _read_logs(database: Path, file_generation: int) -> tuple[list[_Found], list
     """The logs to replay, oldest first, and the paths of those that are outdated or have no complete first line."""
     current: list[_Found] = []
     outdated: list[Path] = []
-    for path in _log_paths(database):
+    for path in log_paths(database):
+        require_replaceable(path)
         if is_locked(path):  # the lock file of a running server was removed
             raise DatabaseInUse(database, None)
         log = read_log(path)
@@ -96,7 +96,8 @@ def _read_logs(database: Path, file_generation: int) -> tuple[list[_Found], list
     return sorted(current, key=lambda log: log.generation), outdated
 
 
-def _log_paths(database: Path) -> list[Path]:
+def log_paths(database: Path) -> list[Path]:
+    """The logs of a database that there are."""
     name = re.compile(re.escape(main_log(database).name) + r"(\.\d+)?")
     return [path for path in database.parent.iterdir() if name.fullmatch(path.name)]
 

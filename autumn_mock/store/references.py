@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from autumn_mock.domain.customer import CustomerPlan
 from autumn_mock.domain.plan import Plan
 from autumn_mock.store.environment import Environment
 from autumn_mock.store.errors import DamagedFile
@@ -17,44 +15,30 @@ def _items(plan: Plan) -> list[str]:
     return [item.feature_id for item in plan.items]
 
 
-def _items_attached(attached: CustomerPlan) -> list[str]:
-    return _items(attached.plan)
-
-
-#: A table, a field that names one record of another table, and that table.
-_SINGLE: tuple[tuple[str, str, str], ...] = (
-    ("balances", "customer", "customers"),
-    ("balances", "feature_id", "features"),
-    ("customer_plans", "customer", "customers"),
-    ("entities", "customer", "customers"),
-    ("locks", "customer", "customers"),
-    ("locks", "feature_id", "features"),
-    ("windows", "customer", "customers"),
-)
-#: A table whose records name several features: those of a plan's items.
-_SEVERAL: tuple[tuple[str, Callable[[Any], Iterable[str]]], ...] = (
-    ("plans", _items),
-    ("customer_plans", _items_attached),
+#: A table, a field whose value names records of another table, the values of a record, and that table.
+_REFERENCES: tuple[tuple[str, str, Callable[[Any], Iterable[str]], str], ...] = (
+    ("balances", "customer", lambda row: (row.customer,), "customers"),
+    ("balances", "feature_id", lambda row: (row.feature_id,), "features"),
+    ("customer_plans", "customer", lambda attached: (attached.customer,), "customers"),
+    ("customer_plans", "feature_id", lambda attached: _items(attached.plan), "features"),
+    ("entities", "customer", lambda entity: (entity.customer,), "customers"),
+    ("locks", "customer", lambda lock: (lock.customer,), "customers"),
+    ("locks", "feature_id", lambda lock: (lock.feature_id,), "features"),
+    ("plans", "feature_id", _items, "features"),
+    ("windows", "customer", lambda window: (window.customer,), "customers"),
 )
 
 
 def check_references(environment: Environment, path: Path) -> None:
-    """Raise :class:`DamagedFile`, which names ``path``, for a record that refers to a missing record.
+    """Raise :class:`DamagedFile`, which names ``path``, for the first record that refers to a missing record.
 
     Only references that every operation preserves are checked. Entities may refer to a deleted feature, and events to a
     deleted customer.
     """
-    for name, field, other in _SINGLE:
-        named: set[str] = set(map(attrgetter(field), environment.tables[name]))
-        _require(environment, path, name, field, named, other)
-    for name, features_of in _SEVERAL:
-        named = {each for record in environment.tables[name] for each in features_of(record)}
-        _require(environment, path, name, "feature_id", named, "features")
-
-
-def _require(environment: Environment, path: Path, name: str, field: str, named: set[str], other: str) -> None:
-    missing = named - environment.tables[other].by_key.keys()
-    if missing:
-        raise DamagedFile(
-            path, f"table {name}", f"a record has the {field} {min(missing)!r}, and the table {other} does not"
-        )
+    for name, field, values_of, other in _REFERENCES:
+        known = environment.tables[other].by_key.keys()
+        for key, record in environment.tables[name].by_key.items():
+            for value in values_of(record):
+                if value not in known:
+                    why = f"record {key!r}: {field} {value!r} is not in the table {other}"
+                    raise DamagedFile(path, f"table {name}", why)

@@ -287,9 +287,11 @@ class State:
 
     @property
     def wants_checkpoint(self) -> bool:
-        """True if the log is so large that a checkpoint costs little compared with writing the log."""
+        """True if files are missing, or if a checkpoint costs little compared with writing a log of that size."""
         database = self._database
-        return database is not None and database.log_size > max(_SMALL_LOG, 2 * database.file_size)
+        if database is None:
+            return False
+        return database.notice_missing_files() or database.log_size > max(_SMALL_LOG, 2 * database.file_size)
 
     def checkpoint(self) -> None:
         """Write everything to the file at rest and empty the log. Other threads wait only while it begins."""

@@ -123,14 +123,16 @@ class FileStorage(Storage):
         Raises :class:`DamagedFile` or :class:`ForeignFile` for a file that does not hold tables in JSON.
         """
         try:
-            content = self._path.read_bytes()
+            content = _content(self._path)
         except FileNotFoundError:
             return None
+        except MemoryError:
+            raise StoreError(f"{self._path} is larger than the memory that can be used") from None
         return dict(_read(content, self._path)) if content else None
 
     def write(self, data: Mapping[str, _Table]) -> None:
         """Replace the file. An ``OSError`` leaves the old one as it was."""
-        replace_file(self._path, _json(data), draft=beside(self._path, ".tmp"), sync=True)
+        replace_file(self._path, _json(data), draft=draft_of(self._path), sync=True)
 
 
 def read_tables(path: str | os.PathLike[str]) -> Tables:
@@ -161,6 +163,11 @@ def file_pieces(generation: int, tables: Mapping[str, Iterable[Document]]) -> It
     return _json(_marked(generation, tables))
 
 
+def draft_of(path: Path) -> Path:
+    """The next file, until it is complete."""
+    return beside(path, ".tmp")
+
+
 def is_ours(path: Path) -> bool:
     """Whether a file begins like one of ours, whatever it is called."""
     try:
@@ -171,6 +178,15 @@ def is_ours(path: Path) -> bool:
 
 
 # -- reading
+
+
+def _content(path: Path) -> bytes:
+    with path.open("rb") as file:
+        beginning = file.read(256).lstrip()
+        if beginning and not beginning.startswith(b"{"):  # before all of a large file is read
+            raise ForeignFile(path, "it is not JSON")
+        file.seek(0)
+        return file.read()
 
 
 def _read(content: bytes, path: Path) -> dict[str, Documents]:

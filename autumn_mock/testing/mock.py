@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from autumn_mock.clock import Clock
+from autumn_mock.clock import Clock, stopwatch
 from autumn_mock.domain.amount import number
 from autumn_mock.domain.books import EnqueueFailure, LostItem
 from autumn_mock.domain.version import Version
@@ -18,12 +18,14 @@ from autumn_mock.faults.board import FaultBoard
 from autumn_mock.faults.grammar import parse_rule
 from autumn_mock.journal.audit import accepted_by, audit
 from autumn_mock.journal.findings import Finding
-from autumn_mock.journal.requests import RequestEntry
+from autumn_mock.journal.requests import NO_ENVIRONMENT, RequestEntry
+from autumn_mock.journal.selection import select
 from autumn_mock.operations import customers, entities
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError
 from autumn_mock.settings import read_instant
 from autumn_mock.store.environment import Environment
+from autumn_mock.testing.lines import MAX_WITH_BODIES, failure_lines, request_line, unknown_key_lines
 from autumn_mock.wire.responses.customer import fixed_balances
 
 if TYPE_CHECKING:
@@ -127,6 +129,7 @@ class AutumnMock:
         self.key = key
         self.clock = MockClock(environment.clock)
         self._name = environment.name
+        self._created = stopwatch()
 
     def __repr__(self) -> str:
         return f"<AutumnMock {self.url} {self._environment.organisation.id}>"
@@ -225,6 +228,20 @@ class AutumnMock:
         """The requests, oldest first."""
         return self.emulator.journal.entries(self._environment.name)
 
+    def find_requests(self, **filters: Any) -> list[RequestEntry]:
+        """The requests that filters select: ``mock.find_requests(call="track", failed=True)``.
+
+        The filters are those of :func:`autumn_mock.journal.selection.select`.
+        """
+        if filters.get("call"):
+            filters["call"] = self.emulator.call_named(filters["call"])
+        return select(self.requests, **filters)
+
+    @property
+    def unknown_keys(self) -> dict[str, int]:
+        """The masked keys that open no organisation, and how many requests used them since the test began."""
+        return self.emulator.journal.unknown_keys(self._created)
+
     @property
     def failures(self) -> list[EnqueueFailure]:
         """The batches with items that could not be queued."""
@@ -313,8 +330,11 @@ class AutumnMock:
     # -- reporting
 
     def report(self, limit: int = 10) -> str:
-        """A summary: the last requests, the rules, refused and lost items, the findings."""
-        lines = [*_section("requests", [_request_line(each) for each in self.requests], limit)]
+        """A summary: the last requests, the first that failed, the rules, refused and lost items, the findings."""
+        requests = self.requests
+        lines = [*_section("requests", [request_line(each) for each in requests], limit)]
+        lines += _section("the first failed requests", failure_lines(requests), 3 * MAX_WITH_BODIES)
+        lines += _section("requests of no organisation", self._stray_requests(), limit)
         armed = self.emulator.board_for(self._environment).armed()
         lines += _section("faults", [f"{each.rule.text}: fired {each.fired}" for each in armed], limit)
         refused = [f"{each.failure_count} of {each.total_count} items: {each.error}" for each in self.failures]
@@ -325,6 +345,12 @@ class AutumnMock:
         if stats["ready"] + stats["in_flight"]:
             lines += _section("still open", [self.emulator.why_open(self._environment)], limit)
         return "\n".join(lines) or "no requests"
+
+    def _stray_requests(self) -> list[str]:
+        """Requests since the test began that no key of this server belongs to."""
+        entries = self.emulator.journal.entries(NO_ENVIRONMENT)
+        recent = [each for each in entries if each.received >= self._created and each.unknown_key is None]
+        return [*map(request_line, recent), *unknown_key_lines(self.unknown_keys, [self.key])]
 
 
 def _section(title: str, rows: list[str], limit: int) -> list[str]:
@@ -337,12 +363,3 @@ def _section(title: str, rows: list[str], limit: int) -> list[str]:
 
 def _lost_line(lost: LostItem) -> str:
     return f"{lost.item.customer_id} {lost.item.feature_id or lost.item.event_name}: {lost.reason}"
-
-
-def _request_line(entry: RequestEntry) -> str:
-    status = "no reply" if entry.status is None else str(entry.status)
-    if entry.service_status != entry.status:
-        status += f" (the service: {entry.service_status or 'not reached'})"
-    items = f", {entry.items} items, {entry.refused} refused" if entry.items is not None else ""
-    faults = f", faults: {'; '.join(entry.faults)}" if entry.faults else ""
-    return f"{entry.id} {entry.method} {entry.path} {status}{items}{faults}"

@@ -13,19 +13,39 @@ import msgspec
 
 from autumn_mock.journal.finding_kinds import FINDING_KINDS
 from autumn_mock.journal.findings import Finding
+from autumn_mock.journal.requests import RequestEntry
 from autumn_mock.store.changes import ENCODER
 from autumn_mock.store.fileutil import write_output
+from autumn_mock.testing.lines import failure_lines, request_line, unknown_key_lines
 from autumn_mock.testing.mock import AutumnMock
 
 #: Characters that XML does not allow, not even as character references.
 _NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
+#: Failed requests that a report lists.
+_MAX_FAILED = 10
+
+
+def failure_report(mock: AutumnMock) -> list[str]:
+    """The requests of a whole server that failed, the first ones with bodies, and those with unknown keys."""
+    entries = mock.emulator.journal.entries()
+    failed = [entry for entry in entries if not entry.is_known_accepted]
+    lines = [f"{len(failed)} of {len(entries)} requests failed:"] if failed else []
+    shown = failure_lines(failed)
+    lines += [f"  {line}" for line in shown]
+    rest = [request_line(each) for each in failed if request_line(each) not in shown]
+    lines += [f"  {line}" for line in rest[:_MAX_FAILED]]
+    if len(rest) > _MAX_FAILED:
+        lines.append(f"  and {len(rest) - _MAX_FAILED} more")
+    return lines + unknown_key_lines(mock.emulator.journal.unknown_keys(), [mock.key])
+
+
 def write_report(path: Path, command: Sequence[str], code: int, mock: AutumnMock, findings: Sequence[Finding]) -> None:
     """Write JUnit XML to a path that ends in ``.xml``, JSON to any other. Raises :class:`OSError`."""
     command = [word.encode("utf-8", "replace").decode() for word in command]  # an argument may be any bytes
     is_xml = path.suffix == ".xml"
-    write_output(path, [_junit(command, code, findings) if is_xml else _json(command, code, mock, findings)])
+    write_output(path, [_junit(command, code, mock, findings) if is_xml else _json(command, code, mock, findings)])
 
 
 def _json(command: Sequence[str], code: int, mock: AutumnMock, findings: Sequence[Finding]) -> bytes:
@@ -35,14 +55,20 @@ def _json(command: Sequence[str], code: int, mock: AutumnMock, findings: Sequenc
         "exit_code": code,
         "stats": emulator.stats(),
         "findings": [msgspec.to_builtins(each) for each in findings],
-        "requests": [entry.summary() for entry in emulator.journal.entries()],
+        "requests": [_request(entry) for entry in emulator.journal.entries()],
+        "unknown_keys": emulator.journal.unknown_keys(),
         "failures": [each for environment in emulator.state.environments() for each in environment.failures],
         "lost": [each for environment in emulator.state.environments() for each in environment.lost],
     }
     return msgspec.json.format(ENCODER.encode(document), indent=2) + b"\n"
 
 
-def _junit(command: Sequence[str], code: int, findings: Sequence[Finding]) -> bytes:
+def _request(entry: RequestEntry) -> dict[str, Any]:
+    """A request; one that failed with headers and bodies."""
+    return entry.summary() if entry.is_known_accepted else entry.whole()
+
+
+def _junit(command: Sequence[str], code: int, mock: AutumnMock, findings: Sequence[Finding]) -> bytes:
     """A test case for the command, and one for each kind of finding, which fails if it certainly occurred."""
     found = {kind: [each for each in findings if each.code == kind] for kind in FINDING_KINDS}
     failures = sum(any(each.certain for each in some) for some in found.values()) + (code != 0)
@@ -57,6 +83,9 @@ def _junit(command: Sequence[str], code: int, findings: Sequence[Finding]) -> by
     case = ElementTree.SubElement(suite, "testcase", classname="autumn-mock", name=_printable(shlex.join(command)))
     if code != 0:
         ElementTree.SubElement(case, "failure", message=f"ended with exit code {code}")
+    failed = failure_report(mock)
+    if failed:
+        ElementTree.SubElement(case, "system-err").text = _printable("\n".join(failed))
     for kind, each in found.items():
         case = ElementTree.SubElement(suite, "testcase", classname="autumn-mock.contract", name=kind)
         certain = [finding for finding in each if finding.certain]

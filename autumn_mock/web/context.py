@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 from flask import Request
 from msgspec import Struct
 
+from autumn_mock.domain.event import Deduction
 from autumn_mock.domain.organisation import ApiKey
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.domain.version import Version
@@ -90,6 +91,11 @@ class RequestContext(Struct):
 
     _json: Any = None
     _is_parsed: bool = False
+
+    @property
+    def deducted(self) -> Sequence[Deduction]:
+        """What the call deducted at once."""
+        return self._call.deductions if self._call is not None else ()
 
     @property
     def call(self) -> Call:

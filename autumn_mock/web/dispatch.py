@@ -18,7 +18,6 @@ A batch passes these files from the socket to the deducted balance:
 from __future__ import annotations
 
 import difflib
-import email.utils
 
 import flask
 import msgspec
@@ -29,7 +28,6 @@ from autumn_mock.domain.version import default_version, parse_version
 from autumn_mock.engine import Engine
 from autumn_mock.faults.grammar import Rule, RuleError, parse_rules, require_route
 from autumn_mock.ids import new_id
-from autumn_mock.journal.bodies import RequestBody
 from autumn_mock.journal.requests import RequestEntry
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError, invalid_request
@@ -38,7 +36,8 @@ from autumn_mock.web.authentication import authenticate, no_session, revoked
 from autumn_mock.web.context import RequestContext, read_query
 from autumn_mock.web.endpoint import Endpoint
 from autumn_mock.web.rate_limits import RateLimits
-from autumn_mock.web.replies import error_message, json_reply, reply_to, text_reply
+from autumn_mock.web.replies import json_reply, reply_to, text_reply
+from autumn_mock.web.request_entry import correlation_id_of, entry_of
 from autumn_mock.web.request_faults import RequestFaults
 from autumn_mock.web.resources import ROUTES, call_names, find_route
 from autumn_mock.web.waitress_adapter import is_client_disconnected
@@ -60,8 +59,6 @@ _PREFLIGHT_HEADERS = [
 ]
 #: Scopes that include every other one.
 _META_SCOPES = {"admin", "owner", "superuser"}
-#: The journal does not keep larger bodies, in bytes.
-MAX_BODY_KEPT = 1 << 20
 
 
 class Dispatcher:
@@ -144,7 +141,7 @@ class Dispatcher:
         service_status = reply.status_code if faults is None or faults.reached_service else None
         if faults is not None:
             reply = faults.after_service(reply)
-        entry = self._entry(journal.next_id(), request, reply, service_status)
+        entry = entry_of(journal.next_id(), request, reply, service_status)
         if faults is not None:
             faults.on_loss = lambda: journal.amend(entry, reply="lost")
         is_sent_now = faults is None or not faults.is_pending
@@ -152,40 +149,6 @@ class Dispatcher:
             entry = msgspec.structs.replace(entry, reply="not_awaited")
         journal.add(entry)
         return reply, entry
-
-    def _entry(self, number: int, request: RequestContext, reply: Response, service_status: int | None) -> RequestEntry:
-        http, faults, environment, endpoint = request.http, request.faults, request.environment, request.endpoint
-        org, env = environment.name if environment is not None else ("", "")
-        now = (environment.clock if environment is not None else self._engine.clock).now()
-        replied = stopwatch()
-        refusals = _refusals(request) if request.refused else {}
-        return RequestEntry(
-            id=number,
-            request_id=request.request_id,
-            at=request.now if faults is not None else now,
-            received=request.started,
-            replied=replied,
-            method=http.method,
-            path=http.path,
-            call=endpoint.name if endpoint is not None else "",
-            status=None if faults is not None and faults.is_silent else reply.status_code,
-            service_status=service_status,
-            duration_ms=round((replied - request.started) * 1000, 3),
-            org=org,
-            env=env,
-            customer_id=_customer_id(request),
-            message=error_message(reply) if reply.status_code >= 400 else None,
-            api_version=request.header("X_API_VERSION"),
-            size=len(request.raw),
-            items=request.items,
-            refused=request.refused,
-            refusals=refusals,
-            faults=(*(faults.triggered if faults is not None else ()), *dict.fromkeys(refusals.values())),
-            reply=faults.reply_status if faults is not None else "sent",
-            retry_after=_retry_after(reply, now),
-            note=request.note,
-            content=_journalled_body(request),
-        )
 
     def _finish_reply_faults(self, request: RequestContext, entry: RequestEntry) -> None:
         """Delay, hang or reset the reply as the fault rules say."""
@@ -199,23 +162,6 @@ class Dispatcher:
         finally:
             if not is_received and entry.reply != "lost":
                 self._engine.journal.amend(entry, reply="lost")
-
-
-def _customer_id(request: RequestContext) -> str:
-    """The customer that a request names, as far as it was parsed; of a batch, that of its first item."""
-    parsed = request.params[0] if request.params else None
-    if isinstance(parsed, list):
-        parsed = parsed[0] if parsed else None
-    found = getattr(parsed, "customer_id", None) or request.path.get("customer_id")
-    return found if isinstance(found, str) else ""
-
-
-def _journalled_body(request: RequestContext) -> RequestBody | None:
-    """The body for the journal, once the request is authenticated."""
-    endpoint = request.endpoint
-    if request.faults is None or endpoint is None or not endpoint.journals_body or len(request.raw) > MAX_BODY_KEPT:
-        return None
-    return RequestBody(request.raw, endpoint.name, request.parsed_items, request.version)
 
 
 def _preflight(http: flask.Request) -> Response:
@@ -340,20 +286,6 @@ def _add_headers(request: RequestContext, reply: Response) -> None:
             reply.headers.setdefault(name, value)
     if request.limit is not None:
         reply.headers.extend(request.limit.headers())
-
-
-def _refusals(request: RequestContext) -> dict[int, str]:
-    """Index to reason of the items that could not be queued."""
-    failure = request.call.environment.failures.get(request.request_id)
-    return {each["index"]: each["reason"] for each in failure.items} if failure is not None else {}
-
-
-def _retry_after(reply: Response, now: int) -> float | None:
-    """The seconds that a reply asks the client to wait; a date counts from ``now`` (ms)."""
-    value = next((value for name, value in reply.headers if name.lower() == "retry-after"), None)  # cheaper than get()
-    if value is None:
-        return None
-    if value.isdigit():
-        return float(value)
-    moment = email.utils.parsedate_to_datetime(value)
-    return max(moment.timestamp() - now / 1000, 0)
+    correlation_id = correlation_id_of(request)
+    if correlation_id is not None:
+        reply.headers["x-request-id"] = correlation_id

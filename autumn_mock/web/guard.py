@@ -2,7 +2,7 @@
 
 A page in a browser can send requests to loopback, and under a name that it points there (DNS rebinding) it can read the
 replies, too. Browsers send the origin of a request and the name that it was meant for; both are checked, with a token
-and without. Only who knows the token may use a name that a stranger could point here.
+and without. Only a client with the token may use a name that a stranger could point here.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Guard:
         if not is_own or site not in ("none", "same-origin"):
             raise ApiError(403, "The control API answers no pages of other sites", "cross_site")
         if self._token is None or not self.has_token(request.environ):
-            self._check_name()  # who has the token may use any name: a page of another site does not know it
+            self._check_name()  # a client with the token may use any name: a page of another site does not have it
         if not self.has_token(request.environ):
             raise ApiError(401, f"The control API of this server wants its token in {TOKEN_HEADER}", "no_control_token")
 

@@ -11,7 +11,8 @@ from autumn_mock.clock import stopwatch
 from autumn_mock.faults.armed import ArmedRule, Subject
 from autumn_mock.faults.board import FaultBoard
 from autumn_mock.faults.sites import AuthFault, LimitFault, ReplyFault, ReplyOutcome, ReplyPlan, Wait
-from autumn_mock.operations.errors import ApiError, queue_unavailable
+from autumn_mock.journal.bodies import BATCH_CALLS, TRACK_CALLS
+from autumn_mock.operations.errors import ApiError, queue_unavailable, service_unavailable
 from autumn_mock.parking import parking
 from autumn_mock.store.environment import Environment
 from autumn_mock.web.context import RequestContext
@@ -39,6 +40,8 @@ class RequestFaults:
         self._subject = Subject(orgs, calls, lambda field: _values(request, field))
         self._environment = environment
         self._once = request.once
+        #: Whether the request is for the queue.
+        self._queues: Callable[[], bool] = lambda: _queues(request)
         self._triggered: list[str] = []
         #: The rules that act on the reply of the service.
         self._after: list[ReplyFault] = []
@@ -120,6 +123,11 @@ class RequestFaults:
         return self._plan is not None and self._plan.ending is not None
 
     @property
+    def sent_body(self) -> bytes | None:
+        """As much of a body as is sent of one that is truncated or slow."""
+        return self._plan.body[: int(len(self._plan.body) * self._plan.share)] if self._plan is not None else None
+
+    @property
     def is_pending(self) -> bool:
         """Whether :meth:`complete` has something to do."""
         return self._plan is not None and (self._plan.ending is not None or bool(self._plan.waits))
@@ -138,8 +146,19 @@ class RequestFaults:
         env, now = self._environment.env, self._environment.clock.now()
         headers = list(reply.headers.items())
         return ReplyPlan(
-            reply.status_code, headers, reply.get_data(), now, lambda status, text: _error(status, text, env)
+            reply.status_code, headers, reply.get_data(), now, lambda status, text: self._error(status, text, env)
         )
+
+    def _error(self, status: int, message: str, env: str) -> tuple[str, bytes]:
+        """Content type and body of the service's own error with a status."""
+        if status == 429:
+            reply = text_reply(TOO_MANY_REQUESTS, status)
+        elif status == 503:
+            unavailable = queue_unavailable() if self._queues() else service_unavailable()
+            reply = error_reply(ApiError(status, unavailable.message, unavailable.code), env)
+        else:
+            reply = error_reply(ApiError(status, message, "internal_error"), env)
+        return reply.headers["Content-Type"], reply.get_data()
 
     def _is_over(self, wait: Wait) -> bool:
         return wait.armed.is_over or is_client_disconnected(self._environ)
@@ -175,6 +194,12 @@ def _values(request: RequestContext, field: str) -> Collection[str | None]:
     return [*found, *(body.get(field) for body in bodies if isinstance(body, dict))]
 
 
+def _queues(request: RequestContext) -> bool:
+    """Whether a request is for the queue: a batch, or a usage that says so."""
+    call = request.endpoint.name if request.endpoint is not None else ""
+    return call in BATCH_CALLS or (call in TRACK_CALLS and request.fields.get("async") is True)
+
+
 def _response(plan: ReplyPlan) -> Response:
     if plan.status in _WITHOUT_BODY:
         plan.body = b""
@@ -182,15 +207,3 @@ def _response(plan: ReplyPlan) -> Response:
     if plan.status in (204, 304):
         del reply.headers["Content-Type"], reply.headers["Content-Length"]
     return reply
-
-
-def _error(status: int, message: str, env: str) -> tuple[str, bytes]:
-    """Content type and body of the service's own error with a status."""
-    if status == 429:
-        reply = text_reply(TOO_MANY_REQUESTS, status)
-    elif status == 503:
-        unavailable = queue_unavailable()
-        reply = error_reply(ApiError(status, unavailable.message, unavailable.code), env)
-    else:
-        reply = error_reply(ApiError(status, message, "internal_error"), env)
-    return reply.headers["Content-Type"], reply.get_data()

@@ -32,6 +32,8 @@ class WebhookDelivery(Struct, eq=False):
     type: WebhookType
     endpoint: str
     payload: dict[str, Any]
+    #: The id of the request, or of the queued message, that led to it; empty for what time did.
+    cause: str = ""
     #: ``dropped`` if the queue was full.
     status: Status = "pending"
     attempts: int = 0

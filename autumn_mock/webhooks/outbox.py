@@ -117,6 +117,7 @@ class Outbox:
                         type=webhook.type,
                         endpoint=endpoint.url,
                         payload={"type": webhook.type, "data": webhook.data},
+                        cause=webhook.cause,
                     )
                 )
 

@@ -12,11 +12,14 @@ import msgspec
 from msgspec.structs import replace
 
 from autumn_mock.domain.track import LockRequest, TrackItem
+from autumn_mock.domain.version import Version
 from autumn_mock.nesting import MAX_DEPTH, is_deeper_than, openings
 from autumn_mock.wire.body import json_body
 from autumn_mock.wire.requests.track import BATCH_TRACK, MAX_ITEMS, MAX_LOCK_ID, TRACK
 from autumn_mock.wire.schema import parse
+from autumn_mock.wire.versions import is_upgraded, upgraded
 
+_BATCH = "balances.batch_track"
 _ITEMS = msgspec.json.Decoder(list[TrackItem])
 #: The largest whole number that still rounds to a finite double.
 _LARGEST = 2**1024 - 2**970 - 1
@@ -24,12 +27,13 @@ _LARGEST = 2**1024 - 2**970 - 1
 _DEPTH_OF_PROPERTIES = 3
 
 
-def read_batch(body: bytes, now_ms: int) -> list[TrackItem]:
-    """The items of a batch_track body; raises ``ValidationFailed``."""
-    items = _fast(body, now_ms)
+def read_batch(body: bytes, now_ms: int, version: Version = Version.NEWEST) -> list[TrackItem]:
+    """The items of a batch_track body of a version; raises ``ValidationFailed``."""
+    items = None if is_upgraded(_BATCH, version) else _fast(body, now_ms)
     if items is not None:
         return items
-    return [_normal(item) for item in parse(BATCH_TRACK, json_body(body), now_ms=now_ms)]
+    newest = upgraded(_BATCH, json_body(body), version)
+    return [_normal(item) for item in parse(BATCH_TRACK, newest, now_ms=now_ms)]
 
 
 def read_track(body_value: object, now_ms: int) -> TrackItem:

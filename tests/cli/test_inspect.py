@@ -1,4 +1,4 @@
-"""``health``, ``requests``, ``failures``, ``lost`` and ``findings``."""
+"""``health``, ``failures``, ``lost`` and ``findings``."""
 
 from __future__ import annotations
 
@@ -7,39 +7,12 @@ import re
 from tests.support.client import BATCH
 from tests.support.server import ServerProcess
 
-from .conftest import LOST, ONE, Run, document, make_history, send, text_of
+from .conftest import ONE, Run, document, make_history, text_of
 
 
 def test_health_prints_version_and_url(run: Run, running: ServerProcess) -> None:
     assert text_of(run("health")).startswith("ok: autumn-mock ")
     assert running.url in text_of(run("health", "--url", f"{running.url}/"))
-
-
-def test_requests_lists_status_items_and_faults(run: Run, server: ServerProcess) -> None:
-    make_history(server)
-    lines = text_of(run("requests")).splitlines()
-    assert lines[0].split() == ["id", "time", "UTC", "call", "status", "items", "ms"]
-    shown = "\n".join(lines[1:])
-    assert re.search(r"balances\.batch_track +202 +4, 1 refused +\d+\.\d\n    fault: enqueue:fail items=0\n", shown)
-    assert re.search(r"batch_track +none \(202\) +4 +\d+\.\d\n    fault: reply:reset .*\n    reply: lost\n", shown)
-    assert re.search(r"balances\.batch_track +503 +4, 4 refused", shown)
-    assert re.search(r"GET /v1/nothing +401", shown)
-    assert len(document(run("requests", "--json"))["list"]) == 5
-
-
-def test_requests_with_an_id_prints_the_status_of_its_items(run: Run, server: ServerProcess) -> None:
-    send(server, ONE, {**ONE, "value": 2}, LOST, fault="enqueue:fail items=0; worker:duplicate customer=cus_123")
-    [request] = document(run("requests", "--json"))["list"]
-    number = str(request["id"])
-    text = text_of(run("requests", number))
-    assert f"request {number}: POST /v1/balances.batch_track\n" in text
-    assert re.search(r"client received +202\n +service status +202\n", text)
-    assert re.search(r"0  refused   cus_123   messages      1  enqueue:fail items=0\n", text)
-    assert re.search(r"1  deducted  cus_123   messages      2\n", text)
-    assert re.search(r"2  lost      cus_none  messages      1  customer_not_found\n", text)
-    assert "duplicated by worker:duplicate" in text
-    assert len(document(run("requests", number, "--json"))["items_fate"]) == 3
-    assert "There is no request 0" in text_of(run("requests", "0"), code=1)
 
 
 def test_failures_lists_refused_items(run: Run, server: ServerProcess) -> None:

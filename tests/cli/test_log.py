@@ -27,10 +27,20 @@ def slug(org: str) -> str:
 
 def entry(**fields: Any) -> RequestEntry:
     known = {
-        "id": 1, "at": 0, "received": 0.0, "replied": stopwatch(), "method": "POST", "path": "/v1/balances.track",
-        "call": "balances.track", "status": 200, "service_status": 200, "duration_ms": 1.25, "org": "org_acme",
-        "env": "sandbox", "customer_id": "cus_1",
-    }  # fmt: skip
+        "id": 1,
+        "at": 0,
+        "received": 0.0,
+        "replied": stopwatch(),
+        "method": "POST",
+        "path": "/v1/balances.track",
+        "call": "balances.track",
+        "status": 200,
+        "service_status": 200,
+        "duration_ms": 1.25,
+        "org": "org_acme",
+        "env": "sandbox",
+        "parsed_customer": "cus_1",
+    }
     return RequestEntry(**{**known, **fields})
 
 
@@ -87,7 +97,7 @@ def test_text_line_of_a_request(fields: dict[str, Any], end: str) -> None:
 def test_text_columns_stay_aligned_and_client_texts_are_cut() -> None:
     written = Written(text())
     for customer in ("cus_1", "customer-with-an-id", "c" * 500, "cus_2"):
-        written.log.request(entry(customer_id=customer))
+        written.log.request(entry(parsed_customer=customer))
     short, wide, cut, after = written.lines()
     assert wide.index(" 200 ") == after.index(" 200 ") - 5  # the cut one has widened the column to its most
     assert len(cut) < 300
@@ -110,14 +120,37 @@ def test_json_lines_have_the_documented_fields() -> None:
     written.log.handle(logging.LogRecord("autumn_mock.service", logging.ERROR, "", 0, "%s lost", ("one",), None))
     request, service = map(json.loads, written.lines())
     assert list(request) == [
-        "time", "level", "event", "id", "request_id", "method", "path", "call", "org", "env", "customer_id", "status",
-        "service_status", "items", "refused", "duration_ms", "faults", "reply", "message", "note", "slug",
-    ]  # fmt: skip
+        "time",
+        "level",
+        "event",
+        "id",
+        "request_id",
+        "method",
+        "path",
+        "call",
+        "org",
+        "env",
+        "customer_id",
+        "status",
+        "service_status",
+        "items",
+        "refused",
+        "duration_ms",
+        "faults",
+        "reply",
+        "message",
+        "note",
+        "correlation_id",
+        "slug",
+    ]
     assert re.fullmatch(rf"\d{{4}}-\d\d-\d\dT{TIME}", request["time"])
     del service["time"]
     assert service == {
-        "level": "error", "event": "service", "message": "one lost", "logger": "autumn_mock.service",
-    }  # fmt: skip
+        "level": "error",
+        "event": "service",
+        "message": "one lost",
+        "logger": "autumn_mock.service",
+    }
 
 
 def test_words_of_the_real_service_are_marked_and_tracebacks_are_kept() -> None:
@@ -210,7 +243,7 @@ def test_no_text_of_a_client_forges_a_line(name: str) -> None:
         raise ValueError(forged)
     except ValueError:
         written.log.handle(logging.LogRecord(name, logging.ERROR, "", 0, "failed", (), sys.exc_info()))
-    for field in ("path", "call", "customer_id", "message", "note"):
+    for field in ("path", "call", "parsed_customer", "message", "note"):
         written.log.request(entry(**{field: forged}))
     lines = written.lines()
     assert sum(re.match(TIME, line) is not None for line in lines) == 7

@@ -242,7 +242,13 @@ def test_demo_steps_with_enter_and_keeps_its_server() -> None:
 def test_scenario_from_standard_input(content: str) -> None:
     text = content or shipped_files("scenario")["unknown-customers"].read_text("utf-8")
     done = subprocess.run(
-        [sys.executable, "-c", _COMMANDS, "scenario", "run", "-"], input=text, capture_output=True, text=True,
-        encoding="utf-8", timeout=60, check=False, env={**_ENV, "PYTHONIOENCODING": "utf-8"},
-    )  # fmt: skip
+        [sys.executable, "-c", _COMMANDS, "scenario", "run", "-"],
+        input=text,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+        env={**_ENV, "PYTHONIOENCODING": "utf-8"},
+    )
     assert done.returncode == (2 if content else 0), done.stderr

@@ -220,10 +220,11 @@ def test_exec_runs_nothing_if_the_port_is_in_use(tmp_path: Path) -> None:
 
 
 def test_exec_applies_the_options_of_the_server() -> None:
+    """The first further key is the command's; its organisation is empty."""
     further = "am_sk_test_of_mine"
     options = ["--key", further, "--fault", "queue:down times=1", "--now", "2026-03-01", "--seed", "7"]
-    done = execute(*options, "--", *child("batch=1", "again", "balance", f"key={further}", "batch=1"))
-    assert done.lines == [503, 202, GRANT - 1, 404]
+    done = execute(*options, "--", *child("batch=1", f"key={DEFAULT_KEY}", "batch=1", "again", "balance"))
+    assert done.lines == [404, 503, 202, GRANT - 1]
     other = execute("--world", "empty", "--", "sh", "-c", 'echo "$AUTUMN_SECRET_KEY"')
     assert other.out == b"am_sk_test_empty\n"
 

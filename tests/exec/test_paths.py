@@ -17,10 +17,12 @@ import pytest
 
 import autumn_mock
 from autumn_mock.cli.shutdown import STOP_SIGNALS
+from autumn_mock.input_files import fixtures_directory, shipped_files
 from autumn_mock.store import Database
 from autumn_mock.store.errors import DatabaseInUse, StoreError
 from autumn_mock.store.fileutil import write_output
 from autumn_mock.testing.reports import write_report
+from tests.exec.running import wait_until
 from tests.support.client import BATCH
 from tests.support.server import ServerProcess
 
@@ -87,7 +89,7 @@ def test_files_of_a_database_are_not_opened_through_links(tmp_path: Path, make: 
     assert not victim.exists() or victim.read_text() == "of another program\n"
 
 
-@pytest.mark.parametrize("make", MAKERS, ids=lambda each: each.__name__)
+@pytest.mark.parametrize("make", [link_to_a_device, link_to_a_file], ids=lambda each: each.__name__)
 def test_the_draft_of_a_database_does_not_follow_links(tmp_path: Path, make: Maker) -> None:
     make(tmp_path / "db.json.tmp")
     with Database.open(tmp_path / "db.json") as database:
@@ -174,30 +176,51 @@ def test_another_server_is_refused_however_it_comes_to_the_file(tmp_path: Path) 
 # -- signals, a removed directory, a zip file
 
 
-@pytest.mark.parametrize("number", [each for each in STOP_SIGNALS if each.name not in ("SIGINT", "SIGTERM")])
-def test_every_signal_that_ends_a_process_ends_the_server_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize("number", [each for each in STOP_SIGNALS if each <= max(signal.SIGSYS, signal.SIGTERM)])
+def test_every_signal_that_ends_a_process_ends_the_server_cleanly(tmp_path: Path, number: int) -> None:
+    """Also when it is sent twice, as when a terminal closes. See tests/cli/test_shutdown.py."""
     ready, db = tmp_path / "ready", tmp_path / "db.json"
     with ServerProcess("--ready-file", str(ready), "--db", str(db)) as server:
         server.client(server.key).ask(BATCH, [ITEM])
         server.process.send_signal(number)
+        if number not in (signal.SIGINT, signal.SIGTERM):
+            server.process.send_signal(number)
         assert server.wait() == 0
         assert "Traceback" not in server.stderr()
     assert [each.name for each in tmp_path.iterdir()] == ["db.json"]
 
 
-def test_no_signal_that_ends_a_process_is_left_out() -> None:
-    """Those that may be handled and whose default ends the process, but for faults of the process itself."""
-    faults = {"SIGABRT", "SIGIOT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV", "SIGSYS", "SIGTRAP", "SIGEMT"}
-    harmless = {"SIGCHLD", "SIGCLD", "SIGCONT", "SIGURG", "SIGWINCH", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGINFO"}
-    ignored = {"SIGPIPE", "SIGXFSZ"}  # by Python
-    others = {each for each in signal.Signals if each.name not in faults | harmless | ignored | {"SIGKILL", "SIGSTOP"}}
-    assert {each for each in others if not each.name.startswith("SIGRT")} == set(STOP_SIGNALS)
+def test_exec_forwards_every_signal() -> None:
+    """All of them in one run; the command counts them."""
+    child = (
+        "import os, signal, sys\n"
+        "numbers = {int(each) for each in sys.argv[1:]}\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, numbers)\n"
+        "for number in numbers:\n"
+        "    os.kill(os.getppid(), number)\n"
+        "    assert signal.sigtimedwait(numbers, 20).si_signo == number, number\n"
+        "print(len(numbers))\n"
+    )
+    done = run("exec", "--", sys.executable, "-c", child, *map(str, STOP_SIGNALS))
+    assert (done.returncode, done.stdout) == (0, f"{len(STOP_SIGNALS)}\n"), done.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1, signal.SIGTERM])
-def test_exec_forwards_signals(number: signal.Signals) -> None:
-    child = f"import os, signal; os.kill(os.getppid(), int({int(number)})); signal.pause()"
-    assert run("exec", "--", sys.executable, "-c", child).returncode == 128 + number
+def test_exec_ends_cleanly_by_a_signal_after_its_command(tmp_path: Path) -> None:
+    """The drain after the command waits for a delayed item."""
+    command = ["exec", "--ready-file", str(tmp_path / "ready"), "--db", str(tmp_path / "db.json")]
+    send = (
+        "import os, subprocess, sys, urllib.request as r\n"
+        "u, k = os.environ['AUTUMN_MOCK_URL'], os.environ['AUTUMN_SECRET_KEY']\n"
+        'body = b\'[{"customer_id": "cus_123", "feature_id": "messages"}]\'\n'
+        "r.urlopen(r.Request(u + '/v1/balances.batch_track', body, {'authorization': f'Bearer {k}'})).read()\n"
+        "later = f'import os, time; time.sleep(1); os.kill({os.getppid()}, 1)'\n"
+        "subprocess.Popen([sys.executable, '-c', later])\n"
+    )
+    done = run(*command, "--fault", "worker:delay 1h", "--", sys.executable, "-c", send)
+    assert done.returncode == 128 + signal.SIGHUP, done.stderr
+    assert [each.name for each in tmp_path.iterdir()] == ["db.json"]
+    with Database.open(tmp_path / "db.json") as database:
+        assert len(database.tables["messages"]) == 1
 
 
 def test_a_directory_that_is_removed_is_noticed(tmp_path: Path) -> None:
@@ -210,21 +233,54 @@ def test_a_directory_that_is_removed_is_noticed(tmp_path: Path) -> None:
         shutil.rmtree(folder)
         assert client.post(BATCH, [ITEM]).status == 503
         assert client.post("/v1/balances.check", ITEM).status == 200
+        folder.mkdir()  # the state is written there again, soon
+        wait_until(lambda: client.post(BATCH, [ITEM]).status == 202, "the database is written again")
+        server.kill()
+    with ServerProcess("--db", str(folder / "db.json"), cwd=tmp_path) as server:
+        assert server.drain()["accepted"] == 2
+        shutil.rmtree(folder)
         server.process.terminate()
         assert server.wait() == 1
-        assert "was removed" in server.stderr()
+        assert "removed" in server.stderr()
         assert "Traceback" not in server.stderr()
 
 
-def test_from_a_zip_file_the_reason_is_given(tmp_path: Path) -> None:
+def zipped(path: Path, fixtures: str | None) -> dict[str, str]:
+    """The environment to run the package from a zip file that has the shipped files in a directory."""
     package = Path(autumn_mock.__file__).parent
-    with zipfile.ZipFile(tmp_path / "autumn.zip", "w") as archive:
+    with zipfile.ZipFile(path, "w") as archive:
         for each in package.rglob("*.py"):
             archive.write(each, Path("autumn_mock") / each.relative_to(package))
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "autumn.zip")}
-    command = [sys.executable, "-P", "-m", "autumn_mock", "serve"] if sys.version_info >= (3, 11) else None
-    if command is None:
-        pytest.skip("needs -P")
-    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+        for kind in ("worlds", "scenarios") if fixtures is not None else ():
+            for each in (fixtures_directory() / kind).iterdir():
+                archive.write(each, f"{fixtures}/{kind}/{each.name}")
+    return {**os.environ, "PYTHONPATH": str(path)}
+
+
+def run_zipped(path: Path, fixtures: str | None, *words: str) -> subprocess.CompletedProcess[str]:
+    temporary = path.parent / "temporary"
+    temporary.mkdir()
+    env = {**zipped(path, fixtures), "TMPDIR": str(temporary)}
+    command = [sys.executable, "-m", "autumn_mock", *words]
+    done = subprocess.run(
+        command, env=env, cwd=temporary, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
+    assert list(temporary.iterdir()) == []  # copies of shipped files are removed
+    return done
+
+
+@pytest.mark.parametrize("fixtures", ["fixtures", "autumn_mock/_fixtures"], ids=["checkout", "wheel"])
+def test_a_server_runs_from_a_zip_file(tmp_path: Path, fixtures: str) -> None:
+    command = ["exec", "--", sys.executable, "-c", "import autumn_mock; print(autumn_mock.__file__)"]
+    done = run_zipped(tmp_path / "autumn mock.zip", fixtures, *command)
+    assert (done.returncode, done.stdout) == (0, f"{tmp_path / 'autumn mock.zip' / 'autumn_mock' / '__init__.py'}\n")
+    shutil.rmtree(tmp_path / "temporary")
+    done = run_zipped(tmp_path / "autumn.zip", fixtures, "scenario", "list")
+    assert [line.split()[0] for line in done.stdout.splitlines()] == list(shipped_files("scenario"))
+
+
+def test_from_a_zip_file_without_the_shipped_files_the_reason_is_given(tmp_path: Path) -> None:
+    done = run_zipped(tmp_path / "autumn.zip", None, "serve", "--port", "0")
     assert done.returncode == 2
-    assert "does not run from a zip file, install it with pip" in done.stderr
+    assert "a zip file of it needs them too, or install it with pip" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -68,7 +68,13 @@ _VALUES: dict[str, Callable[[Random], str]] = {
     "reply:content-type": _one_of("text/plain", "application/octet-stream"),
     "reply:dribble": _one_of("5ms", "100ms", "1s", "10m"),
     "limit": _one_of("1/second", "3/second", "1/hour"),
+    "status": _one_of("200", "400", "429", "500", "599"),
+    "json": _one_of("'{}'", """'{"allowed":true}'""", "'[1, 2]'"),
+    "text": _one_of("busy", "'it is late'"),
+    "header": _one_of("X-Region:eu", "'X-Region: eu | X-Request: 7'"),
 }
+#: Options that do not go with another one.
+_EXCLUDES = {"text": "json="}
 #: Modifiers after which a rule rarely matches are rarer.
 _RARE = ("org", "after", "route", "customer", "feature", "event")
 
@@ -79,7 +85,7 @@ def _rule(kind: type[ArmedRule], random: Random) -> str:
         words.append(_VALUES[kind.name](random))
     is_success = kind.name == "reply:status" and words[1] < "300"
     for name in kind.options_by_name():
-        if is_success and name == "body":
+        if (is_success and name == "body") or any(each.startswith(_EXCLUDES.get(name, "\0")) for each in words):
             continue
         must = kind.name == "worker:slow" and name == "rate"
         if must or random.random() < (0.04 if name in _RARE else 0.12):

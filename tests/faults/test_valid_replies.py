@@ -67,9 +67,10 @@ RULES = _rules()
 REPLIES = [
     each
     for each in RULES
-    if each.startswith("reply:") and not each.startswith(("reply:hang", "reply:reset", "reply:delay"))
+    if each.startswith("reply:")
+    and not each.startswith(("reply:hang", "reply:reset", "reply:delay"))
     and not any(f" {name}=" in each for name in MODIFIERS)
-]  # fmt: skip
+]
 
 
 def test_rules_are_one_printable_line() -> None:

@@ -67,7 +67,7 @@ def test_a_row_of_an_organisation_that_is_not_there_is_damage(tmp_path: Path, ta
     path.write_text(json.dumps({"_autumn_mock": {"1": marker}, table: {"1": row}}))
     with (
         Database.open(path) as database,
-        pytest.raises(DamagedFile, match=f"{table}.*belongs to no organisation: 'gone'"),
+        pytest.raises(DamagedFile, match=f"{table}.*'gone' is the id of no organisation"),
     ):
         State(Clock(), database)
 

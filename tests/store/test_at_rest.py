@@ -59,8 +59,16 @@ _MARK = "the wrong value"
 _USES = ("track", "track for an entity", "batch", "check and lock", "balances.update", "attach")
 #: The calls of the control API that only read.
 _CONTROL = (
-    "stats", "queue", "queue/messages", "failures", "lost", "events", f"balances/{CUSTOMER}", "audit", "requests",
-)  # fmt: skip
+    "stats",
+    "queue",
+    "queue/messages",
+    "failures",
+    "lost",
+    "events",
+    f"balances/{CUSTOMER}",
+    "audit",
+    "requests",
+)
 
 
 def _filled(kind: inspect.Type) -> Any:
@@ -281,7 +289,7 @@ def test_a_world_that_is_a_snapshot_refuses_what_dangles(tmp_path: Path) -> None
     tables["balances"]["filled"]["customer"] = "gone"
     world = tmp_path / "world.json"
     world.write_text(json.dumps(tables))
-    with pytest.raises(InputFileError, match="the customer 'gone', and the table customers does not"):
+    with pytest.raises(InputFileError, match="customer 'gone' is not in the table customers"):
         Engine(world=str(world))
 
 

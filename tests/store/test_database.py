@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,15 @@ import pytest
 from tinydb import TinyDB
 
 from autumn_mock.store import DamagedFile, Database, DatabaseInUse, ForeignFile, StoreError, UnsupportedFormat
+from autumn_mock.store.errors import FilesMissing
+from autumn_mock.store.lockfile import LockFile
 from autumn_mock.store.log import WriteAheadLog
 from autumn_mock.store.tinyfile import write_tables
 
 from .counter import checkpoint, counted, counted_at, entry, tables
+from .test_fileutil import IRREGULAR, irregular_kinds
+
+unix = pytest.mark.skipif(sys.platform == "win32", reason="Windows neither links nor moves open files")
 
 
 @pytest.fixture
@@ -300,9 +306,50 @@ def test_open_reports_a_missing_directory(path: Path) -> None:
         Database.open(path.parent / "missing" / "db.json")
 
 
-def test_open_reports_a_directory(path: Path) -> None:
-    with pytest.raises(StoreError, match="is a directory"):
-        Database.open(path.parent)
+@unix
+@irregular_kinds
+@pytest.mark.parametrize("suffix", ["", ".lock", ".wal", ".wal.1", ".tmp"])
+def test_open_refuses_anything_but_regular_files_and_leaves_them(kind: str, suffix: str, path: Path) -> None:
+    """At once, before something is read: a pipe would never end, and a device may be endless."""
+    place = path.with_name(path.name + suffix)
+    IRREGULAR[kind](place)
+    before = {each: each.lstat() for each in path.parent.iterdir()}
+    if (kind, suffix) == ("a symbolic link", ".tmp"):
+        with Database.open(path) as database:
+            checkpoint(database, 1)
+        assert not path.is_symlink()
+    else:
+        why = (
+            "was not written by autumn-mock"
+            if (kind, suffix) == ("a symbolic link", "")
+            else f"is {kind}, not a regular"
+        )
+        with pytest.raises(StoreError, match=why):
+            Database.open(path)
+        assert all(os.path.samestat(found, each.lstat()) for each, found in before.items())
+        assert names(path) == {each.name for each in before if not each.name.endswith(".lock")}
+    if kind == "a symbolic link":
+        assert path.with_name("victim").read_text() == "precious"
+
+
+def test_open_refuses_a_lock_file_that_is_another_file_too(path: Path) -> None:
+    victim = path.with_name("victim")
+    victim.write_text("precious")
+    os.link(victim, path.with_name("db.json.lock"))
+    with pytest.raises(StoreError, match=r"db\.json\.lock cannot be written: it is a hard link of another file"):
+        Database.open(path)
+    assert victim.read_text() == "precious"
+
+
+def test_open_refuses_a_huge_file_of_another_program_before_it_is_read(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(ForeignFile, match="it is not JSON"):
+        Database.open(path)
+    with path.open("r+b") as file:
+        file.write(b"{")
+    with pytest.raises(StoreError, match="larger than the memory"):
+        Database.open(path)
 
 
 def test_open_reports_a_directory_without_permission(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -311,12 +358,6 @@ def test_open_reports_a_directory_without_permission(path: Path, monkeypatch: py
 
     monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(StoreError, match=r"the lock file .*db\.json\.lock cannot be written: Permission denied"):
-        Database.open(path)
-
-
-def test_open_reports_an_unreadable_log(path: Path) -> None:
-    path.with_name("db.json.wal").mkdir()
-    with pytest.raises(StoreError, match=r"db\.json\.wal is a directory, not a regular file"):
         Database.open(path)
 
 
@@ -354,6 +395,216 @@ def test_open_follows_a_link(path: Path) -> None:
         checkpoint(database, 2)
     assert link.is_symlink()
     assert counted_at(path) == 2
+
+
+# -- a second server, by another name of the same file
+
+
+def as_it_is(path: Path) -> Path:
+    return path
+
+
+def with_dots(path: Path) -> Path:
+    return path.parent / ".." / path.parent.name / path.name
+
+
+def relative(path: Path) -> Path:
+    return Path(os.path.relpath(path))
+
+
+def by_a_linked_directory(path: Path) -> Path:
+    link = path.parent.with_name(f"{path.parent.name}-link")
+    link.symlink_to(path.parent)
+    return link / path.name
+
+
+def by_a_chain_of_links(path: Path) -> Path:
+    for name, target in (("one", path), ("two", path.with_name("one"))):
+        path.with_name(name).symlink_to(target)
+    return path.with_name("two")
+
+
+def by_a_hard_link(path: Path) -> Path:
+    os.link(path, path.with_name("other"))
+    return path.with_name("other")
+
+
+def by_a_hard_link_of_the_log(path: Path) -> Path:
+    os.link(path.with_name("db.json.wal"), path.with_name("other.wal"))
+    return path.with_name("other")
+
+
+def without_the_lock_file(path: Path) -> Path:
+    path.with_name("db.json.lock").unlink()
+    return path
+
+
+def with_another_lock_file(path: Path) -> Path:
+    path.with_name("db.json.lock").unlink()
+    path.with_name("db.json.lock").touch()
+    return path
+
+
+@unix
+@pytest.mark.parametrize(
+    "other_name",
+    [
+        as_it_is,
+        with_dots,
+        relative,
+        by_a_linked_directory,
+        by_a_chain_of_links,
+        by_a_hard_link,
+        by_a_hard_link_of_the_log,
+        without_the_lock_file,
+        with_another_lock_file,
+    ],
+)
+def test_a_second_server_is_refused_by_every_name(other_name: Callable[[Path], Path], path: Path) -> None:
+    with Database.open(path) as database:
+        checkpoint(database, 0)
+        database.append(entry(1))
+        other = other_name(path)
+        log = path.with_name("db.json.wal")
+        with log.open("ab") as file:
+            file.write(b"half of a record")  # as if it was being written: a second server would cut it
+        for _ in range(2):
+            with pytest.raises(DatabaseInUse):
+                Database.open(other)
+        assert log.read_bytes().endswith(b"half of a record")
+        os.truncate(log, log.stat().st_size - len(b"half of a record"))
+        database.append(entry(2))
+    assert counted_at(path) == 2
+
+
+@unix
+def test_a_hard_link_is_a_file_of_its_own_after_a_checkpoint(path: Path) -> None:
+    """So hard links serve as backups."""
+    with Database.open(path) as database:
+        checkpoint(database, 1)
+        other = by_a_hard_link(path)
+        checkpoint(database, 2)
+        assert counted_at(other) == 1
+        os.link(path, path.with_name("another"))
+        with pytest.raises(DatabaseInUse):
+            Database.open(path.with_name("another"))
+
+
+# -- files that are removed or replaced while it is open
+
+
+def remove_directory(path: Path) -> None:
+    shutil.rmtree(path.parent)
+
+
+def move_directory(path: Path) -> None:
+    path.parent.rename(path.parent.with_name("moved"))
+
+
+def replace_directory(path: Path) -> None:
+    move_directory(path)
+    path.parent.mkdir()
+
+
+def remove_log(path: Path) -> None:
+    path.with_name("db.json.wal").unlink()
+
+
+def remove_file(path: Path) -> None:
+    path.unlink()
+
+
+def replace_file(path: Path) -> None:
+    path.with_name("new").write_text("another program's")
+    os.replace(path.with_name("new"), path)
+
+
+def replace_directory_by_one_with_a_log(path: Path) -> None:
+    replace_directory(path)
+    log_with(path.with_name("db.json.wal"), 0, entry(9))
+
+
+def replace_directory_by_one_in_use(path: Path) -> None:
+    replace_directory(path)
+    LockFile(path).acquire()
+
+
+@pytest.fixture
+def inner(tmp_path: Path) -> Path:
+    (tmp_path / "data").mkdir()
+    return tmp_path / "data" / "db.json"
+
+
+@unix
+@pytest.mark.parametrize("harm", [remove_directory, remove_log])
+def test_append_is_refused_as_soon_as_the_log_is_removed(harm: Callable[[Path], None], inner: Path) -> None:
+    with Database.open(inner) as database:
+        checkpoint(database, 1)
+        harm(inner)
+        with pytest.raises(FilesMissing, match="removed or replaced while it was open"):
+            database.append(entry(2))
+
+
+@unix
+@pytest.mark.parametrize("harm", [remove_directory, move_directory, replace_directory, remove_log, remove_file])
+def test_missing_files_are_noticed_and_written_again_by_a_checkpoint(harm: Callable[[Path], None], inner: Path) -> None:
+    with Database.open(inner) as database:
+        checkpoint(database, 1)
+        assert not database.notice_missing_files()
+        harm(inner)
+        assert database.notice_missing_files()
+        with pytest.raises(FilesMissing):
+            database.append(entry(2))
+        if not inner.parent.exists():
+            with pytest.raises(FilesMissing, match="put the directory back, or create it again"):
+                checkpoint(database, 1)
+            inner.parent.mkdir()
+        database.begin_checkpoint()
+        with pytest.raises(FilesMissing):  # its log would continue a file that is not there yet
+            database.append(entry(2))
+        database.finish_checkpoint(tables(1))
+        assert not database.notice_missing_files()
+        database.append(entry(2))
+        with pytest.raises(DatabaseInUse):
+            Database.open(inner)
+    assert counted_at(inner) == 2
+
+
+@unix
+def test_a_directory_that_is_put_back_needs_no_checkpoint(inner: Path) -> None:
+    with Database.open(inner) as database:
+        database.append(entry(1))
+        move_directory(inner)
+        assert database.notice_missing_files()
+        inner.parent.with_name("moved").rename(inner.parent)
+        assert not database.notice_missing_files()
+        database.append(entry(2))
+    assert counted_at(inner) == 2
+
+
+@unix
+@pytest.mark.parametrize(
+    ("harm", "why"),
+    [
+        (replace_file, "another file has its name"),
+        (replace_directory_by_one_with_a_log, "logs of another database are there"),
+        (replace_directory_by_one_in_use, "is in use by process"),
+    ],
+)
+def test_a_checkpoint_does_not_replace_another_database(harm: Callable[[Path], None], why: str, inner: Path) -> None:
+    with Database.open(inner) as database:
+        checkpoint(database, 1)
+        harm(inner)
+        kept = {each.name: each.read_bytes() for each in inner.parent.iterdir()}
+        with pytest.raises(FilesMissing, match=why):
+            checkpoint(database, 1)
+        with pytest.raises(FilesMissing):
+            database.append(entry(2))
+    left = {each.name: each.read_bytes() for each in inner.parent.iterdir()}
+    assert {name: left.get(name) for name in kept if not name.endswith((".lock", ".wal"))} == {
+        name: content for name, content in kept.items() if not name.endswith((".lock", ".wal"))
+    }
+    assert harm is replace_file or left.get("db.json.wal") == kept.get("db.json.wal")
 
 
 def test_close_twice_does_not_affect_the_next_holder(path: Path) -> None:

@@ -337,12 +337,22 @@ def test_report_lists_requests_faults_items_and_findings(autumn_mock: AutumnMock
     # Requests are numbered across the whole server.
     lines = re.sub(r"\d+ POST", "N POST", autumn_mock.report()).split("\n")
     findings = lines.index("findings:")
+    sent = lines.pop(lines.index("faults:") - 2)
+    received = lines.pop(lines.index("faults:") - 1)
+    assert re.fullmatch(r'    sent: \[\{"customer_id": "cus_456".*', sent)
+    assert received.startswith("    received: <html>")
+    findings -= 2
+    failed = (
+        "/v1/balances.batch_track 502 (the service: not reached) cus_456, faults: reply:status 502 body=html times=1"
+    )
     assert lines[:findings] == [
         "requests:",
-        "  N POST /v1/balances.batch_track 202, 3 items, 1 refused, faults: enqueue:fail items=1 times=1",
-        "  N POST /v1/balances.batch_track 202, 1 items, 0 refused",
-        "  N POST /v1/balances.batch_track 502 (the service: not reached), faults: reply:status 502 body=html times=1",
-        "  N POST /v1/balances.batch_track 202, 1 items, 0 refused",
+        "  N POST /v1/balances.batch_track 202 cus_456, 3 items, 1 refused, faults: enqueue:fail items=1 times=1",
+        "  N POST /v1/balances.batch_track 202 cus_456, 1 items, 0 refused",
+        f"  N POST {failed}",
+        "  N POST /v1/balances.batch_track 202 cus_456, 1 items, 0 refused",
+        "the first failed requests:",
+        f"  N POST {failed}",
         "faults:",
         "  enqueue:fail items=1 times=1: fired 1",
         "  reply:status 502 body=html times=1: fired 1",

@@ -96,6 +96,7 @@ def test_sender_delivers_at_once(post: Post) -> None:
         "type": "balances.limit_reached",
         "endpoint": "http://x",
         "payload": {"type": "balances.limit_reached", "data": {"customer_id": "cus_1"}},
+        "cause": "",
         "status": "delivered",
         "attempts": 1,
         "http_status": 204,

@@ -102,11 +102,14 @@ def test_openapi_names_the_versions_that_it_describes() -> None:
     assert parameter["schema"]["enum"] == [version.value for version in NEWEST_SHAPE] == ["2.3.0", "2.4.0", "2.5.0"]
 
 
-#: What a version 2.6 takes that renames ``remaining`` of balances to ``left``.
+#: What a version 2.6 takes: ``remaining`` of balances becomes ``left``, ``quantity`` of batch items ``value``.
 _V2_6 = """
 from autumn_mock.wire.versions.declaration import VersionChanges
 
-CHANGES = VersionChanges(renamed={"BalanceBody": {"remaining": "left"}})
+def item(body):
+    return {"value" if name == "quantity" else name: each for name, each in body.items()}
+
+CHANGES = VersionChanges(renamed={"BalanceBody": {"remaining": "left"}}, requests={"balances.batch_track": item})
 """
 _ASK = """
 import json, sys
@@ -129,6 +132,16 @@ with Engine(rate_limit="off") as engine:
         "listed": rows["cus_456"]["balances"]["messages"],
         "control": client.get("/_mock/balances/cus_456", headers=key).json["balances"]["messages"],
         "required": schema["required"],
+        "batch": [
+            client.post(
+                "/v1/balances.batch_track",
+                json=[{"customer_id": "cus_123", "feature_id": "messages", field: 5}],
+                headers={**key, "x-api-version": version},
+            ).status_code
+            for version, field in (("2.5.0", "quantity"), ("2.6.0", "value"), ("2.5.0", "value"))
+        ],
+        "drained": client.post("/_mock/drain", headers=key).status_code,
+        "used": client.get("/_mock/balances/cus_123", headers=key).json["balances"]["messages"]["usage"],
     }, sys.stdout)
 """
 
@@ -153,6 +166,7 @@ def test_a_version_with_a_renamed_field_takes_two_files(tmp_path: Path) -> None:
     assert list(newest) == ["left" if name == "remaining" else name for name in before]
     assert [newest["left"], before["remaining"]] == [1000, 1000]
     assert given["customer"]["2.6.0"]["left"] == 1000
+    assert (given["batch"], given["used"]) == ([202, 202, 202], 15)
     for older in (given["customer"]["2.5.0"], given["listed"], given["control"]):
         assert older["remaining"] == 1000
         assert "left" not in older

@@ -16,11 +16,11 @@ from autumn_mock.engine import Engine
 from autumn_mock.operations.errors import invalid_request
 from autumn_mock.web.authentication import ACTING_KEY
 from autumn_mock.web.control import clock, customers, faults, guide, inspection, organisations, server, webhooks
-from autumn_mock.web.control.context import ENVIRONMENT_HEADER, ControlHandler, ControlRequest
+from autumn_mock.web.control.context import ENVIRONMENT_HEADER, ControlCall, ControlHandler, ControlRequest
 from autumn_mock.web.guard import Guard
 from autumn_mock.web.replies import reply_to
 
-#: ``METHOD /path`` below ``/_mock``, and what serves it.
+#: ``METHOD /path`` below ``/_mock``, and what serves it: a handler that takes neither fields nor a query is bare.
 ROUTES: dict[str, ControlHandler] = {
     route: handler
     for module in (server, organisations, clock, faults, webhooks, inspection, customers, guide)
@@ -70,15 +70,16 @@ class Control:
                 return dispatch()
 
         self.app.url_map.add(Rule(f"{CALL_PREFIX}/v1/<any_path:_>", endpoint="_mock call"))
-        self.app.view_functions["_mock call"] = self._view_of(call)
+        self.app.view_functions["_mock call"] = self._view_of(ControlCall(call, fields=None, query=None))
 
     def _view_of(self, handler: ControlHandler) -> Callable[..., Response]:
-        return lambda **path: self._dispatch(handler, path)
+        call = handler if isinstance(handler, ControlCall) else ControlCall(handler)
+        return lambda **path: self._dispatch(call, path)
 
-    def _dispatch(self, handler: ControlHandler, path: dict[str, str]) -> Response:
-        """Serve one control request: check that it is allowed, then call its handler. Errors become replies."""
+    def _dispatch(self, call: ControlCall, path: dict[str, str]) -> Response:
+        """Serve one control request, if it is allowed. Errors become replies."""
         try:
             self.guard.check()
-            return handler(ControlRequest(self.engine, path))
+            return call(ControlRequest(self.engine, path))
         except Exception as error:
             return reply_to(error, request)

@@ -12,7 +12,7 @@ from autumn_mock.durations import parse_duration
 from autumn_mock.ledger.intervals import add_months
 from autumn_mock.operations.errors import invalid_request
 from autumn_mock.settings import read_instant
-from autumn_mock.web.control.context import ControlHandler, ControlRequest
+from autumn_mock.web.control.context import ControlCall, ControlHandler, ControlRequest
 from autumn_mock.web.replies import json_reply
 
 #: Calendar months and years: ``1month``, ``3 months``, ``1y``.
@@ -32,7 +32,7 @@ def move_clock(request: ControlRequest) -> Response:
 
     ``advance`` is a duration (``1d``), a number of calendar months (``1month``), or ``next-reset``.
     """
-    clock, fields = _clock_of(request), request.fields(*_KNOWN)
+    clock, fields = _clock_of(request), request.fields()
     if not fields:
         raise invalid_request(f"input: give one or more of {', '.join(_KNOWN)}")
     for name in ("freeze", "reset"):
@@ -93,4 +93,4 @@ def _until_reset(request: ControlRequest) -> int:
     return min(ahead) + 1
 
 
-ROUTES: dict[str, ControlHandler] = {"GET /clock": show_clock, "POST /clock": move_clock}
+ROUTES: dict[str, ControlHandler] = {"GET /clock": show_clock, "POST /clock": ControlCall(move_clock, _KNOWN)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from flask import Response, request
@@ -88,15 +88,18 @@ class ControlRequest(Struct, frozen=True):
             )
         return found[0]
 
-    def fields(self, *known: str) -> dict[str, Any]:
-        """The body; 400 unless it is an object, or, with ``known`` fields, when it has another one."""
-        body = json_body(request.get_data(cache=False))
+    def fields(self) -> dict[str, Any]:
+        """The fields of the body; 400 unless it is an object."""
+        body = json_body(request.get_data())
         if not isinstance(body, dict):
             raise invalid_request("input: expected a JSON object")
-        for name in body:
-            if known and name not in known:
-                raise invalid_request(f"input: there is no field {name!r}{guess(name, known)}")
         return body
+
+    def switch(self, name: str) -> bool:
+        """Whether a parameter of the query is given, as 1; 400 for anything else."""
+        if request.args.get(name, "1") != "1":
+            raise invalid_request(f"{name}: must be 1")
+        return name in request.args
 
     def whole_number(self, name: str, default: int) -> int:
         """A whole number of the query; 400 for anything else."""
@@ -109,3 +112,28 @@ class ControlRequest(Struct, frozen=True):
 
 
 ControlHandler = Callable[[ControlRequest], Response]
+
+
+class ControlCall(Struct, frozen=True):
+    """A handler, and the names of what it takes; None: anything."""
+
+    handler: ControlHandler
+    #: Fields of the body, which is a JSON object.
+    fields: tuple[str, ...] | None = ()
+    #: Parameters of the query.
+    query: tuple[str, ...] | None = ()
+
+    def __call__(self, control: ControlRequest) -> Response:
+        """Serve a request. 400 when it has a name that the handler does not take: it is most likely misspelt."""
+        if self.query is not None:
+            _require_known("query: there is no parameter", request.args, self.query)
+        if self.fields is not None:
+            _require_known("input: there is no field", control.fields(), self.fields)
+        return self.handler(control)
+
+
+def _require_known(text: str, names: Iterable[str], known: tuple[str, ...]) -> None:
+    for name in names:
+        if name not in known:
+            more = guess(name, known) if known else "; this call takes none"
+            raise invalid_request(f"{text} {name!r}{more}")

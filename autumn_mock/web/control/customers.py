@@ -16,7 +16,7 @@ from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import invalid_request
 from autumn_mock.store.changes import ENCODER
 from autumn_mock.store.environment import Environment
-from autumn_mock.web.control.context import ENVIRONMENT_HEADER, ControlHandler, ControlRequest
+from autumn_mock.web.control.context import ENVIRONMENT_HEADER, ControlCall, ControlHandler, ControlRequest
 from autumn_mock.web.replies import json_reply
 from autumn_mock.wire.answer import in_fixed_shape
 from autumn_mock.wire.requests.customers import CustomersListOffset
@@ -88,7 +88,7 @@ def _row(account: Account) -> dict[str, Any]:
 
 
 ROUTES: dict[str, ControlHandler] = {
-    "GET /customers": list_customers,
+    "GET /customers": ControlCall(list_customers, query=("search", "limit")),
     "GET /customers/<path:customer_id>": show_customer,
     "GET /catalogue": show_catalogue,
 }

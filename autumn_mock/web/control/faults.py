@@ -14,7 +14,7 @@ from autumn_mock.faults.description import described
 from autumn_mock.faults.grammar import RuleError, parse_rule, require_organisation, require_route
 from autumn_mock.operations.errors import ApiError, invalid_request
 from autumn_mock.store.environment import Environment
-from autumn_mock.web.control.context import ControlHandler, ControlRequest
+from autumn_mock.web.control.context import ControlCall, ControlHandler, ControlRequest
 from autumn_mock.web.replies import json_reply
 from autumn_mock.web.resources import call_names
 
@@ -85,7 +85,7 @@ def _report(environment: Environment | None, armed: ArmedRule) -> dict[str, Any]
 ROUTES: dict[str, ControlHandler] = {
     "GET /faults": list_faults,
     "GET /faults/kinds": list_kinds,
-    "POST /faults": arm,
+    "POST /faults": ControlCall(arm, ("rule",)),
     "DELETE /faults": clear,
     "DELETE /faults/<int:number>": clear_one,
 }

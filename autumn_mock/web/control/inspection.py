@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from itertools import islice
 from typing import Any
 
 import flask
 import msgspec
 from flask import Response
+from msgspec.structs import asdict
 
 from autumn_mock.domain.version import Version
-from autumn_mock.input_files import guess
 from autumn_mock.journal.audit import accepted_by, audit, report
+from autumn_mock.journal.effects import Effects, effects_of
 from autumn_mock.journal.item_status import item_statuses
 from autumn_mock.journal.requests import RequestEntry
+from autumn_mock.journal.selection import select
 from autumn_mock.operations import customers
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError, invalid_request
 from autumn_mock.store.changes import ENCODER
 from autumn_mock.store.environment import Environment
-from autumn_mock.web.control.context import ControlHandler, ControlRequest
+from autumn_mock.web.control.context import ControlCall, ControlHandler, ControlRequest
 from autumn_mock.web.openapi import document
 from autumn_mock.web.replies import json_reply
 from autumn_mock.wire.answer import in_fixed_shape
@@ -85,59 +86,56 @@ def show_events(request: ControlRequest) -> Response:
 
 
 #: The query parameters of the list of requests.
-_FILTERS = ("after", "limit", "status", "call", "customer", "failed")
+_FILTERS = ("after", "limit", "status", "call", "customer", "since", "failed", "bodies")
 #: More than any journal keeps.
 _ALL = 10**15 - 1
-
-
-def _has_status(entry: RequestEntry, wanted: str) -> bool:
-    """Whether the client received a status, such as ``404``, or one of a class, such as ``4xx``."""
-    status = str(entry.status or "")
-    return status[:1] == wanted[:1] if wanted.endswith("xx") else status == wanted
 
 
 def show_requests(request: ControlRequest) -> Response:
     """The journal, oldest first, from the entry after number ``after`` on, and at most the newest ``limit``.
 
-    ``status`` (404 or 4xx), ``call``, ``customer`` and ``failed`` (1) select entries.
+    ``status`` (404, 4xx or none), ``call``, ``customer``, ``since`` (5m, or an instant) and ``failed`` (1) select
+    entries. ``bodies`` (1): with headers, bodies, deductions and webhooks. Beside the list: the masked keys that open
+    no organisation, and how many requests used them.
     """
-    query = flask.request.args
-    unknown = next((name for name in query if name not in _FILTERS), None)
-    if unknown is not None:
-        raise invalid_request(f"query: there is no parameter {unknown!r}{guess(unknown, _FILTERS)}")
-    status = query.get("status", "")
-    if not re.fullmatch(r"([1-5]([0-9]{2}|xx))?", status):
-        raise invalid_request("status: must be a status like 404, or a class like 4xx")
-    if query.get("failed", "1") != "1":
-        raise invalid_request("failed: must be 1")
+    engine, query = request.engine, flask.request.args
     after, limit = request.whole_number("after", 0), request.whole_number("limit", _ALL)
-    found = [
-        entry
-        for entry in request.engine.journal.entries(request.name())
-        if entry.id > after
-        and (not status or _has_status(entry, status))
-        and query.get("call", entry.call) == entry.call
-        and query.get("customer", entry.customer_id) == entry.customer_id
-        and ("failed" not in query or not entry.is_known_accepted)
-    ]
-    return json_reply({"list": [entry.summary() for entry in found[max(len(found) - limit, 0) :]]})
+    journal = [each for each in engine.journal.entries(request.name()) if each.id > after]
+    filters = {name: query.get(name, "") for name in ("status", "customer", "since")}
+    try:
+        call = engine.call_named(query["call"]) if query.get("call") else ""
+        found = select(journal, **filters, call=call, failed=request.switch("failed"))
+    except ValueError as error:
+        raise invalid_request(str(error)) from None
+    found = found[max(len(found) - limit, 0) :]
+    rows = _whole(request, found) if request.switch("bodies") else [entry.summary() for entry in found]
+    return json_reply({"list": rows, "unknown_keys": engine.journal.unknown_keys()})
 
 
 def show_request(request: ControlRequest) -> Response:
-    """One entry of the journal, with the status of each of its items."""
+    """One entry of the journal: headers, bodies, what it led to, and the status of each of its items."""
     number = request.path["number"]
     entry = next((each for each in request.engine.journal.entries(request.name()) if each.id == number), None)
     if entry is None:
         raise ApiError(404, f"There is no request {number} in the journal", "not_found")
-    body = entry.body.decode("utf-8", "replace") if entry.body is not None else None
-    return json_reply({**entry.summary(), "request_body": body, "items_fate": _item_statuses(request, entry)})
+    environment = _environments(request).get((entry.org, entry.env))
+    fates = item_statuses(entry, environment, request.engine.deliveries) if environment is not None else []
+    return json_reply({**_whole(request, [entry])[0], "items_fate": msgspec.to_builtins(fates)})
 
 
-def _item_statuses(request: ControlRequest, entry: RequestEntry) -> Any:
-    environment = next((each for each in request.environments() if each.name == (entry.org, entry.env)), None)
-    if environment is None:  # the request was not authenticated
-        return []
-    return msgspec.to_builtins(item_statuses(entry, environment, request.engine.deliveries))
+def _whole(request: ControlRequest, entries: list[RequestEntry]) -> list[dict[str, Any]]:
+    """Entries with headers, bodies and effects."""
+    effects: dict[int, Effects] = {}
+    environments = _environments(request)
+    for name in dict.fromkeys((entry.org, entry.env) for entry in entries):
+        own = [entry for entry in entries if (entry.org, entry.env) == name]
+        effects |= effects_of(own, environments.get(name), request.engine.webhooks.journal)
+    return [{**entry.whole(), **asdict(effects[entry.id])} for entry in entries]
+
+
+def _environments(request: ControlRequest) -> dict[tuple[str, str], Environment]:
+    """By name; a request that was not authenticated has none."""
+    return {each.name: each for each in request.environments()}
 
 
 def show_findings(request: ControlRequest) -> Response:
@@ -161,8 +159,8 @@ ROUTES: dict[str, ControlHandler] = {
     "GET /failures": show_failures,
     "GET /lost": show_lost,
     "GET /balances/<path:customer_id>": show_balances,
-    "GET /events": show_events,
-    "GET /requests": show_requests,
+    "GET /events": ControlCall(show_events, query=("customer_id", "limit")),
+    "GET /requests": ControlCall(show_requests, query=_FILTERS),
     "GET /requests/<int:number>": show_request,
     "GET /findings": show_findings,
     "GET /audit": show_audit,

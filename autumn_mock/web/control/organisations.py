@@ -11,7 +11,7 @@ from autumn_mock.input_files import InputFileError, find_shipped
 from autumn_mock.operations.errors import invalid_request
 from autumn_mock.settings import read_key
 from autumn_mock.store.environment import Environment
-from autumn_mock.web.control.context import ControlHandler, ControlRequest
+from autumn_mock.web.control.context import ControlCall, ControlHandler, ControlRequest
 from autumn_mock.web.replies import json_reply
 from autumn_mock.worlds import read_world
 
@@ -42,7 +42,7 @@ def open_organisation(request: ControlRequest) -> Response:
 
     ``name`` and ``slug`` are those that it is listed with.
     """
-    given = _texts(request, "world", "key", "name", "slug")
+    given = _texts(request)
     world, key = given.pop("world", None), given.pop("key", None)
     try:
         template = read_world(find_shipped("world", world)) if world is not None else None
@@ -54,7 +54,7 @@ def open_organisation(request: ControlRequest) -> Response:
 
 def name_organisation(request: ControlRequest) -> Response:
     """Give the organisation of the key another ``name``, ``slug``, or both."""
-    environment, given = _selected(request), _texts(request, "name", "slug")
+    environment, given = _selected(request), _texts(request)
     if not given:
         raise invalid_request("input: give a name, a slug, or both")
     try:
@@ -78,9 +78,9 @@ def _selected(request: ControlRequest) -> Environment:
     return environment
 
 
-def _texts(request: ControlRequest, *names: str) -> dict[str, Any]:
+def _texts(request: ControlRequest) -> dict[str, Any]:
     """The fields that were given, which must be strings."""
-    given = {name: value for name, value in request.fields(*names).items() if value is not None}
+    given = {name: value for name, value in request.fields().items() if value is not None}
     for name, value in given.items():
         if not isinstance(value, str) or not value or len(value) > 200 or not value.isprintable():
             raise invalid_request(f"{name}: must be a string of 1 to 200 printable characters")
@@ -89,7 +89,7 @@ def _texts(request: ControlRequest, *names: str) -> dict[str, Any]:
 
 ROUTES: dict[str, ControlHandler] = {
     "GET /organisations": list_organisations,
-    "POST /organisations": open_organisation,
-    "PATCH /organisations": name_organisation,
+    "POST /organisations": ControlCall(open_organisation, ("world", "key", "name", "slug")),
+    "PATCH /organisations": ControlCall(name_organisation, ("name", "slug")),
     "DELETE /organisations": close_organisation,
 }

@@ -13,7 +13,7 @@ from autumn_mock import __version__
 from autumn_mock.operations.errors import invalid_request
 from autumn_mock.store.changes import ENCODER
 from autumn_mock.store.errors import StoreError
-from autumn_mock.web.control.context import ControlHandler, ControlRequest
+from autumn_mock.web.control.context import ControlCall, ControlHandler, ControlRequest
 from autumn_mock.web.replies import json_reply
 from autumn_mock.web.waitress_adapter import is_client_disconnected
 
@@ -129,11 +129,11 @@ def restore_snapshot(request: ControlRequest) -> Response:
 ROUTES: dict[str, ControlHandler] = {
     "GET /health": health,
     "GET /stats": stats,
-    "POST /drain": drain,
+    "POST /drain": ControlCall(drain, ("timeout", "webhooks")),
     "POST /reset": reset,
     "GET /queue": show_queue,
-    "POST /queue": pause_queue,
-    "GET /queue/messages": show_messages,
+    "POST /queue": ControlCall(pause_queue, ("paused",)),
+    "GET /queue/messages": ControlCall(show_messages, query=("limit",)),
     "GET /snapshot": take_snapshot,
-    "PUT /snapshot": restore_snapshot,
+    "PUT /snapshot": ControlCall(restore_snapshot, fields=None),
 }

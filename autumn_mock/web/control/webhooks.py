@@ -10,7 +10,7 @@ from autumn_mock.domain.webhook import DEFAULT_SECRET, Webhook, WebhookEndpoint,
 from autumn_mock.input_files import guess
 from autumn_mock.operations.errors import ApiError, invalid_request
 from autumn_mock.settings import read_secret, read_url
-from autumn_mock.web.control.context import ControlHandler, ControlRequest
+from autumn_mock.web.control.context import ControlCall, ControlHandler, ControlRequest
 from autumn_mock.web.replies import json_reply
 
 #: What a webhook that is triggered by hand contains besides the customer and the feature.
@@ -36,7 +36,7 @@ def add_endpoint(request: ControlRequest) -> Response:
 
     It is kept until the server stops, also after a reset.
     """
-    given = request.fields("url", "secret")
+    given = request.fields()
     url, secret = given.get("url"), given.get("secret", DEFAULT_SECRET)
     if not isinstance(url, str) or not isinstance(secret, str):
         raise invalid_request("url, secret: must be strings; url is required")
@@ -63,7 +63,7 @@ def trigger(request: ControlRequest) -> Response:
 
     ``feature_id`` and ``entity_id`` go into its data, as does every field of ``data``.
     """
-    given = request.fields("type", "customer_id", "feature_id", "entity_id", "data")
+    given = request.fields()
     kind, customer_id, more = given.get("type"), given.get("customer_id"), given.get("data", {})
     if kind not in _EXAMPLES:
         raise invalid_request(f"type: there is no webhook {kind!r}{guess(str(kind), get_args(WebhookType))}")
@@ -83,7 +83,7 @@ def trigger(request: ControlRequest) -> Response:
 ROUTES: dict[str, ControlHandler] = {
     "GET /webhooks": show_webhooks,
     "GET /webhooks/endpoints": list_endpoints,
-    "POST /webhooks/endpoints": add_endpoint,
-    "POST /webhooks/trigger": trigger,
+    "POST /webhooks/endpoints": ControlCall(add_endpoint, ("url", "secret")),
+    "POST /webhooks/trigger": ControlCall(trigger, ("type", "customer_id", "feature_id", "entity_id", "data")),
     "POST /webhooks/<webhook>/resend": resend,
 }

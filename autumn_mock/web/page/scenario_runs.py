@@ -15,7 +15,7 @@ from autumn_mock.input_files import InputFileError, find_shipped, shipped_files
 from autumn_mock.operations.errors import ApiError, invalid_request
 from autumn_mock.parking import spare_thread
 from autumn_mock.settings import Settings
-from autumn_mock.web.control.context import ControlHandler, ControlRequest
+from autumn_mock.web.control.context import ControlCall, ControlHandler, ControlRequest
 from autumn_mock.web.replies import json_reply
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class ScenarioRuns:
         return {
             "GET /scenarios": self.list_,
             "POST /scenarios/<name>/runs": self.open,
-            "POST /scenarios/runs/<int:number>/next": self.play,
+            "POST /scenarios/runs/<int:number>/next": ControlCall(self.play, ("all",)),
             "DELETE /scenarios/runs/<int:number>": self.close,
         }
 
@@ -145,7 +145,7 @@ class ScenarioRuns:
 
     def play(self, request: ControlRequest) -> Response:
         """Play the next step, or with ``all`` true all that are left."""
-        every, number = request.fields("all").get("all", False), request.path["number"]
+        every, number = request.fields().get("all", False), request.path["number"]
         if not isinstance(every, bool):
             raise invalid_request("all: must be true or false")
         run = self._take(number)

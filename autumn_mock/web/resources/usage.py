@@ -37,7 +37,7 @@ def _intake(request: RequestContext) -> EnqueueContext:
     "POST /v1/balances.batch_track",
     scopes="balances:write",
     request=BATCH_TRACK,
-    parser=lambda request: read_batch(request.raw, request.call.now),
+    parser=lambda request: read_batch(request.raw, request.call.now, request.call.version),
     answers={202: Success},
     limit="batch_track",
     journals_body=True,

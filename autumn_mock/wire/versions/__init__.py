@@ -64,12 +64,19 @@ def upgraded(endpoint: str, body: Any, version: Version) -> Any:
 
     Args:
         endpoint: the name of the endpoint, ``balances.track``.
-        body: parsed JSON; what is not an object is returned as it is.
+        body: parsed JSON; of a list each item is upgraded. What is not an object is returned as it is.
         version: the version of the request.
     """
+    if isinstance(body, list) and is_upgraded(endpoint, version):
+        return [upgraded(endpoint, item, version) if isinstance(item, dict) else item for item in body]
     for upgrade in _UPGRADES[version].get(endpoint, ()):
         body = upgrade(body) if isinstance(body, dict) else body
     return body
+
+
+def is_upgraded(endpoint: str, version: Version) -> bool:
+    """Whether the requests of a version differ from those of the newest one."""
+    return endpoint in _UPGRADES[version]
 
 
 # -- answers

@@ -23,10 +23,19 @@ def test_numbers_of_a_query(path: str, digits: str) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [{"now": -1}, {"now": LATEST + 1}, {"now": 10**300}, {"advance": 10**300}, {"advance": -(10**300)},
-     {"now": LATEST, "advance": 1}, {"now": "9" * 5000}, {"now": "0001-01-01T00:00:00+23:59"}, {"now": 1e308}],
+    [
+        {"now": -1},
+        {"now": LATEST + 1},
+        {"now": 10**300},
+        {"advance": 10**300},
+        {"advance": -(10**300)},
+        {"now": LATEST, "advance": 1},
+        {"now": "9" * 5000},
+        {"now": "0001-01-01T00:00:00+23:59"},
+        {"now": 1e308},
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_a_clock_stays_within_the_calendar(body: dict[str, object]) -> None:
     engine = Engine(world="empty")
     reply = create_app(engine).test_client().post("/_mock/clock", json=body)

@@ -1,4 +1,4 @@
-"""How like a recorded answer an answer is.
+"""Compares an answer with a recorded one.
 
 Ids are compared by their prefix and instants by their distance from the moment they were made; cursors are not
 compared, nor the bins of aggregates, which depend on the hour.
@@ -10,27 +10,27 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-#: The exchanges, and all scenarios that do not travel in time, were recorded within minutes of this instant (ms).
+#: The exchanges, and all scenarios that do not jump in time, were recorded within minutes of this instant (ms).
 RECORDED_AT = 1_795_380_600_000
-#: The scenarios that travel in time were recorded within half an hour of this one.
-TRAVELLED_AT = 1_795_384_500_000
+#: The scenarios that jump in time were recorded within half an hour of this one.
+JUMPED_AT = 1_795_384_500_000
 
 _ID = re.compile(r"\b([a-z]+(?:_[a-z]+)*)_[0-9A-Za-z]{16,}\b")
 _DAYS = 2e11
 #: Instants further from the moment than this may differ by a tenth.
 _SLACK = 2_400_000
-#: The recorded server was taken through time by moving its rows into the past, its clock stood still. So what it notes
-#: of the present is in another frame than what it stored before, and cannot be compared after a jump.
+#: The recorded server was moved in time by moving its rows into the past; its clock did not move. What it stored after
+#: a jump is therefore in another frame than what it stored before, and cannot be compared.
 _STANDING = re.compile(r"(created_at|timestamp|started_at|canceled_at)$|\.deductions\[\d+\]\.reset\.resets_at$")
 
 
 class Frame:
-    """Two moments: when an answer was recorded, and when it was given now. ``travels``: the run jumps in time."""
+    """Two moments: when an answer was recorded, and when it was given now. ``jumps``: the run jumps in time."""
 
-    def __init__(self, recorded_at: float, now: float, *, travels: bool = False) -> None:
+    def __init__(self, recorded_at: float, now: float, *, jumps: bool = False) -> None:
         self.recorded_at = recorded_at
         self.now = now
-        self.travels = travels
+        self.jumps = jumps
 
 
 def is_instant(value: float) -> bool:
@@ -70,7 +70,7 @@ def differences(recorded: Any, given: Any, frame: Frame, path: str = "", *, bins
 
 def _numbers(recorded: float, given: float, frame: Frame, path: str) -> Iterator[str]:
     if is_instant(recorded):
-        if frame.travels and _STANDING.search(path):
+        if frame.jumps and _STANDING.search(path):
             return
         then, now = recorded - frame.recorded_at, given - frame.now
         if abs(then - now) > max(_SLACK, 0.1 * abs(then)):
@@ -80,13 +80,13 @@ def _numbers(recorded: float, given: float, frame: Frame, path: str) -> Iterator
 
 
 class Names:
-    """What our server calls the things that recorded answers name: learnt from answers at the same place."""
+    """The ids that a server gave in place of recorded ones, found at the same places of its answers."""
 
     def __init__(self) -> None:
-        self._ours: dict[str, str] = {}
+        self._given: dict[str, str] = {}
 
     def learn(self, recorded: Any, given: Any) -> None:
-        """Remember ids, and cursors, that stand at the same place."""
+        """Remember the ids and cursors of an answer."""
         if isinstance(recorded, dict) and isinstance(given, dict):
             for key in recorded.keys() & given.keys():
                 self.learn(recorded[key], given[key])
@@ -94,16 +94,16 @@ class Names:
             for left, right in zip(recorded, given, strict=False):
                 self.learn(left, right)
         elif isinstance(recorded, str) and isinstance(given, str) and (_ID.search(recorded) or len(recorded) > 40):
-            self._ours[recorded] = given
+            self._given[recorded] = given
 
     def translate(self, value: Any, shift: float) -> Any:
-        """A recorded request with our names, and its instants moved by ``shift`` ms."""
+        """A recorded request with the ids of the server, and its instants moved by ``shift`` ms."""
         if isinstance(value, dict):
             return {key: self.translate(each, shift) for key, each in value.items()}
         if isinstance(value, list):
             return [self.translate(each, shift) for each in value]
         if isinstance(value, str):
-            return self._ours.get(value, value)
+            return self._given.get(value, value)
         if isinstance(value, int | float) and type(value) is not bool and abs(value - RECORDED_AT) < 4e10:
             return round(value + shift)
         return value
