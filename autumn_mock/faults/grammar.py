@@ -16,6 +16,7 @@ import re
 import secrets
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Literal
+from unicodedata import category
 
 from msgspec import Struct, field
 
@@ -89,14 +90,19 @@ def _parts(text: str) -> Iterator[str]:
             yield part.strip()
 
 
+def _is_printable(word: str) -> bool:
+    """Whether a word is in one line; spaces of all kinds are, in quotes."""
+    return word.isprintable() or all(each.isprintable() or category(each) == "Zs" for each in word)
+
+
 def parse_rule(text: str) -> Rule:
     """A rule from its text. Raises :class:`RuleError`."""
     if _SINGLE_QUOTED.sub("", text).count('"') % 2:
         raise RuleError(text, text.rindex('"'), "this quote is not closed")
     words = list(_WORD.finditer(text))
-    strange = next((word for word in words if not word.group().isprintable()), None)
+    strange = next((word for word in words if not _is_printable(word.group())), None)
     if strange is not None:
-        raise RuleError(ascii(strange.group()), 0, "a word of a rule has no control characters")
+        raise RuleError(ascii(strange.group()), 0, "a word of a rule has no control characters and line breaks")
     if not words:
         raise RuleError(text, 0, f"a rule begins with one of {', '.join(FAULT_KINDS)}")
     kind = FAULT_KINDS.get(words[0].group())

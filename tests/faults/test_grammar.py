@@ -342,7 +342,9 @@ def test_parse_rule_returns_a_rule_or_raises_rule_error(text: str) -> None:
 _COUNTS = st.integers(1, 1000).map(str)
 _TIMES = st.sampled_from(["250ms", "2s", "1m30s", "1.5h", "3d"])
 _WORDS = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters='";'), min_size=1, max_size=10)
-_QUOTED = st.text(st.characters(exclude_categories=["C"], exclude_characters='"'), max_size=10).map('"{}"'.format)
+_QUOTED = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"], exclude_characters='"'), max_size=10).map(
+    '"{}"'.format
+)
 _NAMES = _WORDS | _QUOTED | st.tuples(_WORDS, _QUOTED).map("".join)
 
 #: Values of options and arguments.
