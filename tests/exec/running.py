@@ -20,8 +20,8 @@ import autumn_mock
 SOURCE = Path(autumn_mock.__file__).parents[1]
 PROGRAM = [sys.executable, "-m", "autumn_mock"]
 CHILD = Path(__file__).with_name("child.py")
-#: Seconds to wait for anything.
-TIMEOUT_S = 20.0
+#: Seconds to wait for anything, and for a command that starts another test suite: only a hang takes longer.
+TIMEOUT_S, RUN_TIMEOUT_S = 20.0, 120.0
 
 on_unix = sys.platform != "win32"
 
@@ -60,7 +60,7 @@ def run(
         input=stdin,
         env=environment(**(env or {})),
         capture_output=True,
-        timeout=TIMEOUT_S,
+        timeout=RUN_TIMEOUT_S,
         check=False,
     )
     return Done(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace"))
