@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from autumn_mock.domain.feature import FeatureOverride
 from autumn_mock.domain.plan import ItemPrice, Reset, RolloverConfig
 from autumn_mock.domain.record import Instant, Record
 
@@ -63,6 +64,8 @@ class Balance(Record, frozen=True, kw_only=True):
     expires_at: Instant | None = None
     price: ItemPrice | None = None
     rollover: RolloverConfig | None = None
+    #: What its plan changes of the feature.
+    feature_override: FeatureOverride | None = None
     rollovers: tuple[Rollover, ...] = ()
     entity_feature_id: str | None = None
     shares: dict[str, EntityShare] = {}

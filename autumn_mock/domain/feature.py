@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Literal
 
+from autumn_mock.domain.rate_card import CreditCost
 from autumn_mock.domain.record import Instant, Record
 
 #: By provider or model, the numbers that were set for it: ``markup``, ``input_cost``, ``output_cost``.
@@ -12,11 +13,8 @@ Markups = dict[str, dict[str, int | float]]
 FeatureType = Literal["boolean", "metered", "credit_system", "ai_credit_system"]
 
 
-class CreditCost(Record, frozen=True, kw_only=True):
-    """One unit of ``metered_feature_id`` costs ``credit_cost`` credits of the system that lists it."""
-
-    metered_feature_id: str
-    credit_cost: Decimal
+#: How the grants of several plans combine: added up, or only the highest or lowest of those without a price.
+Combination = Literal["sum", "max", "min"]
 
 
 class Display(Record, frozen=True, kw_only=True):
@@ -36,6 +34,7 @@ class Feature(Record, frozen=True, kw_only=True):
     consumable: bool
     created_at: Instant
     event_names: tuple[str, ...] = ()
+    combine: Combination = "sum"
     credit_schema: tuple[CreditCost, ...] = ()
     display: Display | None = None
     archived: bool = False
@@ -58,9 +57,27 @@ class Feature(Record, frozen=True, kw_only=True):
         """Allocated, not used up: seats, storage."""
         return self.type == "metered" and not self.consumable
 
-    def cost_of(self, feature_id: str) -> Decimal | None:
-        """Credits for one unit of ``feature_id``, or None when this system does not list it."""
+    def cost_of(self, feature_id: str) -> CreditCost | None:
+        """The row of the rate card for ``feature_id``, or None when this system does not list it."""
         for entry in self.credit_schema:
             if entry.metered_feature_id == feature_id:
-                return entry.credit_cost
+                return None if entry.is_excluded else entry
         return None
+
+
+class FeatureOverride(Record, frozen=True, kw_only=True):
+    """What a plan changes of a feature for the customers who are on it.
+
+    Rows of ``credit_schema`` take the place of those of the feature, or are new; a row without a rate takes a feature
+    out. ``replaces_markups``: the markups here apply, and none of the feature's own.
+    """
+
+    credit_schema: tuple[CreditCost, ...] | None = None
+    replaces_markups: bool = False
+    default_markup: Decimal | None = None
+    provider_markups: Markups | None = None
+    model_markups: Markups | None = None
+
+    def cost_of(self, feature_id: str) -> CreditCost | None:
+        """The row for ``feature_id``, or None when the feature's own applies."""
+        return next((entry for entry in self.credit_schema or () if entry.metered_feature_id == feature_id), None)

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from autumn_mock.domain.amount import ZERO, amount
 from autumn_mock.domain.controls import BillingControls
+from autumn_mock.domain.feature import FeatureOverride
 from autumn_mock.domain.record import Instant, Length, Record
 
 Interval = Literal["one_off", "minute", "hour", "day", "week", "month", "quarter", "semi_annual", "year"]
@@ -73,6 +74,13 @@ class RolloverConfig(Record, frozen=True, kw_only=True):
     expiry_duration_length: Length | None = None
 
 
+class Expiry(Record, frozen=True, kw_only=True):
+    """How long after each purchase the units that were bought end."""
+
+    duration: Literal["day", "week", "month", "year"]
+    length: Length
+
+
 class FreeTrial(Record, frozen=True, kw_only=True):
     """A trial before the first payment."""
 
@@ -92,6 +100,8 @@ class PlanItem(Record, frozen=True, kw_only=True):
     reset: Reset | None = None
     price: ItemPrice | None = None
     rollover: RolloverConfig | None = None
+    expiry: Expiry | None = None
+    feature_override: FeatureOverride | None = None
     #: Every entity of this feature gets the grant for itself.
     entity_feature_id: str | None = None
 

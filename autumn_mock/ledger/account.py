@@ -30,6 +30,7 @@ from autumn_mock.domain.controls import UsageWindow
 from autumn_mock.domain.customer import Customer, CustomerPlan, Entity
 from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.organisation import OrganisationConfig
+from autumn_mock.domain.rate_card import CreditCost
 
 
 class Account(Struct):
@@ -112,12 +113,29 @@ class Account(Struct):
         return [feature, *self.credit_systems(feature)]
 
     def credit_systems(self, feature: Feature) -> list[Feature]:
-        """Every credit system that lists ``feature``. One level up only."""
+        """Every credit system that lists ``feature``, or that a plan of the customer adds it to. One level up only."""
+        added = {
+            row.feature_id
+            for row in self.rows.values()
+            if row.feature_override is not None and self.cost_of(row, feature.id) is not None
+        }
         return [
             system
             for system in self.features.values()
-            if system.is_credit_system and system.id != feature.id and system.cost_of(feature.id) is not None
+            if system.is_credit_system
+            and system.id != feature.id
+            and (system.cost_of(feature.id) is not None or system.id in added)
         ]
+
+    def cost_of(self, row: Balance, feature_id: str) -> CreditCost | None:
+        """By which row of a rate card ``row`` pays for another feature; None: it does not.
+
+        The plan that granted it may have a rate of its own.
+        """
+        entry = row.feature_override.cost_of(feature_id) if row.feature_override is not None else None
+        if entry is None:
+            return self.features[row.feature_id].cost_of(feature_id)
+        return None if entry.is_excluded else entry
 
 
 def share_ids(row: Balance, entity: Entity | None) -> Iterable[str | None]:

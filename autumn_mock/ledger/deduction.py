@@ -53,10 +53,15 @@ def spendable_rows(account: Account, feature: Feature, entity: Entity | None) ->
     order = account.spending_order.get(key)
     if order is None:
         relevant = {each.id for each in account.relevant_features(feature) if not each.is_boolean}
-        rows = [row for row in account.visible(entity) if row.feature_id in relevant]
+        rows = [row for row in account.visible(entity) if row.feature_id in relevant and _pays(account, row, feature)]
         order = [row.id for row in for_spending(account, rows, entity)]
         account.spending_order[key] = order
     return [row for row in map(account.rows.__getitem__, order) if not account.is_hidden(row)]
+
+
+def _pays(account: Account, row: Balance, feature: Feature) -> bool:
+    """Whether the plan of a row did not take ``feature`` out of its credit system."""
+    return row.feature_override is None or row.feature_id == feature.id or account.cost_of(row, feature.id) is not None
 
 
 def deduct(
@@ -80,11 +85,11 @@ def deduct(
         rows = spendable_rows(account, feature, entity)
     if not rows or value == 0:
         return []
-    run = _Run(account, feature, entity, behaviour, rows)
+    run = _Run(account, feature, entity, behaviour, rows, properties)
     if rows[0].unlimited:
         run.take_all(rows[0], value)
     elif value > 0:
-        run.consume(value, properties)
+        run.consume(value)
     else:
         run.refund(value)
     return run.mutations
@@ -153,7 +158,7 @@ class PlainRow:
 class _Run:
     """One deduction under way: what is still to take, and what was done."""
 
-    __slots__ = ("account", "behaviour", "entity", "feature", "ids", "mutations")
+    __slots__ = ("account", "behaviour", "entity", "feature", "ids", "mutations", "properties")
 
     def __init__(
         self,
@@ -162,8 +167,10 @@ class _Run:
         entity: Entity | None,
         behaviour: Behaviour,
         rows: list[Balance],
+        properties: Mapping[str, Any] | None,
     ) -> None:
         self.account = account
+        self.properties = properties
         self.feature = feature
         self.entity = entity
         self.behaviour = behaviour
@@ -176,10 +183,11 @@ class _Run:
         return [rows[each] for each in self.ids]
 
     def cost(self, row: Balance) -> Decimal:
-        """Native units of a row for one tracked unit."""
+        """Native units of a row for one tracked unit; zero: the row pays for any number of them."""
         if row.feature_id == self.feature.id:
             return ONE
-        return self.account.features[row.feature_id].cost_of(self.feature.id) or ONE
+        listed = self.account.cost_of(row, self.feature.id)
+        return ONE if listed is None else listed.rate(self.properties)
 
     # -- taking
 
@@ -187,10 +195,10 @@ class _Run:
         """An unlimited row takes any amount, and any refund: its balance counts the usage."""
         self._move(row, next(iter(share_ids(row, self.entity)), None), value, value * self.cost(row))
 
-    def consume(self, value: Decimal, properties: Mapping[str, Any] | None) -> None:
+    def consume(self, value: Decimal) -> None:
         account = self.account
         before = self.rows()
-        gate = UsageGate(account, before, self.entity, self.feature, properties)
+        gate = UsageGate(account, before, self.entity, self.feature, self.properties)
         gated = self.behaviour in ("cap", "reject")
         left = self._take_rollovers(before, value, gate, gated)
         left = self._take_included(left, gate, gated)
@@ -270,7 +278,7 @@ class _Run:
         """Take ``units``, but no more than ``room`` native; returns the units taken."""
         wanted = units if cost is ONE else rounded(units * cost)
         native = min(wanted, room)
-        if native <= 0:
+        if units <= 0 or (native <= 0 and cost):
             return ZERO
         taken = units if native == wanted else native / cost
         self._move(row, share, taken, native)

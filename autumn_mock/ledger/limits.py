@@ -176,9 +176,7 @@ def _anchor(account: Account, owner: Entity | None, feature_id: str) -> int | No
     rows = [row for row in account.visible(owner, drained=True) if row.next_reset_at is not None]
     candidates = in_order(account, rows, owner)
     own = [row.next_reset_at for row in candidates if row.feature_id == feature_id]
-    systems = [
-        row.next_reset_at for row in candidates if account.features[row.feature_id].cost_of(feature_id) is not None
-    ]
+    systems = [row.next_reset_at for row in candidates if account.cost_of(row, feature_id) is not None]
     return next(iter([*own, *systems]), None)
 
 
@@ -240,7 +238,7 @@ class UsageGate:
 
     def room(self, row: Balance, cost: Decimal) -> Decimal:
         """Tracked units that may still be taken from a row."""
-        if not self._credits:
+        if not self._credits or not cost:
             return self.unit_room()
         credit = min((counter.room for counter in self._credits.get(row.feature_id, ())), default=INFINITE)
         return min(self.unit_room(), credit / cost)

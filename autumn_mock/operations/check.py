@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -15,6 +16,7 @@ from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.record import instant
 from autumn_mock.domain.track import LockRequest, OverageBehavior, TrackItem
 from autumn_mock.ledger.account import Account
+from autumn_mock.ledger.deduction import spendable_rows
 from autumn_mock.ledger.intervals import DAY
 from autumn_mock.ledger.views import BalanceView, allows, balance_view, flag_rows
 from autumn_mock.operations.accounts import store
@@ -98,7 +100,7 @@ def check(call: Call, params: Check) -> CheckResult:
             )
         if item.lock is not None and feature.is_allocated:
             raise invalid_request("Lock is not supported for allocated features")
-        answer = _answer(account, feature, entity, amount(item.value))
+        answer = _answer(account, feature, entity, amount(item.value), item.properties)
         flag = flag_rows(account, entity).get(feature.id) if feature.is_boolean else None
         result = CheckResult(
             customer_id=item.customer_id,
@@ -136,13 +138,24 @@ def _require_lockable(call: Call, item: TrackItem) -> None:
         raise invalid_request("Lock expires_at cannot be more than 1 day from now")
 
 
-def _answer(account: Account, feature: Feature, entity: Entity | None, required: Decimal) -> _Answer:
+def _answer(
+    account: Account,
+    feature: Feature,
+    entity: Entity | None,
+    required: Decimal,
+    properties: Mapping[str, Any] | None = None,
+) -> _Answer:
     """Which balance answers: the feature's own if it suffices; else the first credit system that does; else the first
     credit system the customer owns; else its own; else the first credit system."""
 
     def answer_of(candidate: Feature) -> _Answer:
-        cost = ONE if candidate is feature else candidate.cost_of(feature.id) or ONE
-        view = None if candidate.is_boolean else balance_view(account, candidate, entity)
+        if candidate is feature:
+            rows, cost = None, ONE
+        else:
+            rows = [row for row in spendable_rows(account, feature, entity) if row.feature_id == candidate.id]
+            listed = account.cost_of(rows[0], feature.id) if rows else candidate.cost_of(feature.id)
+            cost = ONE if listed is None else listed.rate(properties)
+        view = None if candidate.is_boolean else balance_view(account, candidate, entity, rows)
         needed = required * cost
         return _Answer(candidate, needed, view, allows(account, view, entity, needed))
 

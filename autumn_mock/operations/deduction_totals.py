@@ -121,9 +121,10 @@ def _is_credits(call: Call, feature_id: str) -> bool:
 
 
 def _credit_cost(call: Call, source: str, paid_from: str) -> Decimal | None:
-    """What a unit of ``source`` costs in credits now; None when it is not paid in credits."""
+    """What a unit of ``source`` costs in credits now, as its row is listed; None when it is not paid in credits."""
     feature = call.environment.features.get(paid_from)
-    return None if feature is None or source == paid_from else feature.cost_of(source)
+    listed = None if feature is None or source == paid_from else feature.cost_of(source)
+    return None if listed is None else listed.credit_cost
 
 
 def _group_of(event: Event, each: Deduction, group_by: str) -> str | None:

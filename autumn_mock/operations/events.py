@@ -6,12 +6,11 @@ Events are iterated newest first, from a snapshot: the environment's lock is hel
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from autumn_mock.domain.event import Event
+from autumn_mock.domain.rate_card import as_text
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.subjects import find_customer
 from autumn_mock.operations.time_ranges import TimeRange, time_range_of
@@ -116,12 +115,6 @@ def property_reader(path: str) -> Callable[[Event], str | None]:
             value = properties
             for key in keys:
                 value = value.get(key) if isinstance(value, dict) else None
-        return value if value is None or value.__class__ is str else _as_text(value)
+        return None if value is None else as_text(value)
 
     return read
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return msgspec.json.encode(value).decode()

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from autumn_mock.domain.amount import amount
-from autumn_mock.domain.feature import CreditCost, Feature, FeatureType
-from autumn_mock.domain.plan import Plan
+from autumn_mock.domain.feature import Feature, FeatureOverride, FeatureType
+from autumn_mock.domain.plan import Plan, PlanItem
+from autumn_mock.domain.rate_card import CreditCost
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError, invalid_request
 from autumn_mock.store.environment import Environment, Transaction
 from autumn_mock.wire.requests.features import (
     CreditCostParams,
     FeatureChanges,
+    FeatureOverrideParams,
     FeaturePatch,
     FeaturesCreate,
     FeatureSettings,
@@ -58,8 +61,14 @@ def details(call: Call, params: FeatureSettings, kind: FeatureType) -> dict[str,
     }
     if params.event_names is not None:
         sent["event_names"] = tuple(params.event_names)
+    if params.combine is not None:
+        if kind not in ("metered", "credit_system"):
+            raise invalid_request("combine is only for metered and credit system features")
+        sent["combine"] = params.combine
     if params.credit_schema is not None:
-        sent["credit_schema"] = _credit_schema(call, params.credit_schema, kind)
+        sent["credit_schema"] = credit_schema(call, params.credit_schema)
+        if not sent["credit_schema"] and kind == "credit_system":
+            raise ApiError(400, "At least one metered feature is required for credit system", "invalid_feature")
     if isinstance(params, FeatureChanges):
         sent["archived"] = params.archived
     if params.default_markup is not None:
@@ -67,15 +76,9 @@ def details(call: Call, params: FeatureSettings, kind: FeatureType) -> dict[str,
     return {name: value for name, value in sent.items() if value is not None}
 
 
-def _credit_schema(call: Call, entries: Iterable[CreditCostParams], kind: FeatureType) -> tuple[CreditCost, ...]:
-    schema = []
-    for entry in entries:
-        if entry.credit_cost is None:
-            raise invalid_request("autumn-mock prices credits by credit_cost; other prices of credits are not emulated")
-        cost = amount(entry.credit_cost)
-        schema.append(CreditCost(metered_feature_id=entry.metered_feature_id, credit_cost=cost))
-    if not schema and kind == "credit_system":
-        raise ApiError(400, "At least one metered feature is required for credit system", "invalid_feature")
+def credit_schema(call: Call, entries: Iterable[CreditCostParams]) -> tuple[CreditCost, ...]:
+    """A rate card as it was sent; 400 for tiers, and for a row of another credit system."""
+    schema = tuple(to_cost(entry) for entry in entries)
     for priced in schema:
         listed = call.environment.features.get(priced.metered_feature_id)
         if listed is not None and listed.is_credit_system:
@@ -85,7 +88,33 @@ def _credit_schema(call: Call, entries: Iterable[CreditCostParams], kind: Featur
                 "Only metered or AI credit features are allowed.",
                 "invalid_feature",
             )
-    return tuple(schema)
+    return schema
+
+
+def to_override(call: Call, feature: Feature, sent: FeatureOverrideParams | None) -> FeatureOverride | None:
+    """What a plan changes of a feature; 400 for a rate card, or markups, that the feature cannot have."""
+    if sent is None:
+        return None
+    if sent.credit_schema is not None and not feature.is_credit_system:
+        raise invalid_request("feature_override.credit_schema is only for credit_system features")
+    if sent.markups is not None and feature.type != "ai_credit_system":
+        raise invalid_request("feature_override.markups is only for ai_credit_system features")
+    markups = sent.markups
+    return FeatureOverride(
+        credit_schema=None if sent.credit_schema is None else credit_schema(call, sent.credit_schema),
+        replaces_markups=markups is not None,
+        default_markup=None if markups is None or markups.default_markup is None else amount(markups.default_markup),
+        provider_markups=None if markups is None else markups.provider_markups,
+        model_markups=None if markups is None else markups.model_markups,
+    )
+
+
+def to_cost(sent: CreditCostParams) -> CreditCost:
+    """A row of a rate card as it was sent; 400 for tiers."""
+    if sent.tiers is not None or any("credit_cost" not in each for each in (sent.dimensions or {}).values()):
+        raise invalid_request("autumn-mock prices credits by credit_cost; other prices of credits are not emulated")
+    kept = {name: value for name in CreditCost.__struct_fields__ if (value := getattr(sent, name)) is not None}
+    return msgspec.convert(kept, CreditCost)
 
 
 def blockers(environment: Environment, feature: Feature, kind: FeatureType, consumable: bool) -> dict[str, str]:
@@ -158,6 +187,10 @@ def update(call: Call, feature_id: str, params: FeaturePatch | FeaturesUpdate) -
 def _rename(call: Call, transaction: Transaction, old: str, new: str) -> None:
     """Name a feature anew where it is named; no customer has a balance of it."""
     environment = call.environment
+    for balance in list(environment.balances):
+        override = _renamed_override(balance.feature_override, old, new)
+        if override is not balance.feature_override:
+            transaction.put(replace(balance, feature_override=override))
     for lock in [each for each in environment.locks if each.feature_id == old]:
         transaction.put(replace(lock, feature_id=new))
     for entity in [each for each in environment.entities if each.feature_id == old]:
@@ -172,26 +205,37 @@ def _rename(call: Call, transaction: Transaction, old: str, new: str) -> None:
             prepaid = {new if name == old else name: units for name, units in attached.prepaid.items()}
             transaction.put(replace(attached, plan=renamed, prepaid=prepaid))
     for system in list(environment.features):
-        if system.cost_of(old) is not None:
-            schema = tuple(
-                replace(e, metered_feature_id=new) if e.metered_feature_id == old else e for e in system.credit_schema
-            )
+        schema = _renamed_costs(system.credit_schema, old, new)
+        if schema is not system.credit_schema:
             transaction.put(replace(system, credit_schema=schema))
 
 
 def _renamed(plan: Plan, old: str, new: str) -> Plan:
     """The plan with another id for a feature; itself when it does not have that."""
-    if not any(old in (item.feature_id, item.entity_feature_id) for item in plan.items):
-        return plan
-    items = (
-        replace(
-            item,
-            feature_id=new if item.feature_id == old else item.feature_id,
-            entity_feature_id=new if item.entity_feature_id == old else item.entity_feature_id,
-        )
-        for item in plan.items
+    items = tuple(_renamed_item(item, old, new) for item in plan.items)
+    return plan if items == plan.items else replace(plan, items=items)
+
+
+def _renamed_item(item: PlanItem, old: str, new: str) -> PlanItem:
+    return replace(
+        item,
+        feature_id=new if item.feature_id == old else item.feature_id,
+        entity_feature_id=new if item.entity_feature_id == old else item.entity_feature_id,
+        feature_override=_renamed_override(item.feature_override, old, new),
     )
-    return replace(plan, items=tuple(items))
+
+
+def _renamed_override(override: FeatureOverride | None, old: str, new: str) -> FeatureOverride | None:
+    if override is None or override.credit_schema is None:
+        return override
+    return replace(override, credit_schema=_renamed_costs(override.credit_schema, old, new))
+
+
+def _renamed_costs(schema: tuple[CreditCost, ...], old: str, new: str) -> tuple[CreditCost, ...]:
+    """A rate card with another id for a feature; itself when it does not have that."""
+    if not any(each.metered_feature_id == old for each in schema):
+        return schema
+    return tuple(replace(e, metered_feature_id=new) if e.metered_feature_id == old else e for e in schema)
 
 
 def delete(call: Call, feature_id: str) -> None:

@@ -80,6 +80,7 @@ def _row(call: Call, attached: CustomerPlan, item: PlanItem) -> Balance:
         next_reset_at=next_reset_at,
         price=item.price,
         rollover=item.rollover,
+        feature_override=item.feature_override,
         entity_feature_id=item.entity_feature_id,
         shares=shares,
     )

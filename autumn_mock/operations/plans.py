@@ -9,12 +9,14 @@ from typing import Literal
 from msgspec.structs import replace
 
 from autumn_mock.domain.amount import amount
-from autumn_mock.domain.plan import BasePrice, FreeTrial, ItemPrice, Plan, PlanItem, Reset, RolloverConfig
+from autumn_mock.domain.feature import Feature
+from autumn_mock.domain.plan import BasePrice, Expiry, FreeTrial, ItemPrice, Plan, PlanItem, Reset, RolloverConfig
 from autumn_mock.domain.record import length
 from autumn_mock.ids import new_id
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.controls import to_controls
 from autumn_mock.operations.errors import ApiError, invalid_request, plan_not_found
+from autumn_mock.operations.features import to_override
 from autumn_mock.store.environment import Environment
 from autumn_mock.wire.requests.common import ResetParams
 from autumn_mock.wire.requests.items import BasePriceParams, FreeTrialParams, ItemPriceParams, PlanItemParams
@@ -224,8 +226,18 @@ def to_item(call: Call, sent: PlanItemParams) -> PlanItem:
         else to_rollover(
             rollover.max, rollover.max_percentage, rollover.expiry_duration_type, rollover.expiry_duration_length
         ),
+        expiry=_to_expiry(sent, price, feature),
+        feature_override=to_override(call, feature, sent.feature_override),
         entity_feature_id=sent.entity_feature_id,
     )
+
+
+def _to_expiry(sent: PlanItemParams, price: ItemPrice | None, feature: Feature) -> Expiry | None:
+    if sent.expiry is None:
+        return None
+    if price is None or not price.is_bought_once or not feature.consumable:
+        raise invalid_request("expiry is only for one-off prepaid items of consumable features")
+    return Expiry(duration=sent.expiry.duration, length=length(sent.expiry.length))
 
 
 def to_reset(sent: ResetParams) -> Reset:

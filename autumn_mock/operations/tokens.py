@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from autumn_mock.domain.amount import ONE, ZERO, amount, exact_number
 from autumn_mock.domain.feature import Feature
@@ -18,7 +19,7 @@ from autumn_mock.domain.model_prices import PRICES, Rates
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError, invalid_request
-from autumn_mock.operations.subjects import get_customer, get_entity, open_account
+from autumn_mock.operations.subjects import find_customer, get_customer, get_entity, open_account
 from autumn_mock.wire.requests.track import TrackTokens
 
 _MILLION = Decimal(1_000_000)
@@ -44,7 +45,11 @@ def token_item(call: Call, params: TrackTokens) -> TrackItem:
     """The usage that tokens amount to."""
     feature = _feature(call, params)
     tokens = _tokens(params)
-    price = price_of(feature, params.model_id, {kind: count or 0 for kind, count in tokens.items()})
+    price = price_of(
+        _as_planned(call, feature, params.customer_id),
+        params.model_id,
+        {kind: count or 0 for kind, count in tokens.items()},
+    )
     cost = exact_number(price.cost)
     properties = {
         **(params.properties or {}),
@@ -128,6 +133,22 @@ def _by_kind(rates: Rates) -> dict[str, Decimal]:
         kind: rate if rate is not None else (out if kind in ("audio_output", "reasoning") else into)
         for kind, rate in found.items()
     }
+
+
+def _as_planned(call: Call, feature: Feature, customer_id: str) -> Feature:
+    """The feature with the markups of the customer's plan, if that sets some: then none of the feature's own apply."""
+    customer = find_customer(call.environment, customer_id)
+    rows = {} if customer is None else call.environment.balances.of(customer.internal_id)
+    for row in rows.values():
+        override = row.feature_override
+        if row.feature_id == feature.id and override is not None and override.replaces_markups:
+            return replace(
+                feature,
+                default_markup=override.default_markup,
+                provider_markups=override.provider_markups,
+                model_markups=override.model_markups,
+            )
+    return feature
 
 
 def _markup(feature: Feature, model_id: str) -> tuple[Decimal, str]:

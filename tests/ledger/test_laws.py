@@ -87,7 +87,7 @@ def cost(case: Case, row: Balance) -> Decimal:
         return Decimal(1)
     found = case.account.features[row.feature_id].cost_of(case.feature.id)
     assert found is not None
-    return found
+    return found.rate()
 
 
 def takes_everything(case: Case) -> bool:

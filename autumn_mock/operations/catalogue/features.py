@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -11,10 +10,11 @@ from msgspec.structs import replace
 
 from autumn_mock.domain.amount import amount
 from autumn_mock.domain.feature import Feature
+from autumn_mock.domain.rate_card import CreditCost
 from autumn_mock.operations.call import Call
-from autumn_mock.operations.features import blockers, details
+from autumn_mock.operations.features import blockers, details, to_cost
 from autumn_mock.store.environment import Environment
-from autumn_mock.wire.requests.features import CreditCostParams, FeaturesCreate
+from autumn_mock.wire.requests.features import FeaturesCreate
 
 _CREDITS = ("credit_system", "ai_credit_system")
 
@@ -78,8 +78,8 @@ def _consumable(feature: Feature, given: FeaturesCreate) -> bool:
     return feature.consumable if given.consumable is None else given.consumable
 
 
-def _costs(schema: Iterable[CreditCostParams]) -> list[tuple[str, Decimal]]:
-    return sorted((each.metered_feature_id, amount(each.credit_cost or 0)) for each in schema)
+def _in_order(schema: Iterable[CreditCost]) -> list[CreditCost]:
+    return sorted(schema, key=lambda each: each.metered_feature_id)
 
 
 def _changes(feature: Feature, given: FeaturesCreate) -> dict[str, Any]:
@@ -90,14 +90,15 @@ def _changes(feature: Feature, given: FeaturesCreate) -> dict[str, Any]:
     consumable = _consumable(feature, given)
     if consumable != feature.consumable or "type" in changes:
         changes["consumable"] = consumable
+    if given.combine is not None and given.combine != feature.combine:
+        changes["combine"] = given.combine
     if given.display is not None and given.display != feature.display:
         changes["display"] = given.display
     if given.event_names is not None and sorted(given.event_names) != sorted(feature.event_names):
         changes["event_names"] = given.event_names
-    if given.credit_schema is not None:
-        costs = sorted((each.metered_feature_id, each.credit_cost) for each in feature.credit_schema)
-        if _costs(given.credit_schema) != costs:
-            changes["credit_schema"] = given.credit_schema
+    schema = given.credit_schema
+    if schema is not None and _in_order(map(to_cost, schema)) != _in_order(feature.credit_schema):
+        changes["credit_schema"] = schema
     if given.default_markup is not None and amount(given.default_markup) != feature.default_markup:
         changes["default_markup"] = given.default_markup
     if given.provider_markups is not None and given.provider_markups != (feature.provider_markups or {}):

@@ -24,16 +24,15 @@ _MULTIPLIERS = z.record(z.obj({"match": _MATCH, "factor": z.optional(z.number())
 
 
 class CreditCostParams(z.Params):
-    """What one unit of a feature costs in credits: a number, or (newer clients) tiers instead of one.
-
-    Only the number is emulated.
-    """
+    """A row of a rate card (:mod:`autumn_mock.domain.rate_card`). Tiers are not emulated."""
 
     metered_feature_id: str = z.field(z.string())
     credit_cost: float | None = z.field(z.number(), default=None)
     tiers: list[dict[str, Any]] | None = z.field(_TIERS, default=None)
     tier_behavior: str | None = z.field(z.enum("graduated"), default=None)
-    billing_units: float | None = z.field(z.number(), default=None)
+    billing_units: float | None = z.field(
+        z.number().refine(lambda units: units > 0, "billing_units must be greater than 0"), default=None
+    )
     dimensions: dict[str, dict[str, Any]] | None = z.field(_DIMENSIONS, default=None)
     multipliers: dict[str, dict[str, Any]] | None = z.field(_MULTIPLIERS, default=None)
     excluded: bool | None = z.field(z.literal(True), default=None)
@@ -42,15 +41,34 @@ class CreditCostParams(z.Params):
     def _has_a_cost(self) -> bool:
         return self.credit_cost is not None or self.tiers is not None or self.excluded is not None
 
+    @z.rule("excluded cannot be combined with a rate", ("excluded",))
+    def _is_priced_or_excluded(self) -> bool:
+        rates = (self.credit_cost, self.tiers, self.billing_units, self.dimensions, self.multipliers)
+        return self.excluded is None or all(each is None for each in rates)
 
-MODEL_MARKUPS: Final = z.record(
+
+_MODEL_MARKUPS: Final = z.record(
     z.obj(
         {"markup": z.optional(z.number()), "input_cost": z.optional(z.number()), "output_cost": z.optional(z.number())}
     )
 )
-PROVIDER_MARKUPS: Final = z.record(z.obj({"markup": z.number()}))
+_PROVIDER_MARKUPS: Final = z.record(z.obj({"markup": z.number()}))
 #: In percent.
-DEFAULT_MARKUP: Final = z.number(min=-100)
+_DEFAULT_MARKUP: Final = z.number(min=-100)
+
+
+class MarkupParams(z.Params):
+    default_markup: float | None = z.field(_DEFAULT_MARKUP, default=None)
+    provider_markups: dict[str, Any] | None = z.field(z.nullable(_PROVIDER_MARKUPS), default=None)
+    model_markups: dict[str, Any] | None = z.field(z.nullable(_MODEL_MARKUPS), default=None)
+
+
+class FeatureOverrideParams(z.Params):
+    """What a plan changes of a feature for its customers."""
+
+    credit_schema: list[CreditCostParams] | None = z.field(z.array(z.obj(CreditCostParams)), default=None)
+    markups: MarkupParams | None = z.field(z.obj(MarkupParams), default=None)
+
 
 _TYPE: z.Schema[FeatureType] = z.enum("boolean", "metered", "credit_system", "ai_credit_system")
 
@@ -60,9 +78,9 @@ class FeatureSettings(z.Params):
     combine: Literal["sum", "max", "min"] | None = z.field(z.enum("sum", "max", "min"), default=None)
     display: Display | None = z.field(z.obj({"singular": z.string(), "plural": z.string()}, Display), default=None)
     credit_schema: list[CreditCostParams] | None = z.field(z.array(z.obj(CreditCostParams)), default=None)
-    model_markups: dict[str, dict[str, Any]] | None = z.field(z.nullable(MODEL_MARKUPS), default=None)
-    default_markup: float | None = z.field(DEFAULT_MARKUP, default=None)
-    provider_markups: dict[str, dict[str, Any]] | None = z.field(z.nullable(PROVIDER_MARKUPS), default=None)
+    model_markups: dict[str, dict[str, Any]] | None = z.field(z.nullable(_MODEL_MARKUPS), default=None)
+    default_markup: float | None = z.field(_DEFAULT_MARKUP, default=None)
+    provider_markups: dict[str, dict[str, Any]] | None = z.field(z.nullable(_PROVIDER_MARKUPS), default=None)
     event_names: list[str] | None = z.field(z.array(z.string()), default=None)
 
 

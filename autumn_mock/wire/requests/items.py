@@ -10,7 +10,7 @@ from autumn_mock.domain.plan import Interval
 from autumn_mock.wire import schema as z
 from autumn_mock.wire.requests.common import BILLING_INTERVAL, RESET_INTERVAL, ResetParams
 from autumn_mock.wire.requests.controls import CustomerControlsParams
-from autumn_mock.wire.requests.features import DEFAULT_MARKUP, MODEL_MARKUPS, PROVIDER_MARKUPS, CreditCostParams
+from autumn_mock.wire.requests.features import FeatureOverrideParams
 
 BillingMethod = Literal["prepaid", "usage_based"]
 
@@ -71,20 +71,9 @@ class ItemRollover(z.Params):
     expiry_duration_length: float | None = z.field(z.number(), default=None)
 
 
-_FEATURE_OVERRIDE = z.obj(
-    {
-        "credit_schema": z.optional(z.array(z.obj(CreditCostParams))),
-        "markups": z.optional(
-            z.obj(
-                {
-                    "default_markup": z.optional(DEFAULT_MARKUP),
-                    "provider_markups": z.nullish(PROVIDER_MARKUPS),
-                    "model_markups": z.nullish(MODEL_MARKUPS),
-                }
-            )
-        ),
-    }
-)
+class ItemExpiry(z.Params):
+    duration: Literal["day", "week", "month", "year"] = z.field(z.enum("day", "week", "month", "year"))
+    length: float = z.field(z.number(min=1))
 
 
 _INCLUDED: Final = z.number().refine(
@@ -101,11 +90,9 @@ class PlanItemParams(z.Params):
     price: ItemPriceParams | None = z.field(z.obj(ItemPriceParams), default=None)
     proration: dict[str, Any] | None = z.field(_PRORATION, default=None)
     rollover: ItemRollover | None = z.field(z.obj(ItemRollover), default=None)
-    expiry: dict[str, Any] | None = z.field(
-        z.obj({"duration": z.enum("day", "week", "month", "year"), "length": z.number()}), default=None
-    )
+    expiry: ItemExpiry | None = z.field(z.obj(ItemExpiry), default=None)
     threshold_billing: dict[str, Any] | None = z.field(z.nullable(z.obj({"threshold": z.number()})), default=None)
-    feature_override: dict[str, Any] | None = z.field(_FEATURE_OVERRIDE, default=None)
+    feature_override: FeatureOverrideParams | None = z.field(z.obj(FeatureOverrideParams), default=None)
     entity_feature_id: str | None = z.field(z.string(), default=None)
     entitlement_id: str | None = z.field(z.string(), default=None)
     price_id: str | None = z.field(z.string(), default=None)

@@ -15,7 +15,7 @@ from autumn_mock.domain.plan import BasePrice, Interval, ItemPrice, Plan, PlanIt
 from autumn_mock.operations.billing import AttachAction, Eligibility
 from autumn_mock.wire.answer import Body, Number
 from autumn_mock.wire.responses.controls import ControlsBody, controls_body
-from autumn_mock.wire.responses.feature import FeatureBody, feature_body
+from autumn_mock.wire.responses.feature import FeatureBody, FeatureOverrideBody, feature_body, override_body
 
 
 class DisplayBody(Body, kw_only=True):
@@ -64,6 +64,13 @@ class RolloverConfigBody(Body):
     expiry_duration_length: int
 
 
+class ExpiryBody(Body):
+    """How long after each purchase the units that were bought end."""
+
+    duration: Literal["day", "week", "month", "year"]
+    length: int
+
+
 class PlanItemBody(Body, kw_only=True):
     """A feature that a plan grants."""
 
@@ -76,6 +83,8 @@ class PlanItemBody(Body, kw_only=True):
     price: ItemPriceBody | None
     display: DisplayBody
     rollover: RolloverConfigBody | UnsetType = UNSET
+    expiry: ExpiryBody | UnsetType = UNSET
+    feature_override: FeatureOverrideBody | UnsetType = UNSET
     entity_feature_id: str | UnsetType = UNSET
     entitlement_id: str
     price_id: str | UnsetType = UNSET
@@ -228,6 +237,8 @@ def _item_body(item: PlanItem, feature: Feature, expand_feature: bool) -> PlanIt
         price=None if item.price is None else _item_price_body(item.price),
         display=_display(item, feature),
         rollover=UNSET if rollover is None else _rollover_body(rollover),
+        expiry=UNSET if item.expiry is None else ExpiryBody(item.expiry.duration, item.expiry.length),
+        feature_override=UNSET if item.feature_override is None else override_body(item.feature_override),
         entity_feature_id=UNSET if item.entity_feature_id is None else item.entity_feature_id,
         entitlement_id=item.entitlement_id,
         price_id=UNSET if item.price is None else item.price.price_id,
