@@ -68,6 +68,10 @@ def decide(call: Call, customer: Customer, scope: str | None, params: BillingAtt
         starts_at = cycle_end(current, call.now)
     waits = starts_at > call.now
     trial = None if waits else trial_end(plan.free_trial, call.now)
+    before = None if waits else current
+    joined = None if params.new_billing_subscription else _joined(call, customer, plan, scope, starts_at)
+    if before is None and joined is not None:
+        trial, before = joined.trial_ends_at, joined
     return Attachment(
         plan=plan,
         prepaid=prepaid_of(plan, sent_quantities(params), current),
@@ -75,7 +79,7 @@ def decide(call: Call, customer: Customer, scope: str | None, params: BillingAtt
         removed=tuple(_removed(call, customer, each) for each in params.remove_plan_ids or ()),
         starts_at=starts_at,
         is_deferred=waits,
-        anchor=_anchor(call, plan, None if waits else current, params.billing_cycle_anchor, trial),
+        anchor=_anchor(call, plan, before, params.billing_cycle_anchor, trial),
         trial_ends_at=trial,
     )
 
@@ -96,16 +100,25 @@ def _removed(call: Call, customer: Customer, plan_id: str) -> CustomerPlan:
     raise ApiError(404, f"No active plan '{plan_id}' found on the customer to remove", "product_not_found")
 
 
+def _joined(call: Call, customer: Customer, plan: Plan, scope: str | None, starts_at: int) -> CustomerPlan | None:
+    """The paid plan whose subscription an add-on, or a plan of an entity, joins at once: its cycle and its trial."""
+    if plan.is_free or plan.is_one_off or starts_at != call.now or not (plan.add_on or scope is not None):
+        return None
+    every = call.environment.customer_plans.of(customer.internal_id).values()
+    paid = [each for each in every if each.status == "active" and not each.plan.is_free and not each.plan.is_one_off]
+    return min(paid, key=lambda each: (each.entity_id is not None, each.plan.add_on), default=None)
+
+
 def _anchor(
     call: Call, plan: Plan, current: CustomerPlan | None, requested: str | int | None, trial_ends_at: int | None
 ) -> int | None:
-    """From when the cycles of a plan are counted that replaces another; None: from its start. The first that applies.
+    """From when the cycles of a plan are counted; ``current`` is what it replaces or joins. The first that applies.
 
     ==================================  ===================
     requested                           as requested
     the plan begins with a trial        the trial's end
-    nothing is replaced                 its start
-    what is replaced was on trial       its start
+    there is no current plan            its start
+    that was on trial                   its start
     free to paid, or paid to free       its start
     free to free, or paid to paid       as before
     ==================================  ===================

@@ -203,7 +203,7 @@ def eligibility(call: Call, customer: Customer, scope: str | None, plan: Plan) -
             action = "none"
         elif current is not None and is_deferred(plan, current.plan):
             action = "downgrade"
-        elif current is not None and not plan.is_free:
+        elif current is not None:
             action = "upgrade"
     trial = None if plan.free_trial is None else attached is None and action != "downgrade"
     return Eligibility(action, attached, trial)

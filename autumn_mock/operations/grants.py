@@ -21,12 +21,13 @@ from autumn_mock.store.environment import Transaction
 
 def begin(call: Call, transaction: Transaction, customer: Customer, plan: Plan, **attributes: Any) -> CustomerPlan:
     """Put a customer on a plan now, or with ``status`` scheduled later."""
+    trial = attributes.setdefault("trial_ends_at", trial_end(plan.free_trial, call.now))
     attached = CustomerPlan(
         id=new_id("cus_prod"),
         customer=customer.internal_id,
         plan=plan,
         created_at=call.now,
-        **{"started_at": call.now, "trial_ends_at": trial_end(plan.free_trial, call.now), **attributes},
+        **{"started_at": call.now, "anchor": trial, **attributes},
     )
     transaction.put(attached)
     if attached.status == "active":

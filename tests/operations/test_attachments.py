@@ -125,6 +125,36 @@ def test_next_reset_at_after_a_switch(
     assert [row.next_reset_at for row in plans.rows() if row.plan_id == second] == [next_reset_at]
 
 
+@pytest.mark.parametrize(
+    ("main", "add_on", "fields", "expected"),
+    [
+        ("low", {"price": price(5)}, {}, (END, None)),
+        ("low", {"price": price(5)}, {"new_billing_subscription": True}, (add_months(NOW + 2 * DAY, 1), None)),
+        ("low", {"price": price(5), "free_trial": TRIAL}, {}, (END, None)),
+        ("low", {}, {}, (add_months(NOW + 2 * DAY, 1), None)),
+        ("free", {"price": price(5)}, {}, (add_months(NOW + 2 * DAY, 1), None)),
+        ("free", {"price": price(5), "free_trial": TRIAL}, {}, (NOW + 9 * DAY, NOW + 9 * DAY)),
+        ("trial", {"price": price(5)}, {}, (NOW + 7 * DAY, NOW + 7 * DAY)),
+    ],
+)
+@pytest.mark.parametrize("entity", [False, True])
+def test_an_add_on_or_a_plan_of_an_entity_joins_the_subscription(
+    plans: World,
+    entity: bool,
+    main: str,
+    add_on: dict[str, Any],
+    fields: dict[str, Any],
+    expected: tuple[int, int | None],
+) -> None:
+    plans.plan("extra", monthly(5), **{"group": "h" if entity else "g", "add_on": not entity, **add_on})
+    plans.entity("e1")
+    plans.attach(main)
+    plans.now += 2 * DAY
+    plans.attach("extra", **fields, **({"entity_id": "e1"} if entity else {}))
+    (row,) = (row for row in plans.rows() if row.plan_id == "extra")
+    assert (row.next_reset_at, plans.attached()[-1].trial_ends_at) == expected
+
+
 def test_a_switch_after_a_trial_begins_anew(plans: World) -> None:
     plans.attach("trial")
     plans.now += DAY
@@ -379,7 +409,7 @@ def test_update_ends_and_begins_a_trial(plans: World, where: str) -> None:
     plans.now += DAY
     update("trial", None)
     assert plans.attached()[0].trial_ends_at is None
-    assert [(row.balance, row.next_reset_at) for row in plans.rows()] == [(470, add_months(plans.now, 1))]
+    assert [(int(row.balance), row.next_reset_at) for row in plans.rows()] == [(470, add_months(plans.now, 1))]
     update("trial", {**TRIAL, "duration_length": 3})
     assert plans.attached()[0].trial_ends_at == plans.now + 3 * DAY
     assert [row.next_reset_at for row in plans.rows()] == [plans.now + 3 * DAY]

@@ -31,8 +31,8 @@ def plans(world: World) -> World:
     world.plan("trial", monthly(100), free_trial=TRIAL, **paid(60))
     world.plan("once", once, **paid(5, "one_off"))
     world.plan("elsewhere", monthly(1), price={"amount": 3, "interval": "month"})
-    world.attach("mid")
     world.attach("trial", entity_id="e1", entity_data={"feature_id": "seats"})
+    world.attach("mid")
     world.attach("once", subscription_id="taken")
     return world
 
