@@ -313,7 +313,8 @@ def test_rollovers_are_cut_to_the_new_item(world: World, kind: str, item: dict[s
 def test_rollovers_go_to_the_row_that_is_billed_alike(world: World) -> None:
     world.plan("a", rolling(100), group="g")
     daily = {**rolling(7), "reset": {"interval": "day"}}
-    world.plan("b", daily, rolling(50), monthly(9), group="g", price={"amount": 10, "interval": "month"})
+    weekly = {**monthly(9), "reset": {"interval": "week"}}
+    world.plan("b", daily, rolling(50), weekly, group="g", price={"amount": 10, "interval": "month"})
     world.attach("a")
     world.now = add_months(NOW, 1) + 1
     world.account()
