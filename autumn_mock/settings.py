@@ -185,6 +185,9 @@ class Settings:
         "Delete organisations opened on demand that no request has used for this long, like 1h.",
         metavar="TIME",
     )
+    strict_versions: bool = _setting(
+        False, _switch, "Refuse API versions after the newest known one, instead of answering as that.", flag=True
+    )
     rate_limit: str = _setting(
         "10/second", _rate_limit, "Rate limit of batch_track per organisation; off: no limits at all.", metavar="LIMIT"
     )

@@ -24,6 +24,8 @@ class Customer(Record, frozen=True, kw_only=True):
     send_email_receipts: bool = False
     billing_controls: BillingControls = BillingControls()
     config: dict[str, Any] = {}
+    #: Plans that the customer had and has no longer, each with its version; they cannot be deleted for good.
+    former_plans: tuple[tuple[str, int], ...] = ()
 
 
 class Entity(Record, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ ordered type on purpose: no other module may ask whether one version is newer th
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timezone
 from enum import Enum
 
@@ -54,6 +55,23 @@ _DEFAULTS = (
     (_day(2025, 4, 17), Version.V1_1),
     (_day(2025, 1, 30), Version.V0_2),
 )
+
+
+#: The years and the largest number before the first dot that a version after the newest one may have.
+_NEXT_YEARS, _NEXT_MAJOR = 10, int(Version.NEWEST.value.split(".")[0]) + 1
+_NEWEST_NUMBERS = tuple(map(int, Version.NEWEST.value.split(".")))
+_NEWEST_DAY = max(name for name in _OTHER_NAMES if name[0].isdigit())
+
+
+def is_newer(text: str) -> bool:
+    """Whether a text that names no version may name one that comes after the newest: the next numbers or days."""
+    name = text.removesuffix(".clover")
+    if re.fullmatch(r"\d{1,3}(\.\d{1,3}){0,2}", name, re.ASCII):
+        numbers = tuple(map(int, [*name.split("."), "0", "0"][:3]))
+        return numbers > _NEWEST_NUMBERS and numbers[0] <= _NEXT_MAJOR
+    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])", name, re.ASCII):
+        return False
+    return name > _NEWEST_DAY and int(name[:4]) <= int(_NEWEST_DAY[:4]) + _NEXT_YEARS
 
 
 def parse_version(text: str) -> Version | None:

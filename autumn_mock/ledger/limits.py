@@ -74,7 +74,10 @@ def usage_limits(account: Account, entity: Entity | None, feature_id: str) -> li
 
 
 def spend_limit(account: Account, entity: Entity | None, feature_id: str) -> Decimal | None:
-    """How far below zero the rows of a feature may be together, in the feature's units; None: no limit."""
+    """How far below zero the rows of a feature may be together, in the feature's units; None: no limit.
+
+    A percentage is one of what all main plans grant anew with every period; of nothing, it limits nothing.
+    """
     for owner in _owners(account, entity):
         own = [limit for limit in owner.controls.spend_limits or () if limit.feature_id in (feature_id, None)]
         if own:
@@ -94,12 +97,15 @@ def _spendable(account: Account, limit: SpendLimit, feature_id: str) -> Decimal 
         return None
     if limit.limit_type != "usage_percentage":
         return limit.overage_limit
-    grants = [
-        row.included
-        for row in account.rows.values()
-        if row.feature_id == feature_id and not row.is_loose and not row.add_on and row.next_reset_at is not None
-    ]
-    return (grants[0] if grants else ZERO) * limit.overage_limit / 100
+    granted = sum(
+        (
+            row.included
+            for row in account.rows.values()
+            if row.feature_id == feature_id and not row.is_loose and not row.add_on and row.next_reset_at is not None
+        ),
+        ZERO,
+    )
+    return granted * limit.overage_limit / 100 or None
 
 
 def overage_control(account: Account, entity: Entity | None, feature_id: str) -> OverageAllowed | None:

@@ -201,19 +201,27 @@ def flag_rows(account: Account, entity: Entity | None) -> dict[str, Balance]:
     return {feature_id: in_order(account, each, entity)[0] for feature_id, each in rows.items()}
 
 
-def allows(account: Account, view: BalanceView | None, entity: Entity | None, required: Decimal) -> bool:
-    """Whether ``required`` units of a balance could be used now.
+def allows(
+    account: Account,
+    view: BalanceView | None,
+    entity: Entity | None,
+    feature: Feature,
+    units: Decimal,
+    cost: Decimal = ONE,
+) -> bool:
+    """Whether ``units`` of a feature could be used now and paid from a balance, at ``cost`` each.
 
     Unlimited balances and negative amounts are always allowed. Otherwise a usage limit must have room, and the amount
     must be left, or be within what the balance may be overdrawn.
     """
     if view is None:
         return False
-    if view.unlimited or required < 0:
+    if view.unlimited or units < 0:
         return True
+    required = units * cost
     rows = [each.row for each in view.breakdown]
-    gate = UsageGate(account, rows, entity, view.feature, None)
-    if required > 0 and any(gate.room(row, ONE) < required for row in rows[:1]):
+    gate = UsageGate(account, rows, entity, feature, None)
+    if units > 0 and any(gate.room(row, cost) < units for row in rows[:1]):
         return False
     if view.spendable >= required:
         return True

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from autumn_mock.domain.amount import ZERO
 from autumn_mock.ledger.intervals import HOUR
@@ -85,7 +86,7 @@ def aggregate(call: Call, params: EventsAggregate) -> AggregateResult:
     wanted = filter_of(params, customer.internal_id if customer is not None else None)
     result = answer(_count(call, question, wanted, start, end), question) if question.grid.bins else AggregateResult()
     if wants_deductions and customer is not None:
-        events = walk(call.environment, wanted, TimeRange(start, end))
+        events = walk(call.environment, replace(wanted, names=frozenset()), TimeRange(start, end))
         result.deductions = deducted(call, events, question.grid.bins, names, group_by, question.max_groups)
     return result
 

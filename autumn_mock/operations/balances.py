@@ -149,12 +149,14 @@ def update(call: Call, params: BalancesUpdate) -> None:
         if expires_at is not None and expires_at <= call.now:
             raise invalid_request("expires_at must be in the future")
         account = open_account(call, transaction, customer)
-        rows = _selected(account, feature, entity, params.balance_id, params.customer_entitlement_id, params.interval)
+        rows = _selected(
+            account, feature.id, entity, params.balance_id, params.customer_entitlement_id, params.interval
+        )
         remaining = params.current_balance if params.remaining is None else params.remaining
         if params.included_grant is not None:
             if not rows:
                 raise _none_to_update(feature, params)
-            _set_grant(account, rows[0], amount(params.included_grant))
+            _set_grant(account, rows[0], entity, amount(params.included_grant))
             rows = [account.rows[row.id] for row in rows]
         before = snapshot_for_webhooks(transaction, account)
         if rows and remaining is not None:
@@ -195,9 +197,15 @@ def _none_to_update(feature: Feature, params: BalancesUpdate) -> ApiError:
     return invalid_request(f"No balances to update for feature {feature.id}, customer {params.customer_id}", status=404)
 
 
+def _named(
+    account: Account, feature_id: str | None, entity: Entity | None, params: BalancesUpdate | BalancesDelete
+) -> list[Balance]:
+    return _selected(account, feature_id, entity, params.balance_id, params.customer_entitlement_id, params.interval)
+
+
 def _selected(
     account: Account,
-    feature: Feature | None,
+    feature_id: str | None,
     entity: Entity | None,
     balance_id: str | None = None,
     row_id: str | None = None,
@@ -207,7 +215,7 @@ def _selected(
     rows = [
         row
         for row in account.visible(entity)
-        if (feature is None or row.feature_id == feature.id)
+        if feature_id in (None, row.feature_id)
         and (balance_id is None or balance_id in (row.external_id, row.id))
         and (row_id is None or row.id == row_id)
         and (interval is None or (row.reset is not None and row.reset.interval == interval))
@@ -236,16 +244,24 @@ def _add(account: Account, row: Balance, value: Decimal, entity: Entity | None) 
     account.put(replace(account.rows[row.id], rollovers=row.rollovers))
 
 
-def _set_grant(account: Account, row: Balance, target: Decimal) -> None:
+def _set_grant(account: Account, row: Balance, entity: Entity | None, target: Decimal) -> None:
+    """Set what a row grants; of a row that is split over entities, the share of ``entity``, or all shares."""
     if row.is_per_entity:
-        shares = {name: replace(share, adjustment=target - row.included) for name, share in row.shares.items()}
-        account.put(replace(row, shares=shares))
+        shares = {
+            name: replace(share, adjustment=target - row.included)
+            for name, share in row.shares.items()
+            if entity is None or name == entity.id
+        }
+        account.put(replace(row, shares={**row.shares, **shares}))
     else:
         account.put(replace(row, adjustment=target - row.included))
 
 
 def delete(call: Call, params: BalancesDelete) -> None:
-    """Delete the balances that the selectors name, those of plans too unless they are paid for."""
+    """Delete the balances that the selectors name, those of plans too unless they are paid for.
+
+    With ``recalculate_balances`` what was used of them is deducted from the other rows of the feature.
+    """
     environment = call.environment
     feature_id = params.feature_id
     if params.recalculate_balances and not feature_id:
@@ -254,8 +270,9 @@ def delete(call: Call, params: BalancesDelete) -> None:
         customer = get_customer(environment, params.customer_id)
         entity = find_entity(environment, customer, params.entity_id) if params.entity_id else None
         account = open_account(call, transaction, customer)
-        selected = _selected(account, None, entity, params.balance_id, params.customer_entitlement_id, params.interval)
-        rows = [row for row in selected if feature_id is None or row.feature_id == feature_id]
+        rows = _selected(
+            account, feature_id, entity, params.balance_id, params.customer_entitlement_id, params.interval
+        )
         if not rows:
             raise _no_balance(feature_id, params.customer_id)
         for row in rows:
@@ -264,14 +281,39 @@ def delete(call: Call, params: BalancesDelete) -> None:
                     f"Cannot delete paid balance for feature {row.feature_id} and customer {params.customer_id}",
                     status=409,
                 )
+        used = _used(rows, entity) if params.recalculate_balances else ZERO
+        carrier = rows[0] if used > 0 and len(rows) == len(_selected(account, rows[0].feature_id, entity)) else None
         if not params.balance_id and not params.interval:
             rows += _hidden(account, feature_id, entity)
         for row in rows:
-            transaction.delete(row)
-            del account.rows[row.id]
-        if params.recalculate_balances and feature_id is not None and feature_id in account.features:
-            _level(account, _selected(account, account.features[feature_id], entity))
-            store(transaction, account)
+            if row is not carrier:
+                transaction.delete(row)
+                del account.rows[row.id]
+        if carrier is not None:
+            account.put(_carrier(carrier, used, entity))
+        elif used and feature_id is not None:
+            feature = account.features[feature_id]
+            _move(account, feature, entity, _selected(account, feature_id, entity), used)
+        store(transaction, account)
+
+
+def _used(rows: list[Balance], entity: Entity | None) -> Decimal:
+    limited = [row for row in rows if not row.unlimited]
+    return _granted_by(limited, entity) - _raw(limited, entity)
+
+
+def _carrier(row: Balance, used: Decimal, entity: Entity | None) -> Balance:
+    """A row that keeps what was used of deleted ones, where no other row of the feature is left: it grants nothing
+    and is not reset."""
+    row = replace(row, next_reset_at=None, rollovers=())
+    if not row.is_per_entity:
+        return replace(row, balance=-used, adjustment=-row.grant)
+    shares = {
+        name: replace(share, balance=share.balance - ceiling(row, name), adjustment=-row.grant)
+        for name, share in row.shares.items()
+        if entity is None or name == entity.id
+    }
+    return replace(row, shares={**row.shares, **shares})
 
 
 def _hidden(account: Account, feature_id: str | None, entity: Entity | None) -> list[Balance]:
@@ -299,7 +341,7 @@ def set_usage(call: Call, params: SetUsage) -> None:
         customer = get_or_create_customer(call, transaction, params.customer_id, params.customer_data or CustomerData())
         entity = _entity(environment, customer, params.entity_id)
         account = open_account(call, transaction, customer)
-        rows = _selected(account, feature, entity)
+        rows = _selected(account, feature.id, entity)
         if rows:
             granted = _granted_by(rows, entity)
             before = snapshot_for_webhooks(transaction, account)
@@ -319,7 +361,7 @@ def recalculated(call: Call, params: FeatureOfACustomer, *, keep: bool) -> list[
         feature = call.feature(params.feature_id)
         entity = _entity(environment, customer, params.entity_id)
         account = open_account(call, transaction, customer)
-        rows = in_order(account, _selected(account, feature, entity), entity)
+        rows = in_order(account, _selected(account, feature.id, entity), entity)
         if not rows:
             raise _no_balance(feature.id, params.customer_id)
         _level(account, rows)

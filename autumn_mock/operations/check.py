@@ -157,7 +157,7 @@ def _answer(
             cost = ONE if listed is None else listed.rate(properties)
         view = None if candidate.is_boolean else balance_view(account, candidate, entity, rows)
         needed = required * cost
-        return _Answer(candidate, needed, view, allows(account, view, entity, needed))
+        return _Answer(candidate, needed, view, allows(account, view, entity, feature, required, cost))
 
     own = answer_of(feature)
     if own.allowed:

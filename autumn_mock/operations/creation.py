@@ -43,11 +43,12 @@ def get_or_create_customer(
 
 
 def _anonymous(environment: Environment, email: str | None, customer_id: str | None) -> Customer | None:
-    """A customer that has only an email so far; without an id, any with this email."""
+    """A customer that has only an email so far; without an id, any with this email. Case makes no difference."""
     if not email:
         return None
+    email = email.lower()
     candidates = environment.customers.of(None).values() if customer_id else environment.customers
-    return next((customer for customer in candidates if customer.email == email), None)
+    return next((customer for customer in candidates if (customer.email or "").lower() == email), None)
 
 
 def _create(call: Call, transaction: Transaction, customer_id: str | None, data: CustomerData) -> Customer:

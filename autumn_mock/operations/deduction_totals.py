@@ -72,11 +72,15 @@ class DeductedBin(Struct):
 def deducted(
     call: Call, events: Iterable[Event], bins: list[int], names: list[str], group_by: str | None, max_groups: int
 ) -> list[DeductedBin]:
-    """What events took, by bin. ``names`` are the features that were asked about."""
+    """What events took, by bin. ``names`` are the features that were asked about; what was taken from a balance of
+    theirs counts too, whichever feature was used: credits are spent by others.
+    """
     source = names[0] if len(names) == 1 and not _is_credits(call, names[0]) else None
     found: dict[int, DeductedBin] = {}
     for event in events:
         for each in event.deductions:
+            if names and event.name not in names and each.feature_id not in names:
+                continue
             period = bins[bisect_right(bins, event.timestamp) - 1]
             if period not in found:
                 found[period] = DeductedBin(period, groups=None if group_by in (None, "$customer_id") else {})

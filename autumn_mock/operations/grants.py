@@ -119,7 +119,11 @@ def requantify(call: Call, transaction: Transaction, attached: CustomerPlan) -> 
 
 
 def withdraw(call: Call, transaction: Transaction, attached: CustomerPlan) -> list[Balance]:
-    """Delete an attached plan and its rows; returns the rows."""
+    """Delete an attached plan and its rows; returns the rows. The customer is known to have had it, once it began."""
+    customer = call.environment.customers.get(attached.customer)
+    former = (attached.plan_id, attached.plan.version)
+    if customer is not None and attached.status == "active" and former not in customer.former_plans:
+        transaction.put(replace(customer, former_plans=(*customer.former_plans, former)))
     rows = rows_of(call, attached)
     for row in rows:
         transaction.delete(row)

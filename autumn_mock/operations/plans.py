@@ -85,13 +85,27 @@ def default_plans(environment: Environment) -> list[Plan]:
 
 def customers_on(environment: Environment, plan_id: str, version: int | None = None) -> int:
     """How many customers have a plan, active or scheduled, in any version or in one."""
-    return len(
-        {
-            each.customer
-            for each in environment.customer_plans
-            if each.plan_id == plan_id and version in (None, each.plan.version)
-        }
-    )
+    return len(_customers_on(environment, plan_id, version))
+
+
+def _customers_on(environment: Environment, plan_id: str, version: int | None) -> set[str]:
+    return {
+        each.customer
+        for each in environment.customer_plans
+        if each.plan_id == plan_id and version in (None, each.plan.version)
+    }
+
+
+def customers_ever_on(environment: Environment, plan_id: str, version: int | None = None) -> int:
+    """How many customers have a plan or had it, in any version or in one. Those of today keep it from being deleted,
+    the others too."""
+    former = {
+        customer.internal_id
+        for customer in environment.customers
+        for name, had in customer.former_plans
+        if name == plan_id and version in (None, had)
+    }
+    return len(former | _customers_on(environment, plan_id, version))
 
 
 def create(call: Call, params: PlansCreate) -> Plan:
@@ -284,7 +298,7 @@ def delete(call: Call, plan_id: str, *, all_versions: bool = False) -> None:
     environment = call.environment
     with call.write() as transaction:
         plan = get(call, plan_id)
-        count = customers_on(environment, plan_id)
+        count = customers_ever_on(environment, plan_id)
         if count:
             raise invalid_request(
                 f"Product {plan_id} has {count} customers (expired or active) on it and therefore cannot be deleted"

@@ -18,13 +18,14 @@ A batch passes these files from the socket to the deducted balance:
 from __future__ import annotations
 
 import difflib
+import re
 
 import flask
 import msgspec
 from flask import Response
 
 from autumn_mock.clock import stopwatch
-from autumn_mock.domain.version import default_version, parse_version
+from autumn_mock.domain.version import Version, default_version, is_newer, parse_version
 from autumn_mock.engine import Engine
 from autumn_mock.faults.grammar import Rule, RuleError, parse_rules, require_route
 from autumn_mock.ids import new_id
@@ -52,6 +53,8 @@ _COMMON_HEADERS = [
     ("vary", "Origin"),
     ("x-region", "us-east-2"),
 ]
+#: Origins of pages that a browser allows to call the API: those of development servers.
+_LOCAL_PAGE = re.compile(r"https?://localhost(:\d{1,5})?", re.ASCII)
 _PREFLIGHT_HEADERS = [
     ("access-control-allow-methods", "POST,GET,PUT,DELETE,PATCH,OPTIONS"),
     ("access-control-allow-headers", "Authorization,Content-Type,x-api-version,idempotency-key,x-request-id"),
@@ -193,7 +196,10 @@ def _negotiate_version(request: RequestContext) -> None:
     else:
         named = parse_version(header.strip())
         if named is None:
-            raise ApiError(400, f'"{header}" is not a valid API version', "invalid_api_version")
+            if request.engine.settings.strict_versions or not is_newer(header.strip()):
+                raise ApiError(400, f'"{header}" is not a valid API version', "invalid_api_version")
+            named = Version.NEWEST
+            request.note = f"version {header.strip()} is not known here; answered as {named.value}"
         version = named
     request.call = Call(environment, version, request.now, request.request_id, key.publishable)
 
@@ -281,6 +287,9 @@ def _handle(request: RequestContext, endpoint: Endpoint) -> Response:
 def _add_headers(request: RequestContext, reply: Response) -> None:
     if request.faults is None or request.faults.reached_service:
         reply.headers.extend(_COMMON_HEADERS)
+        origin = request.header("ORIGIN")
+        if origin is not None and _LOCAL_PAGE.fullmatch(origin):
+            reply.headers["access-control-allow-origin"] = origin
     else:  # the reply of a fault may have its own
         for name, value in _COMMON_HEADERS:
             reply.headers.setdefault(name, value)

@@ -299,7 +299,8 @@ _TINY = Decimal("1e-7")
 
 def _allowed(target: Account, feature_id: str, who: Entity | None, rows: list[str]) -> bool:
     counted = [target.rows[row_id] for row_id in rows]
-    return allows(target, balance_view(target, target.features[feature_id], who, counted), who, _TINY)
+    feature = target.features[feature_id]
+    return allows(target, balance_view(target, feature, who, counted), who, feature, _TINY)
 
 
 @settings(deadline=None, max_examples=examples(300))

@@ -60,7 +60,8 @@ def rolled_over(target: Account, feature_id: str = "messages") -> Number:
 
 
 def allowed(target: Account, required: Number = 1, feature_id: str = "messages") -> bool:
-    return allows(target, balance_view(target, target.features[feature_id], None), None, dec(required))
+    feature = target.features[feature_id]
+    return allows(target, balance_view(target, feature, None), None, feature, dec(required))
 
 
 #: One row of messages: (number of the example, its setting, uses (value, behaviour), remaining and usage after each).

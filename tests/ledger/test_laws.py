@@ -687,7 +687,7 @@ def raws(row: Balance, case: Case) -> list[Decimal]:
 def test_views_change_nothing(case: Case, value: Decimal) -> None:
     rows = dict(case.account.rows)
     view = balance_view(case.account, case.feature, case.entity)
-    allows(case.account, view, case.entity, value)
+    allows(case.account, view, case.entity, case.feature, value)
     assert case.account.rows == rows
     assert not case.account.changed
 
@@ -699,7 +699,7 @@ def test_what_a_view_allows_can_be_taken(case: Case, value: Decimal) -> None:
     every debt off what may be overdrawn, even of a row that its entity may not overdraw."""
     assume(all(left >= 0 for left in main_numbers(case.account).values()))
     view = balance_view(case.account, case.feature, case.entity)
-    allowed = allows(case.account, view, case.entity, value)
+    allowed = allows(case.account, view, case.entity, case.feature, value)
     assume(view is not None and view.breakdown)
     try:
         case.take(value, "reject")

@@ -59,10 +59,10 @@ def test_spend_limit_of_plans_is_the_strictest(limits: list[SpendLimit], expecte
     assert spend_limit(target, None, "messages") == expected
 
 
-def test_spend_limit_as_a_percentage_of_no_grant_is_zero() -> None:
+def test_spend_limit_as_a_percentage_of_no_grant_limits_nothing() -> None:
     percentage = SpendLimit(enabled=True, limit_type="usage_percentage", overage_limit=Decimal(20))
     target = account(balance(50, plan=None), plans=[attached("p", spend_limits=(percentage,))])
-    assert spend_limit(target, None, "messages") == 0
+    assert spend_limit(target, None, "messages") is None
 
 
 def test_with_balance_adds_an_entity() -> None:

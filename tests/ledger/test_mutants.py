@@ -184,19 +184,19 @@ def test_balance_view_of_unlimited_for_an_entity_is_its_own_usage() -> None:
 def test_allows_exactly_what_is_left() -> None:
     target = account(balance(10))
     view = balance_view(target, MESSAGES, None)
-    assert [allows(target, view, None, Decimal(value)) for value in ("-1", "0", "10", "10.1")] == [
+    assert [allows(target, view, None, MESSAGES, Decimal(value)) for value in ("-1", "0", "10", "10.1")] == [
         True,
         True,
         True,
         False,
     ]
-    assert not allows(target, None, None, Decimal(-1))
+    assert not allows(target, None, None, MESSAGES, Decimal(-1))
 
 
 @pytest.mark.parametrize(("required", "allowed"), [(15, True), ("15.1", False)])
 def test_allows_exactly_what_may_still_be_bought(required: float | str, allowed: bool) -> None:
     target = account(balance(10, priced=True, max_purchase=5))
-    assert allows(target, balance_view(target, MESSAGES, None), None, Decimal(required)) is allowed
+    assert allows(target, balance_view(target, MESSAGES, None), None, MESSAGES, Decimal(required)) is allowed
 
 
 # -- deductions and locks
@@ -314,7 +314,10 @@ def owned(**of_entity: Any) -> Account:
 def test_allows_counts_the_limits_of_the_entity() -> None:
     target = owned(usage_limits=(usage_limit(2),))
     view = balance_view(target, MESSAGES, target.entities["e1"])
-    assert [allows(target, view, target.entities["e1"], Decimal(value)) for value in (2, 3)] == [True, False]
+    assert [allows(target, view, target.entities["e1"], MESSAGES, Decimal(value)) for value in (2, 3)] == [
+        True,
+        False,
+    ]
 
 
 @pytest.mark.parametrize(

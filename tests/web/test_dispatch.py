@@ -7,6 +7,7 @@ import errno
 import pytest
 from flask.testing import FlaskClient
 
+from autumn_mock import create_app
 from autumn_mock.domain.organisation import ApiKey
 from autumn_mock.engine import Engine
 from autumn_mock.faults.board import FaultBoard
@@ -206,3 +207,40 @@ def test_dispatch_journals_the_masked_key_of_a_request_that_opens_no_organisatio
     unknown, without, known = emulator.journal.entries()
     assert unknown.unknown_key == "am_sk_test_unkn*******"
     assert (without.unknown_key, known.unknown_key) == (None, None)
+
+
+@pytest.mark.parametrize("origin", ["http://localhost:3000", "http://localhost:5173", "https://localhost"])
+@pytest.mark.parametrize("method", ["POST", "OPTIONS"])
+def test_pages_of_development_servers_may_call(client: FlaskClient, method: str, origin: str) -> None:
+    headers = client.open(BATCH, method=method, headers={"Origin": origin}).headers
+    assert headers["access-control-allow-origin"] == origin
+    assert headers["access-control-allow-credentials"] == "true"
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://example.com", "http://localhost.example.com", "http://localhost:x", "null"]
+)
+def test_other_pages_may_not_call(client: FlaskClient, origin: str) -> None:
+    assert "access-control-allow-origin" not in client.post(BATCH, headers={"Origin": origin}).headers
+
+
+@pytest.mark.parametrize("version", ["2.6.0", "2.6", "3", "3.1.0", "2027-01-01", "2027-01-01.clover"])
+def test_a_version_after_the_newest_is_answered_as_the_newest(emulator: Engine, post: Post, version: str) -> None:
+    assert post(BATCH, [ITEM], x_api_version=version).status_code == 202
+    (entry,) = emulator.journal.entries()
+    assert entry.note == f"version {version} is not known here; answered as 2.5.0"
+
+
+@pytest.mark.parametrize(
+    "version", ["2.5.1x", "9.9.9", "4", "2.2.9", "1.9.0", "2026-13-01", "2026-04-01", "9999-01-01"]
+)
+def test_a_version_that_cannot_come_next_is_refused(post: Post, version: str) -> None:
+    assert post(BATCH, [ITEM], x_api_version=version).status_code == 400
+
+
+def test_strict_versions_are_known_ones() -> None:
+    with Engine(strict_versions=True) as engine:
+        client = create_app(engine).test_client()
+        headers = {"Authorization": f"Bearer {KEY}", "x-api-version": "2.6.0"}
+        reply = client.post(BATCH, json=[ITEM], headers=headers)
+    assert (reply.status_code, reply.get_json()["code"]) == (400, "invalid_api_version")

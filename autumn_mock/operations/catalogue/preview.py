@@ -39,6 +39,8 @@ class PlanChange(Struct, frozen=True):
     action: PlanAction
     #: None if there is nothing to compare: the plan is new, removed or skipped.
     diff: PlanDiff | None = None
+    #: The plan as it would be; None if it is removed or skipped.
+    proposed: Plan | None = None
     #: How many customers are on the version that changes; on any version, if the plan is removed.
     customers: int = 0
     #: Whether the change would be a new version, because customers are on this one.
@@ -123,7 +125,7 @@ def _plan_changes(call: Call, params: Catalog, proposed: Mapping[str, Feature]) 
     if not params.skip_deletions:
         for plan in plans_.in_order(plans_.latest_plans(environment)):
             if plan.id not in skipped and plan.id not in named:
-                customers = plans_.customers_on(environment, plan.id)
+                customers = plans_.customers_ever_on(environment, plan.id)
                 changes.append(PlanChange(plan.id, "deleted", customers=customers, name=plan.name))
     known = dict.fromkeys([*named, *(plan.id for plan in environment.plans)])
     return changes + [PlanChange(plan_id, "skipped") for plan_id in known if plan_id in skipped]
@@ -140,8 +142,7 @@ def _sent_plan(call: Call, params: PlansPreview) -> PlanChange:
     current = plans_.find(call.environment, plan_id, params.version)
     if current is None:
         blank = Plan(id=plan_id, name=params.name or plan_id, version=1, created_at=call.now)
-        propose(call, blank, params)  # raises what creating the plan would
-        return PlanChange(plan_id, "created")
+        return PlanChange(plan_id, "created", proposed=propose(call, blank, params))
     return _plan_change(call, current, params)
 
 
@@ -164,6 +165,7 @@ def _plan_change(call: Call, current: Plan, params: PlansPreview) -> PlanChange:
         params.plan_id,
         "none" if change.proposed == current else "updated",
         diff=change,
+        proposed=change.proposed,
         customers=customers,
         versionable=makes_version(change, params, customers),
         other_versions=tuple(others),

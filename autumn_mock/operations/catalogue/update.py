@@ -18,7 +18,7 @@ from autumn_mock.operations.call import Call
 from autumn_mock.operations.catalogue.preview import is_used, preview, sent_plans
 from autumn_mock.store.environment import Environment
 from autumn_mock.wire.requests.features import FeaturePatch
-from autumn_mock.wire.requests.plans import Catalog, PlansCreate, PlansPreview
+from autumn_mock.wire.requests.plans import Catalog, PlanPatch, PlansCreate
 
 
 def update(call: Call, params: Catalog) -> tuple[list[Plan], list[Feature]]:
@@ -35,14 +35,14 @@ def update(call: Call, params: Catalog) -> tuple[list[Plan], list[Feature]]:
                 features_.update(call, feature.feature_id, FeaturePatch(**feature.changes))
         for given, plan in zip(sent_plans(params), changes.plans, strict=False):
             if plan.action == "created":
-                plans_.create(call, _creation(given))
+                plans_.create(call, creation(given.plan_id, given))
             elif plan.action == "updated" or plan.versionable:
                 plan_update.update(call, given.plan_id, given)
         for plan in changes.plans:
             if plan.action == "deleted":
                 _remove(call, list(environment.plans.of(plan.plan_id).values()), archive=plan.customers > 0)
         for version in unsent:
-            _remove(call, [version], archive=plans_.customers_on(environment, version.id, version.version) > 0)
+            _remove(call, [version], archive=plans_.customers_ever_on(environment, version.id, version.version) > 0)
         for feature in changes.features:
             if feature.action == "remove":
                 _remove_feature(call, feature.feature_id)
@@ -63,12 +63,12 @@ def _unsent_versions(environment: Environment, params: Catalog) -> list[Plan]:
     return [plan for plan in newest if plan is not None and plan.version not in versions[plan.id] and not plan.archived]
 
 
-def _creation(given: PlansPreview) -> PlansCreate:
+def creation(plan_id: str, given: PlanPatch) -> PlansCreate:
     """The creation of a plan that is sent and does not exist."""
     return PlansCreate(
-        plan_id=given.plan_id,
+        plan_id=plan_id,
         group=given.group or "",
-        name=given.name or given.plan_id,
+        name=given.name or plan_id,
         description=None if given.description is UNSET else given.description,
         add_on=bool(given.add_on),
         auto_enable=bool(given.auto_enable),

@@ -16,13 +16,14 @@ from autumn_mock.web.resources import (
     events,
     features,
     lists,
+    older,
     organization,
     plans,
     unsupported,
     usage,
 )
 
-_MODULES = (usage, balances, customers, entities, features, plans, organization, billing, events, lists)
+_MODULES = (usage, balances, customers, entities, features, plans, organization, billing, events, lists, older)
 
 #: Every endpoint, in the order in which it is declared.
 ENDPOINTS: tuple[Endpoint, ...] = (

@@ -39,7 +39,9 @@ def set_usage(request: RequestContext, params: SetUsage) -> Answer:
     return SUCCESS
 
 
-@endpoint("POST /v1/balances.recalculate", scopes="balances:write", request=Recalculate)
+@endpoint(
+    "POST /v1/balances.recalculate", "POST /v1/balances/recalculate", scopes="balances:write", request=Recalculate
+)
 def recalculate(request: RequestContext, params: Recalculate) -> Answer:
     balances.recalculated(request.call, params, keep=True)
     return SUCCESS

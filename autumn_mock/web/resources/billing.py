@@ -17,12 +17,7 @@ from autumn_mock.wire.responses.preview import (
 
 
 @endpoint(
-    "POST /v1/billing.attach",
-    "POST /v1/attach",
-    scopes="customers:write",
-    request=BillingAttach,
-    answers=AttachedBody,
-    limit="attach",
+    "POST /v1/billing.attach", scopes="customers:write", request=BillingAttach, answers=AttachedBody, limit="attach"
 )
 def attach(request: RequestContext, params: BillingAttach) -> Answer:
     billing.attach(request.call, params)

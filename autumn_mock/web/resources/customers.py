@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import asdict
+
 from autumn_mock.ledger.account import Account
 from autumn_mock.operations import customers
 from autumn_mock.operations.errors import no_stripe
@@ -10,6 +12,7 @@ from autumn_mock.web.endpoint import endpoint
 from autumn_mock.web.pagination import cursor_page, offset_page, paged
 from autumn_mock.wire.answer import CursorPage, OffsetPage
 from autumn_mock.wire.requests.customers import (
+    CustomerPatch,
     CustomersCreate,
     CustomersDelete,
     CustomersGet,
@@ -51,7 +54,8 @@ def get_or_create(request: RequestContext, params: CustomersGetOrCreate) -> Answ
 )
 def create(request: RequestContext, params: CustomersCreate) -> Answer:
     account, _ = customers.get_or_create(request.call, params)
-    return Answer(_body(request, account))
+    with_autumn_id = params.with_autumn_id or request.parsed_query.with_autumn_id
+    return Answer(_body(request, account, with_autumn_id=with_autumn_id))
 
 
 @endpoint("POST /v1/customers.get", scopes="customers:read", request=CustomersGet, answers=CustomerBody, limit="check")
@@ -68,8 +72,9 @@ def get(request: RequestContext, params: CustomersGet) -> Answer:
     limit="check",
     public=("GET /v1/customers/<customer_id>",),
 )
-def get_by_path(request: RequestContext, _query: CustomersQuery) -> Answer:
-    return Answer(_body(request, customers.get(request.call, request.path["customer_id"])))
+def get_by_path(request: RequestContext, query: CustomersQuery) -> Answer:
+    account = customers.get(request.call, request.path["customer_id"])
+    return Answer(_body(request, account, with_autumn_id=query.with_autumn_id))
 
 
 @endpoint(
@@ -109,6 +114,19 @@ def list_by_query(request: RequestContext, query: CustomersListQuery) -> Answer:
 @endpoint("POST /v1/customers.update", scopes="customers:write", request=CustomersUpdate, answers=CustomerBody)
 def update(request: RequestContext, params: CustomersUpdate) -> Answer:
     return Answer(_body(request, customers.update(request.call, params)))
+
+
+@endpoint(
+    "POST /v1/customers/<customer_id>",
+    "PATCH /v1/customers/<customer_id>",
+    scopes="customers:write",
+    request=CustomerPatch,
+    answers=CustomerBody,
+)
+def update_by_path(request: RequestContext, params: CustomerPatch) -> Answer:
+    sent = {name: value for name, value in asdict(params).items() if name != "id"}
+    changes = CustomersUpdate(customer_id=request.path["customer_id"], new_customer_id=params.id, **sent)
+    return Answer(_body(request, customers.update(request.call, changes)))
 
 
 @endpoint("POST /v1/customers.delete", scopes="customers:write", request=CustomersDelete)

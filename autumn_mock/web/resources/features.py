@@ -17,13 +17,17 @@ from autumn_mock.wire.responses.feature import FeatureBody, feature_body
 
 @endpoint(
     "POST /v1/features.create",
-    "POST /v1/features",
     scopes="features:write",
     request=FeaturesCreate,
     answers=FeatureBody,
     fixed_shape=True,
 )
 def create(request: RequestContext, params: FeaturesCreate) -> Answer:
+    return Answer(feature_body(features.create(request.call, params)))
+
+
+@endpoint("POST /v1/features", scopes="features:write", request=FeaturesCreate, answers=FeatureBody)
+def create_by_path(request: RequestContext, params: FeaturesCreate) -> Answer:
     return Answer(feature_body(features.create(request.call, params)))
 
 
@@ -53,13 +57,7 @@ def update(request: RequestContext, params: FeaturesUpdate) -> Answer:
     return Answer(feature_body(features.update(request.call, params.feature_id, params)))
 
 
-@endpoint(
-    "POST /v1/features/<feature_id>",
-    scopes="features:write",
-    request=FeaturePatch,
-    answers=FeatureBody,
-    fixed_shape=True,
-)
+@endpoint("POST /v1/features/<feature_id>", scopes="features:write", request=FeaturePatch, answers=FeatureBody)
 def update_by_path(request: RequestContext, params: FeaturePatch) -> Answer:
     return Answer(feature_body(features.update(request.call, request.path["feature_id"], params)))
 

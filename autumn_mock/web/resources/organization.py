@@ -41,7 +41,7 @@ def flags(_request: RequestContext) -> Answer:
 
 @endpoint("POST /v1/catalog.preview_update", scopes="plans:read", request=Catalog, answers=ChangesBody)
 def preview_update(request: RequestContext, params: Catalog) -> Answer:
-    return Answer(changes_body(preview(request.call, params), request.call.env))
+    return Answer(changes_body(preview(request.call, params), request.call.env, request.expand))
 
 
 @endpoint("POST /v1/catalog.update", scopes="plans:write", request=Catalog, answers=UpdatedBody, fixed_shape=True)

@@ -38,7 +38,8 @@ def _body(call: Call, plan: Plan) -> PlanDetailsBody:
     return plan_body(plan, call.environment.features.by_key, call.env)
 
 
-def _listed(call: Call, plan: Plan, eligibility: Eligibility | None = None) -> PlanBody:
+def listed(call: Call, plan: Plan, eligibility: Eligibility | None = None) -> PlanBody:
+    """A plan as lists show it, which old clients know as a product."""
     expand = "items.feature" in call.traits.expands
     features = call.environment.features.by_key
     return listed_plan_body(plan, features, call.env, expand_features=expand, eligibility=eligibility, now=call.now)
@@ -72,7 +73,7 @@ def list_(request: RequestContext, params: PlansList) -> Answer:
     customer = get_customer(call.environment, params.customer_id) if params.customer_id else None
     scope = params.entity_id or None
     bodies = [
-        _listed(call, plan, None if customer is None else eligibility(call, customer, scope, plan)) for plan in shown
+        listed(call, plan, None if customer is None else eligibility(call, customer, scope, plan)) for plan in shown
     ]
     return Answer(Listing(rows=bodies))
 
@@ -85,7 +86,7 @@ def get(request: RequestContext, params: PlansGet) -> Answer:
 @endpoint("GET /v1/plans/<plan_id>", "GET /v1/products/<plan_id>", scopes="plans:read", answers=PlanBody)
 def get_by_path(request: RequestContext) -> Answer:
     plan = plans.get(request.call, request.path["plan_id"])
-    return Answer(_listed(request.call, plan))
+    return Answer(listed(request.call, plan))
 
 
 @endpoint("POST /v1/plans.has_customers", scopes="plans:read", request=PlansPreview, answers=HasCustomersBody)
@@ -97,7 +98,8 @@ def has_customers(request: RequestContext, params: PlansPreview) -> Answer:
 def preview_update(request: RequestContext, params: PlansPreview) -> Answer:
     call = request.call
     change = preview_plan(call, params)
-    return Answer(plan_change_body(change, call.environment.features.by_key, call.env))
+    expanded = "plan" in request.expand
+    return Answer(plan_change_body(change, call.environment.features.by_key, call.env, expanded=expanded))
 
 
 @endpoint("POST /v1/plans.update", scopes="plans:write", request=PlansUpdate, answers=PlanDetailsBody)
@@ -105,9 +107,31 @@ def update(request: RequestContext, params: PlansUpdate) -> Answer:
     return Answer(_body(request.call, plan_update.update(request.call, params.plan_id, params)))
 
 
-@endpoint("POST /v1/products/<plan_id>", scopes="plans:write", request=PlanPatch, answers=PlanDetailsBody)
+@endpoint(
+    "POST /v1/products/<plan_id>",
+    "PATCH /v1/products/<plan_id>",
+    "POST /v1/plans/<plan_id>",
+    "PATCH /v1/plans/<plan_id>",
+    scopes="plans:write",
+    request=PlanPatch,
+    answers=PlanDetailsBody,
+)
 def update_by_path(request: RequestContext, params: PlanPatch) -> Answer:
     return Answer(_body(request.call, plan_update.update(request.call, request.path["plan_id"], params)))
+
+
+@endpoint(
+    "POST /v1/products/<plan_id>/has_customers",
+    "GET /v1/products/<plan_id>/has_customers",
+    "POST /v1/plans/<plan_id>/has_customers",
+    "GET /v1/plans/<plan_id>/has_customers",
+    scopes="plans:read",
+    request=PlanPatch,
+    answers=HasCustomersBody,
+)
+def has_customers_by_path(request: RequestContext, params: PlanPatch) -> Answer:
+    changed = PlansPreview(plan_id=request.path["plan_id"], **asdict(params))
+    return Answer(has_customers_body(preview_plan(request.call, changed)))
 
 
 @endpoint("GET /v1/products/<plan_id>/deletion_info", scopes="plans:read", answers=PlanUsageBody)

@@ -56,11 +56,49 @@ _GROUPS: tuple[tuple[str, str, str], ...] = (
     ("logs.search", _OUTSIDE, "read the requests with GET /_mock/requests"),
 )
 
+#: Routes without such a name, of older clients and of the dashboard's own calls with a secret key.
+_ROUTES: tuple[tuple[str, str, str], ...] = (
+    (
+        "POST /v1/attach/preview, POST /v1/checkout, POST /v1/setup_payment, "
+        "GET /v1/customers/<customer_id>/billing_portal, POST /v1/customers/<customer_id>/billing_portal, "
+        "POST /v1/customers/<customer_id>/coupons/<coupon_id>, DELETE /v1/customers/<customer_id>/coupons, "
+        "POST /v1/customers/<customer_id>/invoices/<invoice_id>/refund, GET /v1/organization/stripe, "
+        "POST /v1/organization/stripe, DELETE /v1/organization/stripe",
+        _NO_PAYMENTS,
+        _ATTACH,
+    ),
+    (
+        "GET /v1/rewards, POST /v1/rewards, GET /v1/rewards/<reward_id>, POST /v1/rewards/<reward_id>, "
+        "DELETE /v1/rewards/<reward_id>, GET /v1/reward_programs, POST /v1/reward_programs, "
+        "GET /v1/reward_programs/<program_id>, DELETE /v1/reward_programs/<program_id>, POST /v1/referrals/code, "
+        "POST /v1/referrals/redeem, GET /v1/redemptions/<redemption_id>",
+        _OUTSIDE,
+        _GIVE,
+    ),
+    ("POST /v1/customers/<customer_id>/transfer", _OUTSIDE, "cancel the plan there and attach it here"),
+    ("GET /v1/customers/<customer_id>/products", _OUTSIDE, "read the plans of the customer with customers.get"),
+    ("POST /v1/products/<plan_id>/copy, POST /v1/plans/<plan_id>/copy", _OUTSIDE, "create the plan with plans.create"),
+    ("GET /v1/components/pricing_table", _OUTSIDE, "list the plans with plans.list and a customer_id"),
+    ("POST /v1/configs/push, POST /v1/configs/nuke", _OUTSIDE, "use catalog.update, or POST /_mock/reset"),
+    ("POST /v1/migrations, GET /v1/migrations", _OUTSIDE, "move customers with billing.update and a version"),
+    (
+        "PATCH /v1/organization, POST /v1/platform/exchange, POST /v1/platform/organizations",
+        _OUTSIDE,
+        _KEYS,
+    ),
+)
+
 #: What each call answers.
 MESSAGES: dict[str, str] = {
     call: f"{call} is not emulated: {why}. Instead, {instead}."
     for calls, why, instead in _GROUPS
     for call in calls.split()
+}
+#: What each of those routes answers.
+ROUTE_MESSAGES: dict[str, str] = {
+    route: f"{route} is not emulated: {why}. Instead, {instead}."
+    for routes, why, instead in _ROUTES
+    for route in routes.split(", ")
 }
 
 
@@ -70,6 +108,7 @@ PARTLY: dict[str, str] = {
     **dict.fromkeys(("billing.attach", "billing.update", "billing.preview_attach", "billing.preview_update"), _FREE),
     "catalog.update": "without rewards and referral programs; drafts of migrations are not stored",
     "customers.advance_test_clock": "moves the clock of the whole organisation",
+    "attach": _FREE,
     "get_organization": "shows publishable keys masked",
 }
 
@@ -82,12 +121,15 @@ _LIMITS: dict[str, GroupName] = {
 }
 
 
-def _refusing(call: str) -> Endpoint:
-    @endpoint(f"POST /v1/{call}", scopes="customers:write", limit=_LIMITS.get(call, "general"), answers={400: Error})
+def _refusing(route: str, message: str, limit: GroupName = "general") -> Endpoint:
+    @endpoint(route, scopes="customers:write", limit=limit, answers={400: Error})
     def refuse(_request: RequestContext) -> Answer:
-        raise invalid_request(MESSAGES[call])
+        raise invalid_request(message)
 
     return refuse
 
 
-ENDPOINTS = tuple(_refusing(call) for call in MESSAGES)
+ENDPOINTS = (
+    *(_refusing(f"POST /v1/{call}", message, _LIMITS.get(call, "general")) for call, message in MESSAGES.items()),
+    *(_refusing(route, message) for route, message in ROUTE_MESSAGES.items()),
+)

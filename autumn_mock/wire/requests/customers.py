@@ -101,10 +101,9 @@ class CustomersListQuery(z.Params):
     limit: int = z.field(page_limit(100, least=10), default=10)
 
 
-class CustomersUpdate(z.Params):
+class CustomerChanges(z.Params):
     """Null removes a value, so it differs from a key that is absent."""
 
-    customer_id: str = z.field(CUSTOMER_ID)
     name: str | UnsetType | None = z.field(z.nullable(z.string()), default=UNSET)
     email: str | UnsetType | None = z.field(z.nullable(z.email()), default=UNSET)
     fingerprint: str | UnsetType | None = z.field(z.nullable(z.string()), default=UNSET)
@@ -117,7 +116,17 @@ class CustomersUpdate(z.Params):
     config: dict[str, Any] | None = z.field(CUSTOMER_CONFIG, default=None)
     billing_details: dict[str, Any] | None = z.field(BILLING_DETAILS, default=None)
     internal_options: dict[str, Any] | None = z.field(INTERNAL_OPTIONS, default=None)
+
+
+class CustomersUpdate(CustomerChanges, leading=("customer_id",)):
+    customer_id: str = z.field(CUSTOMER_ID)
     new_customer_id: str | None = z.field(CUSTOMER_ID, default=None)
+
+
+class CustomerPatch(CustomerChanges, leading=("id",)):
+    """Changes of the customer in the path. ``id`` is a new one."""
+
+    id: str | None = z.field(CUSTOMER_ID, default=None)
 
 
 class CustomersDelete(z.Params):

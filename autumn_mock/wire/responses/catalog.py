@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -54,6 +54,7 @@ class OtherVersionBody(VersionChangeBody, kw_only=True):
 class PlanChangeBody(VersionChangeBody, kw_only=True):
     """How a plan would change."""
 
+    plan: PlanDetailsBody | UnsetType | None = UNSET
     license_parents: Nothing
     variants: Nothing
     other_versions: list[OtherVersionBody]
@@ -76,6 +77,7 @@ class FeatureChangeBody(Body, kw_only=True):
     blocked: bool
     blocked_reason: str | None
     previous_attributes: Json | None
+    feature: FeatureBody | UnsetType | None = UNSET
 
 
 class ChangesBody(Body):
@@ -130,15 +132,35 @@ _ATTRIBUTES = (
 _ITEM_PARAMS = ("feature_id", "entity_feature_id", "included", "unlimited", "pooled", "reset", "price")
 
 
-def changes_body(changes: CatalogueChanges, env: Env) -> ChangesBody:
-    """How a catalogue would change."""
-    plans = [_catalog_plan_body(change, changes.proposed, env) for change in changes.plans]
-    return ChangesBody(plans, [_feature_change_body(change) for change in changes.features], [], [])
+def changes_body(changes: CatalogueChanges, env: Env, expand: Collection[str] = ()) -> ChangesBody:
+    """How a catalogue would change; ``expand`` names what to show as it would be."""
+    plans = [
+        _catalog_plan_body(change, changes.proposed, env, expanded="plan_changes.plan" in expand)
+        for change in changes.plans
+    ]
+    features = [_feature_change_body(change) for change in changes.features]
+    if "feature_changes.feature" in expand:
+        for change, body in zip(changes.features, features, strict=True):
+            after = None if change.action == "remove" else changes.proposed.get(change.feature_id)
+            body.feature = None if after is None else feature_body(after)
+    return ChangesBody(plans, features, [], [])
 
 
-def plan_change_body(change: PlanChange, features: Mapping[str, Feature], env: Env) -> PlanChangeBody:
-    """How a plan would change."""
-    return PlanChangeBody(**_plan_change_fields(change, features, env))
+def plan_change_body(
+    change: PlanChange, features: Mapping[str, Feature], env: Env, *, expanded: bool = False
+) -> PlanChangeBody:
+    """How a plan would change; ``expanded``: with the plan as it would be."""
+    return PlanChangeBody(
+        **_plan_change_fields(change, features, env), plan=_plan_after(change, features, env, expanded)
+    )
+
+
+def _plan_after(
+    change: PlanChange, features: Mapping[str, Feature], env: Env, expanded: bool
+) -> PlanDetailsBody | UnsetType | None:
+    if not expanded:
+        return UNSET
+    return None if change.proposed is None else plan_body(change.proposed, features, env)
 
 
 def _plan_change_fields(change: PlanChange, features: Mapping[str, Feature], env: Env) -> Json:
@@ -156,11 +178,14 @@ def _plan_change_fields(change: PlanChange, features: Mapping[str, Feature], env
     }
 
 
-def _catalog_plan_body(change: PlanChange, features: Mapping[str, Feature], env: Env) -> CatalogPlanChangeBody:
+def _catalog_plan_body(
+    change: PlanChange, features: Mapping[str, Feature], env: Env, *, expanded: bool
+) -> CatalogPlanChangeBody:
     fields, diff = _plan_change_fields(change, features, env), change.diff
     migrates = diff is not None and change.customers > 0 and diff.changes_offer
     return CatalogPlanChangeBody(
         **fields,
+        plan=_plan_after(change, features, env, expanded),
         action=change.action,
         will_archive=change.action == "deleted" and change.customers > 0,
         migration=_migration(diff, fields["customize"]) if migrates and diff is not None else UNSET,

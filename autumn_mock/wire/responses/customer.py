@@ -157,7 +157,7 @@ def entity_body(
         purchases=_purchases(account, entity, env, expand),
         balances=_balances(account, entity, "balances.feature" in expand),
         flags=_flags(account, entity, "flags.feature" in expand),
-        billing_controls=controls_body(entity.billing_controls),
+        billing_controls=_entity_controls(account, entity),
     )
 
 
@@ -263,13 +263,22 @@ def _customer_controls(account: Account) -> ControlsBody:
             fresh = [entry for entry in entries if entry.get("feature_id") not in known]
             if fresh:
                 body.setdefault(name, []).extend(fresh)
+    return _with_usage(body, account, None)
+
+
+def _entity_controls(account: Account, entity: Entity) -> ControlsBody:
+    return _with_usage(controls_body(entity.billing_controls), account, entity)
+
+
+def _with_usage(body: ControlsBody, account: Account, entity: Entity | None) -> ControlsBody:
+    """Add to each usage limit what it has counted in its window."""
     for entry in body.get("usage_limits", ()):
-        entry["usage"] = _counted(account, entry)
+        entry["usage"] = _counted(account, entity, entry)
     return body
 
 
-def _counted(account: Account, entry: dict[str, Any]) -> Number:
-    for scope, limit in usage_limits(account, None, entry["feature_id"]):
+def _counted(account: Account, entity: Entity | None, entry: dict[str, Any]) -> Number:
+    for scope, limit in usage_limits(account, entity, entry["feature_id"]):
         if limit.interval == entry["interval"] and limit.filter == entry.get("filter"):
-            return number(open_window(account, None, scope, limit).counted)
+            return number(open_window(account, entity, scope, limit).counted)
     return 0

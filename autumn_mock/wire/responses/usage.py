@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from msgspec import UNSET, UnsetType, field
 
-from autumn_mock.domain.amount import number
+from autumn_mock.domain.amount import exact_number, number
 from autumn_mock.domain.event import Event
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.ledger.views import BalanceView
@@ -174,7 +174,7 @@ def event_body(event: Event, customer_id: str | None) -> EventBody:
         timestamp=event.timestamp,
         feature_id=event.name,
         customer_id=customer_id,
-        value=number(event.value),
+        value=exact_number(event.value),
         properties=event.properties or {},
         deductions=[deduction_body(each) for each in event.deductions] or None,
     )

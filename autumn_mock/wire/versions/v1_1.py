@@ -86,4 +86,8 @@ def _tier(tier: Json, included: float) -> Json:
     return {"to": tier["to"] if tier["to"] in ("inf", -1) else tier["to"] + included, "amount": tier.get("amount", 0)}
 
 
-CHANGES = VersionChanges(answers={"CheckBody": _check, "CustomerBody": _customer})
+def _attached(body: Json) -> Json:
+    return {name: body[name] for name in ("success", "message")}
+
+
+CHANGES = VersionChanges(answers={"CheckBody": _check, "CustomerBody": _customer, "OldAttachedBody": _attached})

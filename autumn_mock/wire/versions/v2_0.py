@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from math import isfinite
+from typing import Any
 
 from autumn_mock.domain.amount import amount, number
 from autumn_mock.wire.versions.declaration import Json, VersionChanges
+from autumn_mock.wire.versions.product_params import (
+    creation_params,
+    feature_params,
+    named_feature_params,
+    plan_params,
+    trial_params,
+)
 from autumn_mock.wire.versions.products import feature_type, listed_product, product, product_items, product_properties
 from autumn_mock.wire.versions.v2_1 import plan_with_features
 
@@ -18,15 +27,36 @@ def _usage_value(body: Json) -> Json:
     if not isinstance(properties, dict) or "value" not in properties:
         return body
     rest = {name: value for name, value in properties.items() if name != "value"}
-    return {"value": properties["value"], **body, "properties": rest}
+    value = _as_number(properties["value"])
+    return {**({} if value is None else {"value": value}), **body, "properties": rest}
+
+
+def _as_number(value: Any) -> float | None:
+    """A number, also one in text; None for anything else."""
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, str):
+        try:
+            value = float(value.strip() or 0)
+        except ValueError:
+            return None
+    return value if isinstance(value, (int, float)) and isfinite(value) else None
+
+
+_ATTACHMENT = {"product_id": "plan_id", "options": "feature_quantities", "billing_behavior": "proration_behavior"}
 
 
 def _attachment(body: Json) -> Json:
-    """A plan was a product, its quantities were options."""
+    """A plan was a product, its quantities were options, and what was customized had no object of its own."""
     if "product_id" not in body:
         return body
-    renamed = {"product_id": "plan_id", "options": "feature_quantities"}
-    return {renamed.get(name, name): value for name, value in body.items()}
+    new = {_ATTACHMENT.get(name, name): value for name, value in body.items() if name != "items"}
+    if isinstance(body.get("free_trial"), dict):
+        new["free_trial"] = trial_params(body["free_trial"])
+    if body.get("items") is not None:
+        customized = plan_params({"items": body["items"]})
+        new["customize"] = {name: value for name, value in customized.items() if value is not None}
+    return new
 
 
 # -- usage
@@ -240,5 +270,12 @@ CHANGES = VersionChanges(
         "balances.track": _usage_value,
         "billing.attach": _attachment,
         "billing.preview_attach": _attachment,
+        "billing.update": _attachment,
+        "billing.preview_update": _attachment,
+        "products": creation_params,
+        "post_products_plan_id": plan_params,
+        "post_products_plan_id_has_customers": plan_params,
+        "features": named_feature_params,
+        "post_features_feature_id": feature_params,
     },
 )

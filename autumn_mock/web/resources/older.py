@@ -1,0 +1,104 @@
+"""Calls of older clients, which the real service still serves at every version."""
+
+from __future__ import annotations
+
+from autumn_mock.operations import balances, billing, customers, entities, old_attach, plans
+from autumn_mock.operations.catalogue.update import creation
+from autumn_mock.web.context import SUCCESS, Answer, RequestContext
+from autumn_mock.web.endpoint import endpoint
+from autumn_mock.web.resources.plans import listed
+from autumn_mock.wire import schema as z
+from autumn_mock.wire.answer import Listing
+from autumn_mock.wire.requests.balances import BalancesUpdate
+from autumn_mock.wire.requests.billing import BillingUpdate
+from autumn_mock.wire.requests.entities import EntitiesCreate
+from autumn_mock.wire.requests.older import OldAttach, OldBalances, OldCancel, OldEntity, ProductsCreate
+from autumn_mock.wire.responses.customer import EntityBody, entity_body
+from autumn_mock.wire.responses.older import CancelledBody, OldAttachedBody
+from autumn_mock.wire.responses.plan import PlanBody
+
+
+@endpoint("POST /v1/attach", scopes="customers:write", request=OldAttach, answers=OldAttachedBody, limit="attach")
+def attach(request: RequestContext, params: OldAttach) -> Answer:
+    done = old_attach.attach(request.call, params)
+    return Answer(
+        OldAttachedBody(customer_id=done.customer_id, product_ids=done.plan_ids, code=done.code, message=done.message)
+    )
+
+
+@endpoint("POST /v1/cancel", scopes="customers:write", request=OldCancel, answers=CancelledBody, limit="attach")
+def cancel(request: RequestContext, params: OldCancel) -> Answer:
+    billing.update(
+        request.call,
+        BillingUpdate(
+            customer_id=params.customer_id,
+            entity_id=params.entity_id,
+            plan_id=params.product_id,
+            cancel_action="cancel_immediately" if params.cancel_immediately else "cancel_end_of_cycle",
+            no_billing_changes=True,
+        ),
+    )
+    return Answer(CancelledBody(customer_id=params.customer_id, product_id=params.product_id))
+
+
+@endpoint("POST /v1/products", scopes="plans:write", request=ProductsCreate, answers=PlanBody)
+def create_product(request: RequestContext, params: ProductsCreate) -> Answer:
+    return Answer(listed(request.call, plans.create(request.call, creation(params.id, params))))
+
+
+@endpoint(
+    "POST /v1/customers/<customer_id>/entities",
+    scopes="customers:write",
+    request=z.union(z.obj(OldEntity), z.array(z.obj(OldEntity))),
+    answers=EntityBody,
+)
+def create_entities(request: RequestContext, params: OldEntity | list[OldEntity]) -> Answer:
+    call, customer_id = request.call, request.path["customer_id"]
+    with call.write():
+        found = [
+            entities.create(
+                call,
+                EntitiesCreate(
+                    customer_id=customer_id,
+                    entity_id=each.id,
+                    name=each.name,
+                    feature_id=each.feature_id,
+                    billing_controls=each.billing_controls,
+                    customer_data=each.customer_data,
+                ),
+            )
+            for each in (params if isinstance(params, list) else [params])
+        ]
+    bodies = [entity_body(*each, call.env, request.expanded, created=True) for each in found]
+    return Answer(Listing(rows=bodies) if isinstance(params, list) else bodies[0])
+
+
+@endpoint("GET /v1/customers/<customer_id>/entities", scopes="customers:read", answers=Listing[EntityBody])
+def list_entities(request: RequestContext) -> Answer:
+    account = customers.get(request.call, request.path["customer_id"])
+    bodies = [entity_body(account, each, request.call.env, request.expanded) for each in account.entities.values()]
+    return Answer(Listing(rows=bodies))
+
+
+@endpoint("DELETE /v1/customers/<customer_id>/entities/<entity_id>", scopes="customers:write")
+def delete_entity(request: RequestContext) -> Answer:
+    entities.delete(request.call, request.path["entity_id"], request.path["customer_id"])
+    return SUCCESS
+
+
+@endpoint("POST /v1/customers/<customer_id>/balances", scopes="balances:write", request=OldBalances)
+def set_balances(request: RequestContext, params: OldBalances) -> Answer:
+    call = request.call
+    with call.write():
+        for each in params.balances:
+            balances.update(
+                call,
+                BalancesUpdate(
+                    customer_id=request.path["customer_id"],
+                    feature_id=each.feature_id,
+                    entity_id=params.entity_id,
+                    remaining=each.balance,
+                    interval=each.interval,
+                ),
+            )
+    return SUCCESS
