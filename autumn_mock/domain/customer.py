@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Literal
 
-from autumn_mock.domain.controls import BillingControls
+from autumn_mock.domain.controls import BillingControls, TopupHistory
 from autumn_mock.domain.plan import Plan
 from autumn_mock.domain.record import Instant, Record
 
@@ -24,6 +24,8 @@ class Customer(Record, frozen=True, kw_only=True):
     send_email_receipts: bool = False
     billing_controls: BillingControls = BillingControls()
     config: dict[str, Any] = {}
+    #: By feature.
+    topups: dict[str, TopupHistory] = {}
 
 
 class Entity(Record, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from autumn_mock.domain.balance import Balance
 from autumn_mock.domain.customer import Customer, CustomerPlan, Entity
 from autumn_mock.domain.plan import Plan
+from autumn_mock.operations.accounts import store
 from autumn_mock.operations.attachments import (
     attached_plans,
     current_plan,
@@ -31,6 +32,7 @@ from autumn_mock.operations.carry import carry, selects
 from autumn_mock.operations.creation import get_or_create_entity
 from autumn_mock.operations.grants import begin, grant, requantify, rows_of, withdraw
 from autumn_mock.operations.subjects import get_customer, get_entity, open_account
+from autumn_mock.operations.topups import top_up
 from autumn_mock.store.environment import Transaction
 from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate
 
@@ -71,6 +73,9 @@ def attach(call: Call, params: BillingAttach) -> None:
         if old:
             new = rows_of(call, attached)
             carry(call, transaction, customer, old, new, selects(usages), selects(balances))
+        account = open_account(call, transaction, customer)
+        top_up(call, transaction, account)
+        store(transaction, account)
 
 
 def _entity(call: Call, transaction: Transaction, customer: Customer, params: BillingAttach) -> Entity | None:

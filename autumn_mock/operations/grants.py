@@ -129,10 +129,11 @@ def withdraw(call: Call, transaction: Transaction, attached: CustomerPlan) -> li
 
 def prepaid_units(item: PlanItem, quantity: Decimal) -> Decimal:
     """Units bought in advance for a ``quantity`` that includes the included ones: whole packs."""
-    return _packs(item, max(quantity - item.included, ZERO))
+    return packs(item, max(quantity - item.included, ZERO))
 
 
-def _packs(item: PlanItem, units: Decimal) -> Decimal:
+def packs(item: PlanItem, units: Decimal) -> Decimal:
+    """Units rounded up to whole packs."""
     size = item.price.billing_units if item.price is not None else Decimal(1)
     return (units / size).to_integral_value(ROUND_CEILING) * size
 
@@ -156,9 +157,9 @@ def prepaid_of(
             kept = current.prepaid.get(feature_id, ZERO)
         wanted = quantities.get(feature_id)
         if wanted is None:
-            bought[feature_id] = _packs(item, kept)
+            bought[feature_id] = packs(item, kept)
         elif once and adds:
-            bought[feature_id] = kept + _packs(item, wanted)
+            bought[feature_id] = kept + packs(item, wanted)
         else:
             bought[feature_id] = prepaid_units(item, wanted)
     return bought

@@ -195,7 +195,9 @@ def _negotiate_version(request: RequestContext) -> None:
         if named is None:
             raise ApiError(400, f'"{header}" is not a valid API version', "invalid_api_version")
         version = named
-    request.call = Call(environment, version, request.now, request.request_id, key.publishable)
+    assert request.faults is not None  # found with the key
+    charges = request.faults.charge_problem
+    request.call = Call(environment, version, request.now, request.request_id, key.publishable, charge_problem=charges)
 
 
 def _claim_idempotency_key(request: RequestContext) -> None:
