@@ -5,7 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Literal
 
+from autumn_mock.domain.rate_card import Match
 from autumn_mock.domain.record import Count, Instant, Record
+
+#: Properties that an event must have, under the key ``properties``.
+Filter = dict[str, Match]
 
 
 class UsageLimit(Record, frozen=True, kw_only=True):
@@ -17,7 +21,7 @@ class UsageLimit(Record, frozen=True, kw_only=True):
     enabled: bool = True
     anchor: Literal["billing_cycle", "utc"] | None = None
     #: Counts, and binds, only events whose properties have all of these values.
-    filter: dict[str, dict[str, str | bool | int | float]] | None = None
+    filter: Filter | None = None
 
 
 class UsageAlert(Record, frozen=True, kw_only=True):
@@ -28,6 +32,10 @@ class UsageAlert(Record, frozen=True, kw_only=True):
     feature_id: str | None = None
     enabled: bool = True
     name: str | None = None
+    #: What 100 percent are: every grant (None, too), what plans include, grants that are reset, or the usage limit of
+    #: the feature that has the same filter.
+    basis: Literal["balance", "included", "recurring", "usage_limit"] | None = None
+    filter: Filter | None = None
 
 
 class OverageAllowed(Record, frozen=True, kw_only=True):

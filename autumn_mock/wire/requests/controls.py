@@ -82,13 +82,19 @@ class UsageAlertParams(z.Params):
     threshold_type: Literal["usage", "usage_percentage", "remaining", "remaining_percentage"] = z.field(
         z.enum("usage", "usage_percentage", "remaining", "remaining_percentage")
     )
-    basis: str | None = z.field(z.enum("balance", "included", "recurring", "usage_limit"), default=None)
+    basis: Literal["balance", "included", "recurring", "usage_limit"] | None = z.field(
+        z.enum("balance", "included", "recurring", "usage_limit"), default=None
+    )
     filter: dict[str, Any] | None = z.field(_FILTER, default=None)
     name: str | None = z.field(z.string(), default=None)
 
     @z.rule("Threshold must be between 0 and 100 for remaining_percentage", ("threshold",))
     def _is_a_share(self) -> bool:
         return self.threshold_type != "remaining_percentage" or self.threshold <= 100
+
+    @z.rule("filter is only valid with basis usage_limit", ("filter",))
+    def _filters_a_limit(self) -> bool:
+        return self.filter is None or self.basis == "usage_limit"
 
 
 class SpendLimitParams(z.Params):
