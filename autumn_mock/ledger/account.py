@@ -79,7 +79,7 @@ class Account(Struct):
         return rows if all(features[row.feature_id].combine == "sum" for row in rows) else self._combined(rows)
 
     def _combined(self, rows: list[Balance]) -> list[Balance]:
-        """The rows without those that another one outdoes, where only the highest, or lowest, grant of a feature counts.
+        """The rows without those that others outdo, where only the highest, or lowest, grant of a feature counts.
 
         Those are grants of plans without a price; others count always.
         """
