@@ -42,6 +42,7 @@ from autumn_mock.web.request_faults import RequestFaults
 from autumn_mock.web.resources import ROUTES, call_names, find_route
 from autumn_mock.web.waitress_adapter import is_client_disconnected
 from autumn_mock.wire.answer import in_version
+from autumn_mock.wire.requests.ignored import ignored_in
 from autumn_mock.wire.schema import parse
 from autumn_mock.wire.versions import fixed_shape_for
 
@@ -226,7 +227,7 @@ def _require_served(request: RequestContext) -> Endpoint:
     """The endpoint. Other routes, and other methods, belong to the dashboard, which needs a session (contract 1.5)."""
     if request.endpoint is not None:
         return request.endpoint
-    request.note = unserved_note(request.http)
+    request.add_note(unserved_note(request.http))
     raise no_session()
 
 
@@ -261,6 +262,19 @@ def _validate(request: RequestContext, endpoint: Endpoint) -> None:
         request.params = (endpoint.parser(request),)
     elif schema is not None:
         request.params = (parse(schema, request.newest_json, now_ms=call.now),)
+    _note_ignored(request)
+
+
+def _note_ignored(request: RequestContext) -> None:
+    """Note which fields of the request have no effect."""
+    found: dict[str, str] = {}
+    for params in (request.parsed_query, *request.params):
+        # A batch is large, and nothing else in it is ignored.
+        if not isinstance(params, list) or b"customer_data" in request.raw:
+            found |= ignored_in(params)
+    if found:
+        text = ", ".join(f"{path} ({reason})" for path, reason in found.items())
+        request.add_note(f"without effect here: {text}")
 
 
 def _expand(request: RequestContext, endpoint: Endpoint) -> list[str]:

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from autumn_mock.domain.balance import Balance, EntityShare, Rollover
 from autumn_mock.domain.controls import BillingControls, OverageAllowed, SpendLimit, UsageLimit, UsageWindow
 from autumn_mock.domain.customer import Customer, CustomerPlan, Entity
-from autumn_mock.domain.feature import CreditCost, Feature, FeatureType
+from autumn_mock.domain.feature import Feature, FeatureType
 from autumn_mock.domain.lock import Lock, Mutation
 from autumn_mock.domain.organisation import OrganisationConfig
 from autumn_mock.domain.plan import Interval, ItemPrice, Reset, RolloverConfig
+from autumn_mock.domain.rate_card import CreditCost
 from autumn_mock.ledger.account import Account, raw_balance
 from autumn_mock.ledger.deduction import Behaviour, deduct
 from autumn_mock.ledger.intervals import DAY
