@@ -237,7 +237,7 @@ class Settings:
         1000, _count, "Requests that the journal keeps per environment.", metavar="N", limit=True
     )
     journal_bodies: int = _setting(
-        16 << 20, _size, "Bytes of request bodies that it keeps, like 16MB.", metavar="SIZE", limit=True
+        16 << 20, _size, "Bytes of headers, bodies and replies that it keeps, like 16MB.", metavar="SIZE", limit=True
     )
     ready_file: str | None = _setting(
         None,
