@@ -162,6 +162,16 @@ def test_replies_are_dropped_before_bodies_that_findings_need() -> None:
     assert journal.entries(NAME)[0].content is not None
 
 
+def test_bodies_that_fill_the_capacity_leave_room_for_new_replies() -> None:
+    journal = RequestJournal(capacity=1000, body_capacity=10_000)
+    for number in range(1, 30):
+        journal.add(entry(number, 2000, "batch"))
+    kept = journal.entries(NAME)
+    assert [each.id for each in kept if each.content is not None] == [27, 28, 29]
+    assert [each.id for each in kept if each.reply_body is not None] == [28, 29]
+    assert sum(len(each.body or b"") + len(each.reply_body or b"") for each in kept) <= 10_000
+
+
 def test_dropped_entries_free_their_bytes() -> None:
     journal = RequestJournal(capacity=3, body_capacity=10_000)
     for number in range(1, 50):
