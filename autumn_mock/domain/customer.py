@@ -26,6 +26,8 @@ class Customer(Record, frozen=True, kw_only=True):
     config: dict[str, Any] = {}
     #: By feature.
     topups: dict[str, TopupHistory] = {}
+    #: The versions of plans that the customer is not on any more, by plan.
+    ended_plans: dict[str, tuple[int, ...]] = {}
 
 
 class Entity(Record, frozen=True, kw_only=True):

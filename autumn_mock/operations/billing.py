@@ -25,6 +25,7 @@ from autumn_mock.operations.attachments import (
     is_deferred,
     revised,
     scheduled,
+    trial_available,
 )
 from autumn_mock.operations.billing_rules import refuse_attach, refuse_update
 from autumn_mock.operations.call import Call
@@ -210,5 +211,7 @@ def eligibility(call: Call, customer: Customer, scope: str | None, plan: Plan) -
             action = "downgrade"
         elif current is not None:
             action = "upgrade"
-    trial = None if plan.free_trial is None else attached is None and action != "downgrade"
+    trial = None
+    if plan.free_trial is not None:
+        trial = action != "downgrade" and trial_available(call, customer, scope, plan)
     return Eligibility(action, attached, trial)

@@ -141,11 +141,16 @@ def requantify(call: Call, transaction: Transaction, attached: CustomerPlan) -> 
 
 
 def withdraw(call: Call, transaction: Transaction, attached: CustomerPlan) -> list[Balance]:
-    """Delete an attached plan and its rows; returns the rows."""
+    """Delete an attached plan and its rows, and note that the customer had it; returns the rows."""
     rows = rows_of(call, attached)
     for row in rows:
         transaction.delete(row)
     transaction.delete(attached)
+    customer, plan = call.environment.customers.get(attached.customer), attached.plan
+    assert customer is not None  # its plans are deleted with a customer
+    versions = customer.ended_plans.get(plan.id, ())
+    if plan.version not in versions:
+        transaction.put(replace(customer, ended_plans={**customer.ended_plans, plan.id: (*versions, plan.version)}))
     return rows
 
 

@@ -83,15 +83,19 @@ def default_plans(environment: Environment) -> list[Plan]:
     return list(chosen.values())
 
 
-def customers_on(environment: Environment, plan_id: str, version: int | None = None) -> int:
-    """How many customers have a plan, active or scheduled, in any version or in one."""
-    return len(
-        {
-            each.customer
-            for each in environment.customer_plans
-            if each.plan_id == plan_id and version in (None, each.plan.version)
-        }
-    )
+def customers_on(environment: Environment, plan_id: str, version: int | None = None, *, ended: bool = False) -> int:
+    """How many customers have a plan, active or scheduled, in any version or in one; ``ended``: or had it once."""
+    found = {
+        each.customer
+        for each in environment.customer_plans
+        if each.plan_id == plan_id and version in (None, each.plan.version)
+    }
+    if ended:
+        for customer in environment.customers:
+            versions = customer.ended_plans.get(plan_id, ())
+            if versions and (version is None or version in versions):
+                found.add(customer.internal_id)
+    return len(found)
 
 
 def create(call: Call, params: PlansCreate) -> Plan:
@@ -284,7 +288,7 @@ def delete(call: Call, plan_id: str, *, all_versions: bool = False) -> None:
     environment = call.environment
     with call.write() as transaction:
         plan = get(call, plan_id)
-        count = customers_on(environment, plan_id)
+        count = customers_on(environment, plan_id, ended=True)
         if count:
             raise invalid_request(
                 f"Product {plan_id} has {count} customers (expired or active) on it and therefore cannot be deleted"
