@@ -203,6 +203,12 @@ class Settings:
         "Status of an accepted batch: 202 as documented, or 200 as newer servers send.",
         metavar="202|200",
     )
+    strict_versions: bool = _setting(
+        False,
+        _switch,
+        "Refuse API versions newer than all known ones, which are else answered as the newest.",
+        flag=True,
+    )
     fault: tuple[str, ...] = _setting((), _rule, "Arm a fault at startup. Repeatable.", metavar="RULE", many=True)
     webhook_url: tuple[str, ...] = _setting(
         (), read_url, "Send the webhooks of every organisation to this URL. Repeatable.", metavar="URL", many=True

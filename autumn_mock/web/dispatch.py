@@ -24,7 +24,7 @@ import msgspec
 from flask import Response
 
 from autumn_mock.clock import stopwatch
-from autumn_mock.domain.version import default_version, parse_version
+from autumn_mock.domain.version import Version, default_version, is_newer, parse_version
 from autumn_mock.engine import Engine
 from autumn_mock.faults.grammar import Rule, RuleError, parse_rules, require_route
 from autumn_mock.ids import new_id
@@ -193,6 +193,9 @@ def _negotiate_version(request: RequestContext) -> None:
         version = default_version(environment.organisation.created_at)
     else:
         named = parse_version(header.strip())
+        if named is None and not request.engine.settings.strict_versions and is_newer(header.strip()):
+            named = Version.NEWEST
+            request.note = f"{header.strip()} is newer than all known API versions; answered as {named.value}"
         if named is None:
             raise ApiError(400, f'"{header}" is not a valid API version', "invalid_api_version")
         version = named
