@@ -117,6 +117,8 @@ class PlanItem(Record, frozen=True, kw_only=True):
     feature_override: FeatureOverride | None = None
     #: Every entity of this feature gets the grant for itself.
     entity_feature_id: str | None = None
+    #: Whether a smaller prepaid quantity counts from the next period on, as it is not refunded.
+    decreases_later: bool = False
 
     @property
     def is_prepaid(self) -> bool:

@@ -168,7 +168,9 @@ def _regrant(
             transaction.delete(row)
             keeps_reset = same_cycle and before.reset == row.reset
             next_reset_at = before.next_reset_at if keeps_reset else row.next_reset_at
-            row = replace(row, id=before.id, created_at=before.created_at, next_reset_at=next_reset_at)
+            expires_at = None if row.expires_at is None else before.expires_at
+            row = replace(row, id=before.id, created_at=before.created_at)
+            row = replace(row, next_reset_at=next_reset_at, expires_at=expires_at)
             transaction.put(row)
         rows.append(row)
     fresh = params.billing_cycle_anchor == "now"

@@ -130,14 +130,18 @@ def requantify(call: Call, transaction: Transaction, attached: CustomerPlan) -> 
         more = attached.prepaid.get(feature_id, ZERO) - bought
         if more > 0:
             transaction.put(_purchase(call, attached, item, more))
+    later = {item.feature_id for item in attached.plan.items if item.decreases_later}
     for row in rows:
-        if row.feature_id in ending:
+        if row.feature_id in ending or row.price is None or not row.price.is_prepaid:
             continue
-        more = attached.prepaid.get(row.feature_id, ZERO) - row.prepaid
-        if more and row.price is not None and row.price.is_prepaid:
+        units = attached.prepaid.get(row.feature_id, ZERO)
+        more = units - row.prepaid
+        if more < 0 and row.feature_id in later and row.next_reset_at is not None:
+            transaction.put(replace(row, next_prepaid=units))
+        elif more or row.next_prepaid is not None:
             shares = {name: replace(share, balance=share.balance + more) for name, share in row.shares.items()}
             balance = row.balance if row.is_per_entity else row.balance + more
-            transaction.put(replace(row, prepaid=row.prepaid + more, balance=balance, shares=shares))
+            transaction.put(replace(row, prepaid=units, next_prepaid=None, balance=balance, shares=shares))
 
 
 def withdraw(call: Call, transaction: Transaction, attached: CustomerPlan) -> list[Balance]:

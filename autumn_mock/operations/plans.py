@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Literal
 
@@ -174,13 +174,18 @@ def to_trial(sent: FreeTrialParams | None) -> FreeTrial | None:
 def to_items(call: Call, sent: Iterable[PlanItemParams]) -> tuple[PlanItem, ...]:
     """The items of a plan as they were sent; 400 for two that say the same thing twice."""
     items = tuple(to_item(call, item) for item in sent)
+    refuse_repetitions(call, items)
+    return items
+
+
+def refuse_repetitions(call: Call, items: Sequence[PlanItem]) -> None:
+    """400 for two items that say the same thing twice."""
     for number, item in enumerate(items):
         for other in items[:number]:
             if (item.feature_id, item.entity_feature_id) == (other.feature_id, other.entity_feature_id):
                 text = _repetition(call, item, other)
                 if text is not None:
                     raise ApiError(400, text, "invalid_inputs")
-    return items
 
 
 def _repetition(call: Call, item: PlanItem, other: PlanItem) -> str | None:
@@ -233,6 +238,7 @@ def to_item(call: Call, sent: PlanItemParams) -> PlanItem:
         expiry=_to_expiry(sent, price, feature),
         feature_override=to_override(call, feature, sent.feature_override),
         entity_feature_id=sent.entity_feature_id,
+        decreases_later=(sent.proration or {}).get("on_decrease") in ("none", "no_prorations"),
     )
 
 

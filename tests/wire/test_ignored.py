@@ -117,12 +117,12 @@ _USER = {"customer_id": "cus_456", "feature_id": "messages"}
                             "feature_id": "messages",
                             "included": 5,
                             "reset": {"interval": "month"},
-                            "proration": {"on_increase": "bill_immediately", "on_decrease": "none"},
+                            "threshold_billing": {"threshold": 5},
                         }
                     ]
                 },
             },
-            "customize.items[].proration (payments are not emulated), metadata (payments are not emulated)",
+            "customize.items[].threshold_billing (payments are not emulated), metadata (payments are not emulated)",
         ),
     ],
 )

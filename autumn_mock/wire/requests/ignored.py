@@ -67,7 +67,6 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
     "ItemPriceParams": {"additional_currencies": "amounts are in one currency"},
     "ListFilters": {"processors": _PROCESSOR},
     "PlanItemParams": {
-        "proration": _PAYMENTS,
         "threshold_billing": _PAYMENTS,
         "entitlement_id": "ids are given by the server",
     },
