@@ -23,6 +23,12 @@ def _text(value: str) -> str:
     return value
 
 
+def _database(value: str) -> str:
+    if value == "-":
+        raise ValueError("a database must be a file; --world - reads a state from standard input")
+    return _text(value)
+
+
 def read_token(value: str) -> str:
     """Check a token of the control API. Raises :class:`ValueError`."""
     if not re.fullmatch(r"[!-~]([ -~]*[!-~])?", value):
@@ -170,9 +176,11 @@ class Settings:
     host: str = _setting("127.0.0.1", _text, "Address to listen on.", metavar="ADDRESS")
     port: int = _setting(2886, _port, "Port to listen on; 0 selects a free one.", metavar="PORT")
     db: str | None = _setting(
-        None, _text, "Persist the state in this TinyDB file. Without it: in memory only.", metavar="FILE"
+        None, _database, "Persist the state in this TinyDB file. Without it: in memory only.", metavar="FILE"
     )
-    world: str = _setting("default", _text, "Initial state: a shipped world or a file.", metavar="NAME|FILE")
+    world: str = _setting(
+        "default", _text, "Initial state: a shipped world, a file, or - for standard input.", metavar="NAME|FILE"
+    )
     key: tuple[str, ...] = _setting(
         (), read_key, "Add an empty organisation with this secret key. Repeatable.", metavar="KEY", many=True
     )
@@ -185,9 +193,6 @@ class Settings:
         "Delete organisations opened on demand that no request has used for this long, like 1h.",
         metavar="TIME",
     )
-    strict_versions: bool = _setting(
-        False, _switch, "Refuse API versions after the newest known one, instead of answering as that.", flag=True
-    )
     rate_limit: str = _setting(
         "10/second", _rate_limit, "Rate limit of batch_track per organisation; off: no limits at all.", metavar="LIMIT"
     )
@@ -197,6 +202,12 @@ class Settings:
         _batch_status,
         "Status of an accepted batch: 202 as documented, or 200 as newer servers send.",
         metavar="202|200",
+    )
+    strict_versions: bool = _setting(
+        False,
+        _switch,
+        "Refuse API versions newer than all known ones, which are else answered as the newest.",
+        flag=True,
     )
     fault: tuple[str, ...] = _setting((), _rule, "Arm a fault at startup. Repeatable.", metavar="RULE", many=True)
     webhook_url: tuple[str, ...] = _setting(
@@ -232,10 +243,13 @@ class Settings:
         1000, _count, "Requests that the journal keeps per environment.", metavar="N", limit=True
     )
     journal_bodies: int = _setting(
-        16 << 20, _size, "Bytes of request bodies that it keeps, like 16MB.", metavar="SIZE", limit=True
+        16 << 20, _size, "Bytes of headers, bodies and replies that it keeps, like 16MB.", metavar="SIZE", limit=True
     )
     ready_file: str | None = _setting(
-        None, _text, "Write the URL to this file once the server is ready; deleted at the end.", metavar="FILE"
+        None,
+        _text,
+        "Write the URL to this file once the server is ready; deleted at the end; - is standard output.",
+        metavar="FILE",
     )
     seed: int | None = _setting(None, _seed, "Seed for random faults that name none.", metavar="N")
     now: int | None = _setting(

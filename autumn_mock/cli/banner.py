@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 _MAX_LINES, _MAX_NAMES = 6, 8
 
 
-def facts(engine: Engine, url: str, *, is_loaded: bool) -> dict[str, Any]:
+def facts(engine: Engine, url: str, world: str) -> dict[str, Any]:
     """Names and values, in the order in which they are printed; a list has a line for each of its values.
 
-    ``is_loaded``: the state is that of the database, and not the world's.
+    ``world``: where the initial state is from.
     """
     state, settings = engine.state, engine.settings
     keys = [key for key in state.keys.snapshot() if not key.publishable]
@@ -28,7 +28,7 @@ def facts(engine: Engine, url: str, *, is_loaded: bool) -> dict[str, Any]:
         "autumn-mock": __version__,
         "address": url,
         "page": f"{url}/_mock/",
-        "world": f"not used: {settings.db} has the state" if is_loaded else settings.world,
+        "world": world,
         "keys": _first([_key(engine, key) for key in keys]) or "none; add one with --key",
     }
     if keys:

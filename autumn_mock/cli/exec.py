@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from autumn_mock.cli.files import STANDARD
+from autumn_mock.cli.files import STANDARD, input_file
 from autumn_mock.cli.options import SettingsCommand, setting_options
 from autumn_mock.cli.ready_file import ready_file
 from autumn_mock.cli.shutdown import database_error, handling_signals, start_errors, stop, stop_once
@@ -125,8 +125,8 @@ def _server(values: dict[str, Any]) -> Iterator[AutumnMock]:
     # The public `autumn_mock.Emulator`: exec is the test fixture for other languages.
     from autumn_mock.testing.embedded import Emulator
 
-    with start_errors(database_error(values["db"])):
-        emulator = Emulator(**values)
+    with start_errors(database_error(values["db"])), input_file(values["world"]) as world:
+        emulator = Emulator(**{**values, "world": world})
     try:
         with start_errors(lambda error: f"cannot listen on port {values['port']}: {error.strerror or error}"):
             emulator.start()

@@ -12,11 +12,16 @@ from pathlib import Path
 import click
 
 STANDARD = "-"
+#: How messages name it.
+STANDARD_INPUT = "standard input"
 
 
 @contextmanager
 def input_file(name: str) -> Iterator[str]:
-    """A file argument; for ``-`` the path of a file with what standard input has, while the block runs."""
+    """A file argument; for ``-`` the path of a file with what standard input has, while the block runs.
+
+    An :class:`~autumn_mock.input_files.InputFileError` of the block names standard input then.
+    """
     if name != STANDARD:
         yield name
         return
@@ -24,7 +29,12 @@ def input_file(name: str) -> Iterator[str]:
         path = Path(folder, "stdin")
         with path.open("wb") as file, click.open_file(STANDARD, "rb") as source:
             shutil.copyfileobj(source, file)
-        yield str(path)
+        from autumn_mock.input_files import InputFileError
+
+        try:
+            yield str(path)
+        except InputFileError as error:
+            raise InputFileError(str(error).replace(str(path), STANDARD_INPUT)) from None
 
 
 def write_text(name: str, text: str, *, replace: bool = False) -> None:

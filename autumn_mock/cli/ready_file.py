@@ -8,15 +8,19 @@ from pathlib import Path
 
 import click
 
+from autumn_mock.cli.files import STANDARD
+
 
 @contextmanager
 def ready_file(path: str | None, url: str) -> Iterator[None]:
     """Keep the URL in a file while the block runs. The file is created and deleted atomically.
 
-    A device, a pipe or a symbolic link at the path is written in place, and stays. Raises
+    ``-`` is standard output. A device, a pipe or a symbolic link at the path is written in place, and stays. Raises
     :class:`click.ClickException` when it cannot be written.
     """
-    if path is None:
+    if path is None or path == STANDARD:
+        if path is not None:
+            click.echo(url)
         yield
         return
     from autumn_mock.store.fileutil import is_replaceable, write_output

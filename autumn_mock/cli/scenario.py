@@ -112,12 +112,11 @@ def read(name: str) -> Scenario:
     from autumn_mock.input_files import InputFileError, find_file
     from autumn_mock.scenarios import read_scenario
 
-    with input_file(name) as path:
-        try:
+    try:
+        with input_file(name) as path:
             return read_scenario(find_file("scenario", path))
-        except InputFileError as error:
-            text = str(error)
-            raise click.UsageError(text if path == name else text.replace(path, "standard input")) from None
+    except InputFileError as error:
+        raise click.UsageError(str(error)) from None
 
 
 @contextmanager

@@ -6,11 +6,13 @@ import errno
 import logging
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from autumn_mock.cli.files import STANDARD, STANDARD_INPUT, input_file
 from autumn_mock.cli.options import SettingsCommand, setting_options
 from autumn_mock.cli.ready_file import ready_file
 from autumn_mock.cli.shutdown import database_error, handling_signals, start_errors, stop, stop_once
@@ -54,12 +56,14 @@ def serve(log_format: str, opens_page: bool, quiet: bool, no_color: bool, verbos
     from autumn_mock.interpreter import gc_paused, settle_interpreter
 
     settings = Settings(**values)
-    is_loaded = settings.db is not None and _holds_state(Path(settings.db))
+    world = STANDARD_INPUT if settings.world == STANDARD else settings.world
+    if settings.db is not None and _holds_state(Path(settings.db)):
+        world = f"not used: {settings.db} has the state"
     with gc_paused():
         engine, server = _set_up(settings)
     settle_interpreter()
     with server_log(engine, LogOptions(log_format == "json", quiet, no_color, verbose)) as log:
-        _run(engine, server, log, is_loaded=is_loaded, opens_page=opens_page)
+        _run(engine, server, log, world=world, opens_page=opens_page)
 
 
 def _holds_state(path: Path) -> bool:
@@ -76,8 +80,8 @@ def _set_up(settings: Settings) -> tuple[Any, Any]:
     from autumn_mock.web.server import Server, allow_many_connections
 
     allow_many_connections()
-    with start_errors(database_error(settings.db)), loading_bar() as progress:
-        engine = Engine(settings, progress=progress)
+    with start_errors(database_error(settings.db)), input_file(settings.world) as world, loading_bar() as progress:
+        engine = Engine(replace(settings, world=world), progress=progress)
     try:
         with start_errors(lambda error: _why_not_bound(error, settings)):
             return engine, Server(engine)
@@ -95,7 +99,7 @@ def _why_not_bound(error: OSError, settings: Settings) -> str:
     return f"cannot listen on {settings.host} port {settings.port}: {error.strerror or error}"
 
 
-def _run(engine: Any, server: Any, log: ServerLog, *, is_loaded: bool, opens_page: bool) -> None:
+def _run(engine: Any, server: Any, log: ServerLog, *, world: str, opens_page: bool) -> None:
     from autumn_mock.cli.banner import facts
     from autumn_mock.cli.log_format import Notice
 
@@ -107,7 +111,7 @@ def _run(engine: Any, server: Any, log: ServerLog, *, is_loaded: bool, opens_pag
     with handling_signals(leave):
         if engine.recovered:
             log.notice(Notice("log", engine.recovered, logging.WARNING))
-        log.notice(Notice("start", "started", fields=facts(engine, server.url, is_loaded=is_loaded)))
+        log.notice(Notice("start", "started", fields=facts(engine, server.url, world)))
         engine.start()
         try:
             with ready_file(engine.settings.ready_file, server.url):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from autumn_mock.cli.files import input_file
 from autumn_mock.cli.options import asks_server, json_option
 
 if TYPE_CHECKING:
@@ -57,8 +58,8 @@ def _sum(name: str) -> Column:
 @click.option(
     "--db",
     metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Audit the file of a stopped server, and the log beside it.",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    help="Audit the file of a stopped server, and the log beside it; - is standard input, without a log.",
 )
 @json_option
 @asks_server
@@ -72,7 +73,8 @@ def _audit_file(path: Path) -> dict[str, Any]:
     from autumn_mock.store.errors import StoreError
 
     try:
-        return report(audit_file(path))
+        with input_file(str(path)) as name:
+            return report(audit_file(Path(name)))
     except StoreError as error:
         raise click.ClickException(str(error)) from None
 

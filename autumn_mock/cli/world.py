@@ -43,10 +43,11 @@ def list_(as_json: bool) -> None:
 
 
 @world.command(short_help="Print a world.")
-@click.argument("name", metavar="[NAME|FILE]", default="default")
+@click.argument("name", metavar="[NAME|FILE|-]", default="default")
 def show(name: str) -> None:
     """Print a shipped world, or a file. Default: the world that a server starts with."""
-    click.echo(_found(name).read_text("utf-8"), nl=False)
+    with input_file(name) as path:
+        click.echo(_found(path).read_text("utf-8"), nl=False)
 
 
 @world.command(short_help="Check a world without a server.")
@@ -56,16 +57,16 @@ def check(name: str, as_json: bool) -> None:
     """Read a world, make its calls in memory, and print what it has. Exit code 2 and every error by line otherwise."""
     from autumn_mock.cli.output import print_json
     from autumn_mock.clock import Clock
-    from autumn_mock.input_files import InputFileError
+    from autumn_mock.input_files import InputFileError, find_file
     from autumn_mock.store.state import State
     from autumn_mock.worlds import read_world, seed
 
     state = State(Clock())
-    with input_file(name) as path:
-        try:
-            seed(state, read_world(_found(path)))
-        except InputFileError as error:
-            raise click.UsageError(str(error).replace(path, "standard input") if name == "-" else str(error)) from None
+    try:
+        with input_file(name) as path:
+            seed(state, read_world(find_file("world", path)))
+    except InputFileError as error:
+        raise click.UsageError(str(error)) from None
     counts = _counts(state)
     if as_json:
         print_json(counts)

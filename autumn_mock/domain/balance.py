@@ -45,6 +45,8 @@ class Balance(Record, frozen=True, kw_only=True):
     #: The grant of one period, without what was bought in advance.
     included: Decimal = Decimal(0)
     prepaid: Decimal = Decimal(0)
+    #: What is bought in advance from the next period on, if it is less.
+    next_prepaid: Decimal | None = None
     #: What edits added to the grant since the previous reset.
     adjustment: Decimal = Decimal(0)
     unlimited: bool = False

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal
 
-from autumn_mock.domain.record import Instant, Record
+from autumn_mock.domain.rate_card import Match
+from autumn_mock.domain.record import Count, Instant, Record
+
+#: Properties that an event must have, under the key ``properties``.
+Filter = dict[str, Match]
 
 
 class UsageLimit(Record, frozen=True, kw_only=True):
@@ -17,7 +21,7 @@ class UsageLimit(Record, frozen=True, kw_only=True):
     enabled: bool = True
     anchor: Literal["billing_cycle", "utc"] | None = None
     #: Counts, and binds, only events whose properties have all of these values.
-    filter: dict[str, dict[str, str | bool | int | float]] | None = None
+    filter: Filter | None = None
 
 
 class UsageAlert(Record, frozen=True, kw_only=True):
@@ -28,6 +32,10 @@ class UsageAlert(Record, frozen=True, kw_only=True):
     feature_id: str | None = None
     enabled: bool = True
     name: str | None = None
+    #: What 100 percent are: every grant (None, too), what plans include, grants that are reset, or the usage limit of
+    #: the feature that has the same filter.
+    basis: Literal["balance", "included", "recurring", "usage_limit"] | None = None
+    filter: Filter | None = None
 
 
 class OverageAllowed(Record, frozen=True, kw_only=True):
@@ -47,14 +55,22 @@ class SpendLimit(Record, frozen=True, kw_only=True):
     skip_overage_billing: bool | None = None
 
 
+class PurchaseLimit(Record, frozen=True, kw_only=True):
+    """No more than ``limit`` top-ups in one window, which begins with the first of them."""
+
+    interval: Literal["hour", "day", "week", "month"]
+    interval_count: Decimal
+    limit: Decimal
+
+
 class AutoTopup(Record, frozen=True, kw_only=True):
-    """Stored and returned; topping up needs a payment provider."""
+    """Buys ``quantity`` units of a feature when no more than ``threshold`` are left."""
 
     feature_id: str
     threshold: Decimal
     quantity: Decimal
     enabled: bool = False
-    purchase_limit: dict[str, Any] | None = None
+    purchase_limit: PurchaseLimit | None = None
     invoice_mode: bool | None = None
 
 
@@ -66,6 +82,22 @@ class BillingControls(Record, frozen=True, kw_only=True):
     overage_allowed: tuple[OverageAllowed, ...] | None = None
     spend_limits: tuple[SpendLimit, ...] | None = None
     auto_topups: tuple[AutoTopup, ...] | None = None
+
+
+class CountWindow(Record, frozen=True, kw_only=True):
+    """How often something happened in the window that ends at ``ends_at``."""
+
+    count: Count = 0
+    ends_at: Instant = 0
+
+
+class TopupHistory(Record, frozen=True, kw_only=True):
+    """What limits the further top-ups of one feature."""
+
+    purchases: CountWindow = CountWindow()
+    attempts: CountWindow = CountWindow()
+    failures: CountWindow = CountWindow()
+    failed_in_a_row: Count = 0
 
 
 class UsageWindow(Record, frozen=True, kw_only=True):

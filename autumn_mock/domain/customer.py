@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Literal
 
-from autumn_mock.domain.controls import BillingControls
+from autumn_mock.domain.controls import BillingControls, TopupHistory
 from autumn_mock.domain.plan import Plan
 from autumn_mock.domain.record import Instant, Record
 
@@ -24,8 +24,10 @@ class Customer(Record, frozen=True, kw_only=True):
     send_email_receipts: bool = False
     billing_controls: BillingControls = BillingControls()
     config: dict[str, Any] = {}
-    #: Plans that the customer had and has no longer, each with its version; they cannot be deleted for good.
-    former_plans: tuple[tuple[str, int], ...] = ()
+    #: By feature.
+    topups: dict[str, TopupHistory] = {}
+    #: The versions of plans that the customer is not on any more, by plan.
+    ended_plans: dict[str, tuple[int, ...]] = {}
 
 
 class Entity(Record, frozen=True, kw_only=True):

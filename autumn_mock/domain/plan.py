@@ -57,6 +57,19 @@ class ItemPrice(Record, frozen=True, kw_only=True):
     def is_free(self) -> bool:
         return not self.amount and not any(tier.get("amount") or tier.get("flat_amount") for tier in self.tiers or ())
 
+    def total(self, units: Decimal) -> Decimal:
+        """What units cost; graduated tiers are counted from the first of them."""
+        if not self.tiers:
+            return units / self.billing_units * (self.amount or ZERO)
+        total = counted = ZERO
+        for tier in self.tiers:
+            end = units if tier["to"] == "inf" else min(units, amount(tier["to"]))
+            if end > counted:
+                total += (end - counted) / self.billing_units * amount(tier.get("amount") or 0)
+                total += amount(tier.get("flat_amount") or 0)
+                counted = end
+        return total
+
     @property
     def unit_amount(self) -> Decimal:
         """What a pack costs, in the first tier if there are several."""
@@ -104,6 +117,8 @@ class PlanItem(Record, frozen=True, kw_only=True):
     feature_override: FeatureOverride | None = None
     #: Every entity of this feature gets the grant for itself.
     entity_feature_id: str | None = None
+    #: Whether a smaller prepaid quantity counts from the next period on, as it is not refunded.
+    decreases_later: bool = False
 
     @property
     def is_prepaid(self) -> bool:

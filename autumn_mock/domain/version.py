@@ -25,7 +25,8 @@ class Version(Enum):
     V2_3 = "2.3.0"
     V2_4 = "2.4.0"
     V2_5 = "2.5.0"
-    NEWEST = V2_5
+    V2_6 = "2.6.0"
+    NEWEST = V2_6
 
 
 #: Names of a version besides the dotted one.
@@ -40,6 +41,10 @@ _OTHER_NAMES = {
     "2025-04-01": Version.V0_2,
     "2025-02-01": Version.V0_1,
 }
+#: Of one number of a version.
+_MOST_DIGITS = 9
+#: Calendar names, which sort by age.
+_DATE = re.compile(r"\d{4}-(0[1-9]|1[0-2])-([0-2]\d|3[01])", re.ASCII)
 _NAMES = {**{version.value: version for version in Version}, **_OTHER_NAMES}
 
 
@@ -57,33 +62,35 @@ _DEFAULTS = (
 )
 
 
-#: The years and the largest number before the first dot that a version after the newest one may have.
-_NEXT_YEARS, _NEXT_MAJOR = 10, int(Version.NEWEST.value.split(".")[0]) + 1
-_NEWEST_NUMBERS = tuple(map(int, Version.NEWEST.value.split(".")))
-_NEWEST_DAY = max(name for name in _OTHER_NAMES if name[0].isdigit())
-
-
-def is_newer(text: str) -> bool:
-    """Whether a text that names no version may name one that comes after the newest: the next numbers or days."""
-    name = text.removesuffix(".clover")
-    if re.fullmatch(r"\d{1,3}(\.\d{1,3}){0,2}", name, re.ASCII):
-        numbers = tuple(map(int, [*name.split("."), "0", "0"][:3]))
-        return numbers > _NEWEST_NUMBERS and numbers[0] <= _NEXT_MAJOR
-    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])", name, re.ASCII):
-        return False
-    return name > _NEWEST_DAY and int(name[:4]) <= int(_NEWEST_DAY[:4]) + _NEXT_YEARS
-
-
 def parse_version(text: str) -> Version | None:
     """The version that an ``x-api-version`` header names, or None if there is no such version.
 
     Calendar names may end in ``.clover``; dotted numbers are padded, or cut, to three parts.
     """
     name = text.removesuffix(".clover")
-    parts = name.split(".")
-    if name not in _NAMES and all(part.isascii() and part.isdigit() for part in parts):
-        name = ".".join([*parts, "0", "0"][:3])
+    numbers = _numbers(name)
+    if name not in _NAMES and numbers is not None:
+        name = ".".join(numbers)
     return _NAMES.get(name)
+
+
+def is_newer(text: str) -> bool:
+    """Whether a name is that of a version after all known ones: a later date, or a higher number of this major version
+    or the next one. Numbers beyond those are not likely to be versions; the real service refuses them (9.9.9).
+    """
+    name = text.removesuffix(".clover")
+    if _DATE.fullmatch(name):
+        return name > max(filter(_DATE.fullmatch, _OTHER_NAMES))
+    numbers, newest = _numbers(name), Version.NEWEST.value.split(".")
+    if numbers is None or any(len(each) > _MOST_DIGITS for each in numbers):
+        return False
+    return [*map(int, newest)] < [*map(int, numbers)] and int(numbers[0]) <= int(newest[0]) + 1
+
+
+def _numbers(name: str) -> list[str] | None:
+    """The three numbers of a dotted name, padded or cut; None for another name."""
+    parts = name.split(".")
+    return [*parts, "0", "0"][:3] if all(part.isascii() and part.isdigit() for part in parts) else None
 
 
 def default_version(created_at: int) -> Version:

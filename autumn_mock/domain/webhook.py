@@ -9,11 +9,16 @@ from msgspec import Struct
 #: Signs messages to endpoints without a secret of their own. Always the same, so that tests can hard-code it.
 DEFAULT_SECRET = "whsec_YXV0dW1uLW1vY2std2ViaG9vay1zZWNyZXQ="  # noqa: S105  # public by design
 
-WebhookType = Literal["balances.limit_reached", "balances.usage_alert_triggered"]
+WebhookType = Literal[
+    "balances.limit_reached",
+    "balances.usage_alert_triggered",
+    "billing.auto_topup_failed",
+    "billing.auto_topup_succeeded",
+]
 
 
 class Webhook(Struct, frozen=True):
-    """A message. Its body is ``{"type": type, "data": data}``."""
+    """A message. Its body is ``{"type": type, "data": data}``, with what is in ``envelope`` beside them."""
 
     type: WebhookType
     data: dict[str, Any]
@@ -21,6 +26,7 @@ class Webhook(Struct, frozen=True):
     key: str | None = None
     #: The id of the request, or of the queued message, that led to it.
     cause: str = ""
+    envelope: dict[str, Any] = {}
 
 
 class WebhookEndpoint(Struct, frozen=True):

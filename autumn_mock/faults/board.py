@@ -6,7 +6,7 @@ import itertools
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -14,7 +14,7 @@ from autumn_mock.clock import Clock
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.faults.armed import ArmedRule, Subject
 from autumn_mock.faults.grammar import Rule
-from autumn_mock.faults.sites import EnqueueFault, LimitFault, MessagePlan, WorkerFault
+from autumn_mock.faults.sites import ChargeFault, EnqueueFault, LimitFault, MessagePlan, WorkerFault
 from autumn_mock.locks import Level, new_lock
 from autumn_mock.store.environment import Environment
 
@@ -144,6 +144,27 @@ class FaultBoard:
                 ):
                     armed.on_message(plan)
         return plan
+
+    def charges(
+        self,
+        orgs: Collection[str],
+        calls: Collection[str],
+        once: Sequence[ArmedRule] = (),
+        triggered: list[str] | None = None,
+    ) -> Callable[[str, str], str | None]:
+        """A function that returns why the charge of a customer for a feature fails, None if it succeeds.
+
+        It adds the texts of the rules that fire to ``triggered``.
+        """
+
+        def problem(customer_id: str, feature_id: str) -> str | None:
+            values = {"customer_id": (customer_id,), "feature_id": (feature_id,)}
+            armed = self.trigger(ChargeFault, Subject(orgs, calls, lambda field: values[field]), once)
+            if triggered is not None:
+                triggered.extend(each.rule.text for each in armed)
+            return armed[0].on_charge() if armed else None
+
+        return problem
 
     def limit_refused(self, armed: LimitFault) -> None:
         """A replaced limit refused a request."""

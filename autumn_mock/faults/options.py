@@ -149,6 +149,13 @@ def body_kind(text: str) -> str:
     return text
 
 
+def topup_problem(text: str) -> str:
+    """Why a charge fails: charge_failed or missing_payment_method."""
+    if text not in ("charge_failed", "missing_payment_method"):
+        raise ValueError("must be charge_failed or missing_payment_method")
+    return text
+
+
 def content_type(text: str) -> str:
     """A content type such as text/plain."""
     if not re.fullmatch(r"[!-~]+/[!-~]+", text):

@@ -70,6 +70,17 @@ class EnqueueFault(ArmedRule):
         return matching if self.is_selected() else []
 
 
+# -- charges
+
+
+class ChargeFault(ArmedRule):
+    """Acts on the pretended charge of an auto top-up."""
+
+    def on_charge(self) -> str:
+        """Why the charge fails, in the words of the webhook."""
+        raise NotImplementedError
+
+
 # -- messages
 
 

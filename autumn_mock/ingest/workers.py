@@ -14,6 +14,8 @@ import logging
 import threading
 from collections.abc import Callable, Collection
 
+from msgspec.structs import replace
+
 from autumn_mock.domain.books import Books, LostItem, Message
 from autumn_mock.domain.customer import Entity
 from autumn_mock.domain.feature import Feature
@@ -28,10 +30,11 @@ from autumn_mock.journal.messages import MessageJournal
 from autumn_mock.ledger.account import Account
 from autumn_mock.ledger.deduction import PlainRow
 from autumn_mock.operations.accounts import store
-from autumn_mock.operations.call import Call
+from autumn_mock.operations.call import Call, ChargeProblem
 from autumn_mock.operations.errors import ApiError
 from autumn_mock.operations.idempotency import claim, release
 from autumn_mock.operations.subjects import open_account
+from autumn_mock.operations.topups import has_topups, top_up
 from autumn_mock.operations.track import subject_of
 from autumn_mock.operations.usage import use, write_event
 from autumn_mock.store.environment import Environment, Transaction
@@ -111,7 +114,8 @@ class Workers:
         for place, group in enumerate(groups):
             messages = [each.message for each in group]
             try:
-                deduct_messages(environment, messages, fates.dropped if fates is not None else ())
+                dropped = fates.dropped if fates is not None else ()
+                deduct_messages(environment, messages, dropped, self._charges(environment, board))
             except OSError as error:
                 _log.error("deductions could not be written and will be retried: %s", error)
                 self._stopping.wait(RETRY_DELAY_S)
@@ -125,6 +129,11 @@ class Workers:
                     raise WorkerCrash(crash)
                 self._queue.put_again(environment, fates.redelivered(group))
             self._queue.done(environment, len(group))
+
+    @staticmethod
+    def _charges(environment: Environment, board: FaultBoard) -> ChargeProblem:
+        organisation = environment.organisation
+        return board.charges((organisation.id, organisation.slug), ())
 
 
 class WorkerCrash(Exception):
@@ -158,7 +167,12 @@ def _grouped(deliveries: list[Delivery], *, one_customer: bool) -> list[list[Del
     return groups
 
 
-def deduct_messages(environment: Environment, messages: list[Message], dropped: Collection[str] = ()) -> None:
+def deduct_messages(
+    environment: Environment,
+    messages: list[Message],
+    dropped: Collection[str] = (),
+    charge_problem: ChargeProblem | None = None,
+) -> None:
     """Deduct messages in one transaction, in their order; those with the ids ``dropped`` are lost instead.
 
     Raises :class:`OSError` when that could not be written; nothing is changed then.
@@ -166,13 +180,13 @@ def deduct_messages(environment: Environment, messages: list[Message], dropped: 
     environment.lock.yield_to_waiters()
     try:
         with environment.write() as transaction:
-            _MessageRun(environment, transaction).run(messages, dropped)
+            _MessageRun(environment, transaction, charge_problem).run(messages, dropped)
     except OSError:
         raise
     except Exception as error:
         if len(messages) > 1:  # one of them is bad: retry each alone, so that the others do not fail with it
             for message in messages:
-                deduct_messages(environment, [message], dropped)
+                deduct_messages(environment, [message], dropped, charge_problem)
             return
         _log.exception("message %s cannot be deducted", messages[0].id)
         failure = ApiError(500, str(error) or "Unknown error", "internal_error")
@@ -183,9 +197,13 @@ def deduct_messages(environment: Environment, messages: list[Message], dropped: 
 class _MessageRun:
     """The deduction of messages in one transaction."""
 
-    def __init__(self, environment: Environment, transaction: Transaction) -> None:
+    def __init__(
+        self, environment: Environment, transaction: Transaction, charge_problem: ChargeProblem | None = None
+    ) -> None:
         version = default_version(environment.organisation.created_at)
         self.call = Call(environment, version, environment.clock.now())
+        if charge_problem is not None:
+            self.call = replace(self.call, charge_problem=charge_problem)
         self.environment = environment
         self.transaction = transaction
         #: The account of the customer that messages are being deducted for, and the id that they name it by.
@@ -290,7 +308,7 @@ class _MessageRun:
         if feature is None or self.transaction.is_watched or self.call.traits.creates_customers:
             return None
         account, _ = self._subject(item)
-        return PlainRow.find(account, feature)
+        return None if has_topups(account) else PlainRow.find(account, feature)
 
     def _use(self, message: Message) -> None:
         item, call = message.item, self.call
@@ -302,6 +320,7 @@ class _MessageRun:
             features = self._features[named] = call.tracked_features(*named)
         account, entity = self._subject(item)
         use(call, self.transaction, account, entity, features, item, message_id=message.id)
+        top_up(call, self.transaction, account, features)
 
     def _release_key(self, message: Message) -> None:
         """Release an item's key, because nothing was deducted for it."""

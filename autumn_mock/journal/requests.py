@@ -21,8 +21,8 @@ T = TypeVar("T")
 
 #: How many requests of one environment are kept.
 CAPACITY = 1000
-#: Bytes of headers and bodies that are kept of one environment. Older requests are kept without. Bodies that findings
-#: are made from are dropped last.
+#: Bytes of headers and bodies that are kept of one environment; older requests are kept without. Bodies that findings
+#: are made from have at least half of it.
 BODY_CAPACITY = 16 << 20
 
 #: Whose requests are those that could not be authenticated.
@@ -198,8 +198,7 @@ class _Kept:
         self.bodies: deque[tuple[int, int]] = deque()
         #: The exchanges that are still kept, with the ids of their entries and their sizes, oldest first.
         self.exchanges: deque[tuple[int, int, Exchange]] = deque()
-        #: Of bodies and exchanges.
-        self.kept_bytes = 0
+        self.body_bytes = self.exchange_bytes = 0
         #: Increases with each change.
         self.version = 0
         #: What was derived from the entries, and from which version.
@@ -244,11 +243,11 @@ class RequestJournal:
             kept.entries.append(entry)
             if entry.content is not None:
                 kept.bodies.append((entry.id, len(entry.content.raw)))
-                kept.kept_bytes += len(entry.content.raw)
+                kept.body_bytes += len(entry.content.raw)
             if entry.exchange is not None:
                 size = entry.exchange.size
                 kept.exchanges.append((entry.id, size, entry.exchange))
-                kept.kept_bytes += size
+                kept.exchange_bytes += size
             self._drop_oldest(kept)
         for listener in self._listeners:
             listener(entry)
@@ -265,15 +264,17 @@ class RequestJournal:
 
     def _drop_oldest(self, kept: _Kept) -> None:
         """Drop what belongs to entries that are gone, and the oldest beyond the capacity."""
-        first = kept.entries[0].id
-        while kept.exchanges and (kept.kept_bytes > self._body_capacity or kept.exchanges[0][0] < first):
-            _, size, exchange = kept.exchanges.popleft()
-            kept.kept_bytes -= size
-            exchange.drop()
-        while kept.bodies and (kept.kept_bytes > self._body_capacity or kept.bodies[0][0] < first):
-            number, size = kept.bodies.popleft()
-            kept.kept_bytes -= size
-            if number >= first:
+        first, most = kept.entries[0].id, self._body_capacity
+        while kept.exchanges and kept.exchanges[0][0] < first:
+            _drop_exchange(kept)
+        while kept.bodies and kept.bodies[0][0] < first:
+            kept.body_bytes -= kept.bodies.popleft()[1]
+        while kept.body_bytes + kept.exchange_bytes > most:
+            if kept.exchange_bytes > most // 2 or not kept.bodies:
+                _drop_exchange(kept)
+            else:
+                number, size = kept.bodies.popleft()
+                kept.body_bytes -= size
                 _without_body(kept.entries, number)
 
     def entries(self, name: tuple[str, str] | None = None) -> list[RequestEntry]:
@@ -315,6 +316,12 @@ class RequestJournal:
         with self._lock:
             dropped = [self._kept.pop(each) for each in list(self._kept) if name in (None, each)]
             return sum(len(kept.entries) for kept in dropped)
+
+
+def _drop_exchange(kept: _Kept) -> None:
+    _, size, exchange = kept.exchanges.popleft()
+    kept.exchange_bytes -= size
+    exchange.drop()
 
 
 def _without_body(entries: deque[RequestEntry], number: int) -> None:

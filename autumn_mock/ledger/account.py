@@ -10,6 +10,9 @@ customer alone   the customer's own rows, and the per-entity rows with the share
 an entity        the rows it owns, its share of per-entity rows, and all of the customer's own rows
 ===============  ==========================================================================================
 
+Of a feature that combines by ``max`` or ``min`` only the highest, or lowest, free grant of a plan counts. What was
+used of the others is not carried to it.
+
 A row counts until it expires. A loose row that is drained to exactly zero counts no more: reads hide it, and a
 later refund does not find it. (Versions below 2.1 still see it.)
 
@@ -25,6 +28,7 @@ from decimal import Decimal
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from autumn_mock.domain.amount import INFINITE
 from autumn_mock.domain.balance import Balance, EntityShare
 from autumn_mock.domain.controls import UsageWindow
 from autumn_mock.domain.customer import Customer, CustomerPlan, Entity
@@ -66,11 +70,28 @@ class Account(Struct):
 
     def visible(self, entity: Entity | None, *, drained: bool = False) -> list[Balance]:
         """The rows that count for a call, in no particular order; ``drained``: and those that are hidden."""
-        return [
+        rows = [
             row
             for row in self.rows.values()
             if not self.is_expired(row) and (drained or not self.is_hidden(row)) and self._belongs(row, entity)
         ]
+        features = self.features
+        return rows if all(features[row.feature_id].combine == "sum" for row in rows) else self._combined(rows)
+
+    def _combined(self, rows: list[Balance]) -> list[Balance]:
+        """The rows without those that others outdo, where only the highest, or lowest, grant of a feature counts.
+
+        Those are grants of plans without a price; others count always.
+        """
+        best: dict[str, Balance] = {}
+        rivals = [row for row in rows if not row.is_loose and row.price is None]
+        for row in rivals:
+            sign = {"max": 1, "min": -1, "sum": 0}[self.features[row.feature_id].combine]
+            kept = best.get(row.feature_id)
+            if sign and (kept is None or sign * _size(row) > sign * _size(kept)):
+                best[row.feature_id] = row
+        outdone = {row.id for row in rivals if row is not best.get(row.feature_id, row)}
+        return [row for row in rows if row.id not in outdone]
 
     def owned_by_entities(self, feature_id: str | None = None) -> list[Balance]:
         """Rows of a feature, or of all, that entities own alone: a customer sees their sum, drained or not, but cannot
@@ -136,6 +157,10 @@ class Account(Struct):
         if entry is None:
             return self.features[row.feature_id].cost_of(feature_id)
         return None if entry.is_excluded else entry
+
+
+def _size(row: Balance) -> Decimal:
+    return INFINITE if row.unlimited else row.grant
 
 
 def share_ids(row: Balance, entity: Entity | None) -> Iterable[str | None]:

@@ -7,8 +7,9 @@ allowed something in between. Why it is not allowed is the limit's type: ``usage
 ``included`` when what was granted is used up, ``spend_limit`` or ``max_purchase`` when the overage is, too.
 
 *usage alert*: a threshold was crossed, upwards for usage, downwards for what remains; touching it counts. A percentage
-is one of the grant. The customer's own alerts, or else those of its plans, watch the customer's whole balance; those of
-the entity that a call names watch what the entity sees.
+is one of the grant, or of what the alert's ``basis`` names; of a usage limit, its counter is the usage. The customer's
+own alerts, or else those of its plans, watch the customer's whole balance; those of the entity that a call names watch
+what the entity sees.
 
 An unlimited balance calls for nothing.
 
@@ -25,14 +26,22 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from autumn_mock.domain.amount import ONE, number
+from autumn_mock.domain.amount import ONE, ZERO, number
 from autumn_mock.domain.balance import Balance
 from autumn_mock.domain.controls import BillingControls, UsageAlert, UsageWindow
 from autumn_mock.domain.customer import Entity
 from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.webhook import Webhook
 from autumn_mock.ledger.account import Account
-from autumn_mock.ledger.limits import UsageGate, matches, open_window, overage_control, spend_limit, usage_limits
+from autumn_mock.ledger.limits import (
+    UsageGate,
+    filter_key,
+    matches,
+    open_window,
+    overage_control,
+    spend_limit,
+    usage_limits,
+)
 from autumn_mock.ledger.views import BalanceView, balance_view, overage_room
 
 LimitType = Literal["included", "max_purchase", "spend_limit", "usage_limit"]
@@ -74,7 +83,10 @@ def webhooks_for(
         return found
     then = copy(after)
     then.rows, then.windows = before.rows, before.windows
-    for feature_id in {row.feature_id: None for row in changed}:  # in order of the rows
+    concerned = {row.feature_id: None for row in changed}  # in order of the rows
+    if is_alerted and is_limited:
+        concerned |= {feature_id: None for feature_id in _limited(after, entity) if feature_id in after.features}
+    for feature_id in concerned:
         views = _Views(then, after, after.features[feature_id])
         found += _triggered(views, entity)
         if feature_id in suspects:
@@ -89,6 +101,12 @@ def _everyones(account: Account, entity: Entity | None) -> list[BillingControls]
     for attached in account.plans.values():
         controls.append(attached.plan.billing_controls)
     return controls
+
+
+def _limited(account: Account, entity: Entity | None) -> Iterator[str]:
+    """The features whose usage limits may be counted although other rows pay."""
+    for controls in _everyones(account, entity):
+        yield from (limit.feature_id for limit in controls.usage_limits or ())
 
 
 def _leaves_something(account: Account, row: Balance) -> bool:
@@ -185,11 +203,11 @@ def _blocking_filter(
 def _triggered(views: _Views, entity: Entity | None) -> Iterator[Webhook]:
     after, feature_id = views.after, views.feature.id
     for scope, watched, alert in _alerts(after, entity, feature_id):
-        now = views.now(watched)
-        if now is None or now.unlimited or not _is_beyond(alert, now):
+        now = _level(after, views.now(watched), alert, watched, feature_id)
+        if now is None or not now.is_beyond(alert):
             continue
-        then = views.then(watched)
-        if then is None or _is_beyond(alert, then) or (then.granted <= 0 and "percentage" in alert.threshold_type):
+        then = _level(views.before, views.then(watched), alert, watched, feature_id)
+        if then is None or then.is_beyond(alert) or (then.granted <= 0 and "percentage" in alert.threshold_type):
             continue
         data: dict[str, Any] = {"customer_id": _name(after), "feature_id": feature_id}
         if watched is not None:
@@ -199,6 +217,8 @@ def _triggered(views: _Views, entity: Entity | None) -> Iterator[Webhook]:
         data["usage_alert"] = {**name, "threshold": threshold, "threshold_type": alert.threshold_type}
         who = f"{_name(after)}:{'_' if watched is None else watched.id}"
         what = f"{scope}:{feature_id}:{alert.threshold_type}:{threshold}"
+        if alert.basis not in (None, "balance"):
+            what += f":{alert.basis}:{filter_key(alert.filter)}"
         yield Webhook("balances.usage_alert_triggered", data, f"{who}:{what}:{after.now // _MINUTE}")
 
 
@@ -222,18 +242,48 @@ def _alerts(
                 yield "entity", entity, alert
 
 
-def _is_beyond(alert: UsageAlert, view: BalanceView) -> bool:
-    """Whether a balance is where an alert warns of it being. A percentage of no grant is never."""
-    threshold = alert.threshold
-    if alert.threshold_type == "usage":
-        return view.usage >= threshold
-    if alert.threshold_type == "remaining":
-        return view.remaining <= threshold
-    if view.granted <= 0:
-        return False
-    if alert.threshold_type == "usage_percentage":
-        return view.usage * 100 >= threshold * view.granted
-    return view.remaining * 100 <= threshold * view.granted
+class _Level(Struct, frozen=True):
+    """What an alert compares with its threshold."""
+
+    granted: Decimal
+    usage: Decimal
+    remaining: Decimal
+
+    def is_beyond(self, alert: UsageAlert) -> bool:
+        """Whether this is where an alert warns of it being. A percentage of no grant is never."""
+        threshold = alert.threshold
+        if alert.threshold_type == "usage":
+            return self.usage >= threshold
+        if alert.threshold_type == "remaining":
+            return self.remaining <= threshold
+        if self.granted <= 0:
+            return False
+        if alert.threshold_type == "usage_percentage":
+            return self.usage * 100 >= threshold * self.granted
+        return self.remaining * 100 <= threshold * self.granted
+
+
+def _level(
+    account: Account, view: BalanceView | None, alert: UsageAlert, watched: Entity | None, feature_id: str
+) -> _Level | None:
+    """A balance, or a usage limit, by the basis of an alert; None when there is nothing to warn of."""
+    if alert.basis == "usage_limit":
+        for scope, limit in usage_limits(account, watched, feature_id):
+            if filter_key(limit.filter) == filter_key(alert.filter):
+                counted = open_window(account, watched, scope, limit).counted
+                return _Level(limit.limit, counted, max(limit.limit - counted, ZERO))
+        return None
+    if view is None or view.unlimited:
+        return None
+    if alert.basis in (None, "balance"):
+        return _Level(view.granted, view.usage, view.remaining)
+    granted = ZERO
+    for each in view.breakdown:
+        if alert.basis == "included":
+            granted += ZERO if each.row.is_loose else each.included_grant
+        elif each.row.reset is not None and each.row.reset.interval != "one_off":
+            granted += each.included_grant + each.prepaid_grant
+    return _Level(granted, view.usage, max(granted - view.usage, ZERO))
 
 
 def _name(account: Account) -> str:

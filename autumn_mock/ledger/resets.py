@@ -49,12 +49,15 @@ def _renewed(row: Balance, now: int, new_id: NewId, *, keep_debt: bool) -> Balan
     rollovers = row.rollovers
     if row.rollover is not None:
         rollovers = _rolled_over(row, row.rollover, new_id)
+    grant = row.included + (row.prepaid if row.next_prepaid is None else row.next_prepaid)
 
     def start(old: Decimal) -> Decimal:
-        return row.grant + min(old, ZERO) if keep_debt else row.grant
+        return grant + min(old, ZERO) if keep_debt else grant
 
     return replace(
         row,
+        prepaid=grant - row.included,
+        next_prepaid=None,
         balance=row.balance if row.is_per_entity else start(row.balance),
         adjustment=ZERO,
         shares={name: EntityShare(balance=start(share.balance)) for name, share in row.shares.items()},

@@ -51,7 +51,10 @@ class Attachment(Struct, frozen=True):
 
 def decide(call: Call, customer: Customer, scope: str | None, params: BillingAttach) -> Attachment:
     """The effect of attaching a plan to a customer (or an entity, by its id)."""
-    plan = customized(call, plans.get(call, params.plan_id, params.version), params)
+    known = plans.get(call, params.plan_id, params.version)
+    if not trial_available(call, customer, scope, known):
+        known = replace(known, free_trial=None)
+    plan = customized(call, known, params)
     _require_no_payment(plan, params)
     current = current_plan(call, customer, plan, scope) if plan.is_main else None
     if current is not None and current.plan_id == plan.id:
@@ -82,6 +85,13 @@ def decide(call: Call, customer: Customer, scope: str | None, params: BillingAtt
         anchor=_anchor(call, plan, before, params.billing_cycle_anchor, trial),
         trial_ends_at=trial,
     )
+
+
+def trial_available(call: Call, customer: Customer, scope: str | None, plan: Plan) -> bool:
+    """Whether a plan has a trial that a customer (or an entity) may begin: one who is or was on the plan may not."""
+    if plan.free_trial is None or plan.id in customer.ended_plans:
+        return False
+    return all(each.plan_id != plan.id for each in attached_plans(call, customer, scope))
 
 
 def _require_no_payment(plan: Plan, params: BillingParams) -> None:

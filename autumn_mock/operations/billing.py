@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from autumn_mock.domain.balance import Balance
 from autumn_mock.domain.customer import Customer, CustomerPlan, Entity
 from autumn_mock.domain.plan import Plan
+from autumn_mock.operations.accounts import store
 from autumn_mock.operations.attachments import (
     attached_plans,
     current_plan,
@@ -24,6 +25,7 @@ from autumn_mock.operations.attachments import (
     is_deferred,
     revised,
     scheduled,
+    trial_available,
 )
 from autumn_mock.operations.billing_rules import refuse_attach, refuse_update
 from autumn_mock.operations.call import Call
@@ -31,6 +33,7 @@ from autumn_mock.operations.carry import carry, selects
 from autumn_mock.operations.creation import get_or_create_entity
 from autumn_mock.operations.grants import begin, grant, requantify, rows_of, withdraw
 from autumn_mock.operations.subjects import get_customer, get_entity, open_account
+from autumn_mock.operations.topups import top_up
 from autumn_mock.store.environment import Transaction
 from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate
 
@@ -71,6 +74,9 @@ def attach(call: Call, params: BillingAttach) -> None:
         if old:
             new = rows_of(call, attached)
             carry(call, transaction, customer, old, new, selects(usages), selects(balances))
+        account = open_account(call, transaction, customer)
+        top_up(call, transaction, account)
+        store(transaction, account)
 
 
 def _entity(call: Call, transaction: Transaction, customer: Customer, params: BillingAttach) -> Entity | None:
@@ -162,7 +168,9 @@ def _regrant(
             transaction.delete(row)
             keeps_reset = same_cycle and before.reset == row.reset
             next_reset_at = before.next_reset_at if keeps_reset else row.next_reset_at
-            row = replace(row, id=before.id, created_at=before.created_at, next_reset_at=next_reset_at)
+            expires_at = None if row.expires_at is None else before.expires_at
+            row = replace(row, id=before.id, created_at=before.created_at)
+            row = replace(row, next_reset_at=next_reset_at, expires_at=expires_at)
             transaction.put(row)
         rows.append(row)
     fresh = params.billing_cycle_anchor == "now"
@@ -205,5 +213,7 @@ def eligibility(call: Call, customer: Customer, scope: str | None, plan: Plan) -
             action = "downgrade"
         elif current is not None:
             action = "upgrade"
-    trial = None if plan.free_trial is None else attached is None and action != "downgrade"
+    trial = None
+    if plan.free_trial is not None:
+        trial = action != "downgrade" and trial_available(call, customer, scope, plan)
     return Eligibility(action, attached, trial)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from msgspec import Struct
@@ -15,6 +16,13 @@ from autumn_mock.operations.errors import event_name_not_found, feature_not_foun
 from autumn_mock.store.environment import Environment, Transaction
 from autumn_mock.wire.versions import traits_of
 from autumn_mock.wire.versions.declaration import VersionTraits
+
+#: Why the pretended charge of a customer (by id) for a feature fails, in the words of the webhook; None: it succeeds.
+ChargeProblem = Callable[[str, str], "str | None"]
+
+
+def _succeeds(_customer_id: str, _feature_id: str) -> None:
+    """The charge of a call without faults."""
 
 
 class Call(Struct, frozen=True):
@@ -33,6 +41,7 @@ class Call(Struct, frozen=True):
     claims: list[Claim] = []
     #: What the call deducts itself; not what its queued items deduct later.
     deductions: list[Deduction] = []
+    charge_problem: ChargeProblem = _succeeds
 
     @property
     def env(self) -> Env:

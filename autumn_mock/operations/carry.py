@@ -71,7 +71,7 @@ def carry(
     used: dict[str, Usage] = {}
     for row in old:
         feature = account.features[row.feature_id]
-        if feature.is_boolean or row.unlimited:
+        if feature.is_boolean or row.unlimited or account.is_expired(row):
             continue
         if feature.is_allocated:
             takes = row.entity_id is not None or row.is_per_entity or feature.id not in counted
@@ -156,7 +156,7 @@ def _leftovers(call: Call, old: Balance, external_id: str | None = None) -> list
             included=left,
             external_id=external_id,
             reset=Reset(interval="one_off"),
-            expires_at=old.next_reset_at,
+            expires_at=min((at for at in (old.next_reset_at, old.expires_at) if at is not None), default=None),
         )
         for share in share_ids(old, None)
         if (left := raw_balance(old, share)) > 0

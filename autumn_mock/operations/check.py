@@ -25,8 +25,10 @@ from autumn_mock.operations.creation import get_or_create_customer
 from autumn_mock.operations.errors import ApiError, insufficient_balance, invalid_request, plan_not_found
 from autumn_mock.operations.plans import latest_plan
 from autumn_mock.operations.subjects import open_account
+from autumn_mock.operations.topups import top_up
 from autumn_mock.operations.track import customer_data_of, subject_of, usage_views
 from autumn_mock.operations.usage import use
+from autumn_mock.store.environment import Transaction
 from autumn_mock.wire.requests.balances import Check
 
 
@@ -112,6 +114,7 @@ def check(call: Call, params: Check) -> CheckResult:
             flag=flag,
         )
         if not uses:
+            _top_up(call, transaction, account, feature)
             return result
         if answer.view is None and answer.required > 0:
             return replace(result, required=amount(item.value))  # no balance would pay, so the amount is not converted
@@ -121,15 +124,23 @@ def check(call: Call, params: Check) -> CheckResult:
         except ApiError as error:
             if error.code != insufficient_balance(0, "").code:
                 raise
+            _top_up(call, transaction, account, feature)
             return replace(result, allowed=False)
-        store(transaction, account)
         views = usage_views(usage)
+        store(transaction, account)
+        _top_up(call, transaction, account, feature)
         return replace(
             result,
             allowed=True,
             balance=views.get(answer.feature.id),
             balances=views if len(views) > 1 else None,
         )
+
+
+def _top_up(call: Call, transaction: Transaction, account: Account, feature: Feature) -> None:
+    """Top up what is low; the answer shows the balance before it."""
+    top_up(call, transaction, account, [feature])
+    store(transaction, account)
 
 
 def _require_lockable(call: Call, item: TrackItem) -> None:

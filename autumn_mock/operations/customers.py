@@ -16,6 +16,7 @@ from autumn_mock.operations.creation import get_or_create_customer, get_or_creat
 from autumn_mock.operations.errors import ApiError
 from autumn_mock.operations.listing import CountedPage, Place, cut
 from autumn_mock.operations.subjects import find_customer, get_customer, open_account
+from autumn_mock.operations.topups import top_up, with_counts
 from autumn_mock.wire.requests.common import ListFilters
 from autumn_mock.wire.requests.customers import (
     CustomersCreate,
@@ -106,9 +107,12 @@ def update(call: Call, params: CustomersUpdate) -> Account:
             config={**customer.config, **(params.config or {})},
             billing_controls=to_controls(params.billing_controls, customer.billing_controls),
         )
+        customer = with_counts(customer, params.billing_controls, call.now)
         transaction.put(customer)
         account = open_account(call, transaction, customer)
         set_usage(account, params.billing_controls)
+        if params.billing_controls is not None and params.billing_controls.auto_topups:
+            top_up(call, transaction, account)
         store(transaction, account)
         return account
 

@@ -22,7 +22,7 @@ def customized(call: Call, plan: Plan, params: BillingParams) -> Plan:
     custom = params.customize or Customize()
     changes: dict[str, Any] = {}
     if custom.items is not None:
-        changes["items"] = tuple(plans.to_item(call, item) for item in custom.items)
+        changes["items"] = plans.to_items(call, custom.items)
     elif custom.patches:
         changes["items"] = _patched(call, plan, custom)
     if custom.price is not UNSET:
@@ -41,7 +41,9 @@ def _patched(call: Call, plan: Plan, custom: Customize) -> tuple[PlanItem, ...]:
     kept = [item for item in plan.items if not any(matches(item, each) for each in removed)]
     for update in custom.update_items or ():
         kept = [_updated(item, update) if matches(item, update.filter) else item for item in kept]
-    return (*kept, *(plans.to_item(call, item) for item in custom.add_items or ()))
+    items = (*kept, *(plans.to_item(call, item) for item in custom.add_items or ()))
+    plans.refuse_repetitions(call, items)
+    return items
 
 
 def matches(item: PlanItem, wanted: ItemFilter) -> bool:

@@ -12,6 +12,7 @@ from autumn_mock.operations.due import finish_lock
 from autumn_mock.operations.errors import invalid_request
 from autumn_mock.operations.idempotency import MARK_LIFETIME, is_claimed, release
 from autumn_mock.operations.subjects import open_account
+from autumn_mock.operations.topups import top_up
 from autumn_mock.store.environment import Transaction
 from autumn_mock.wire.requests.balances import Finalize
 
@@ -37,6 +38,7 @@ def finalize(call: Call, params: Finalize) -> None:
             released = params.action == "release"
             final = ZERO if released else held_value(lock) if override is None else amount(override)
             call.deductions.extend(finish_lock(call, transaction, account, lock, final, params.properties))
+            top_up(call, transaction, account, [account.features[lock.feature_id]])
             store(transaction, account)
             release(environment, transaction, mark)
             return

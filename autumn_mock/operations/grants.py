@@ -39,23 +39,36 @@ def grant(call: Call, transaction: Transaction, attached: CustomerPlan) -> list[
     """Create the rows of a plan that has just become active; existing entities take their seats."""
     rows = []
     seats = Counter(entity.feature_id for entity in call.environment.entities.of(attached.customer).values())
-    for item in attached.plan.items:
-        row = _row(call, attached, item)
+    granted = [row for item in attached.plan.items for row in _rows(call, attached, item)]
+    for row in granted:
         if attached.entity_id is None and not row.is_per_entity and not row.unlimited:
-            row = replace(row, balance=row.balance - seats.pop(item.feature_id, 0))
+            row = replace(row, balance=row.balance - seats.pop(row.feature_id, 0))
         rows.append(row)
         transaction.put(row)
     return rows
 
 
-def _row(call: Call, attached: CustomerPlan, item: PlanItem) -> Balance:
+def _rows(call: Call, attached: CustomerPlan, item: PlanItem) -> list[Balance]:
+    """The rows of an item: one, or two when what was bought ends before what is included does."""
+    bought = attached.prepaid.get(item.feature_id, ZERO) if item.is_prepaid else ZERO
+    if item.expiry is None or not bought:
+        return [_row(call, attached, item, bought)]
+    own = [_row(call, attached, item, ZERO)] if item.included or item.unlimited else []
+    return [*own, _purchase(call, attached, item, bought)]
+
+
+def _purchase(call: Call, attached: CustomerPlan, item: PlanItem, bought: Decimal) -> Balance:
+    """The row of units that were bought now and end for themselves."""
+    assert item.expiry is not None
+    expires_at = add_interval(call.now, item.expiry.duration, item.expiry.length)
+    return replace(_row(call, attached, replace(item, included=ZERO), bought), expires_at=expires_at)
+
+
+def _row(call: Call, attached: CustomerPlan, item: PlanItem, prepaid: Decimal) -> Balance:
     feature = call.feature(item.feature_id)
     if feature.is_boolean:
         return _bare_row(call, attached, item)
     reset = None if feature.is_allocated else item.reset or Reset(interval="one_off")
-    prepaid = ZERO
-    if item.is_prepaid:
-        prepaid = attached.prepaid.get(item.feature_id, ZERO)
     included = ZERO if item.unlimited else item.included * attached.quantity
     usage_based = item.price is not None and item.price.billing_method == "usage_based"
     limit = item.price.max_purchase if item.price is not None else None
@@ -110,33 +123,48 @@ def rows_of(call: Call, attached: CustomerPlan) -> list[Balance]:
 
 def requantify(call: Call, transaction: Transaction, attached: CustomerPlan) -> None:
     """Give the prepaid rows of a plan the units that it has now; what was used stays used."""
-    for row in rows_of(call, attached):
-        more = attached.prepaid.get(row.feature_id, ZERO) - row.prepaid
-        if more and row.price is not None and row.price.is_prepaid:
+    rows = rows_of(call, attached)
+    ending = {item.feature_id: item for item in attached.plan.items if item.expiry is not None}
+    for feature_id, item in ending.items():
+        bought = sum((row.prepaid for row in rows if row.feature_id == feature_id), ZERO)
+        more = attached.prepaid.get(feature_id, ZERO) - bought
+        if more > 0:
+            transaction.put(_purchase(call, attached, item, more))
+    later = {item.feature_id for item in attached.plan.items if item.decreases_later}
+    for row in rows:
+        if row.feature_id in ending or row.price is None or not row.price.is_prepaid:
+            continue
+        units = attached.prepaid.get(row.feature_id, ZERO)
+        more = units - row.prepaid
+        if more < 0 and row.feature_id in later and row.next_reset_at is not None:
+            transaction.put(replace(row, next_prepaid=units))
+        elif more or row.next_prepaid is not None:
             shares = {name: replace(share, balance=share.balance + more) for name, share in row.shares.items()}
             balance = row.balance if row.is_per_entity else row.balance + more
-            transaction.put(replace(row, prepaid=row.prepaid + more, balance=balance, shares=shares))
+            transaction.put(replace(row, prepaid=units, next_prepaid=None, balance=balance, shares=shares))
 
 
 def withdraw(call: Call, transaction: Transaction, attached: CustomerPlan) -> list[Balance]:
-    """Delete an attached plan and its rows; returns the rows. The customer is known to have had it, once it began."""
-    customer = call.environment.customers.get(attached.customer)
-    former = (attached.plan_id, attached.plan.version)
-    if customer is not None and attached.status == "active" and former not in customer.former_plans:
-        transaction.put(replace(customer, former_plans=(*customer.former_plans, former)))
+    """Delete an attached plan and its rows, and note that the customer had it; returns the rows."""
     rows = rows_of(call, attached)
     for row in rows:
         transaction.delete(row)
     transaction.delete(attached)
+    customer, plan = call.environment.customers.get(attached.customer), attached.plan
+    assert customer is not None  # its plans are deleted with a customer
+    versions = customer.ended_plans.get(plan.id, ())
+    if plan.version not in versions:
+        transaction.put(replace(customer, ended_plans={**customer.ended_plans, plan.id: (*versions, plan.version)}))
     return rows
 
 
 def prepaid_units(item: PlanItem, quantity: Decimal) -> Decimal:
     """Units bought in advance for a ``quantity`` that includes the included ones: whole packs."""
-    return _packs(item, max(quantity - item.included, ZERO))
+    return packs(item, max(quantity - item.included, ZERO))
 
 
-def _packs(item: PlanItem, units: Decimal) -> Decimal:
+def packs(item: PlanItem, units: Decimal) -> Decimal:
+    """Units rounded up to whole packs."""
     size = item.price.billing_units if item.price is not None else Decimal(1)
     return (units / size).to_integral_value(ROUND_CEILING) * size
 
@@ -160,9 +188,9 @@ def prepaid_of(
             kept = current.prepaid.get(feature_id, ZERO)
         wanted = quantities.get(feature_id)
         if wanted is None:
-            bought[feature_id] = _packs(item, kept)
+            bought[feature_id] = packs(item, kept)
         elif once and adds:
-            bought[feature_id] = kept + _packs(item, wanted)
+            bought[feature_id] = kept + packs(item, wanted)
         else:
             bought[feature_id] = prepaid_units(item, wanted)
     return bought

@@ -134,7 +134,7 @@ def _lines(call: Call, transaction: Transaction, rows: Iterable[Balance], scope:
             assert customer is not None
             account = accounts[listed.customer] = open_account(call, transaction, customer)
         row = account.rows.get(listed.id)
-        if row is None or account.is_hidden(row):
+        if row is None or (account.is_hidden(row) and not account.is_expired(row)):
             continue
         entity_id = row.entity_id or (scope if row.is_per_entity else None)
         entity = account.entities.get(entity_id) if entity_id is not None else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Literal
 
@@ -83,29 +83,19 @@ def default_plans(environment: Environment) -> list[Plan]:
     return list(chosen.values())
 
 
-def customers_on(environment: Environment, plan_id: str, version: int | None = None) -> int:
-    """How many customers have a plan, active or scheduled, in any version or in one."""
-    return len(_customers_on(environment, plan_id, version))
-
-
-def _customers_on(environment: Environment, plan_id: str, version: int | None) -> set[str]:
-    return {
+def customers_on(environment: Environment, plan_id: str, version: int | None = None, *, ended: bool = False) -> int:
+    """How many customers have a plan, active or scheduled, in any version or in one; ``ended``: or had it once."""
+    found = {
         each.customer
         for each in environment.customer_plans
         if each.plan_id == plan_id and version in (None, each.plan.version)
     }
-
-
-def customers_ever_on(environment: Environment, plan_id: str, version: int | None = None) -> int:
-    """How many customers have a plan or had it, in any version or in one. Those of today keep it from being deleted,
-    the others too."""
-    former = {
-        customer.internal_id
-        for customer in environment.customers
-        for name, had in customer.former_plans
-        if name == plan_id and version in (None, had)
-    }
-    return len(former | _customers_on(environment, plan_id, version))
+    if ended:
+        for customer in environment.customers:
+            versions = customer.ended_plans.get(plan_id, ())
+            if versions and (version is None or version in versions):
+                found.add(customer.internal_id)
+    return len(found)
 
 
 def create(call: Call, params: PlansCreate) -> Plan:
@@ -184,13 +174,18 @@ def to_trial(sent: FreeTrialParams | None) -> FreeTrial | None:
 def to_items(call: Call, sent: Iterable[PlanItemParams]) -> tuple[PlanItem, ...]:
     """The items of a plan as they were sent; 400 for two that say the same thing twice."""
     items = tuple(to_item(call, item) for item in sent)
+    refuse_repetitions(call, items)
+    return items
+
+
+def refuse_repetitions(call: Call, items: Sequence[PlanItem]) -> None:
+    """400 for two items that say the same thing twice."""
     for number, item in enumerate(items):
         for other in items[:number]:
             if (item.feature_id, item.entity_feature_id) == (other.feature_id, other.entity_feature_id):
                 text = _repetition(call, item, other)
                 if text is not None:
                     raise ApiError(400, text, "invalid_inputs")
-    return items
 
 
 def _repetition(call: Call, item: PlanItem, other: PlanItem) -> str | None:
@@ -243,6 +238,7 @@ def to_item(call: Call, sent: PlanItemParams) -> PlanItem:
         expiry=_to_expiry(sent, price, feature),
         feature_override=to_override(call, feature, sent.feature_override),
         entity_feature_id=sent.entity_feature_id,
+        decreases_later=(sent.proration or {}).get("on_decrease") in ("none", "no_prorations"),
     )
 
 
@@ -298,7 +294,7 @@ def delete(call: Call, plan_id: str, *, all_versions: bool = False) -> None:
     environment = call.environment
     with call.write() as transaction:
         plan = get(call, plan_id)
-        count = customers_ever_on(environment, plan_id)
+        count = customers_on(environment, plan_id, ended=True)
         if count:
             raise invalid_request(
                 f"Product {plan_id} has {count} customers (expired or active) on it and therefore cannot be deleted"

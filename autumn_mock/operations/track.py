@@ -16,6 +16,7 @@ from autumn_mock.operations.creation import get_or_create_customer, get_or_creat
 from autumn_mock.operations.errors import entity_not_found
 from autumn_mock.operations.idempotency import idempotent
 from autumn_mock.operations.subjects import find_customer, get_customer, get_entity, open_account
+from autumn_mock.operations.topups import top_up
 from autumn_mock.operations.usage import Usage, chosen_feature, use
 from autumn_mock.store.environment import Transaction
 from autumn_mock.wire.requests.common import CustomerData, EntityData
@@ -39,8 +40,10 @@ def track(call: Call, item: TrackItem) -> TrackResult:
         customer, entity = subject_of(call, transaction, item)
         account = open_account(call, transaction, customer)
         usage = use(call, transaction, account, entity, features, item)
+        result = _result(usage, item)
+        top_up(call, transaction, account, features)  # the answer shows the balance before it
         store(transaction, account)
-        return _result(usage, item)
+        return result
 
 
 def subject_of(call: Call, transaction: Transaction, item: TrackItem) -> tuple[Customer, Entity | None]:

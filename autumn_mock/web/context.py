@@ -107,6 +107,10 @@ class RequestContext(Struct):
     def call(self, call: Call) -> None:
         self._call = call
 
+    def add_note(self, text: str) -> None:
+        """Add an explanation for the journal and the log."""
+        self.note = text if self.note is None else f"{self.note}; {text}"
+
     def header(self, name: str) -> str | None:
         """A request header, by its name in the WSGI environ (``X_API_VERSION``); Flask's lookup raises for a miss."""
         value: str | None = self.http.environ.get(f"HTTP_{name}")

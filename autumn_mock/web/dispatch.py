@@ -43,6 +43,7 @@ from autumn_mock.web.request_faults import RequestFaults
 from autumn_mock.web.resources import ROUTES, call_names, find_route
 from autumn_mock.web.waitress_adapter import is_client_disconnected
 from autumn_mock.wire.answer import in_version
+from autumn_mock.wire.requests.ignored import ignored_in
 from autumn_mock.wire.schema import parse
 from autumn_mock.wire.versions import fixed_shape_for
 
@@ -195,13 +196,15 @@ def _negotiate_version(request: RequestContext) -> None:
         version = default_version(environment.organisation.created_at)
     else:
         named = parse_version(header.strip())
-        if named is None:
-            if request.engine.settings.strict_versions or not is_newer(header.strip()):
-                raise ApiError(400, f'"{header}" is not a valid API version', "invalid_api_version")
+        if named is None and not request.engine.settings.strict_versions and is_newer(header.strip()):
             named = Version.NEWEST
-            request.note = f"version {header.strip()} is not known here; answered as {named.value}"
+            request.note = f"{header.strip()} is newer than all known API versions; answered as {named.value}"
+        if named is None:
+            raise ApiError(400, f'"{header}" is not a valid API version', "invalid_api_version")
         version = named
-    request.call = Call(environment, version, request.now, request.request_id, key.publishable)
+    assert request.faults is not None  # found with the key
+    charges = request.faults.charge_problem
+    request.call = Call(environment, version, request.now, request.request_id, key.publishable, charge_problem=charges)
 
 
 def _claim_idempotency_key(request: RequestContext) -> None:
@@ -230,7 +233,7 @@ def _require_served(request: RequestContext) -> Endpoint:
     """The endpoint. Other routes, and other methods, belong to the dashboard, which needs a session (contract 1.5)."""
     if request.endpoint is not None:
         return request.endpoint
-    request.note = unserved_note(request.http)
+    request.add_note(unserved_note(request.http))
     raise no_session()
 
 
@@ -265,6 +268,19 @@ def _validate(request: RequestContext, endpoint: Endpoint) -> None:
         request.params = (endpoint.parser(request),)
     elif schema is not None:
         request.params = (parse(schema, request.newest_json, now_ms=call.now),)
+    _note_ignored(request)
+
+
+def _note_ignored(request: RequestContext) -> None:
+    """Note which fields of the request have no effect."""
+    found: dict[str, str] = {}
+    for params in (request.parsed_query, *request.params):
+        # A batch is large, and nothing else in it is ignored.
+        if not isinstance(params, list) or b"customer_data" in request.raw:
+            found |= ignored_in(params)
+    if found:
+        text = ", ".join(f"{path} ({reason})" for path, reason in found.items())
+        request.add_note(f"without effect here: {text}")
 
 
 def _expand(request: RequestContext, endpoint: Endpoint) -> list[str]:

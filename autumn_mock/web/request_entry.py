@@ -77,19 +77,13 @@ def _journalled_body(request: RequestContext) -> RequestBody | None:
 
 def _exchange(request: RequestContext, reply: Response, content: RequestBody | None) -> Exchange:
     """The headers and bodies for the journal: references, and copies only of the beginning of long bodies."""
-    raw, faults, environ = request.raw, request.faults, request.http.environ
+    raw, environ = request.raw, request.http.environ
     names = header_names(tuple(environ))
     authorization = environ.get("HTTP_AUTHORIZATION")
     if authorization is not None:  # no key is kept
         key = request.key
         authorization = masked_header("authorization", authorization) if key is None else f"Bearer {key.hint}"
-    sent: bytes | None
-    if faults is not None and faults.is_silent:
-        sent = None
-    elif reply.is_sequence:
-        sent = reply.get_data()
-    else:
-        sent = faults.sent_body if faults is not None else None
+    sent = _sent_body(request, reply)
     return Exchange(
         names=names,
         values=tuple(map(environ.__getitem__, names)),
@@ -101,6 +95,18 @@ def _exchange(request: RequestContext, reply: Response, content: RequestBody | N
         reply_body=sent if sent is None or len(sent) <= MAX_REPLY_KEPT else sent[:MAX_REPLY_KEPT],
         reply_size=len(sent) if sent is not None else 0,
     )
+
+
+def _sent_body(request: RequestContext, reply: Response) -> bytes | None:
+    """The body of a reply; None when nothing is sent."""
+    faults, pieces = request.faults, reply.response
+    if faults is not None and faults.is_silent:
+        return None
+    if type(pieces) is list and len(pieces) == 1 and type(pieces[0]) is bytes:  # cheaper than get_data()
+        return pieces[0]
+    if reply.is_sequence:
+        return reply.get_data()
+    return faults.sent_body if faults is not None else None
 
 
 def correlation_id_of(request: RequestContext) -> str | None:

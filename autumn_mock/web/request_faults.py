@@ -43,6 +43,8 @@ class RequestFaults:
         #: Whether the request is for the queue.
         self._queues: Callable[[], bool] = lambda: _queues(request)
         self._triggered: list[str] = []
+        #: Why a charge fails. Does not refer to the request.
+        self.charge_problem = board.charges(orgs, calls, request.once, self._triggered)
         #: The rules that act on the reply of the service.
         self._after: list[ReplyFault] = []
         #: How the reply is sent; None: as the service made it.

@@ -116,7 +116,7 @@ class Outbox:
                         env=env,
                         type=webhook.type,
                         endpoint=endpoint.url,
-                        payload={"type": webhook.type, "data": webhook.data},
+                        payload={**webhook.envelope, "type": webhook.type, "data": webhook.data},
                         cause=webhook.cause,
                     )
                 )

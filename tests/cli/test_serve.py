@@ -41,7 +41,20 @@ def taken_port() -> Iterator[int]:
 
 def test_help_lists_every_option_with_its_variable() -> None:
     text = run("serve", "--help").stdout
-    for name in ("host", "port", "db", "world", "key", "rate-limit", "workers", "batch-status", "fault", "seed", "now"):
+    for name in (
+        "host",
+        "port",
+        "db",
+        "world",
+        "key",
+        "rate-limit",
+        "workers",
+        "batch-status",
+        "strict-versions",
+        "fault",
+        "seed",
+        "now",
+    ):
         assert f"--{name}" in text
         assert f"AUTUMN_MOCK_{name.upper().replace('-', '_')}" in text
     limits = text[text.index("\nLimits:\n") :]

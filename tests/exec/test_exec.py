@@ -340,6 +340,36 @@ def test_check_findings_fails_the_run_for_a_violation(reports: tuple[Path, Path]
     assert len(cases) == 1 + len(FINDING_KINDS)
 
 
+def test_a_failed_command_is_followed_by_why_its_requests_failed(reports: tuple[Path, Path]) -> None:
+    as_json, as_xml = reports
+    code = """
+import os, urllib.request
+for key in (os.environ["AUTUMN_SECRET_KEY"], "am_sk_test_forgotten_key"):
+    url = os.environ["AUTUMN_MOCK_URL"] + "/v1/balances.check"
+    body = b'{"customer_id":"cus_123","feature_id":"mesages"}'
+    try: urllib.request.urlopen(urllib.request.Request(url, body, {"Authorization": "Bearer " + key}))
+    except urllib.error.HTTPError: pass
+raise SystemExit(%d)
+"""
+    done = execute("--report", str(as_xml), "--", sys.executable, "-c", code % 1)
+    assert done.code == 1
+    assert "autumn-mock: 2 of 2 requests failed:\n" in done.err
+    assert "POST /v1/balances.check 404 cus_123: Feature mesages not found\n" in done.err
+    assert '    sent: {"customer_id":"cus_123","feature_id":"mesages"}\n' in done.err
+    unknown = (
+        f"1 request used a key that opens no organisation: am_sk_test_forg*********; the key here is {DEFAULT_KEY}"
+    )
+    assert f"autumn-mock: {unknown}\n" in done.err
+    assert unknown in (ElementTree.parse(as_xml).getroot().findtext("testcase/system-err") or "")
+    done = execute("--report", str(as_json), "--", sys.executable, "-c", code % 0)
+    assert done.code == 0
+    assert "requests failed" not in done.err  # a test of errors causes them
+    assert unknown in done.err
+    document = json.loads(as_json.read_text("utf-8"))
+    assert document["unknown_keys"] == {"am_sk_test_forg*********": 1}
+    assert json.loads(document["requests"][0]["request_body"])["feature_id"] == "mesages"
+
+
 def test_check_findings_reports_uncertain_findings_only(reports: tuple[Path, Path]) -> None:
     _, as_xml = reports
     done = execute("--check-findings", "--report", str(as_xml), "--", *child("unmarked=3", "again"))

@@ -6,6 +6,7 @@ A case is a rule and steps. The items of a request are written as letters, and s
     m  messages of cus_1        o  messages of cus_2       d  deducted
     w  words of cus_1           k  messages of cus_1,      r  refused
     e  event message.sent          all with one key        l  lost
+    u  units of cus_1, which each use tops up
 """
 
 from __future__ import annotations
@@ -103,6 +104,11 @@ def refused(items: str = "mm", call: Call = "batch") -> Send:
 def succeeded(call: Call, items: str = "m") -> Send:
     """A call that queues nothing succeeds."""
     return Send(call, items, 200, None, triggered=False, service=200)
+
+
+def topped_up(*, triggered: bool = True) -> Send:
+    """A use that calls for a top-up; a failure blocks the next one."""
+    return Send("track now", "u", 200, None, triggered=triggered, service=200)
 
 
 def failed(call: Call = "batch", items: str = "mm", status: int = 500, **more: object) -> Send:
@@ -441,6 +447,9 @@ CASES = (
         Proof(1),
         header=[accepted(), accepted()],
     ),
+    # -- topup:fail
+    Case("topup:fail", [topped_up(), topped_up(triggered=False), succeeded("track now")], Proof(1)),
+    Case("topup:fail reason=missing_payment_method", [topped_up(), topped_up()], Proof(2)),
     # -- limits
     Case("limit:exhaust", [limited(retry_after="1"), limited("customer", "m", retry_after="1")], Proof(2)),
     Case(

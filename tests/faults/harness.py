@@ -30,8 +30,13 @@ def organisation(slug: str, key: str, faults: Sequence[str] = (), of_customer: S
     ]
     grants = [{"feature_id": feature["feature_id"], "included_grant": 1000} for feature in features]
     customers: list[dict[str, Any]] = [{"customer_id": name, "balances": grants} for name in ("cus_1", "cus_2")]
-    customers[0]["faults"] = list(of_customer)
-    sandbox = {"features": features, "customers": customers, "faults": list(faults)}
+    topup = {"feature_id": "units", "enabled": True, "threshold": 1000, "quantity": 10}
+    price = {"amount": 1, "interval": "one_off", "billing_method": "prepaid"}
+    features.append({"feature_id": "units", "name": "units", "type": "metered", "consumable": True})
+    plan = {"plan_id": "units", "name": "units", "items": [{"feature_id": "units", "price": price}]}
+    bought = {"plan_id": "units", "feature_quantities": [{"feature_id": "units", "quantity": 1001}]}
+    customers[0] |= {"faults": list(of_customer), "plans": [bought], "billing_controls": {"auto_topups": [topup]}}
+    sandbox = {"features": features, "plans": [plan], "customers": customers, "faults": list(faults)}
     return {"slug": slug, "keys": [key], "sandbox": sandbox}
 
 
@@ -44,6 +49,7 @@ _LETTERS: Mapping[str, Mapping[str, Any]] = {
     "m": {"customer_id": "cus_1", "feature_id": "messages"},
     "w": {"customer_id": "cus_1", "feature_id": "words"},
     "e": {"customer_id": "cus_1", "event_name": "message.sent"},
+    "u": {"customer_id": "cus_1", "feature_id": "units"},
     "o": {"customer_id": "cus_2", "feature_id": "messages"},
     "k": {"customer_id": "cus_1", "feature_id": "messages", "idempotency_key": "the same"},
 }

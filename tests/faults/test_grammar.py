@@ -369,6 +369,7 @@ _VALUES: dict[str, st.SearchStrategy[str]] = {
     "customer": _NAMES,
     "feature": _NAMES,
     "route": _NAMES,
+    "reason": st.sampled_from(["charge_failed", "missing_payment_method"]),
     "down": _COUNTS,
     "up": _COUNTS,
     "worker:slow rate": st.sampled_from(["100/s", "0.5/second", "30/m", "1.5/minute"]),

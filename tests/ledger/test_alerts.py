@@ -67,6 +67,49 @@ def alerting(*of: UsageAlert) -> BillingControls:
     return BillingControls(usage_alerts=of)
 
 
+#: A grant of 100 a month and 40 bought with it, a top-up of 60 for good: 4 bases of what 100 percent are.
+BASES = [("balance", 200), (None, 200), ("included", 100), ("recurring", 140), ("usage_limit", 50)]
+
+
+@pytest.mark.parametrize(("basis", "whole"), BASES)
+@pytest.mark.parametrize("kind", ["usage_percentage", "remaining_percentage"])
+def test_the_basis_of_an_alert_is_what_100_percent_are(basis: Any, whole: int, kind: str) -> None:
+    rows = (
+        balance(100, prepaid=40, row_id="plan"),
+        balance(60, row_id="top-up", plan=None, interval="one_off"),
+    )
+    controls = BillingControls(
+        usage_alerts=(alert(50, kind, basis=basis, name="half"),), usage_limits=(usage_limit(50),)
+    )
+    target = account(*rows, controls=controls)
+    half = whole // 2
+    assert alerts(target, half - 1, behaviour="overflow") == []
+    assert alerts(target, 1, behaviour="overflow") == ["half"]
+    assert alerts(target, 1, behaviour="overflow") == []
+
+
+def test_an_alert_watches_the_usage_limit_of_its_filter() -> None:
+    eu, us = ({"properties": {"region": region}} for region in ("eu", "us"))
+    watched = alert(80, "usage_percentage", basis="usage_limit", filter=eu, name="eu")
+    limited = (usage_limit(10, filter_=eu), usage_limit(20, filter_=us), usage_limit(30))
+    target = account(balance(100), controls=BillingControls(usage_alerts=(watched,), usage_limits=limited))
+    assert alerts(target, 16, properties=us["properties"]) == []
+    assert alerts(target, 8, properties=eu["properties"]) == ["eu"]
+
+
+def test_an_alert_watches_the_usage_limit_of_a_feature_that_credits_pay_for() -> None:
+    watched = alert(5, feature_id="action1", basis="usage_limit", name="five")
+    controls = BillingControls(usage_alerts=(watched,), usage_limits=(usage_limit(10, feature_id="action1"),))
+    target = account(balance(100, feature_id="credits"), controls=controls)
+    assert alerts(target, 4, "action1") == []
+    assert alerts(target, 1, "action1") == ["five"]
+
+
+def test_without_the_limit_that_it_names_an_alert_is_silent() -> None:
+    watched = alert(1, basis="usage_limit")
+    assert alerts(account(balance(100), controls=alerting(watched)), 50) == []
+
+
 def attached(controls: BillingControls, plan_id: str = "plan", **more: Any) -> CustomerPlan:
     plan = Plan(id=plan_id, name=plan_id, version=1, created_at=0, billing_controls=controls)
     return CustomerPlan(

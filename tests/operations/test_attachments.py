@@ -10,6 +10,7 @@ from autumn_mock.domain.plan import Plan
 from autumn_mock.ledger.intervals import add_months
 from autumn_mock.operations import billing
 from autumn_mock.operations.attachments import is_upgrade
+from autumn_mock.operations.errors import ApiError
 from autumn_mock.operations.preview import preview_attach, preview_update
 from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate
 from autumn_mock.wire.schema import parse
@@ -413,6 +414,27 @@ def test_update_ends_and_begins_a_trial(plans: World, where: str) -> None:
     update("trial", {**TRIAL, "duration_length": 3})
     assert plans.attached()[0].trial_ends_at == plans.now + 3 * DAY
     assert [row.next_reset_at for row in plans.rows()] == [plans.now + 3 * DAY]
+
+
+@pytest.mark.parametrize(
+    ("fields", "trial"),
+    [({}, None), ({"free_trial": TRIAL}, 7), ({"customize": {"free_trial": {**TRIAL, "duration_length": 3}}}, 3)],
+)
+def test_a_plan_has_one_trial_for_a_customer(plans: World, fields: dict[str, Any], trial: int | None) -> None:
+    """Also for a plan that has ended; a trial that is asked for begins again."""
+    plans.attach("trial")
+    plans.update_billing("trial", cancel_action="cancel_immediately")
+    plans.attach("trial", **fields)
+    assert plans.attached()[0].trial_ends_at == (None if trial is None else NOW + trial * DAY)
+
+
+def test_an_ended_trial_needs_payment(plans: World) -> None:
+    plans.attach("trial")
+    plans.now += 7 * DAY
+    plans.account()
+    assert statuses(plans) == {}
+    with pytest.raises(ApiError, match="takes no payments"):
+        plans.attach("trial", no_billing_changes=False)
 
 
 def test_update_of_items_keeps_the_trial(plans: World) -> None:

@@ -274,6 +274,21 @@ def test_more_is_bought_once_in_addition(world: World) -> None:
     assert world.amounts() == (300, 270, 30)
 
 
+@pytest.mark.parametrize(("on_decrease", "at_once"), [("none", False), ("no_prorations", False), ("prorate", True)])
+def test_a_smaller_quantity_counts_at_once_or_from_the_next_period(
+    world: World, on_decrease: str, at_once: bool
+) -> None:
+    world.plan("p", {**packs(100), "proration": {"on_increase": "bill_next_cycle", "on_decrease": on_decrease}})
+    world.attach("p", feature_quantities=[{"feature_id": "messages", "quantity": 300}])
+    world.track(30)
+    world.update_billing("p", feature_quantities=[{"feature_id": "messages", "quantity": 400}])
+    assert world.amounts() == (400, 370, 30)
+    world.update_billing("p", feature_quantities=[{"feature_id": "messages", "quantity": 100}])
+    assert world.amounts() == ((100, 70, 30) if at_once else (400, 370, 30))
+    world.now = add_months(NOW, 1) + 1
+    assert world.amounts() == (100, 100, 0)
+
+
 # -- rollovers
 
 

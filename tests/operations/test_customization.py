@@ -100,6 +100,16 @@ def test_items_exclude_patches(patch: str) -> None:
         parse(BillingAttach, body)
 
 
+@pytest.mark.parametrize("patch", ["items", "add_items"])
+def test_items_are_not_repeated(patched: World, patch: str) -> None:
+    message = (
+        "You're trying to create two items for the same feature (messages) with the same interval. "
+        "Please make them into one item."
+    )
+    with patched.refused(400, "invalid_inputs", message):
+        patched.attach("p", customize={patch: [monthly(1), monthly(2)]})
+
+
 def test_a_filter_selects_something() -> None:
     body = {"customer_id": "c", "plan_id": "p", "customize": {"remove_items": [{}]}}
     with pytest.raises(ValidationFailed, match="at least one field"):

@@ -15,7 +15,7 @@ from autumn_mock.operations.time_ranges import TimeRange
 from autumn_mock.store import timeline
 from autumn_mock.store.environment import Environment
 from autumn_mock.wire.requests.events import EventsList, EventsListOffset
-from autumn_mock.wire.schema import parse
+from autumn_mock.wire.schema import ValidationFailed, parse
 from tests.support.recorded import RECORDED_AT, declare, play, recorded
 from tests.support.world import call_at, new_environment
 
@@ -26,6 +26,13 @@ def an_event(number: int, timestamp: int, **fields: Any) -> Event:
     return Event(
         id=f"evt_{number:04}", timestamp=timestamp, value=Decimal(1), **{"name": "messages", "customer": "c1", **fields}
     )
+
+
+@pytest.mark.parametrize("span", [{"start": 1, "end": 2}, {"start": 1}])
+def test_a_list_takes_one_range(span: dict[str, int]) -> None:
+    with pytest.raises(ValidationFailed) as refused:
+        parse(EventsList, {"range": "7d", "custom_range": span})
+    assert refused.value.message == "custom_range.range: Only one of range or custom_range may be provided"
 
 
 def pages(environment: Environment, limit: int, **params: Any) -> list[list[Event]]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from autumn_mock.domain.plan import Plan
-from autumn_mock.operations import plan_update
+from autumn_mock.operations import plan_update, plans
 from autumn_mock.operations.catalogue.preview import preview
 from autumn_mock.operations.catalogue.update import update as update_catalogue
 from autumn_mock.wire.requests.plans import Catalog, PlansUpdate
@@ -99,3 +99,44 @@ def test_update_keeps_and_clears_the_description(used: World) -> None:
     assert update(used, {"plan_id": "p", "description": "Ten"}).description == "Ten"
     assert update(used, {"plan_id": "p", "name": "P"}).description == "Ten"
     assert update(used, {"plan_id": "p", "description": None}).description is None
+
+
+def test_a_plan_that_a_customer_had_is_archived_and_not_deleted(world: World) -> None:
+    world.plan("p", TEN)
+    world.attach("p")
+    world.update_billing("p", cancel_action="cancel_immediately")
+    catalogue = parse(
+        Catalog, {"plans": [], "skip_deletions": False, "skip_feature_ids": list(world.environment.features.by_key)}
+    )
+    (shown,) = preview(world.call(), catalogue).plans
+    assert (shown.action, shown.customers) == ("deleted", 1)
+    message = "Product p has 1 customers (expired or active) on it and therefore cannot be deleted"
+    with world.refused(400, "invalid_request", message):
+        plans.delete(world.call(), "p")
+    update_catalogue(world.call(), catalogue)
+    assert [plan.archived for plan in world.environment.plans] == [True]
+
+
+@pytest.mark.parametrize("kind", ["free", "trial"])
+def test_a_group_has_one_default_plan_of_each_kind(world: World, kind: str) -> None:
+    trial = {"duration_length": 7, "duration_type": "day", "card_required": False}
+    paid = {"price": {"amount": 20, "interval": "month"}}
+    world.plan("f", TEN, group="g", auto_enable=True)
+    world.plan("t", TWENTY, group="g", auto_enable=True, free_trial=trial, **paid)
+    world.plan("other", TEN, group="h", auto_enable=True)
+    world.customer("new")
+    assert [each.plan_id for each in world.attached("new")] == ["t", "other"]
+    message = "You have another default product (f). Please remove default from that product first."
+    if kind == "trial":
+        message = (
+            "You have another default trial product in this group (t). Please remove default from that product first."
+        )
+    with world.refused(400, "invalid_request", message):
+        world.plan("x", TEN, group="g", auto_enable=True, **({"free_trial": trial, **paid} if kind == "trial" else {}))
+
+
+@pytest.mark.parametrize("trial", [None, {"duration_length": 7, "duration_type": "day"}])
+def test_a_default_plan_costs_nothing_at_first(world: World, trial: dict[str, Any] | None) -> None:
+    terms = {} if trial is None else {"free_trial": trial}
+    with world.refused(400, "invalid_request", "Cannot make a plan auto-enable if it has prices on it."):
+        world.plan("x", TEN, auto_enable=True, price={"amount": 20, "interval": "month"}, **terms)

@@ -369,6 +369,21 @@ def test_report_lists_requests_faults_items_and_findings(autumn_mock: AutumnMock
     assert "requests (the last 2 of 4):" in autumn_mock.report(2)
 
 
+def test_find_requests_selects_by_status_call_customer_and_failure(autumn_mock: AutumnMock) -> None:
+    send(autumn_mock, use(2))
+    autumn_mock.fault("reply:status 503 times=1")
+    send(autumn_mock, use(3, "cus_123"))
+
+    def found(**filters: Any) -> list[int | None]:
+        return [each.status for each in autumn_mock.find_requests(**filters)]
+
+    assert found() == found(call="batch_track") == found(since="1h") == [202, 503]
+    assert found(failed=True) == found(status=503) == found(status="5xx") == found(customer="cus_123") == [503]
+    assert found(call="check") == found(status="none") == []
+    with pytest.raises(ValueError, match=r"did you mean 'balances\.check'"):
+        found(call="balances.chek")
+
+
 # -- clock
 
 

@@ -132,6 +132,47 @@ def test_failed_fixture_prints_the_report(run: Run, source: str) -> None:
     assert request.endswith("POST /v1/balances.batch_track 202 cus_456, 1 items, 0 refused")
 
 
+@pytest.mark.parametrize(
+    ("source", "lines"),
+    [
+        (
+            """
+            def test_it(autumn_mock):
+                post(autumn_mock, "balances.check", {"customer_id": "cus_123", "feature_id": "mesages"})
+                assert False
+            """,
+            [
+                "POST /v1/balances.check 404 cus_123: Feature mesages not found",
+                'sent: {"customer_id": "cus_123", "feature_id": "mesages"}',
+                'received: {"message":"Feature mesages not found","code":"feature_not_found","env":"sandbox"}',
+            ],
+        ),
+        (
+            """
+            def test_it(autumn_mock):
+                import urllib.request
+                headers = {"Authorization": "Bearer am_sk_test_forgotten_key"}
+                url = autumn_mock.url + "/v1/balances.check"
+                urllib.request.urlopen(urllib.request.Request(url, b"{}", headers))
+            """,
+            ["1 request used a key that opens no organisation: am_sk_test_forg*********; the key here is am_sk_test_"],
+        ),
+        (
+            """
+            def test_it(autumn_mock):
+                import urllib.request
+                urllib.request.urlopen(autumn_mock.url + "/v1/customers/cus_123")
+            """,
+            ["GET /v1/customers/cus_123 401 cus_123: Secret key not found in Authorization header"],
+        ),
+    ],
+    ids=["misspelt feature", "unknown key", "no key"],
+)
+def test_failed_test_prints_why_its_requests_failed(run: Run, source: str, lines: list[str]) -> None:
+    text = "\n".join(shown(run(source)))
+    assert [line for line in lines if line not in text] == [], text
+
+
 # -- marks
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import autumn_mock
-from autumn_mock.domain.version import Version, default_version, parse_version
+from autumn_mock.domain.version import Version, default_version, is_newer, parse_version
 from autumn_mock.input_files import fixtures_directory
 from autumn_mock.web.openapi import document
 from autumn_mock.web.resources import ENDPOINTS
@@ -43,6 +43,7 @@ def structs(base: type = Body) -> Iterator[str]:
         ("beta", Version.BETA),
         ("2026-05-13.clover", Version.V2_3),
         ("2025-02-01", Version.V0_1),
+        ("2.6", Version.V2_6),
         ("2.9", None),
         ("NEWEST", None),
         ("", None),
@@ -50,6 +51,22 @@ def structs(base: type = Body) -> Iterator[str]:
 )
 def test_parse_version_takes_dotted_and_calendar_names(name: str, version: Version | None) -> None:
     assert parse_version(name) is version
+
+
+@pytest.mark.parametrize("name", ["2.6.1", "2.7", "2.7.0", "2.60", "3", "3.0.0", "2026-05-14", "2027-01-01.clover"])
+def test_names_of_versions_after_all_that_are_known(name: str) -> None:
+    assert (parse_version(name), is_newer(name)) == (None, True)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("nope", "v2.7.0", "1.3.0", "1.9.9", "9.9.9", "4.0.0", "3." + "9" * 5000, "2.7.0-beta", "2.²", "2..7", ""),
+        *("2026-03-19", "2026-13-01", "20270101", "2026-5-14"),
+    ],
+)
+def test_names_of_no_version(name: str) -> None:
+    assert (parse_version(name), is_newer(name)) == (None, False)
 
 
 def test_default_version_depends_on_the_creation_of_the_organisation() -> None:
@@ -85,8 +102,8 @@ def test_changes_name_answers_and_endpoints_that_exist(version: Version) -> None
 
 def test_traits_change_with_their_version() -> None:
     paged = [version for version in Version if traits_of(version).pages_by_cursor]
-    assert paged == [Version.V2_3, Version.V2_4, Version.V2_5]
-    assert [version for version in Version if traits_of(version).tracks_async] == [Version.V2_5]
+    assert paged == [Version.V2_3, Version.V2_4, Version.V2_5, Version.V2_6]
+    assert [version for version in Version if traits_of(version).tracks_async] == [Version.V2_5, Version.V2_6]
     assert traits_of(Version.V2_0).creates_customers
     assert not traits_of(Version.V2_1).creates_customers
 
@@ -99,11 +116,15 @@ def test_fixed_shape_is_the_oldest_shape_of_a_call_without_older_ones() -> None:
 def test_openapi_names_the_versions_that_it_describes() -> None:
     operation = document("http://localhost")["paths"]["/v1/balances.check"]["post"]
     (parameter,) = [each for each in operation["parameters"] if each["name"] == "x-api-version"]
-    assert parameter["schema"]["enum"] == [version.value for version in NEWEST_SHAPE] == ["2.3.0", "2.4.0", "2.5.0"]
+    assert (
+        parameter["schema"]["enum"]
+        == [version.value for version in NEWEST_SHAPE]
+        == ["2.3.0", "2.4.0", "2.5.0", "2.6.0"]
+    )
 
 
-#: What a version 2.6 takes: ``remaining`` of balances becomes ``left``, ``quantity`` of batch items ``value``.
-_V2_6 = """
+#: What a version 2.7 takes: ``remaining`` of balances becomes ``left``, ``quantity`` of batch items ``value``.
+_V2_7 = """
 from autumn_mock.wire.versions.declaration import VersionChanges
 
 def item(body):
@@ -127,8 +148,8 @@ with Engine(rate_limit="off") as engine:
     rows = {row["id"]: row for row in post("customers.list", "2.5.0")["list"]}
     schema = client.get("/_mock/openapi.json").json["components"]["schemas"]["BalanceBody"]
     json.dump({
-        "check": {v: post("balances.check", v, feature_id="messages")["balance"] for v in ("2.6.0", "2.5.0")},
-        "customer": {v: messages(v) for v in ("2.6.0", "2.5.0", "2.0.0")},
+        "check": {v: post("balances.check", v, feature_id="messages")["balance"] for v in ("2.7.0", "2.5.0")},
+        "customer": {v: messages(v) for v in ("2.7.0", "2.5.0", "2.0.0")},
         "listed": rows["cus_456"]["balances"]["messages"],
         "control": client.get("/_mock/balances/cus_456", headers=key).json["balances"]["messages"],
         "required": schema["required"],
@@ -138,7 +159,7 @@ with Engine(rate_limit="off") as engine:
                 json=[{"customer_id": "cus_123", "feature_id": "messages", field: 5}],
                 headers={**key, "x-api-version": version},
             ).status_code
-            for version, field in (("2.5.0", "quantity"), ("2.6.0", "value"), ("2.5.0", "value"))
+            for version, field in (("2.5.0", "quantity"), ("2.7.0", "value"), ("2.5.0", "value"))
         ],
         "drained": client.post("/_mock/drain", headers=key).status_code,
         "used": client.get("/_mock/balances/cus_123", headers=key).json["balances"]["messages"]["usage"],
@@ -152,8 +173,8 @@ def test_a_version_with_a_renamed_field_takes_two_files(tmp_path: Path) -> None:
     shutil.copytree(fixtures_directory() / "worlds", tmp_path / "fixtures" / "worlds")
     enumeration = copy / "domain" / "version.py"
     text = enumeration.read_text("utf-8")
-    enumeration.write_text(text.replace("    NEWEST = V2_5\n", '    V2_6 = "2.6.0"\n    NEWEST = V2_6\n'), "utf-8")
-    (copy / "wire" / "versions" / "v2_6.py").write_text(_V2_6, "utf-8")
+    enumeration.write_text(text.replace("    NEWEST = V2_6\n", '    V2_7 = "2.7.0"\n    NEWEST = V2_7\n'), "utf-8")
+    (copy / "wire" / "versions" / "v2_7.py").write_text(_V2_7, "utf-8")
 
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     command = [sys.executable, "-c", _ASK]
@@ -162,10 +183,10 @@ def test_a_version_with_a_renamed_field_takes_two_files(tmp_path: Path) -> None:
     given: dict[str, Any] = json.loads(done.stdout)
     assert "left" in given["required"]
     assert "remaining" not in given["required"]
-    newest, before = given["check"]["2.6.0"], given["check"]["2.5.0"]
+    newest, before = given["check"]["2.7.0"], given["check"]["2.5.0"]
     assert list(newest) == ["left" if name == "remaining" else name for name in before]
     assert [newest["left"], before["remaining"]] == [1000, 1000]
-    assert given["customer"]["2.6.0"]["left"] == 1000
+    assert given["customer"]["2.7.0"]["left"] == 1000
     assert (given["batch"], given["used"]) == ([202, 202, 202], 15)
     for older in (given["customer"]["2.5.0"], given["listed"], given["control"]):
         assert older["remaining"] == 1000

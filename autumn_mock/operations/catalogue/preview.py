@@ -125,7 +125,7 @@ def _plan_changes(call: Call, params: Catalog, proposed: Mapping[str, Feature]) 
     if not params.skip_deletions:
         for plan in plans_.in_order(plans_.latest_plans(environment)):
             if plan.id not in skipped and plan.id not in named:
-                customers = plans_.customers_ever_on(environment, plan.id)
+                customers = plans_.customers_on(environment, plan.id, ended=True)
                 changes.append(PlanChange(plan.id, "deleted", customers=customers, name=plan.name))
     known = dict.fromkeys([*named, *(plan.id for plan in environment.plans)])
     return changes + [PlanChange(plan_id, "skipped") for plan_id in known if plan_id in skipped]

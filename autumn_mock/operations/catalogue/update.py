@@ -42,7 +42,9 @@ def update(call: Call, params: Catalog) -> tuple[list[Plan], list[Feature]]:
             if plan.action == "deleted":
                 _remove(call, list(environment.plans.of(plan.plan_id).values()), archive=plan.customers > 0)
         for version in unsent:
-            _remove(call, [version], archive=plans_.customers_ever_on(environment, version.id, version.version) > 0)
+            _remove(
+                call, [version], archive=plans_.customers_on(environment, version.id, version.version, ended=True) > 0
+            )
         for feature in changes.features:
             if feature.action == "remove":
                 _remove_feature(call, feature.feature_id)

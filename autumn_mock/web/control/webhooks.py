@@ -17,6 +17,8 @@ from autumn_mock.web.replies import json_reply
 _EXAMPLES: dict[WebhookType, dict[str, Any]] = {
     "balances.limit_reached": {"limit_type": "included"},
     "balances.usage_alert_triggered": {"usage_alert": {"threshold": 80, "threshold_type": "usage_percentage"}},
+    "billing.auto_topup_failed": {"reason": "charge_failed"},
+    "billing.auto_topup_succeeded": {"quantity_granted": 100},
 }
 
 

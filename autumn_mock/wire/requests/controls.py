@@ -82,13 +82,19 @@ class UsageAlertParams(z.Params):
     threshold_type: Literal["usage", "usage_percentage", "remaining", "remaining_percentage"] = z.field(
         z.enum("usage", "usage_percentage", "remaining", "remaining_percentage")
     )
-    basis: str | None = z.field(z.enum("balance", "included", "recurring", "usage_limit"), default=None)
+    basis: Literal["balance", "included", "recurring", "usage_limit"] | None = z.field(
+        z.enum("balance", "included", "recurring", "usage_limit"), default=None
+    )
     filter: dict[str, Any] | None = z.field(_FILTER, default=None)
     name: str | None = z.field(z.string(), default=None)
 
     @z.rule("Threshold must be between 0 and 100 for remaining_percentage", ("threshold",))
     def _is_a_share(self) -> bool:
         return self.threshold_type != "remaining_percentage" or self.threshold <= 100
+
+    @z.rule("filter is only valid with basis usage_limit", ("filter",))
+    def _filters_a_limit(self) -> bool:
+        return self.filter is None or self.basis == "usage_limit"
 
 
 class SpendLimitParams(z.Params):
@@ -105,15 +111,17 @@ class SpendLimitParams(z.Params):
         return self.feature_id is not None or (self.overage_limit is None and self.skip_overage_billing is None)
 
 
-#: Kept as it was sent.
-_PURCHASE_LIMIT = z.obj(
-    {
-        "interval": z.enum("hour", "day", "week", "month"),
-        "interval_count": z.default(z.number(min=1), 1),
-        "limit": z.number(min=1),
-        "count": z.optional(z.number(min=0)),
-    }
-).refine(lambda sent: sent.get("count", 0) <= sent["limit"], "count cannot be greater than limit", ("count",))
+class PurchaseLimitParams(z.Params):
+    """How many top-ups a window may have, and how many it has had."""
+
+    interval: Literal["hour", "day", "week", "month"] = z.field(z.enum("hour", "day", "week", "month"))
+    interval_count: float = z.field(z.number(min=1), default=1)
+    limit: float = z.field(z.number(min=1))
+    count: float | None = z.field(z.number(min=0), default=None)
+
+    @z.rule("count cannot be greater than limit", ("count",))
+    def _is_within(self) -> bool:
+        return self.count is None or self.count <= self.limit
 
 
 class AutoTopupParams(z.Params):
@@ -121,7 +129,7 @@ class AutoTopupParams(z.Params):
     enabled: bool = z.field(z.boolean(), default=False)
     threshold: float = z.field(z.number())
     quantity: float = z.field(z.number(min=1))
-    purchase_limit: dict[str, Any] | None = z.field(_PURCHASE_LIMIT, default=None)
+    purchase_limit: PurchaseLimitParams | None = z.field(z.obj(PurchaseLimitParams), default=None)
     invoice_mode: bool | None = z.field(z.boolean(), default=None)
 
 

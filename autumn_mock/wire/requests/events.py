@@ -9,6 +9,7 @@ from autumn_mock.wire.requests.common import OFFSET, START_CURSOR, TimeSpan, pag
 
 _MOST_FILTERS = 5
 _TOO_MANY_FILTERS = "filter_by supports a maximum of 5 filters"
+_TWO_RANGES = "Only one of range or custom_range may be provided"
 _GROUPS = ("$customer_id", "$entity_id", "$plan_id", "$feature_id")
 
 _FEATURES = z.union(z.string(min=1), z.array(z.string(min=1)))
@@ -29,6 +30,10 @@ class EventFilters(z.Params):
 class EventsList(EventFilters, leading=("start_cursor", "limit")):
     start_cursor: str = z.field(START_CURSOR, default="")
     limit: int = z.field(page_limit(5000), default=50)
+
+    @z.rule(_TWO_RANGES, ("custom_range", "range"))
+    def _has_one_range(self) -> bool:
+        return self.custom_range is None or self.range is None
 
 
 class EventsListOffset(EventFilters, leading=("offset", "limit")):
@@ -69,7 +74,7 @@ class EventsAggregate(z.Params):
     measure: Literal["sum", "count"] | None = z.field(z.enum("sum", "count"), default=None)
     aggregate_on: Literal["deducted"] | None = z.field(z.enum("deducted"), default=None)
 
-    @z.rule("Only one of range or custom_range may be provided", ("custom_range", "range"))
+    @z.rule(_TWO_RANGES, ("custom_range", "range"))
     def _has_one_range(self) -> bool:
         custom = self.custom_range
         return custom is None or not (custom.start and custom.end) or self.range is None

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from msgspec import UNSET, UnsetType
 
 from autumn_mock.domain.amount import number
+from autumn_mock.domain.controls import TopupHistory
 from autumn_mock.domain.customer import CustomerPlan, Entity
 from autumn_mock.domain.organisation import Env
 from autumn_mock.ledger.account import Account
@@ -121,7 +122,7 @@ def customer_body(
         env=env,
         metadata=customer.metadata,
         send_email_receipts=customer.send_email_receipts,
-        billing_controls=_customer_controls(account),
+        billing_controls=_customer_controls(account, "billing_controls.auto_topups.purchase_limit" in expand),
         subscriptions=_subscriptions(account, None, env, expand),
         purchases=_purchases(account, None, env, expand),
         licenses=[],
@@ -253,7 +254,7 @@ def purchase_fields(attached: CustomerPlan) -> dict[str, Any]:
     }
 
 
-def _customer_controls(account: Account) -> ControlsBody:
+def _customer_controls(account: Account, counts_topups: bool) -> ControlsBody:
     body = controls_body(account.customer.billing_controls, "customer")
     for plan in account.plans.values():
         if plan.status != "active":
@@ -263,6 +264,14 @@ def _customer_controls(account: Account) -> ControlsBody:
             fresh = [entry for entry in entries if entry.get("feature_id") not in known]
             if fresh:
                 body.setdefault(name, []).extend(fresh)
+    for entry in body.get("auto_topups", ()) if counts_topups else ():
+        window = account.customer.topups.get(entry["feature_id"], TopupHistory()).purchases
+        is_open = window.ends_at > account.now
+        entry["purchase_limit"] = {
+            **(entry.get("purchase_limit") or {"interval": None, "interval_count": None, "limit": None}),
+            "count": window.count if is_open else 0,
+            "next_reset_at": window.ends_at if is_open else None,
+        }
     return _with_usage(body, account, None)
 
 

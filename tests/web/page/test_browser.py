@@ -139,6 +139,27 @@ def test_request_is_shown_whole_and_sent_again(chrome: Browser, server: ServerPr
         assert server.balance("cus_123") == 1086
 
 
+def test_failed_request_shows_why_with_headers_bodies_and_effects(chrome: Browser, server: ServerProcess) -> None:
+    server.post("/v1/balances.check", {"customer_id": "cus_123", "feature_id": "mesages"}, x_request_id="test-7")
+    server.post("/v1/balances.track", {"customer_id": "cus_123", "feature_id": "messages", "value": 3})
+    with open_page(chrome, server.url, "requests") as page:
+        page.get_by_label("failed only").check()
+        expect(page.locator("#request-rows tr")).to_have_count(1)
+        page.get_by_role("link", name=re.compile("balances.check")).click()
+        shown = page.locator("#request-body")
+        expect(shown.locator(".message")).to_have_text("Feature mesages not found")
+        expect(shown.locator("dl")).to_contain_text("test-7")
+        expect(shown.locator("summary").filter(has_text="Request body")).to_have_text(re.compile(r"\(\d+ bytes\)"))
+        expect(shown.locator("pre").nth(1)).to_contain_text("feature_not_found")
+        shown.get_by_text("Request headers").click()
+        expect(shown.locator("pre").nth(2)).to_contain_text("am_sk_test_")
+        expect(shown).not_to_contain_text(server.key)
+        page.get_by_label("failed only").uncheck()
+        page.get_by_role("link", name=re.compile("balances.track")).click()
+        deductions = shown.locator("details[data-name=Deductions]")
+        expect(deductions.locator("tbody tr")).to_have_text(["3messagesfree"])
+
+
 def test_customer_is_changed(chrome: Browser, server: ServerProcess) -> None:
     with open_page(chrome, server.url, "customers/cus_123") as page:
         page.get_by_role("button", name="Edit messages").click()

@@ -45,6 +45,16 @@ def test_balances_list_shows_expired_balances_by_status(ask: Any, emulator: Engi
     assert [(row["id"], row["status"]) for row in expired] == [("brief", "expired")]
 
 
+def test_balances_list_shows_expired_balances_that_were_used_up(ask: Any, emulator: Engine) -> None:
+    grant(ask, expires_at=emulator.clock.now() + DAY, balance_id="brief")
+    ask("balances.track", {"customer_id": "c", "feature_id": "messages", "value": 10, "async": False})
+    assert ask("balances.list", {"statuses": ["active", "expired"]})["list"] == []
+    emulator.clock.advance(2 * DAY)
+    (row,) = ask("balances.list", {"customer_id": "c", "statuses": ["expired"]})["list"]
+    assert [row[key] for key in ("included_grant", "remaining", "usage", "status")] == [10, 0, 10, "expired"]
+    assert ask("balances.list", {"customer_id": "c"})["list"] == []
+
+
 def test_balances_list_applies_resets_that_are_due(ask: Any, emulator: Engine) -> None:
     grant(ask, reset=MONTH)
     ask("balances.track", {"customer_id": "c", "feature_id": "messages", "value": 4, "async": False})

@@ -81,6 +81,7 @@ function bodyOf(entry) {
   const body = entry.request_body;
   if (body === undefined) return undefined;
   if (body === null) return entry.size ? undefined : "";
+  if (entry.request_body_cut) return undefined;
   return typeof body === "string" ? body : JSON.stringify(body);
 }
 
@@ -95,19 +96,20 @@ function partsOf(entry) {
     ["Faults", entry.faults.join(", ")],
     ["Reply", entry.reply === "sent" ? "" : entry.reply.replace("_", " ")],
     ["Version", entry.api_version ?? ""],
-    ["Request ID", entry.correlation_id || entry.request_id],
+    ["Request ID", entry.request_id],
+    ["Correlation ID", entry.correlation_id],
     ["Note", entry.note ?? ""],
   ];
   return [
     h("dl", { className: "facts" }, facts.filter(([, value]) => value).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
     entry.message ? h("p", { className: "message" }, entry.message) : null,
     entry.items_fate?.length ? itemsTable(entry) : null,
-    part("Request body", entry.request_body, true),
-    part("Reply body", entry.reply_body, true),
+    part(bodyTitle("Request body", entry.request_body, entry.size, entry.request_body_cut), entry.request_body ?? "", true),
+    part(bodyTitle("Reply body", entry.reply_body, entry.reply_size, entry.reply_body_cut), entry.reply_body ?? "", true),
     part("Request headers", entry.request_headers, false),
     part("Reply headers", entry.reply_headers, false),
-    part("Deductions", entry.deductions, true),
-    part("Webhooks", entry.webhooks, false),
+    table("Deductions", entry.deductions, ["Item", "Value", "Feature", "Plan"], (each) => [each.index ?? "", number(each.value), each.feature_id, each.plan_id ?? ""]),
+    table("Webhooks", entry.webhooks, ["Item", "Type", "Endpoint", "Status"], (each) => [each.index ?? "", each.type, each.endpoint, each.error ? `${each.status}: ${each.error}` : each.status]),
   ];
 }
 
@@ -121,6 +123,19 @@ function itemsTable(entry) {
   });
   return h("details", { className: "body", open: true, "data-name": "items" }, h("summary", {}, `Items (${entry.items_fate.length})`),
     h("div", { className: "scroll", role: "region", "aria-label": "Items", tabindex: "0" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", { className: "number" }, "#"), h("th", {}, "Customer"), h("th", {}, "Feature"), h("th", { className: "number" }, "Value"), h("th", {}, "State"))), h("tbody", {}, rows))));
+}
+
+function bodyTitle(name, body, size, isCut) {
+  if (!size) return name;
+  const kept = isCut ? ", the beginning is kept" : body === null ? ", no longer kept" : "";
+  return `${name} (${plural(size, "byte")}${kept})`;
+}
+
+function table(title, rows, names, cellsOf) {
+  if (!rows?.length) return null;
+  return h("details", { className: "body", open: true, "data-name": title }, h("summary", {}, `${title} (${rows.length})`),
+    h("div", { className: "scroll", role: "region", "aria-label": title, tabindex: "0" }, h("table", {}, h("thead", {}, h("tr", {}, names.map((name) => h("th", {}, name)))),
+      h("tbody", {}, rows.slice(0, 200).map((each) => h("tr", {}, cellsOf(each).map((cell) => h("td", {}, cell))))))));
 }
 
 function part(title, value, isOpen) {
@@ -139,7 +154,7 @@ const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
 function asCurl(entry) {
   const body = bodyOf(entry);
-  const lines = [`curl -X ${entry.method} ${quoted(location.origin + entry.path)}`, `-H ${quoted(`Authorization: Bearer ${key}`)}`];
+  const lines = [`curl -X ${entry.method} ${quoted(location.origin + entry.path + (entry.query ? `?${entry.query}` : ""))}`, `-H ${quoted(`Authorization: Bearer ${key}`)}`];
   if (entry.api_version) lines.push(`-H ${quoted(`x-api-version: ${entry.api_version}`)}`);
   if (body) lines.push("-H 'Content-Type: application/json'", `-d ${quoted(body)}`);
   return lines.join(" \\\n  ");

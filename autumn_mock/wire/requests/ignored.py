@@ -1,0 +1,163 @@
+"""The fields of requests that are accepted, as the real service accepts them, and that have no effect here.
+
+A request that sends one gets a note in the journal and the log, so that no client relies on it unknowingly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import UNSET
+
+from autumn_mock.wire.requests.common import CustomerData
+
+_PAYMENTS = "payments are not emulated"
+_PROCESSOR = "there is no payment processor"
+_CACHE = "there is no cache"
+_LICENSES = "licences are not emulated"
+_VARIANTS = "plan variants are not emulated"
+
+#: Class of parameters to field to the reason. A class has the entries of its base classes, too.
+IGNORED: Mapping[str, Mapping[str, str]] = {
+    "BasePriceParams": {
+        "additional_currencies": "amounts are in one currency",
+        "entitlement_id": "ids are given by the server",
+        "stripe_price_id": _PROCESSOR,
+    },
+    "BillingAttach": {
+        "success_url": _PAYMENTS,
+        "checkout_session_params": _PAYMENTS,
+        "long_lived_checkout": _PAYMENTS,
+        "metadata": _PAYMENTS,
+        "tax": _PAYMENTS,
+        "tax_rate_id": _PAYMENTS,
+        "billing_details": _PAYMENTS,
+    },
+    "BillingParams": {
+        "redirect_mode": _PAYMENTS,
+        "discounts": _PAYMENTS,
+        "remove_discounts": _PAYMENTS,
+        "custom_line_items": _PAYMENTS,
+        "add_lines": _PAYMENTS,
+        "remove_lines": _PAYMENTS,
+        "processor_subscription_id": _PROCESSOR,
+    },
+    "BillingUpdate": {"subscription_params": _PROCESSOR, "recalculate_balances": "its effect is not documented"},
+    "CheckQuery": {"skip_cache": _CACHE},
+    "CustomerControlsUpdate": {"balance_allocations": "balances are shared by all"},
+    "CustomerCreation": {"billing_details": _PAYMENTS},
+    "CustomerData": {
+        "create_in_stripe": _PROCESSOR,
+        "processors": _PROCESSOR,
+        "internal_options": "it is internal to the real service",
+    },
+    "CustomersDelete": {"delete_in_stripe": _PROCESSOR},
+    "CustomersQuery": {"skip_cache": _CACHE},
+    "CustomerChanges": {
+        "processors": _PROCESSOR,
+        "billing_details": _PAYMENTS,
+        "internal_options": "it is internal to the real service",
+    },
+    "Customize": {"upsert_licenses": _LICENSES, "remove_licenses": _LICENSES},
+    "FeatureQuantity": {"adjustable": _PAYMENTS, "stripe_price_id": _PROCESSOR},
+    "FreeTrialParams": {"on_end": _PAYMENTS},
+    "ItemPriceParams": {"additional_currencies": "amounts are in one currency"},
+    "ListFilters": {"processors": _PROCESSOR},
+    "OldAttach": {
+        "success_url": _PAYMENTS,
+        "force_checkout": _PAYMENTS,
+        "checkout_session_params": _PAYMENTS,
+        "invoice": _PAYMENTS,
+        "enable_product_immediately": _PAYMENTS,
+        "finalize_invoice": _PAYMENTS,
+        "metadata": _PAYMENTS,
+    },
+    "OldCancel": {"prorate": _PAYMENTS},
+    "PlanItemParams": {
+        "threshold_billing": _PAYMENTS,
+        "entitlement_id": "ids are given by the server",
+    },
+    "PlanPatch": {
+        "base_plan_id": _VARIANTS,
+        "update_variant_ids": _VARIANTS,
+        "variants": _VARIANTS,
+        "migration": "customers are migrated by updates of their plans",
+        "update_license_parents": _LICENSES,
+        "licenses": _LICENSES,
+        "create_in_stripe": _PROCESSOR,
+    },
+    "PlansCreate": {"licenses": _LICENSES, "create_in_stripe": _PROCESSOR},
+    "PlansGet": {"variant_id": _VARIANTS},
+    "PlansPreview": {"include_variants": _VARIANTS},
+    "SpendLimitParams": {"skip_overage_billing": _PAYMENTS},
+    "TrackQuery": {"skip_cache": _CACHE},
+    "UsageAlertParams": {"basis": "alerts count usage"},
+}
+
+
+#: Fields that keep an object as it was sent, checked as one of this class.
+_AS_SENT = {"customer_data": CustomerData}
+
+
+class _IgnoredField(NamedTuple):
+    """A field that is ignored, or that has such fields within it."""
+
+    name: str
+    key: str
+    default: Any
+    reason: str | None
+
+
+def ignored_in(params: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """The path (``customize.add_items[].proration``) and the reason of each field that was sent and has no effect."""
+    if isinstance(params, list):
+        for each in params:
+            yield from ignored_in(each, f"{path}[]")
+        return
+    kind: type = type(params)
+    for name, key, default, reason in _fields(kind):
+        value = getattr(params, name)
+        if value is None or value is UNSET or value == default:
+            continue
+        inner = f"{path}.{key}" if path else key
+        if reason is not None:
+            yield inner, reason
+        elif isinstance(value, dict):
+            reasons = reasons_of(_AS_SENT[name])
+            yield from ((f"{inner}.{each}", reasons[each]) for each in value.keys() & reasons)
+        else:
+            yield from ignored_in(value, inner)
+
+
+@cache
+def _fields(kind: type) -> tuple[_IgnoredField, ...]:
+    """The fields of a class that :func:`ignored_in` visits; none of what is not a class of parameters."""
+    if not issubclass(kind, msgspec.Struct):
+        return ()
+    reasons = reasons_of(kind)
+    found = []
+    for each in msgspec.inspect.type_info(kind).fields:  # type: ignore[attr-defined]  # of a struct
+        reason = reasons.get(each.name)
+        is_inside = any(_fields(inner) for inner in _classes(each.type) if inner is not kind)
+        if reason is not None or is_inside or each.name in _AS_SENT:
+            found.append(_IgnoredField(each.name, each.encode_name, each.default, reason))
+    return tuple(found)
+
+
+def reasons_of(kind: type) -> dict[str, str]:
+    """The ignored fields of a class of parameters, with the reasons."""
+    found: dict[str, str] = {}
+    for base in kind.__mro__:
+        found = {**IGNORED.get(base.__name__, {}), **found}
+    return found
+
+
+def _classes(kind: Any) -> Iterator[type]:
+    """The structs that a value of a type may hold."""
+    if isinstance(kind, msgspec.inspect.StructType):
+        yield kind.cls
+    for part in (*getattr(kind, "types", ()), *filter(None, [getattr(kind, "item_type", None)])):
+        yield from _classes(part)

@@ -1,0 +1,134 @@
+"""Every field of a request is read somewhere, or listed with the reason; a request that sends one is noted."""
+
+from __future__ import annotations
+
+import ast
+import pkgutil
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+import autumn_mock
+from autumn_mock.engine import Engine
+from autumn_mock.web import create_app
+from autumn_mock.wire import requests
+from autumn_mock.wire.requests.ignored import IGNORED, reasons_of
+from tests.support.client import AppClient
+from tests.support.sources import nodes_of
+
+PACKAGE = Path(autumn_mock.__file__).parent
+README = PACKAGE.parent / "README.md"
+
+
+@cache
+def classes() -> dict[str, type[msgspec.Struct]]:
+    """Every class of parameters by its name."""
+    found: dict[str, type[msgspec.Struct]] = {}
+    for module in pkgutil.iter_modules(requests.__path__, f"{requests.__name__}."):
+        for name, value in vars(import_module(module.name)).items():
+            if isinstance(value, type) and issubclass(value, msgspec.Struct) and value.__module__ == module.name:
+                found[name] = value
+    return found
+
+
+@cache
+def modules() -> dict[str, tuple[set[str], set[str]]]:
+    """Outside of the declarations, by module: what is imported, and the attributes and texts that are read."""
+    found = {}
+    for path in PACKAGE.rglob("*.py"):
+        name = path.relative_to(PACKAGE).as_posix()
+        if not name.startswith(("wire/requests/", "wire/schema/")):
+            found[name] = _names(nodes_of(path))
+    return found
+
+
+def _names(nodes: Any) -> tuple[set[str], set[str]]:
+    imported: set[str] = set()
+    read: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom):
+            imported |= {each.name for each in node.names}
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+            read.add(node.attr)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            read.add(node.value)
+    return imported, read
+
+
+def fields() -> Iterator[tuple[str, str]]:
+    """Every class of parameters and each of its fields."""
+    for name, kind in classes().items():
+        yield from ((name, each.name) for each in msgspec.structs.fields(kind))
+
+
+def test_every_field_is_read_or_listed() -> None:
+    read = set().union(*(names for _, names in modules().values()))
+    found = [f"{name}.{field}" for name, field in fields() if field not in read | reasons_of(classes()[name]).keys()]
+    assert found == []
+
+
+def test_what_is_listed_exists_and_is_not_read() -> None:
+    for name, reasons in IGNORED.items():
+        kind = classes()[name]
+        family = {each for each, other in classes().items() if issubclass(other, kind)} | {name}
+        read = set().union(*(names for imported, names in modules().values() if imported & family))
+        assert reasons.keys() <= {each.name for each in msgspec.structs.fields(kind)}, name
+        assert reasons.keys() & read == set(), name
+
+
+def test_the_readme_lists_them() -> None:
+    text = README.read_text("utf-8").partition("## Differences")[2].partition("\n## ")[0]
+    assert [each for reasons in IGNORED.values() for each in reasons if f"`{each}`" not in text] == []
+
+
+_USER = {"customer_id": "cus_456", "feature_id": "messages"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "noted"),
+    [
+        ("balances.track", _USER, None),
+        ("balances.batch_track", [_USER], None),
+        (
+            "balances.track",
+            {**_USER, "customer_data": {"create_in_stripe": True, "name": "Ada"}},
+            "customer_data.create_in_stripe (there is no payment processor)",
+        ),
+        (
+            "balances.batch_track",
+            [_USER, {**_USER, "customer_data": {"create_in_stripe": True}}],
+            "[].customer_data.create_in_stripe (there is no payment processor)",
+        ),
+        ("balances.check?skip_cache=true", _USER, "skip_cache (there is no cache)"),
+        (
+            "billing.attach",
+            {
+                "customer_id": "cus_456",
+                "plan_id": "free",
+                "metadata": {"a": "b"},
+                "customize": {
+                    "items": [
+                        {
+                            "feature_id": "messages",
+                            "included": 5,
+                            "reset": {"interval": "month"},
+                            "threshold_billing": {"threshold": 5},
+                        }
+                    ]
+                },
+            },
+            "customize.items[].threshold_billing (payments are not emulated), metadata (payments are not emulated)",
+        ),
+    ],
+)
+def test_a_request_that_sends_one_is_noted(path: str, body: Any, noted: str | None) -> None:
+    with Engine(rate_limit="off") as engine:
+        client = AppClient(create_app(engine))
+        assert client.post(f"/v1/{path}", body).status in (200, 202)
+        (row,) = client.get("/_mock/requests").body["list"]
+    assert row.get("note") == (noted and f"without effect here: {noted}")
