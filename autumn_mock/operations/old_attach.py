@@ -41,13 +41,14 @@ def attach(call: Call, params: OldAttach) -> OldAttached:
             get_or_create_entity(call, transaction, customer, params.entity_id, params.entity_data)
         elif params.entity_id:
             get_entity(call.environment, customer, params.entity_id)
-        wanted = [plans.get(call, each, params.version) for each in params.plan_ids]
+        ids = params.product_ids or [params.product_id or ""]
+        wanted = [plans.get(call, each, params.version) for each in ids]
         _require_known_options(call, wanted, params)
         done = [_attach(call, customer, plan, params) for plan in wanted]
         code, message = done[0]
         if len(done) > 1:
             code, message = "new_product_attached", _attached(customer, wanted)
-        return OldAttached(params.customer_id, params.plan_ids, code, message)
+        return OldAttached(params.customer_id, ids, code, message)
 
 
 def _require_known_options(call: Call, wanted: list[Plan], params: OldAttach) -> None:

@@ -47,10 +47,6 @@ class OldAttach(z.Params):
     enable_product_immediately: bool | None = z.field(z.boolean(), default=None)
     finalize_invoice: bool | None = z.field(z.boolean(), default=None)
 
-    @property
-    def plan_ids(self) -> list[str]:
-        return self.product_ids or [self.product_id or ""]
-
     @z.rule("`product_id` is not provided")
     def _names_a_product(self) -> bool:
         return bool(self.product_id or self.product_ids)

@@ -62,7 +62,7 @@ def _ended(ask: Any) -> None:
     ask("billing.update", {**changes, "no_billing_changes": True})
 
 
-def test_a_plan_that_somebody_had_is_archived(ask: Any) -> None:
+def test_a_plan_that_a_customer_had_is_archived(ask: Any) -> None:
     _ended(ask)
     sent = {"features": [], "plans": [], "skip_deletions": False, "skip_feature_ids": ["messages", "seats", "sso"]}
     (change,) = ask("catalog.preview_update", sent)["plan_changes"]
@@ -71,7 +71,7 @@ def test_a_plan_that_somebody_had_is_archived(ask: Any) -> None:
     assert ask("plans.get", {"plan_id": "free"})["archived"]
 
 
-def test_a_plan_that_somebody_had_cannot_be_deleted(ask: Any) -> None:
+def test_a_plan_that_a_customer_had_cannot_be_deleted(ask: Any) -> None:
     _ended(ask)
     body = ask("plans.delete", {"plan_id": "free"}, status=400)
     assert "has 1 customers (expired or active) on it" in body["message"]

@@ -14,7 +14,7 @@ _CREDITS = {
 }
 
 
-def test_what_credits_lost_is_reported_whoever_spent_them(ask: Any) -> None:
+def test_what_credits_lost_is_reported_though_another_feature_was_used(ask: Any) -> None:
     ask("features.create", _CREDITS)
     grant(ask, feature_id="credits", included_grant=100)
     grant(ask, feature_id="seats")

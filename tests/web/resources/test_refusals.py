@@ -55,7 +55,7 @@ _CONTROLS: list[tuple[str, Any, str]] = [
     ),
     (
         "usage_alerts",
-        [{**_ALERT, "filter": {"properties": dict.fromkeys("abcde", 1)}}],
+        [{**_ALERT, "basis": "usage_limit", "filter": {"properties": dict.fromkeys("abcde", 1)}}],
         "0.filter.properties: filter.properties must have between 1 and 4 keys",
     ),
     (
