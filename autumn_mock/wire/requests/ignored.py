@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import msgspec
 from msgspec import UNSET
@@ -129,7 +129,7 @@ def _fields(kind: type) -> tuple[_IgnoredField, ...]:
         return ()
     reasons = reasons_of(kind)
     found = []
-    for each in msgspec.inspect.type_info(kind).fields:  # type: ignore[attr-defined]  # of a struct
+    for each in msgspec.structs.fields(kind):
         reason = reasons.get(each.name)
         is_inside = any(_fields(inner) for inner in _classes(each.type) if inner is not kind)
         if reason is not None or is_inside or each.name in _AS_SENT:
@@ -147,7 +147,7 @@ def reasons_of(kind: type) -> dict[str, str]:
 
 def _classes(kind: Any) -> Iterator[type]:
     """The structs that a value of a type may hold."""
-    if isinstance(kind, msgspec.inspect.StructType):
-        yield kind.cls
-    for part in (*getattr(kind, "types", ()), *filter(None, [getattr(kind, "item_type", None)])):
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        yield kind
+    for part in get_args(kind):
         yield from _classes(part)
