@@ -106,6 +106,17 @@ _USER = {"customer_id": "cus_456", "feature_id": "messages"}
         ),
         ("balances.check?skip_cache=true", _USER, "skip_cache (there is no cache)"),
         (
+            "customers.update",
+            {
+                "customer_id": "cus_456",
+                "billing_controls": {
+                    "usage_limits": [{"feature_id": "messages", "limit": 1, "interval": "day"}],
+                    "spend_limits": [{"feature_id": "messages", "enabled": True, "skip_overage_billing": True}],
+                },
+            },
+            "billing_controls.spend_limits[].skip_overage_billing (payments are not emulated)",
+        ),
+        (
             "billing.attach",
             {
                 "customer_id": "cus_456",

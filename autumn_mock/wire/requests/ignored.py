@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any, NamedTuple, get_args, get_type_hints
+from typing import Any, NamedTuple, get_args
 
 import msgspec
 from msgspec import UNSET
@@ -138,11 +138,10 @@ def _fields(kind: type) -> tuple[_IgnoredField, ...]:
     if not issubclass(kind, msgspec.Struct):
         return ()
     reasons = reasons_of(kind)
-    hints = get_type_hints(kind)
     found = []
     for each in msgspec.structs.fields(kind):
         reason = reasons.get(each.name)
-        is_inside = any(_fields(inner) for inner in _classes(hints[each.name]) if inner is not kind)
+        is_inside = any(_fields(inner) for inner in _classes(each.type) if inner is not kind)
         if reason is not None or is_inside or each.name in _AS_SENT:
             found.append(_IgnoredField(each.name, each.encode_name, each.default, reason))
     return tuple(found)
