@@ -71,6 +71,8 @@ class Balance(Record, frozen=True, kw_only=True):
     rollovers: tuple[Rollover, ...] = ()
     entity_feature_id: str | None = None
     shares: dict[str, EntityShare] = {}
+    #: What entities took in this period while their customer held shares for them.
+    drawn: dict[str, Decimal] = {}
 
     @property
     def grant(self) -> Decimal:

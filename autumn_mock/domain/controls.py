@@ -74,6 +74,21 @@ class AutoTopup(Record, frozen=True, kw_only=True):
     invoice_mode: bool | None = None
 
 
+class Allocation(Record, frozen=True, kw_only=True):
+    """What an entity is to have of its customer's shared credits in every period."""
+
+    entity_id: str
+    amount: Decimal
+
+
+class BalanceAllocation(Record, frozen=True, kw_only=True):
+    """How the shared credits of a feature that are reset at an interval are divided over entities."""
+
+    feature_id: str
+    interval: Literal["one_off", "minute", "hour", "day", "week", "month", "quarter", "semi_annual", "year"]
+    allocations: tuple[Allocation, ...]
+
+
 class BillingControls(Record, frozen=True, kw_only=True):
     """All controls of one owner; None where the owner never set that kind."""
 
@@ -82,6 +97,7 @@ class BillingControls(Record, frozen=True, kw_only=True):
     overage_allowed: tuple[OverageAllowed, ...] | None = None
     spend_limits: tuple[SpendLimit, ...] | None = None
     auto_topups: tuple[AutoTopup, ...] | None = None
+    balance_allocations: tuple[BalanceAllocation, ...] | None = None
 
 
 class CountWindow(Record, frozen=True, kw_only=True):

@@ -36,6 +36,7 @@ from autumn_mock.domain.event import Deduction
 from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.lock import Mutation
 from autumn_mock.ledger.account import Account, ceiling, raw_balance, share_ids, with_balance
+from autumn_mock.ledger.allocations import allocates, available, drawn_by
 from autumn_mock.ledger.limits import UsageGate, limits_usage, overage_control, overdrawn, spend_limit
 from autumn_mock.ledger.order import for_spending
 
@@ -116,7 +117,7 @@ class PlainRow:
     @classmethod
     def find(cls, account: Account, feature: Feature) -> PlainRow | None:
         """The row that pays for uses of a feature by the customer itself; None where :func:`deduct` has to decide."""
-        if limits_usage(account, None):
+        if limits_usage(account, None) or allocates(account):
             return None
         rows = spendable_rows(account, feature, None)
         if not rows or rows[0].unlimited or any(row.rollovers for row in rows):
@@ -158,7 +159,7 @@ class PlainRow:
 class _Run:
     """One deduction under way: what is still to take, and what was done."""
 
-    __slots__ = ("account", "behaviour", "entity", "feature", "ids", "mutations", "properties")
+    __slots__ = ("account", "allocates", "behaviour", "entity", "feature", "ids", "mutations", "properties")
 
     def __init__(
         self,
@@ -170,6 +171,7 @@ class _Run:
         properties: Mapping[str, Any] | None,
     ) -> None:
         self.account = account
+        self.allocates = allocates(account)
         self.properties = properties
         self.feature = feature
         self.entity = entity
@@ -188,6 +190,12 @@ class _Run:
             return ONE
         listed = self.account.cost_of(row, self.feature.id)
         return ONE if listed is None else listed.rate(self.properties)
+
+    def _left_in(self, row: Balance, share: str | None) -> Decimal:
+        """What the call may take of one number of a row before it goes below zero."""
+        if share is None and self.allocates:
+            return available(self.account, row, self.entity)
+        return max(raw_balance(row, share), ZERO)
 
     # -- taking
 
@@ -244,7 +252,7 @@ class _Run:
                 row = self.account.rows[row_id]
                 cost = self.cost(row)
                 units = min(left, gate.room(row, cost)) if gated else left
-                left -= self._take(row, share, cost, units, max(raw_balance(row, share), ZERO), gate)
+                left -= self._take(row, share, cost, units, self._left_in(row, share), gate)
         return left
 
     def _take_overage(self, left: Decimal, gate: UsageGate, gated: bool) -> Decimal:
@@ -314,7 +322,10 @@ class _Run:
     # -- both
 
     def _move(self, row: Balance, share: str | None, units: Decimal, native: Decimal) -> None:
-        self.account.put(with_balance(row, share, raw_balance(row, share) - native))
+        moved = with_balance(row, share, raw_balance(row, share) - native)
+        if self.allocates and self.entity is not None and share is None:
+            moved = drawn_by(moved, self.entity.id, native)
+        self.account.put(moved)
         self._note(row, share, units, native)
 
     def _note(

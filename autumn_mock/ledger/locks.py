@@ -27,6 +27,7 @@ from autumn_mock.domain.amount import ZERO, rounded
 from autumn_mock.domain.customer import Entity
 from autumn_mock.domain.lock import Lock, Mutation
 from autumn_mock.ledger.account import Account, raw_balance, with_balance
+from autumn_mock.ledger.allocations import drawn_by
 from autumn_mock.ledger.deduction import deduct, take_from_rollover
 from autumn_mock.ledger.limits import UsageGate
 
@@ -96,7 +97,8 @@ def _undo(account: Account, lock: Lock, units: Decimal) -> tuple[list[Mutation],
         if rollover is not None:
             account.put(take_from_rollover(row, rollover, step.entity_id, back_native))
         else:
-            account.put(with_balance(row, step.entity_id, raw_balance(row, step.entity_id) - back_native))
+            row = with_balance(row, step.entity_id, raw_balance(row, step.entity_id) - back_native)
+            account.put(drawn_by(row, lock.entity_id, back_native) if lock.entity_id in row.drawn else row)
         steps.append(
             Mutation(
                 balance_id=row.id,

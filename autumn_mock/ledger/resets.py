@@ -61,6 +61,7 @@ def _renewed(row: Balance, now: int, new_id: NewId, *, keep_debt: bool) -> Balan
         balance=row.balance if row.is_per_entity else start(row.balance),
         adjustment=ZERO,
         shares={name: EntityShare(balance=start(share.balance)) for name, share in row.shares.items()},
+        drawn={},
         rollovers=rollovers,
         next_reset_at=None if row.reset.interval == "one_off" else next_boundary(row.reset, row.next_reset_at, now),
     )

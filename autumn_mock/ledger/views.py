@@ -16,18 +16,23 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from autumn_mock.domain.amount import INFINITE, ONE, ZERO
 from autumn_mock.domain.balance import Balance, Rollover
 from autumn_mock.domain.customer import Entity
 from autumn_mock.domain.feature import Feature
 from autumn_mock.ledger.account import Account, ceiling, raw_balance, raw_balances, share_ids
+from autumn_mock.ledger.allocations import shares_of
 from autumn_mock.ledger.limits import UsageGate, overage_control, overdrawn, spend_limit
 from autumn_mock.ledger.order import in_order
 
 
 class RowView(Struct, frozen=True):
-    """One line of a breakdown. ``raw`` is the signed balance behind ``remaining``."""
+    """One line of a breakdown. ``raw`` is the signed balance behind ``remaining``.
+
+    ``allocation``: the numbers are a share of the row that is held for the caller, of this size.
+    """
 
     row: Balance
     feature: Feature
@@ -36,6 +41,7 @@ class RowView(Struct, frozen=True):
     remaining: Decimal
     usage: Decimal
     raw: Decimal
+    allocation: Decimal | None = None
 
 
 class RolloverView(Struct, frozen=True):
@@ -44,6 +50,13 @@ class RolloverView(Struct, frozen=True):
     granted: Decimal
     balance: Decimal
     expires_at: int | None
+
+
+class Division(Struct, frozen=True):
+    """What is left of a customer's shared credits: of the shares held for entities, and what is not held."""
+
+    allocated: Decimal
+    unallocated: Decimal
 
 
 class BalanceView(Struct, frozen=True):
@@ -61,6 +74,8 @@ class BalanceView(Struct, frozen=True):
     rollovers: tuple[RolloverView, ...]
     #: What the caller can really spend: ``remaining`` without what other entities own.
     spendable: Decimal
+    #: How shared rows are divided; None when they are not.
+    division: Division | None = None
 
 
 def _row_view(account: Account, row: Balance, entity: Entity | None) -> RowView:
@@ -81,6 +96,35 @@ def _row_view(account: Account, row: Balance, entity: Entity | None) -> RowView:
         remaining=remaining,
         usage=included + prepaid - raw,
         raw=raw,
+    )
+
+
+def _row_views(account: Account, row: Balance, entity: Entity | None) -> list[RowView]:
+    """A row for a caller; of one that is divided over entities the caller's share, and the part that is not held."""
+    view = _row_view(account, row, entity)
+    shares = shares_of(account, row) if entity is not None else {}
+    if entity is None or not shares:
+        return [view]
+    own = shares.pop(entity.id, None)
+    views = []
+    given = sum((each.amount for each in shares.values()), ZERO)
+    held = sum((each.held for each in shares.values()), ZERO)
+    if own is not None:
+        given, held = given + own.amount, held + own.held
+        views.append(_part(view, own.amount, own.held, allocation=own.amount))
+    rest = _part(view, view.included_grant + view.prepaid_grant - given, view.raw - held)
+    return [*views, rest] if rest.included_grant or rest.raw or not views else views
+
+
+def _part(view: RowView, grant: Decimal, left: Decimal, allocation: Decimal | None = None) -> RowView:
+    return replace(
+        view,
+        included_grant=grant,
+        prepaid_grant=ZERO,
+        remaining=max(left, ZERO),
+        usage=grant - left,
+        raw=left,
+        allocation=allocation,
     )
 
 
@@ -139,7 +183,9 @@ def _view(
     own = in_order(account, counted, entity)
     if any(row.unlimited for row in [*own, *owned]):
         return _unlimited_view(feature, [*own, *owned], entity)
-    breakdown = tuple(_row_view(account, row, entity) for row in own)
+    breakdown = tuple(view for row in own for view in _row_views(account, row, entity))
+    held = [each.held for row in own for each in shares_of(account, row).values()]
+    shared = sum((max(row.balance, ZERO) for row in own if not row.is_entity_level), ZERO)
     rollovers = tuple(_rollover_view(each, row, entity) for row in own for each in row.rollovers)
     hidden = [_row_view(account, row, None) for row in owned]
     hidden_rollovers = [_rollover_view(each, row, None) for row in owned for each in row.rollovers]
@@ -161,7 +207,8 @@ def _view(
         next_reset_at=min(resets, default=None),
         breakdown=breakdown,
         rollovers=rollovers,
-        spendable=spendable,
+        spendable=spendable - sum(held) if entity is None else spendable,
+        division=Division(sum(held, ZERO), shared - sum(held, ZERO)) if held else None,
     )
 
 

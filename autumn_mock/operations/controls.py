@@ -10,7 +10,7 @@ from autumn_mock.domain.controls import BillingControls, UsageLimit
 from autumn_mock.domain.customer import Entity
 from autumn_mock.ledger.account import Account
 from autumn_mock.ledger.limits import filter_key, open_window, usage_limits
-from autumn_mock.operations.errors import feature_not_found, invalid_request
+from autumn_mock.operations.errors import entity_not_found, feature_not_found, invalid_request
 from autumn_mock.wire.requests.controls import (
     EntityControlsParams,
     EntityControlsUpdate,
@@ -43,7 +43,18 @@ def to_controls(sent: ControlsParams | None, old: BillingControls = _NONE) -> Bi
         overage_allowed=old.overage_allowed if new.overage_allowed is None else new.overage_allowed,
         spend_limits=old.spend_limits if new.spend_limits is None else new.spend_limits,
         auto_topups=old.auto_topups if new.auto_topups is None else new.auto_topups,
+        balance_allocations=old.balance_allocations if new.balance_allocations is None else new.balance_allocations,
     )
+
+
+def require_allocated(account: Account) -> None:
+    """404 for allocations of a feature, or to an entity, that does not exist."""
+    for each in account.customer.billing_controls.balance_allocations or ():
+        if each.feature_id not in account.features:
+            raise feature_not_found(each.feature_id)
+        for allocation in each.allocations:
+            if allocation.entity_id not in account.entities:
+                raise entity_not_found(allocation.entity_id)
 
 
 def set_usage(account: Account, sent: ControlsParams | None, entity: Entity | None = None) -> None:

@@ -11,7 +11,7 @@ from autumn_mock.domain.customer import Customer, Entity
 from autumn_mock.ledger.account import Account
 from autumn_mock.operations.accounts import store
 from autumn_mock.operations.call import Call
-from autumn_mock.operations.controls import set_usage, to_controls
+from autumn_mock.operations.controls import require_allocated, set_usage, to_controls
 from autumn_mock.operations.creation import get_or_create_customer, get_or_create_entity
 from autumn_mock.operations.errors import ApiError
 from autumn_mock.operations.listing import CountedPage, Place, cut
@@ -110,6 +110,8 @@ def update(call: Call, params: CustomersUpdate) -> Account:
         customer = with_counts(customer, params.billing_controls, call.now)
         transaction.put(customer)
         account = open_account(call, transaction, customer)
+        if params.billing_controls is not None and params.billing_controls.balance_allocations:
+            require_allocated(account)
         set_usage(account, params.billing_controls)
         if params.billing_controls is not None and params.billing_controls.auto_topups:
             top_up(call, transaction, account)

@@ -13,7 +13,8 @@ from msgspec import UNSET, UnsetType
 from autumn_mock.domain.plan import Interval
 from autumn_mock.domain.track import OverageBehavior
 from autumn_mock.wire import schema as z
-from autumn_mock.wire.requests.common import RESET_INTERVAL, CustomerData, EntityData, ResetParams, RowsOfACustomer
+from autumn_mock.wire.requests.common import CustomerData, EntityData, ResetParams, RowsOfACustomer
+from autumn_mock.wire.requests.intervals import RESET_INTERVAL
 from autumn_mock.wire.requests.track import OVERAGE_BEHAVIOR, LockParams
 
 

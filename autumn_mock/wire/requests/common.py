@@ -7,11 +7,7 @@ from typing import Any, Final
 from autumn_mock.domain.plan import Interval
 from autumn_mock.wire import schema as z
 from autumn_mock.wire.requests.controls import CustomerControlsParams, EntityControlsParams
-
-RESET_INTERVAL: Final[z.Schema[Interval]] = z.enum(
-    "one_off", "minute", "hour", "day", "week", "month", "quarter", "semi_annual", "year"
-)
-BILLING_INTERVAL: Final[z.Schema[Interval]] = z.enum("one_off", "week", "month", "quarter", "semi_annual", "year")
+from autumn_mock.wire.requests.intervals import RESET_INTERVAL
 
 #: Newer clients may also ask for ``billing_details``, which the measured refusal does not name.
 CUSTOMER_EXPAND: Final = z.enum(

@@ -7,7 +7,9 @@ from typing import Any, Literal, TypeVar
 
 from msgspec.structs import asdict
 
+from autumn_mock.domain.plan import Interval
 from autumn_mock.wire import schema as z
+from autumn_mock.wire.requests.intervals import RESET_INTERVAL
 
 T = TypeVar("T")
 
@@ -168,6 +170,25 @@ class EntityControlsUpdate(z.Params):
     overage_allowed: list[OverageAllowedParams] | None = z.field(_OVERAGE_ALLOWED, default=None)
 
 
+class EntityAllocation(z.Params):
+    entity_id: str = z.field(z.string())
+    amount: float = z.field(z.number(min=0))
+
+
+class AllocationParams(z.Params):
+    """All shares of the credits of a feature that are reset at an interval; entities that are left out have none."""
+
+    feature_id: str = z.field(z.string())
+    interval: Interval = z.field(RESET_INTERVAL)
+    allocations: list[EntityAllocation] = z.field(z.array(z.obj(EntityAllocation)))
+
+    @z.rule("Only one allocation is allowed per entity_id", ("allocations",))
+    def _names_entities_once(self) -> bool:
+        return len({each.entity_id for each in self.allocations}) == len(self.allocations)
+
+
 class CustomerControlsUpdate(EntityControlsUpdate, leading=("auto_topups",)):
     auto_topups: list[AutoTopupParams] | None = z.field(_AUTO_TOPUPS, default=None)
-    balance_allocations: list[dict[str, Any]] | None = z.field(z.array(z.record()), default=None)
+    balance_allocations: list[AllocationParams] | None = z.field(
+        _only_once(z.obj(AllocationParams), "balance allocation", "feature_id", "interval"), default=None
+    )

@@ -47,7 +47,6 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
     },
     "BillingUpdate": {"subscription_params": _PROCESSOR, "recalculate_balances": "its effect is not documented"},
     "CheckQuery": {"skip_cache": _CACHE},
-    "CustomerControlsUpdate": {"balance_allocations": "balances are shared by all"},
     "CustomerCreation": {"billing_details": _PAYMENTS},
     "CustomerData": {
         "create_in_stripe": _PROCESSOR,
@@ -94,7 +93,6 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
     "PlansPreview": {"include_variants": _VARIANTS},
     "SpendLimitParams": {"skip_overage_billing": _PAYMENTS},
     "TrackQuery": {"skip_cache": _CACHE},
-    "UsageAlertParams": {"basis": "alerts count usage"},
 }
 
 

@@ -8,9 +8,10 @@ from msgspec import UNSET, UnsetType
 
 from autumn_mock.domain.plan import Interval
 from autumn_mock.wire import schema as z
-from autumn_mock.wire.requests.common import BILLING_INTERVAL, RESET_INTERVAL, ResetParams
+from autumn_mock.wire.requests.common import ResetParams
 from autumn_mock.wire.requests.controls import CustomerControlsParams
 from autumn_mock.wire.requests.features import FeatureOverrideParams
+from autumn_mock.wire.requests.intervals import BILLING_INTERVAL, RESET_INTERVAL
 
 BillingMethod = Literal["prepaid", "usage_based"]
 

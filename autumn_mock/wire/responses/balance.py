@@ -16,6 +16,9 @@ from autumn_mock.ledger.views import BalanceView, RowView
 from autumn_mock.wire.answer import Body, Number
 from autumn_mock.wire.responses.feature import FeatureBody, feature_body
 
+#: Whose something is: the customer's, or an entity's alone.
+Owner = Literal["customer", "entity"]
+
 
 class ResetBody(Body, kw_only=True):
     """How often a grant is renewed, and when next (ms)."""
@@ -36,6 +39,12 @@ class RowPriceBody(Body, kw_only=True):
     max_purchase: Number | None
 
 
+class AllocationBody(Body):
+    """The size of an entity's share of its customer's credits."""
+
+    amount: Number
+
+
 class BalanceRowBody(Body, kw_only=True):
     """One grant of a balance."""
 
@@ -49,6 +58,8 @@ class BalanceRowBody(Body, kw_only=True):
     reset: ResetBody | None
     price: RowPriceBody | None
     expires_at: int | None
+    source: Owner | UnsetType = UNSET
+    allocation: AllocationBody | UnsetType = UNSET
 
 
 class RolloverBody(Body):
@@ -73,6 +84,8 @@ class BalanceBody(Body, kw_only=True):
     next_reset_at: int | None
     breakdown: list[BalanceRowBody]
     rollovers: list[RolloverBody] | UnsetType = UNSET
+    allocated: Number | UnsetType = UNSET
+    unallocated: Number | UnsetType = UNSET
 
 
 class FlagBody(Body, kw_only=True):
@@ -98,6 +111,7 @@ class DeductionBody(Body):
 def balance_body(view: BalanceView, *, expand_feature: bool = False) -> BalanceBody:
     """A balance with its rows."""
     has_rollovers = view.rollovers or any(row.row.rollover is not None for row in view.breakdown)
+    division = view.division
     return BalanceBody(
         feature_id=view.feature.id,
         feature=feature_body(view.feature) if expand_feature else UNSET,
@@ -108,8 +122,10 @@ def balance_body(view: BalanceView, *, expand_feature: bool = False) -> BalanceB
         overage_allowed=view.overage_allowed,
         max_purchase=None if view.max_purchase is None else number(view.max_purchase),
         next_reset_at=view.next_reset_at,
-        breakdown=[_row_body(row) for row in view.breakdown],
+        breakdown=[_row_body(row, is_divided=division is not None) for row in view.breakdown],
         rollovers=rollover_bodies(view) if has_rollovers else UNSET,
+        allocated=UNSET if division is None else number(division.allocated),
+        unallocated=UNSET if division is None else number(division.unallocated),
     )
 
 
@@ -132,11 +148,17 @@ def row_fields(view: RowView) -> dict[str, Any]:
         "reset": None if row.unlimited or view.feature.is_allocated else reset_body(row.reset, row.next_reset_at),
         "price": None if row.price is None else _price_body(row.price, row.prepaid),
         "expires_at": row.expires_at,
+        "allocation": UNSET if view.allocation is None else AllocationBody(number(view.allocation)),
     }
 
 
-def _row_body(view: RowView) -> BalanceRowBody:
-    return BalanceRowBody(**row_fields(view))
+def _row_body(view: RowView, *, is_divided: bool) -> BalanceRowBody:
+    return BalanceRowBody(**row_fields(view), source=source_of(view) if is_divided else UNSET)
+
+
+def source_of(view: RowView) -> Owner:
+    """Whose the credits of a row are: shared by the customer, or an entity's own."""
+    return "entity" if view.row.is_entity_level else "customer"
 
 
 def reset_body(reset: Reset | None, resets_at: int | None) -> ResetBody | None:

@@ -17,7 +17,7 @@ _KINDS = ("auto_topups", "spend_limits", "usage_limits", "usage_alerts", "overag
 
 def controls_body(controls: BillingControls, source: str | None = None) -> ControlsBody:
     """Billing controls as they were set; with ``source``, each entry names where it is from."""
-    return {
+    body = {
         kind: [
             {
                 **msgspec.json.decode(ENCODER.encode(entry)),
@@ -29,3 +29,6 @@ def controls_body(controls: BillingControls, source: str | None = None) -> Contr
         for kind in _KINDS
         if (entries := getattr(controls, kind)) is not None
     }
+    if controls.balance_allocations is not None:
+        body["balance_allocations"] = msgspec.json.decode(ENCODER.encode(controls.balance_allocations))
+    return body

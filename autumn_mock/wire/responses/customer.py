@@ -15,11 +15,9 @@ from autumn_mock.ledger.account import Account
 from autumn_mock.ledger.limits import open_window, usage_limits
 from autumn_mock.ledger.views import balance_views, flag_rows
 from autumn_mock.wire.answer import Body, Number, in_fixed_shape
-from autumn_mock.wire.responses.balance import BalanceBody, FlagBody, balance_body, flag_body
+from autumn_mock.wire.responses.balance import BalanceBody, FlagBody, Owner, balance_body, flag_body
 from autumn_mock.wire.responses.controls import ControlsBody, controls_body
 from autumn_mock.wire.responses.plan import PlanDetailsBody, plan_body
-
-Owner = Literal["customer", "entity"]
 
 
 class SubscriptionBody(Body, kw_only=True):

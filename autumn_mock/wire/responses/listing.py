@@ -13,11 +13,13 @@ from autumn_mock.operations.listing import BalanceLine, PlanLine
 from autumn_mock.wire.answer import Body, Number
 from autumn_mock.wire.responses.balance import (
     BalanceRowBody,
+    Owner,
     RolloverBody,
     rollover_bodies,
     row_fields,
+    source_of,
 )
-from autumn_mock.wire.responses.customer import Owner, SubscriptionBody, purchase_fields, subscription_fields
+from autumn_mock.wire.responses.customer import SubscriptionBody, purchase_fields, subscription_fields
 from autumn_mock.wire.responses.feature import FeatureBody, feature_body
 
 
@@ -143,6 +145,7 @@ def balance_line_body(line: BalanceLine) -> BalanceLineBody:
     """One grant of a customer."""
     return BalanceLineBody(
         **row_fields(line.view.breakdown[0]),
+        source=source_of(line.view.breakdown[0]),
         feature_id=line.row.feature_id,
         status="expired" if line.is_expired else "active",
         rollovers=rollover_bodies(line.view),
