@@ -17,7 +17,7 @@ import autumn_mock
 from autumn_mock.engine import Engine
 from autumn_mock.web import create_app
 from autumn_mock.wire import requests
-from autumn_mock.wire.requests.ignored import IGNORED, reasons_of
+from autumn_mock.wire.requests.ignored import IGNORED, _fields, reasons_of
 from tests.support.client import AppClient
 from tests.support.sources import nodes_of
 
@@ -143,3 +143,8 @@ def test_a_request_that_sends_one_is_noted(path: str, body: Any, noted: str | No
         assert client.post(f"/v1/{path}", body).status in (200, 202)
         (row,) = client.get("/_mock/requests").body["list"]
     assert row.get("note") == (noted and f"without effect here: {noted}")
+
+
+@pytest.mark.parametrize("name", classes())
+def test_the_fields_of_every_class_can_be_visited(name: str) -> None:
+    assert {each.name for each in _fields(classes()[name]) if each.reason} <= reasons_of(classes()[name]).keys()
