@@ -198,7 +198,7 @@ def _negotiate_version(request: RequestContext) -> None:
         named = parse_version(header.strip())
         if named is None and not request.engine.settings.strict_versions and is_newer(header.strip()):
             named = Version.NEWEST
-            request.note = f"{header.strip()} is newer than all known API versions; answered as {named.value}"
+            request.add_note(f"{header.strip()} is newer than all known API versions; answered as {named.value}")
         if named is None:
             raise ApiError(400, f'"{header}" is not a valid API version', "invalid_api_version")
         version = named
