@@ -135,11 +135,8 @@ class Account(Struct):
 
     def credit_systems(self, feature: Feature) -> list[Feature]:
         """Every credit system that lists ``feature``, or that a plan of the customer adds it to. One level up only."""
-        added = {
-            row.feature_id
-            for row in self.rows.values()
-            if row.feature_override is not None and self.cost_of(row, feature.id) is not None
-        }
+        rows = self.rows.values() if self.has_overrides else ()
+        added = {row.feature_id for row in rows if self.cost_of(row, feature.id) is not None}
         return [
             system
             for system in self.features.values()
@@ -147,6 +144,11 @@ class Account(Struct):
             and system.id != feature.id
             and (system.cost_of(feature.id) is not None or system.id in added)
         ]
+
+    @property
+    def has_overrides(self) -> bool:
+        """Whether a plan of the customer has rates of its own; mostly none has."""
+        return any(row.feature_override is not None for row in self.rows.values())
 
     def cost_of(self, row: Balance, feature_id: str) -> CreditCost | None:
         """By which row of a rate card ``row`` pays for another feature; None: it does not.

@@ -160,12 +160,11 @@ def _answer(
     credit system the customer owns; else its own; else the first credit system."""
 
     def answer_of(candidate: Feature) -> _Answer:
-        if candidate is feature:
-            rows, cost = None, ONE
-        else:
+        rows, listed = None, None if candidate is feature else candidate.cost_of(feature.id)
+        if candidate is not feature and account.has_overrides:
             rows = [row for row in spendable_rows(account, feature, entity) if row.feature_id == candidate.id]
-            listed = account.cost_of(rows[0], feature.id) if rows else candidate.cost_of(feature.id)
-            cost = ONE if listed is None else listed.rate(properties)
+            listed = account.cost_of(rows[0], feature.id) if rows else listed
+        cost = ONE if listed is None else listed.rate(properties)
         view = None if candidate.is_boolean else balance_view(account, candidate, entity, rows)
         needed = required * cost
         return _Answer(candidate, needed, view, allows(account, view, entity, feature, required, cost))
