@@ -136,7 +136,6 @@ class _Channel(HTTPChannel):
     _map: dict[int, Any]
     socket: Any
     _flush_exception: Any
-    _flush_some: Any
     total_outbufs_len: int
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -149,6 +148,12 @@ class _Channel(HTTPChannel):
         super().service()
         if self.requests:  # pipelined: the loop would keep this reply until the next one is complete
             self.flush()
+
+    def _flush_some(self, do_close: bool = True) -> bool:
+        """Send what can be sent. Waitress's loop does not hold the lock when no request is left."""
+        with self.outbuf_lock:
+            sent: bool = super()._flush_some(do_close=do_close)  # type: ignore[misc]  # the stubs leave it out
+            return sent
 
     def _flush_outbufs_below_high_watermark(self) -> None:
         """Wait until a client has read most of a large reply."""

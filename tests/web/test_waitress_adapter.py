@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from importlib.metadata import version
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -145,6 +146,39 @@ def test_a_reply_is_sent_before_the_next_pipelined_request_is_complete() -> None
         read_until(client, b"ok")
         finish.set()
         read_until(client, b"ok")
+
+
+def test_a_thread_that_falls_behind_does_not_send_what_the_loop_sends(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``HTTPChannel._flush_some``, which Waitress's loop calls without a lock once no request is left.
+
+    On a busy machine the thread of one request may still be on its way out while the next one is served.
+    """
+    random = Random(1)
+    service, send, close = HTTPChannel.service, HTTPChannel.send, HTTPRequestParser.close
+
+    def slow_service(self: HTTPChannel) -> None:
+        service(self)
+        time.sleep(random.random() / 100)
+
+    def slow_send(self: HTTPChannel, data: bytes, do_close: bool = True) -> int:
+        sent = int(send(self, data, do_close=do_close))
+        time.sleep(0.002)
+        return sent
+
+    def slow_close(self: HTTPRequestParser) -> None:  # after the reply was written
+        close(self)
+        time.sleep(0.002)
+
+    monkeypatch.setattr(HTTPChannel, "service", slow_service)
+    monkeypatch.setattr(HTTPChannel, "send", slow_send)
+    monkeypatch.setattr(HTTPRequestParser, "close", slow_close)
+    with serving(lambda _: [b"ok"], threads=4) as server, connected(server, b"") as client:
+        for _ in range(200):
+            client.sendall(GET)
+            read_until(client, b"\r\n\r\nok")
+    assert [record.getMessage() for record in caplog.records if record.name == "waitress"] == []
 
 
 @pytest.mark.parametrize("reset", [True, False], ids=["reset", "close"])
