@@ -20,6 +20,13 @@ from autumn_mock.wire.requests.items import Customize, ItemFilter, ItemUpdate
 def customized(call: Call, plan: Plan, params: BillingParams) -> Plan:
     """The plan with the changes of a request."""
     custom = params.customize or Customize()
+    if params.free_trial is not UNSET:
+        custom = replace(custom, free_trial=params.free_trial)
+    return changed(call, plan, custom)
+
+
+def changed(call: Call, plan: Plan, custom: Customize) -> Plan:
+    """The plan with other items, price, trial or controls."""
     changes: dict[str, Any] = {}
     if custom.items is not None:
         changes["items"] = plans.to_items(call, custom.items)
@@ -27,9 +34,8 @@ def customized(call: Call, plan: Plan, params: BillingParams) -> Plan:
         changes["items"] = _patched(call, plan, custom)
     if custom.price is not UNSET:
         changes["price"] = plans.to_base_price(custom.price, plan.price)
-    trial = custom.free_trial if params.free_trial is UNSET else params.free_trial
-    if trial is not UNSET:
-        changes["free_trial"] = plans.to_trial(trial)
+    if custom.free_trial is not UNSET:
+        changes["free_trial"] = plans.to_trial(custom.free_trial)
     if custom.billing_controls is not None:
         changes["billing_controls"] = to_controls(custom.billing_controls, plan.billing_controls)
     return replace(plan, **changes) if changes else plan

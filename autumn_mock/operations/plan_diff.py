@@ -25,7 +25,7 @@ class PlanDiff(Struct, frozen=True):
 
     @property
     def changes_price(self) -> bool:
-        return self.current.price != self.proposed.price
+        return _base_price(self.current) != _base_price(self.proposed)
 
     @property
     def changes_trial(self) -> bool:

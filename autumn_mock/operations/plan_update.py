@@ -21,6 +21,7 @@ from autumn_mock.operations import plans
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.controls import to_controls
 from autumn_mock.operations.plan_diff import PlanDiff, carry_over, diff
+from autumn_mock.operations.variants import refuse_variants, update_variants
 from autumn_mock.store.environment import Transaction
 from autumn_mock.wire.requests.plans import PlanPatch
 
@@ -49,6 +50,8 @@ def propose(call: Call, current: Plan, params: PlanPatch) -> Plan:
         changes["price"] = plans.to_base_price(params.price, current.price)
     if params.free_trial is not UNSET:
         changes["free_trial"] = plans.to_trial(params.free_trial)
+    if params.base_plan_id is not UNSET:
+        changes["base_variant_id"] = params.base_plan_id
     if params.items is not None:
         items = plans.to_items(call, params.items)
         changes["items"] = items if diff(current, replace(current, items=items)).changes_items else current.items
@@ -78,13 +81,16 @@ def update(call: Call, plan_id: str, params: PlanPatch) -> Plan:
         if proposed.id != current.id:
             plans.refuse_taken(environment, proposed.id)
         plans.check_auto_enable(environment, proposed)
+        refuse_variants(call, current, params)
         versions = list(environment.plans.of(current.id).values())
         if makes_version(change, params, plans.customers_on(environment, current.id, current.version)):
             newest = max(each.version for each in versions)
             proposed = replace(proposed, version=newest + 1, created_at=call.now)
             transaction.put(proposed)
+            update_variants(call, transaction, change, proposed, params, made_version=True)
             return proposed
         _put(transaction, current, proposed)
+        update_variants(call, transaction, change, proposed, params, made_version=False)
         if params.all_versions:
             for other in versions:
                 if other.version != current.version:

@@ -18,6 +18,13 @@ from autumn_mock.operations.catalogue.features import FeatureChange, proposed_fe
 from autumn_mock.operations.errors import invalid_request
 from autumn_mock.operations.plan_diff import Conflict, PlanDiff, carry_over, conflicts, diff
 from autumn_mock.operations.plan_update import makes_version, propose
+from autumn_mock.operations.variants import (
+    followed,
+    is_priced_alike,
+    proposed_variant,
+    refuse_variants,
+    variants_of,
+)
 from autumn_mock.store.environment import Environment
 from autumn_mock.wire.requests.plans import Catalog, PlansPreview
 
@@ -30,6 +37,17 @@ class OtherVersion(Struct, frozen=True):
     diff: PlanDiff
     customers: int
     conflicts: tuple[Conflict, ...]
+
+
+class VariantChange(Struct, frozen=True):
+    """What would happen to a variant with its base; a variant that is made differs from its base."""
+
+    action: Literal["created", "updated", "none"]
+    diff: PlanDiff
+    customers: int
+    conflicts: tuple[Conflict, ...]
+    #: Whether its base price has another interval than that of its base.
+    different_interval: bool
 
 
 class PlanChange(Struct, frozen=True):
@@ -48,6 +66,7 @@ class PlanChange(Struct, frozen=True):
     #: The name of a plan that is removed. One that has customers is only archived.
     name: str | None = None
     other_versions: tuple[OtherVersion, ...] = ()
+    variants: tuple[VariantChange, ...] = ()
 
 
 class CatalogueChanges(Struct, frozen=True):
@@ -122,6 +141,7 @@ def _plan_changes(call: Call, params: Catalog, proposed: Mapping[str, Feature]) 
     changes = [_sent_plan(seeing, each) for each in sent_plans(params)]
     skipped = set(params.skip_plan_ids or ())
     named = [name for each in params.plans or () for name in (each.plan_id, each.new_plan_id) if name]
+    named += [variant.variant_plan_id for each in params.plans or () for variant in each.variants or ()]
     if not params.skip_deletions:
         for plan in plans_.in_order(plans_.latest_plans(environment)):
             if plan.id not in skipped and plan.id not in named:
@@ -142,7 +162,9 @@ def _sent_plan(call: Call, params: PlansPreview) -> PlanChange:
     current = plans_.find(call.environment, plan_id, params.version)
     if current is None:
         blank = Plan(id=plan_id, name=params.name or plan_id, version=1, created_at=call.now)
-        return PlanChange(plan_id, "created", proposed=propose(call, blank, params))
+        proposed = propose(call, blank, params)  # raises what creating the plan would
+        variants = _variant_changes(call, diff(blank, proposed), params)
+        return PlanChange(plan_id, "created", proposed=proposed, variants=variants)
     return _plan_change(call, current, params)
 
 
@@ -164,11 +186,38 @@ def _plan_change(call: Call, current: Plan, params: PlansPreview) -> PlanChange:
     return PlanChange(
         params.plan_id,
         "none" if change.proposed == current else "updated",
+        variants=_variant_changes(call, change, params),
         diff=change,
         proposed=change.proposed,
         customers=customers,
         versionable=makes_version(change, params, customers),
         other_versions=tuple(others),
+    )
+
+
+def _variant_changes(call: Call, change: PlanDiff, params: PlansPreview) -> tuple[VariantChange, ...]:
+    """The variants that an update of their base describes or names, and with ``include_variants`` all others."""
+    environment = call.environment
+    refuse_variants(call, change.current, params)
+    base, found = change.proposed, {}
+    for sent in params.variants or ():
+        after = proposed_variant(call, base, sent)
+        before = plans_.latest_plan(environment, after.id)
+        action: Literal["created", "updated"] = "updated" if before is not None else "created"
+        found[after.id] = (action, diff(before or base, after))
+    others = variants_of(environment, change.current.id)
+    for variant in others:
+        if variant.id not in found and (params.include_variants or variant.id in (params.update_variant_ids or ())):
+            found[variant.id] = ("updated", diff(variant, followed(change, variant)))
+    return tuple(
+        VariantChange(
+            action if each.current != each.proposed else "none",
+            each,
+            plans_.customers_on(environment, each.proposed.id),
+            conflicts(change, each.current) if action == "updated" else (),
+            action == "updated" and change.changes_price and not is_priced_alike(change.current, each.current),
+        )
+        for action, each in found.values()
     )
 
 

@@ -36,7 +36,9 @@ def update(call: Call, params: Catalog) -> tuple[list[Plan], list[Feature]]:
         for given, plan in zip(sent_plans(params), changes.plans, strict=False):
             if plan.action == "created":
                 plans_.create(call, creation(given.plan_id, given))
-            elif plan.action == "updated" or plan.versionable:
+                if given.variants:
+                    plan_update.update(call, given.plan_id, PlanPatch(variants=given.variants))
+            elif plan.action == "updated" or plan.versionable or given.variants:
                 plan_update.update(call, given.plan_id, given)
         for plan in changes.plans:
             if plan.action == "deleted":

@@ -22,6 +22,7 @@ from autumn_mock.wire.responses.organization import (
     organisation_body,
 )
 from autumn_mock.wire.responses.plan import plan_body
+from autumn_mock.wire.responses.variants import with_variants
 
 
 @endpoint("GET /v1/organization", scopes="organisation:read", answers=OrganisationBody)
@@ -49,7 +50,7 @@ def update(request: RequestContext, params: Catalog) -> Answer:
     call = request.call
     plans, features = update_catalogue(call, params)
     known = call.environment.features.by_key
-    shown = [plan_body(plan, known, call.env) for plan in plans]
+    shown = [with_variants(plan_body(plan, known, call.env), plan, call.environment) for plan in plans]
     return Answer(UpdatedBody(shown, [feature_body(each) for each in features], [], []))
 
 

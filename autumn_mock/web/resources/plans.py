@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import asdict
 
 from autumn_mock.domain.plan import Plan
-from autumn_mock.operations import plan_update, plans
+from autumn_mock.operations import plan_update, plans, variants
 from autumn_mock.operations.billing import Eligibility, eligibility
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.catalogue.preview import plan_usage, preview_plan
@@ -16,6 +16,7 @@ from autumn_mock.wire.answer import Listing
 from autumn_mock.wire.requests.plans import (
     PlanPatch,
     PlansCreate,
+    PlansCreateVariant,
     PlansDelete,
     PlansGet,
     PlansList,
@@ -32,22 +33,30 @@ from autumn_mock.wire.responses.catalog import (
     plan_usage_body,
 )
 from autumn_mock.wire.responses.plan import PlanBody, PlanDetailsBody, listed_plan_body, plan_body
+from autumn_mock.wire.responses.variants import with_variants
 
 
 def _body(call: Call, plan: Plan) -> PlanDetailsBody:
-    return plan_body(plan, call.environment.features.by_key, call.env)
+    body = plan_body(plan, call.environment.features.by_key, call.env)
+    return with_variants(body, plan, call.environment)
 
 
 def listed(call: Call, plan: Plan, eligibility: Eligibility | None = None) -> PlanBody:
     """A plan as lists show it, which old clients know as a product."""
     expand = "items.feature" in call.traits.expands
     features = call.environment.features.by_key
-    return listed_plan_body(plan, features, call.env, expand_features=expand, eligibility=eligibility, now=call.now)
+    body = listed_plan_body(plan, features, call.env, expand_features=expand, eligibility=eligibility, now=call.now)
+    return with_variants(body, plan, call.environment)
 
 
 @endpoint("POST /v1/plans.create", "POST /v1/plans", scopes="plans:write", request=PlansCreate, answers=PlanDetailsBody)
 def create(request: RequestContext, params: PlansCreate) -> Answer:
     return Answer(_body(request.call, plans.create(request.call, params)))
+
+
+@endpoint("POST /v1/plans.create_variant", scopes="plans:write", request=PlansCreateVariant, answers=PlanDetailsBody)
+def create_variant(request: RequestContext, params: PlansCreateVariant) -> Answer:
+    return Answer(_body(request.call, variants.create(request.call, params)))
 
 
 @endpoint(

@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 from autumn_mock.wire import schema as z
 from autumn_mock.wire.requests.controls import CustomerControlsParams
 from autumn_mock.wire.requests.features import FeaturesCreate
-from autumn_mock.wire.requests.items import LICENSES, BasePriceParams, FreeTrialParams, PlanItemParams
+from autumn_mock.wire.requests.items import LICENSES, BasePriceParams, Customize, FreeTrialParams, PlanItemParams
 
 #: Kept as it was sent.
 _CONFIG: Final = z.obj({"ignore_past_due": z.optional(z.boolean()), "anchor_to_month_start": z.optional(z.boolean())})
@@ -47,16 +47,21 @@ class PlansList(z.Params):
     all_versions: bool | None = z.field(z.boolean(), default=None)
 
 
-_VARIANT = z.obj(
-    {
-        "variant_plan_id": z.string(),
-        "customize": z.record(),
-        "name": z.optional(z.string()),
-        "disable_version": z.optional(z.boolean()),
-        "force_version": z.optional(z.boolean()),
-        "migration": z.optional(_MIGRATION),
-    }
-)
+class PlansCreateVariant(z.Params):
+    base_plan_id: str = z.field(z.string(min=1))
+    variant_plan_id: str = z.field(z.identifier())
+    name: str = z.field(z.string(min=1))
+
+
+class VariantParams(z.Params):
+    """A variant by how it differs from its base; it is made if it is missing and has a name."""
+
+    variant_plan_id: str = z.field(z.string())
+    customize: Customize = z.field(z.obj(Customize))
+    name: str | None = z.field(z.string(), default=None)
+    disable_version: bool | None = z.field(z.boolean(), default=None)
+    force_version: bool | None = z.field(z.boolean(), default=None)
+    migration: dict[str, Any] | None = z.field(_MIGRATION, default=None)
 
 
 class PlanPatch(z.Params):
@@ -77,7 +82,7 @@ class PlanPatch(z.Params):
     create_in_stripe: bool | None = z.field(z.boolean(), default=None)
     version: float | None = z.field(z.number(), default=None)
     archived: bool | None = z.field(z.boolean(), default=None)
-    base_plan_id: str | None = z.field(z.nullable(z.string()), default=None)
+    base_plan_id: str | UnsetType | None = z.field(z.nullable(z.string()), default=UNSET)
     new_plan_id: str | None = z.field(z.identifier(), default=None)
     disable_version: bool | None = z.field(z.boolean(), default=None)
     all_versions: bool | None = z.field(z.boolean(), default=None)
@@ -87,7 +92,7 @@ class PlanPatch(z.Params):
     update_license_parents: list[dict[str, Any]] | None = z.field(
         z.array(z.obj({"plan_id": z.string(), "version": z.integer()})), default=None
     )
-    variants: list[dict[str, Any]] | None = z.field(z.array(_VARIANT), default=None)
+    variants: list[VariantParams] | None = z.field(z.array(z.obj(VariantParams)), default=None)
     is_default: bool | None = z.field(z.boolean(), default=None)
 
 

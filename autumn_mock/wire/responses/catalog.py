@@ -12,11 +12,19 @@ from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.organisation import Env
 from autumn_mock.ids import new_id
 from autumn_mock.operations.catalogue.features import FeatureAction, FeatureChange
-from autumn_mock.operations.catalogue.preview import CatalogueChanges, OtherVersion, PlanAction, PlanChange, PlanUsage
+from autumn_mock.operations.catalogue.preview import (
+    CatalogueChanges,
+    OtherVersion,
+    PlanAction,
+    PlanChange,
+    PlanUsage,
+    VariantChange,
+)
 from autumn_mock.operations.plan_diff import Conflict, PlanDiff
 from autumn_mock.wire.answer import Body
 from autumn_mock.wire.responses.feature import FeatureBody, feature_body
 from autumn_mock.wire.responses.plan import PlanDetailsBody, plan_body
+from autumn_mock.wire.responses.variants import customize_body, item_params, items_of, only
 
 Json = dict[str, Any]
 Nothing = list[dict[str, Any]]
@@ -41,7 +49,16 @@ class ConflictBody(Body, kw_only=True):
 
     item_filter: Json | UnsetType = UNSET
     feature_name: str | UnsetType = UNSET
-    reason: Literal["base_price_divergence", "value_divergence"]
+    reason: Literal["base_price_divergence", "different_interval", "value_divergence"]
+
+
+class VariantChangeBody(VersionChangeBody, kw_only=True):
+    """How a variant would change with its base."""
+
+    variant_plan_id: str
+    name: str
+    action: Literal["created", "updated", "none"]
+    conflicts: list[ConflictBody]
 
 
 class OtherVersionBody(VersionChangeBody, kw_only=True):
@@ -56,7 +73,7 @@ class PlanChangeBody(VersionChangeBody, kw_only=True):
 
     plan: PlanDetailsBody | UnsetType | None = UNSET
     license_parents: Nothing
-    variants: Nothing
+    variants: list[VariantChangeBody]
     other_versions: list[OtherVersionBody]
 
 
@@ -128,8 +145,6 @@ _ATTRIBUTES = (
     "config",
     "billing_controls",
 )
-#: The fields of an item that create it again.
-_ITEM_PARAMS = ("feature_id", "entity_feature_id", "included", "unlimited", "pooled", "reset", "price")
 
 
 def changes_body(changes: CatalogueChanges, env: Env, expand: Collection[str] = ()) -> ChangesBody:
@@ -173,7 +188,7 @@ def _plan_change_fields(change: PlanChange, features: Mapping[str, Feature], env
         "customer_count": change.customers,
         "versionable": change.versionable,
         "license_parents": [],
-        "variants": [],
+        "variants": [_variant_body(each, features, env) for each in change.variants],
         "other_versions": [_other_version_body(other, features, env) for other in change.other_versions],
     }
 
@@ -212,7 +227,7 @@ def _other_version_body(other: OtherVersion, features: Mapping[str, Feature], en
     fields = _change_fields(other.diff, features, env)
     for each in fields["item_changes"]:
         if each["action"] == "created":  # no plan has the item yet: it has neither a display nor an id
-            each["item"] = {"price": None, **_item_params(each["item"])}
+            each["item"] = {"price": None, **item_params(each["item"])}
     return OtherVersionBody(
         **fields,
         plan_id=other.diff.current.id,
@@ -221,6 +236,24 @@ def _other_version_body(other: OtherVersion, features: Mapping[str, Feature], en
         versionable=False,
         version=other.diff.current.version,
         conflicts=[_conflict_body(conflict, features) for conflict in other.conflicts],
+    )
+
+
+def _variant_body(change: VariantChange, features: Mapping[str, Feature], env: Env) -> VariantChangeBody:
+    found = [_conflict_body(conflict, features) for conflict in change.conflicts]
+    if change.different_interval:
+        found = [each for each in found if each.reason != "base_price_divergence"]
+        found.append(ConflictBody(reason="different_interval"))
+    return VariantChangeBody(
+        **_change_fields(change.diff, features, env),
+        plan_id=change.diff.proposed.id,
+        variant_plan_id=change.diff.proposed.id,
+        name=change.diff.proposed.name,
+        action=change.action,
+        has_customers=change.customers > 0,
+        customer_count=change.customers,
+        versionable=change.customers > 0 and change.diff.changes_offer,
+        conflicts=found,
     )
 
 
@@ -246,19 +279,11 @@ def _change_fields(diff: PlanDiff | None, features: Mapping[str, Feature], env: 
         return fields
     before: Json = msgspec.to_builtins(plan_body(diff.current, features, env))
     after: Json = msgspec.to_builtins(plan_body(diff.proposed, features, env))
-    removed = _items(before, {item.entitlement_id for item in diff.removed})
-    added = _items(after, {item.entitlement_id for item in diff.added})
-    customize: Json = {}
+    removed = items_of(before, {item.entitlement_id for item in diff.removed})
+    added = items_of(after, {item.entitlement_id for item in diff.added})
+    customize = customize_body(diff, before, after)
     if diff.changes_price:
-        price = after["price"]
-        customize["price"] = price and _only(price, ("amount", "interval", "interval_count"))
-        fields["price_change"] = {"previous": before["price"], "current": price}
-    if added:
-        customize["add_items"] = [_item_params(item) for item in added]
-    if removed:
-        customize["remove_items"] = [_item_filter(item) for item in removed]
-    if diff.changes_trial:
-        customize["free_trial"] = _without_nulls(after.get("free_trial"))
+        fields["price_change"] = {"previous": before["price"], "current": after["price"]}
     changed = [*(("deleted", item) for item in removed), *(("created", item) for item in added)]
     return fields | {
         "customize": customize or None,
@@ -270,36 +295,12 @@ def _change_fields(diff: PlanDiff | None, features: Mapping[str, Feature], env: 
     }
 
 
-def _items(plan: Json, ids: set[str]) -> list[Json]:
-    return [item for item in plan["items"] if item["entitlement_id"] in ids]
-
-
-def _only(body: Json, names: tuple[str, ...]) -> Json:
-    return {name: body[name] for name in names if name in body}
-
-
-def _without_nulls(body: Json | None) -> Json | None:
-    return body and {name: value for name, value in body.items() if value is not None}
-
-
-def _item_params(item: Json) -> Json:
-    params = {name: item[name] for name in _ITEM_PARAMS if item.get(name) is not None}
-    return params | ({"rollover": _without_nulls(item["rollover"])} if "rollover" in item else {})
-
-
-def _item_filter(item: Json) -> Json:
-    """What distinguishes an item from the others of its plan."""
-    every = item["price"] or item["reset"] or {}
-    known = {"feature_id": item["feature_id"], **_only(every, ("billing_method", "interval"))}
-    return known | ({"interval_count": every.get("interval_count", 1)} if "interval" in every else {})
-
-
 def _feature_change_body(change: FeatureChange) -> FeatureChangeBody:
     previous: Json | None = None
     if change.feature is not None:
         known: Json = msgspec.to_builtins(feature_body(change.feature))
         if change.action == "remove":
-            previous = _only(known, ("id", "name", "type"))
+            previous = only(known, ("id", "name", "type"))
         elif change.action == "update":
             previous = {name: known.get(name) for name in change.changes if known.get(name) != change.changes[name]}
     return FeatureChangeBody(

@@ -119,6 +119,8 @@ class PlanDetailsBody(Body, kw_only=True):
     billing_controls: ControlsBody
     metadata: dict[str, Any]
     base_variant_id: str | None
+    variant_details: dict[str, Any] | UnsetType = UNSET
+    variants: list[dict[str, Any]] | UnsetType = UNSET
 
 
 class EligibilityBody(Body, kw_only=True):
