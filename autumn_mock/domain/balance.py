@@ -28,6 +28,18 @@ class Rollover(Record, frozen=True, kw_only=True):
     shares: dict[str, tuple[Decimal, Decimal]] = {}
 
 
+class Contribution(Record, frozen=True, kw_only=True):
+    """What one attached plan adds to a pool."""
+
+    customer_plan_id: str
+    plan_id: str
+    entity_id: str | None = None
+    included: Decimal = Decimal(0)
+    prepaid: Decimal = Decimal(0)
+    #: Whether a subscription that is paid for renews it.
+    is_paid: bool = False
+
+
 class Balance(Record, frozen=True, kw_only=True):
     """One line of a breakdown: loose (``customer_plan_id`` None) or granted by a plan.
 
@@ -73,6 +85,8 @@ class Balance(Record, frozen=True, kw_only=True):
     shares: dict[str, EntityShare] = {}
     #: What entities took in this period while their customer held shares for them.
     drawn: dict[str, Decimal] = {}
+    #: What plans add to it, if it is a pool: it then belongs to none of them, and its grant is their sum.
+    pool: tuple[Contribution, ...] = ()
 
     @property
     def grant(self) -> Decimal:
@@ -81,7 +95,7 @@ class Balance(Record, frozen=True, kw_only=True):
 
     @property
     def is_loose(self) -> bool:
-        return self.customer_plan_id is None
+        return self.customer_plan_id is None and not self.pool
 
     @property
     def is_per_entity(self) -> bool:

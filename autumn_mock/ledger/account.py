@@ -114,7 +114,7 @@ class Account(Struct):
         """Whether a row is a loose one that is drained."""
         return (
             self.hides_drained
-            and row.customer_plan_id is None
+            and row.is_loose
             and not row.balance
             and not row.unlimited
             and not self.features[row.feature_id].is_boolean

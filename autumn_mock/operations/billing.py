@@ -31,7 +31,7 @@ from autumn_mock.operations.billing_rules import refuse_attach, refuse_update
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.carry import carry, selects
 from autumn_mock.operations.creation import get_or_create_entity
-from autumn_mock.operations.grants import begin, grant, requantify, rows_of, withdraw
+from autumn_mock.operations.grants import begin, grant, requantify, rows_of, withdraw, withdraw_rows
 from autumn_mock.operations.subjects import get_customer, get_entity, open_account
 from autumn_mock.operations.topups import top_up
 from autumn_mock.store.environment import Transaction
@@ -157,13 +157,11 @@ def _regrant(
 
     A row that continues another keeps its id and, in the same cycle, its next reset.
     """
-    old = rows_of(call, current)
-    for row in old:
-        transaction.delete(row)
+    old = withdraw_rows(call, transaction, current)
     same_cycle = (new.anchor, new.trial_ends_at) == (current.anchor, current.trial_ends_at)
     rows, left = [], list(old)
     for row in grant(call, transaction, new):
-        before = _counterpart(row, left)
+        before = None if row.pool else _counterpart(row, left)
         if before is not None:
             transaction.delete(row)
             keeps_reset = same_cycle and before.reset == row.reset

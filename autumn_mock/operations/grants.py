@@ -16,6 +16,7 @@ from autumn_mock.domain.record import instant
 from autumn_mock.ids import new_id
 from autumn_mock.ledger.intervals import DAY, add_interval, first_reset
 from autumn_mock.operations.call import Call
+from autumn_mock.operations.pools import bought_by, contributed, grown, is_bought, without
 from autumn_mock.store.environment import Transaction
 
 
@@ -39,9 +40,13 @@ def grant(call: Call, transaction: Transaction, attached: CustomerPlan) -> list[
     """Create the rows of a plan that has just become active; existing entities take their seats."""
     rows = []
     seats = Counter(entity.feature_id for entity in call.environment.entities.of(attached.customer).values())
-    granted = [row for item in attached.plan.items for row in _rows(call, attached, item)]
-    for row in granted:
-        if attached.entity_id is None and not row.is_per_entity and not row.unlimited:
+    granted = [(row, item.pooled) for item in attached.plan.items for row in _rows(call, attached, item)]
+    for row, is_pooled in granted:
+        takes_seats = attached.entity_id is None
+        if is_pooled and not row.is_per_entity and row.expires_at is None:
+            row = contributed(call, attached, row)
+            takes_seats = len(row.pool) == 1
+        if takes_seats and not row.is_per_entity and not row.unlimited:
             row = replace(row, balance=row.balance - seats.pop(row.feature_id, 0))
         rows.append(row)
         transaction.put(row)
@@ -54,10 +59,10 @@ def _rows(call: Call, attached: CustomerPlan, item: PlanItem) -> list[Balance]:
     if item.expiry is None or not bought:
         return [_row(call, attached, item, bought)]
     own = [_row(call, attached, item, ZERO)] if item.included or item.unlimited else []
-    return [*own, _purchase(call, attached, item, bought)]
+    return [*own, purchase(call, attached, item, bought)]
 
 
-def _purchase(call: Call, attached: CustomerPlan, item: PlanItem, bought: Decimal) -> Balance:
+def purchase(call: Call, attached: CustomerPlan, item: PlanItem, bought: Decimal) -> Balance:
     """The row of units that were bought now and end for themselves."""
     assert item.expiry is not None
     expires_at = add_interval(call.now, item.expiry.duration, item.expiry.length)
@@ -115,9 +120,11 @@ def _bare_row(call: Call, attached: CustomerPlan, item: PlanItem) -> Balance:
 
 
 def rows_of(call: Call, attached: CustomerPlan) -> list[Balance]:
-    """The rows that an attached plan gave."""
+    """The rows that an attached plan gave, and the pools that it contributes to."""
     return [
-        row for row in call.environment.balances.of(attached.customer).values() if row.customer_plan_id == attached.id
+        row
+        for row in call.environment.balances.of(attached.customer).values()
+        if row.customer_plan_id == attached.id or any(each.customer_plan_id == attached.id for each in row.pool)
     ]
 
 
@@ -129,26 +136,20 @@ def requantify(call: Call, transaction: Transaction, attached: CustomerPlan) -> 
         bought = sum((row.prepaid for row in rows if row.feature_id == feature_id), ZERO)
         more = attached.prepaid.get(feature_id, ZERO) - bought
         if more > 0:
-            transaction.put(_purchase(call, attached, item, more))
+            transaction.put(purchase(call, attached, item, more))
     later = {item.feature_id for item in attached.plan.items if item.decreases_later}
     for row in rows:
-        if row.feature_id in ending or row.price is None or not row.price.is_prepaid:
+        if row.feature_id in ending or not is_bought(row, attached):
             continue
-        units = attached.prepaid.get(row.feature_id, ZERO)
-        more = units - row.prepaid
-        if more < 0 and row.feature_id in later and row.next_reset_at is not None:
-            transaction.put(replace(row, next_prepaid=units))
-        elif more or row.next_prepaid is not None:
-            shares = {name: replace(share, balance=share.balance + more) for name, share in row.shares.items()}
-            balance = row.balance if row.is_per_entity else row.balance + more
-            transaction.put(replace(row, prepaid=units, next_prepaid=None, balance=balance, shares=shares))
+        more = attached.prepaid.get(row.feature_id, ZERO) - bought_by(row, attached)
+        waits = more < 0 and row.feature_id in later and row.next_reset_at is not None
+        if more or row.next_prepaid is not None:
+            transaction.put(grown(row, attached, more, later=waits))
 
 
 def withdraw(call: Call, transaction: Transaction, attached: CustomerPlan) -> list[Balance]:
     """Delete an attached plan and its rows, and note that the customer had it; returns the rows."""
-    rows = rows_of(call, attached)
-    for row in rows:
-        transaction.delete(row)
+    rows = withdraw_rows(call, transaction, attached)
     transaction.delete(attached)
     customer, plan = call.environment.customers.get(attached.customer), attached.plan
     assert customer is not None  # its plans are deleted with a customer
@@ -156,6 +157,19 @@ def withdraw(call: Call, transaction: Transaction, attached: CustomerPlan) -> li
     if plan.version not in versions:
         transaction.put(replace(customer, ended_plans={**customer.ended_plans, plan.id: (*versions, plan.version)}))
     return rows
+
+
+def withdraw_rows(call: Call, transaction: Transaction, attached: CustomerPlan) -> list[Balance]:
+    """Delete the rows of a plan and take its part out of pools; returns the deleted rows."""
+    deleted = []
+    for row in rows_of(call, attached):
+        left = without(row, attached) if row.pool else None
+        if left is not None:
+            transaction.put(left)
+        else:
+            transaction.delete(row)
+            deleted.append(row)
+    return deleted
 
 
 def prepaid_units(item: PlanItem, quantity: Decimal) -> Decimal:
@@ -241,6 +255,6 @@ def _seat_rows(call: Call, entity: Entity) -> list[Balance]:
             and not row.is_per_entity
             and not row.unlimited
         ):
-            rows.setdefault(row.customer_plan_id, row)
+            rows.setdefault(row.id if row.pool else row.customer_plan_id, row)
     rows.pop(None, None)
     return list(rows.values())

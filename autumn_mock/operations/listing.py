@@ -12,15 +12,16 @@ from typing import Generic, Protocol, TypeVar
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
-from autumn_mock.domain.balance import Balance
+from autumn_mock.domain.balance import Balance, Contribution
 from autumn_mock.domain.customer import Customer, CustomerPlan
 from autumn_mock.ledger.account import Account
 from autumn_mock.ledger.views import BalanceView, balance_view
 from autumn_mock.operations.call import Call
+from autumn_mock.operations.errors import invalid_request
 from autumn_mock.operations.retention import sweep
 from autumn_mock.operations.subjects import find_customer, find_entity, get_customer, open_account
 from autumn_mock.store.environment import Transaction
-from autumn_mock.wire.requests.balances import BalancesList
+from autumn_mock.wire.requests.balances import BalancesList, ContributionsList
 from autumn_mock.wire.requests.billing import SubscriptionsList
 from autumn_mock.wire.requests.common import RowsOfACustomer
 
@@ -117,6 +118,18 @@ def stored_rows(call: Call, customer_id: str) -> Account:
     with call.write() as transaction:
         account = open_account(call, transaction, get_customer(call.environment, customer_id))
     return replace(account, rows={row.id: row for row in account.rows.values() if row.is_loose or row.unlimited})
+
+
+def list_contributions(call: Call, params: ContributionsList) -> CountedPage[Contribution]:
+    """``pooled_balances.list_contributions``: those of plans and entities whose ids contain ``search``; 404 if there is
+    no such pool."""
+    pool = call.environment.balances.get(params.pooled_balance_id)
+    if pool is None or not pool.pool:
+        raise invalid_request(f"Pooled balance {params.pooled_balance_id} not found", status=404)
+    wanted = (params.search or "").lower()
+    found = [each for each in pool.pool if wanted in f"{each.plan_id} {each.entity_id or ''}".lower()]
+    shown = found[params.offset : params.offset + params.limit]
+    return CountedPage(shown, None, len(pool.pool), len(found))
 
 
 def _is_metered(call: Call, row: Balance) -> bool:

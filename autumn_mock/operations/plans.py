@@ -213,6 +213,8 @@ def to_item(call: Call, sent: PlanItemParams) -> PlanItem:
     feature = call.feature(sent.feature_id)
     price = _item_price(sent.price)
     rollover = sent.rollover
+    if sent.pooled:
+        _check_pooled(feature, sent, price)
     reset = None
     if feature.is_boolean or feature.is_allocated:
         pass
@@ -240,6 +242,20 @@ def to_item(call: Call, sent: PlanItemParams) -> PlanItem:
         entity_feature_id=sent.entity_feature_id,
         decreases_later=(sent.proration or {}).get("on_decrease") in ("none", "no_prorations"),
     )
+
+
+def _check_pooled(feature: Feature, sent: PlanItemParams, price: ItemPrice | None) -> None:
+    """400 for a pooled item that no pool can hold."""
+    amounts = (sent.included, sent.unlimited, sent.reset, sent.rollover, price)
+    message = None
+    if feature.is_boolean and any(amounts):
+        message = "Pooled boolean items cannot include balance or pricing fields"
+    elif sent.unlimited and price is not None:
+        message = "Pooled unlimited items cannot include pricing"
+    elif price is not None and not price.is_prepaid:
+        message = "Pooled items cannot use usage-based pricing"
+    if message is not None:
+        raise ApiError(400, message, "invalid_product_item")
 
 
 def _to_expiry(sent: PlanItemParams, price: ItemPrice | None, feature: Feature) -> Expiry | None:

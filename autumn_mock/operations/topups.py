@@ -36,14 +36,15 @@ from autumn_mock.domain.amount import number
 from autumn_mock.domain.controls import AutoTopup, CountWindow, TopupHistory
 from autumn_mock.domain.customer import Customer, CustomerPlan
 from autumn_mock.domain.feature import Feature
-from autumn_mock.domain.plan import ItemPrice, PlanItem
+from autumn_mock.domain.plan import PlanItem
 from autumn_mock.domain.webhook import Webhook, WebhookType
 from autumn_mock.ids import new_id
 from autumn_mock.ledger.account import Account
 from autumn_mock.ledger.intervals import DAY, HOUR, MINUTE, add_interval
 from autumn_mock.ledger.views import BalanceView, balance_view
 from autumn_mock.operations.call import Call
-from autumn_mock.operations.grants import packs
+from autumn_mock.operations.grants import packs, purchase, rows_of
+from autumn_mock.operations.pools import grown, is_bought
 from autumn_mock.store.environment import Transaction
 from autumn_mock.wire.requests.controls import CustomerControlsUpdate
 
@@ -63,7 +64,7 @@ class _Topup(Struct, frozen=True):
 
     config: AutoTopup
     attached: CustomerPlan
-    price: ItemPrice
+    item: PlanItem
     quantity: Decimal
     view: BalanceView
 
@@ -121,8 +122,8 @@ def _due(account: Account, config: AutoTopup, carrier: CustomerPlan | None) -> _
         return None
     for attached in _newest_plans(account) if carrier is None else [carrier]:
         for item in attached.plan.items:
-            if item.feature_id == feature.id and _is_bought_alone(item) and item.price is not None:
-                return _Topup(config, attached, item.price, packs(item, config.quantity), view)
+            if item.feature_id == feature.id and _is_bought_alone(item):
+                return _Topup(config, attached, item, packs(item, config.quantity), view)
     return None
 
 
@@ -153,9 +154,10 @@ def _attempt(call: Call, transaction: Transaction, account: Account, due: _Topup
             ends_at = add_interval(call.now, limit.interval, int(limit.interval_count))
             history = replace(history, purchases=_counted(history.purchases, call.now, ends_at))
         history = replace(history, failed_in_a_row=0)
-        _grant(transaction, account, due)
+        _grant(call, transaction, account, due)
         _send_success(call, transaction, account, due)
-    account.customer = replace(customer, topups={**customer.topups, feature_id: history})
+    stored = call.environment.customers.get(customer.internal_id) or customer  # plans may have ended since it was read
+    account.customer = replace(stored, topups={**stored.topups, feature_id: history})
     transaction.put(account.customer)
 
 
@@ -180,7 +182,7 @@ def _counted(window: CountWindow, now: int, ends_at: int) -> CountWindow:
     return CountWindow(count=1, ends_at=ends_at)
 
 
-def _grant(transaction: Transaction, account: Account, due: _Topup) -> None:
+def _grant(call: Call, transaction: Transaction, account: Account, due: _Topup) -> None:
     feature_id, left = due.config.feature_id, due.quantity
     rows = [row for row in account.rows.values() if row.feature_id == feature_id and not row.is_entity_level]
     for row in sorted(rows, key=lambda row: (not row.usage_allowed, row.created_at)):
@@ -188,10 +190,14 @@ def _grant(transaction: Transaction, account: Account, due: _Topup) -> None:
         if lifted > 0 and not account.is_expired(row):
             account.put(replace(row, balance=row.balance + lifted))
             left -= lifted
-    for row in rows:
-        if row.customer_plan_id == due.attached.id and row.price is not None and row.price.is_bought_once:
+    if due.item.expiry is not None:
+        bought_now = purchase(call, due.attached, due.item, due.quantity)
+        account.put(replace(bought_now, balance=left))
+        account.spending_order.clear()
+    for row in rows_of(call, due.attached) if due.item.expiry is None else ():
+        if row.feature_id == feature_id and is_bought(row, due.attached):
             row = account.rows[row.id]
-            account.put(replace(row, balance=row.balance + left, prepaid=row.prepaid + due.quantity))
+            account.put(replace(grown(row, due.attached, due.quantity), balance=row.balance + left))
             break
     prepaid = due.attached.prepaid
     bought = {**prepaid, feature_id: prepaid.get(feature_id, Decimal(0)) + due.quantity}
@@ -230,10 +236,11 @@ def _name(customer: Customer) -> str:
 def _send_success(call: Call, transaction: Transaction, account: Account, due: _Topup) -> None:
     """``total`` is in cents, as in the real one."""
     after = balance_view(account, due.view.feature, None)
+    price = due.item.price
     invoice = {
         "stripe_id": new_id("in"),
         "status": "open" if due.config.invoice_mode else "paid",
-        "total": number((due.price.total(due.quantity) * 100).to_integral_value()),
+        "total": 0 if price is None else number((price.total(due.quantity) * 100).to_integral_value()),
         "currency": "usd",
         "hosted_invoice_url": None,
     }

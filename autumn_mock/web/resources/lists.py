@@ -11,19 +11,21 @@ from autumn_mock.operations.clock import advance
 from autumn_mock.operations.listing import Page
 from autumn_mock.web.context import Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
-from autumn_mock.web.pagination import from_cursor, next_cursor
-from autumn_mock.wire.answer import Body, CursorPage, FullCursorPage, Listing
-from autumn_mock.wire.requests.balances import BalancesList, BalancesListQuery
+from autumn_mock.web.pagination import from_cursor, next_cursor, offset_page
+from autumn_mock.wire.answer import Body, CursorPage, FullCursorPage, Listing, OffsetPage
+from autumn_mock.wire.requests.balances import BalancesList, BalancesListQuery, ContributionsList
 from autumn_mock.wire.requests.billing import SubscriptionsList
 from autumn_mock.wire.requests.common import RowsOfACustomer
 from autumn_mock.wire.requests.customers import AdvanceTestClock
 from autumn_mock.wire.responses.listing import (
     AdvancedClockBody,
     BalanceLineBody,
+    ContributionBody,
     PurchaseLineBody,
     StoredRowsBody,
     SubscriptionLineBody,
     balance_line_body,
+    contribution_body,
     purchase_line_body,
     stored_row_body,
     subscription_line_body,
@@ -59,6 +61,16 @@ def list_stored_rows(request: RequestContext, query: BalancesListQuery) -> Answe
     return Answer(
         StoredRowsBody([stored_row_body(row, account.customer, account.features[row.feature_id]) for row in rows])
     )
+
+
+@endpoint(
+    "POST /v1/pooled_balances.list_contributions",
+    scopes="balances:read",
+    request=ContributionsList,
+    answers=OffsetPage[ContributionBody],
+)
+def list_contributions(request: RequestContext, params: ContributionsList) -> Answer:
+    return offset_page(params, listing.list_contributions(request.call, params), contribution_body)
 
 
 @endpoint(

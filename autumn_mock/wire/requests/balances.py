@@ -13,7 +13,14 @@ from msgspec import UNSET, UnsetType
 from autumn_mock.domain.plan import Interval
 from autumn_mock.domain.track import OverageBehavior
 from autumn_mock.wire import schema as z
-from autumn_mock.wire.requests.common import CustomerData, EntityData, ResetParams, RowsOfACustomer
+from autumn_mock.wire.requests.common import (
+    OFFSET,
+    CustomerData,
+    EntityData,
+    ResetParams,
+    RowsOfACustomer,
+    page_limit,
+)
 from autumn_mock.wire.requests.intervals import RESET_INTERVAL
 from autumn_mock.wire.requests.track import OVERAGE_BEHAVIOR, LockParams
 
@@ -114,6 +121,13 @@ class BalancesList(RowsOfACustomer):
     statuses: list[str] | None = z.field(z.array(z.enum("active", "expired"), min=1), default=None)
     plan_id: str | UnsetType | None = z.field(z.nullable(z.string()), default=UNSET)
     feature_id: str | None = z.field(z.string(), default=None)
+
+
+class ContributionsList(z.Params):
+    pooled_balance_id: str = z.field(z.string(min=1))
+    offset: int = z.field(OFFSET, default=0)
+    limit: int = z.field(page_limit(1000), default=50)
+    search: str | None = z.field(z.string(), default=None)
 
 
 class BalancesListQuery(z.Params):

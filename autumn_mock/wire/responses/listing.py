@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from autumn_mock.domain.amount import number
-from autumn_mock.domain.balance import Balance
+from autumn_mock.domain.balance import Balance, Contribution
 from autumn_mock.domain.customer import Customer
 from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.plan import Reset
@@ -32,6 +32,27 @@ class BalanceLineBody(BalanceRowBody, kw_only=True):
     customer_id: str
     entity_id: str | None
     created_at: int
+
+
+class ContributionBody(Body, kw_only=True):
+    """What one attached plan adds to a pooled balance."""
+
+    customer_product_id: str
+    plan_id: str
+    entity_id: str | None
+    included_grant: Number
+    prepaid_grant: Number
+
+
+def contribution_body(contribution: Contribution) -> ContributionBody:
+    """What one attached plan adds to a pooled balance."""
+    return ContributionBody(
+        customer_product_id=contribution.customer_plan_id,
+        plan_id=contribution.plan_id,
+        entity_id=contribution.entity_id,
+        included_grant=number(contribution.included),
+        prepaid_grant=number(contribution.prepaid),
+    )
 
 
 class SubscriptionLineBody(SubscriptionBody, kw_only=True):
