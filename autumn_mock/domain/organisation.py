@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Literal
 
+from autumn_mock.domain.controls import UsageAlert
 from autumn_mock.domain.record import Instant, Record
 
 Env = Literal["sandbox", "live"]
@@ -17,6 +18,9 @@ class OrganisationConfig(Record, frozen=True, kw_only=True):
     reverse_deduction_order: bool = False
     #: An old overdraft is taken off the new grant at a reset.
     persist_free_overage: bool = False
+    #: Usage alerts of all customers, in live and in sandbox.
+    usage_alerts: tuple[UsageAlert, ...] = ()
+    sandbox_usage_alerts: tuple[UsageAlert, ...] = ()
 
 
 class Organisation(Record, frozen=True, kw_only=True):

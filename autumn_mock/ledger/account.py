@@ -30,7 +30,7 @@ from msgspec.structs import replace
 
 from autumn_mock.domain.amount import INFINITE
 from autumn_mock.domain.balance import Balance, EntityShare
-from autumn_mock.domain.controls import UsageWindow
+from autumn_mock.domain.controls import UsageAlert, UsageWindow
 from autumn_mock.domain.customer import Customer, CustomerPlan, Entity
 from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.organisation import OrganisationConfig
@@ -48,6 +48,8 @@ class Account(Struct):
     features: Mapping[str, Feature]
     config: OrganisationConfig
     now: int
+    #: Alerts of the organisation that watch every customer.
+    common_alerts: tuple[UsageAlert, ...] = ()
     #: Whether drained loose rows are hidden (version 2.1 and newer).
     hides_drained: bool = True
     #: Rows and windows that differ from what was loaded.

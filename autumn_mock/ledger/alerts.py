@@ -8,8 +8,8 @@ allowed something in between. Why it is not allowed is the limit's type: ``usage
 
 *usage alert*: a threshold was crossed, upwards for usage, downwards for what remains; touching it counts. A percentage
 is one of the grant, or of what the alert's ``basis`` names; of a usage limit, its counter is the usage. The customer's
-own alerts, or else those of its plans, watch the customer's whole balance; those of the entity that a call names watch
-what the entity sees.
+own alerts, or else those of its plans, and besides those of the organisation, watch the customer's whole balance;
+those of the entity that a call names watch what the entity sees.
 
 An unlimited balance calls for nothing.
 
@@ -73,7 +73,7 @@ def webhooks_for(
     old = before.rows
     changed = [row for row_id, row in after.rows.items() if old.get(row_id) is not row]
     found: list[Webhook] = []
-    is_alerted = is_limited = False
+    is_alerted, is_limited = bool(after.common_alerts), False
     for controls in _everyones(after, entity):
         is_alerted = is_alerted or bool(controls.usage_alerts)
         is_limited = is_limited or bool(controls.usage_limits)
@@ -225,7 +225,8 @@ def _triggered(views: _Views, entity: Entity | None) -> Iterator[Webhook]:
 def _alerts(
     account: Account, entity: Entity | None, feature_id: str
 ) -> Iterator[tuple[str, Entity | None, UsageAlert]]:
-    """The alerts that watch a feature: the customer's, or else its plans', and those of the entity besides."""
+    """The alerts that watch a feature: the customer's, or else its plans', and besides those of the entity and of the
+    organisation."""
     own = account.customer.billing_controls.usage_alerts
     found = [alert for alert in own if alert.feature_id in (feature_id, None)] if own else []
     for alert in found:
@@ -240,6 +241,9 @@ def _alerts(
         for alert in entity.billing_controls.usage_alerts or ():
             if alert.enabled and alert.feature_id in (feature_id, None):
                 yield "entity", entity, alert
+    for alert in account.common_alerts:
+        if alert.enabled and alert.feature_id in (feature_id, None):
+            yield "organisation", None, alert
 
 
 class _Level(Struct, frozen=True):

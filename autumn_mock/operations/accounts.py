@@ -11,7 +11,7 @@ from autumn_mock.store.environment import Transaction
 def load_account(call: Call, customer: Customer) -> Account:
     """The account of a customer as it is stored: what is due is not applied."""
     environment = call.environment
-    owner = customer.internal_id
+    owner, config = customer.internal_id, environment.organisation.config
     return Account(
         customer=customer,
         rows=dict(environment.balances.of(owner)),
@@ -19,8 +19,9 @@ def load_account(call: Call, customer: Customer) -> Account:
         plans=environment.customer_plans.of(owner),
         windows=dict(environment.windows.of(owner)),
         features=environment.features.by_key,
-        config=environment.organisation.config,
+        config=config,
         now=call.now,
+        common_alerts=config.sandbox_usage_alerts if environment.env == "sandbox" else config.usage_alerts,
         hides_drained=call.traits.hides_drained,
     )
 

@@ -6,14 +6,16 @@ import msgspec
 from msgspec.structs import replace
 
 from autumn_mock.domain.amount import amount
-from autumn_mock.domain.controls import BillingControls, UsageLimit
+from autumn_mock.domain.controls import BillingControls, UsageAlert, UsageLimit
 from autumn_mock.domain.customer import Entity
+from autumn_mock.domain.organisation import OrganisationConfig
 from autumn_mock.ledger.account import Account
 from autumn_mock.ledger.limits import filter_key, open_window, usage_limits
 from autumn_mock.operations.errors import entity_not_found, feature_not_found, invalid_request
 from autumn_mock.wire.requests.controls import (
     EntityControlsParams,
     EntityControlsUpdate,
+    OrganisationConfigUpdate,
     UsageLimitParams,
     UsageLimitUpdate,
     UsageUpdate,
@@ -55,6 +57,19 @@ def require_allocated(account: Account) -> None:
         for allocation in each.allocations:
             if allocation.entity_id not in account.entities:
                 raise entity_not_found(allocation.entity_id)
+
+
+def changed_config(config: OrganisationConfig, sent: OrganisationConfigUpdate) -> OrganisationConfig:
+    """The settings of an organisation with those that were sent."""
+    alerts = {name: getattr(sent, name) for name in ("usage_alerts", "sandbox_usage_alerts")}
+    return replace(
+        config,
+        **{
+            name: tuple(msgspec.convert(each, UsageAlert, from_attributes=True) for each in entries)
+            for name, entries in alerts.items()
+            if entries is not None
+        },
+    )
 
 
 def set_usage(account: Account, sent: ControlsParams | None, entity: Entity | None = None) -> None:

@@ -141,6 +141,13 @@ class State:
             self._keep(change)
             self._apply(change)
 
+    def change(self, organisation: Organisation) -> None:
+        """Replace the record of an organisation."""
+        with self._lock:
+            change = Change(put={"organisations": [organisation]})
+            self._keep(change)
+            self._apply(change)
+
     def remove(self, org_id: str) -> None:
         """Delete an organisation with its keys and all its data."""
         with self._lock, self._locked(each.name for each in self.environments(org_id)):
@@ -247,6 +254,8 @@ class State:
             self.keys.clear()
         for organisation in change.put.get("organisations", ()):
             self.organisations.put(organisation)
+            for environment in self.environments(organisation.id):
+                environment.organisation = organisation
         for key in change.put.get("keys", ()):
             self.keys.put(key)
         for hash in change.delete.get("keys", ()):

@@ -124,7 +124,10 @@ class EnvironmentEntry(Params):
     faults: list[str] | None = field(_list_of(Read(read_rule)), default=None)
 
 
-_CONFIG = obj({name: optional(boolean()) for name in OrganisationConfig.__struct_fields__}, OrganisationConfig)
+_CONFIG = obj(
+    {name: optional(boolean()) for name in OrganisationConfig.__struct_fields__ if not name.endswith("_alerts")},
+    OrganisationConfig,
+)
 
 
 class OrganisationEntry(Params):

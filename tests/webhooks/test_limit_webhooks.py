@@ -311,3 +311,47 @@ def test_secrets() -> None:
     for wrong in ("", "whsec_", "whsec_a", "whsec_ü", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_MfKQ\n"):
         with pytest.raises(ValueError, match="must be whsec_ and then base64"):
             read_secret(wrong)
+
+
+# -- alerts of the organisation
+
+
+def configure(emulator: Engine, **alerts: Any) -> None:
+    client = create_app(emulator).test_client()
+    headers = {"authorization": f"Bearer {KEY}", "x-api-version": "2.3.0"}
+    reply = client.patch("/v1/organization/config", json=alerts, headers=headers)
+    assert (reply.status_code, reply.json) == (200, {"success": True})
+
+
+def test_alerts_of_an_organisation_watch_every_customer_besides_their_own(
+    emulator: Engine, ask: Ask, receiver: Receiver
+) -> None:
+    alert = {"threshold": 4, "threshold_type": "usage", "name": "common"}
+    configure(emulator, sandbox_usage_alerts=[alert, {**alert, "threshold": 3, "enabled": False}])
+    furnish(ask, billing_controls=ALERTS)
+    furnish(ask, "cus_x")
+    ask("/v1/balances.track", use(6))
+    ask("/v1/balances.track", use(4, "cus_x"))
+    ask("/v1/balances.track", use(1, "cus_x"))
+    assert received(ask, receiver) == [5, 4, 4]
+    config = ask("/v1/organization")["config"]
+    assert config["sandbox_usage_alerts"] == [{**alert, "enabled": True}, {**alert, "threshold": 3, "enabled": False}]
+    assert config["usage_alerts"] == []
+
+
+def test_alerts_of_the_live_environment_are_not_those_of_the_sandbox(
+    emulator: Engine, ask: Ask, receiver: Receiver
+) -> None:
+    configure(emulator, usage_alerts=[{"threshold": 4, "threshold_type": "usage"}])
+    furnish(ask)
+    ask("/v1/balances.track", use(6))
+    assert received(ask, receiver) == []
+
+
+def test_alerts_of_an_organisation_are_durable(tmp_path: Path) -> None:
+    path = tmp_path / "data.json"
+    for expected in ([], [4]):
+        with Engine(db=path) as engine:
+            reply = create_app(engine).test_client().get("/v1/organization", headers={"authorization": f"Bearer {KEY}"})
+            assert [each["threshold"] for each in reply.get_json()["config"]["sandbox_usage_alerts"]] == expected
+            configure(engine, sandbox_usage_alerts=[{"threshold": 4, "threshold_type": "usage"}])

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from autumn_mock.operations.catalogue.preview import preview
 from autumn_mock.operations.catalogue.update import update as update_catalogue
-from autumn_mock.web.context import Answer, RequestContext
+from autumn_mock.operations.controls import changed_config
+from autumn_mock.web.context import SUCCESS, Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
 from autumn_mock.wire.answer import Listing
+from autumn_mock.wire.requests.controls import OrganisationConfigUpdate
 from autumn_mock.wire.requests.plans import Catalog
 from autumn_mock.wire.responses.catalog import ChangesBody, UpdatedBody, changes_body
 from autumn_mock.wire.responses.feature import feature_body
@@ -28,6 +32,14 @@ from autumn_mock.wire.responses.variants import with_variants
 @endpoint("GET /v1/organization", scopes="organisation:read", answers=OrganisationBody)
 def get(request: RequestContext) -> Answer:
     return Answer(organisation_body(request.call.environment.organisation, request.engine.state.keys.snapshot()))
+
+
+@endpoint("PATCH /v1/organization/config", scopes="organisation:write", request=OrganisationConfigUpdate)
+def update_config(request: RequestContext, params: OrganisationConfigUpdate) -> Answer:
+    organisation = request.call.environment.organisation
+    config = changed_config(organisation.config, params)
+    request.engine.state.change(replace(organisation, config=config))
+    return SUCCESS
 
 
 @endpoint("GET /v1/organization/me", scopes="organisation:read", answers=IdentityBody)

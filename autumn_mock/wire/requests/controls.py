@@ -163,6 +163,13 @@ class CustomerControlsParams(EntityControlsParams, leading=("auto_topups",)):
     auto_topups: list[AutoTopupParams] | None = z.field(_AUTO_TOPUPS, default=None)
 
 
+class OrganisationConfigUpdate(z.Params):
+    """The settings of an organisation that can be changed here."""
+
+    usage_alerts: list[UsageAlertParams] | None = z.field(_USAGE_ALERTS, default=None)
+    sandbox_usage_alerts: list[UsageAlertParams] | None = z.field(_USAGE_ALERTS, default=None)
+
+
 class EntityControlsUpdate(z.Params):
     spend_limits: list[SpendLimitParams] | None = z.field(_SPEND_LIMITS, default=None)
     usage_limits: list[UsageLimitUpdate | UsageUpdate] | None = z.field(_USAGE_LIMIT_UPDATES, default=None)

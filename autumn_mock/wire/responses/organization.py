@@ -9,6 +9,7 @@ from msgspec import field
 
 from autumn_mock.domain.organisation import ApiKey, Env, Organisation
 from autumn_mock.wire.answer import Body
+from autumn_mock.wire.responses.controls import control_body
 
 
 class IdentityBody(Body):
@@ -62,8 +63,6 @@ class RewardsBody(Body):
 
 #: The settings of a new organisation that have no effect here.
 _SWITCHES: dict[str, Any] = {
-    "usage_alerts": [],
-    "sandbox_usage_alerts": [],
     "bill_upgrade_immediately": True,
     "convert_to_charge_automatically": True,
     "anchor_start_of_month": False,
@@ -113,6 +112,8 @@ def organisation_body(organisation: Organisation, keys: Iterable[ApiKey]) -> Org
         test_pkey=public.get("sandbox"),
         live_pkey=public.get("live"),
         config={
+            "usage_alerts": [control_body(each) for each in config.usage_alerts],
+            "sandbox_usage_alerts": [control_body(each) for each in config.sandbox_usage_alerts],
             **_SWITCHES,
             "reverse_deduction_order": config.reverse_deduction_order,
             "persist_free_overage": config.persist_free_overage,
