@@ -85,6 +85,8 @@ class Balance(Record, frozen=True, kw_only=True):
     shares: dict[str, EntityShare] = {}
     #: What entities took in this period while their customer held shares for them.
     drawn: dict[str, Decimal] = {}
+    #: Whether it is of a licence; the customer does not see it.
+    is_licensed: bool = False
     #: What plans add to it, if it is a pool: it then belongs to none of them, and its grant is their sum.
     pool: tuple[Contribution, ...] = ()
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from autumn_mock.domain.controls import BillingControls, TopupHistory
 from autumn_mock.domain.plan import Plan
-from autumn_mock.domain.record import Instant, Record
+from autumn_mock.domain.record import Count, Instant, Record
 
 
 class Customer(Record, frozen=True, kw_only=True):
@@ -43,6 +43,10 @@ class Entity(Record, frozen=True, kw_only=True):
     billing_controls: BillingControls = BillingControls()
 
 
+#: The ``entity_id`` of a licence without a holder, whose usage waits for the next one.
+RELEASED = ""
+
+
 class CustomerPlan(Record, frozen=True, kw_only=True):
     """A plan attached to a customer, or to one of the customer's entities."""
 
@@ -66,6 +70,12 @@ class CustomerPlan(Record, frozen=True, kw_only=True):
     anchor: Instant | None = None
     #: The caller's own id of it, shown instead of ``id``.
     subscription_id: str | None = None
+    #: Seats that were bought, the included ones counted, by the plan of the licence.
+    license_quantities: dict[str, Count] = {}
+    #: The names of the plans that its licences are of.
+    license_names: dict[str, str] = {}
+    #: The attached plan whose licence this is: a seat of the entity, or (:data:`RELEASED`) of none.
+    license_parent: str | None = None
 
     @property
     def cycle_anchor(self) -> int:

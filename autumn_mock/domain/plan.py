@@ -10,7 +10,7 @@ from msgspec import Meta
 from autumn_mock.domain.amount import ZERO, amount
 from autumn_mock.domain.controls import BillingControls
 from autumn_mock.domain.feature import FeatureOverride
-from autumn_mock.domain.record import Instant, Length, Record
+from autumn_mock.domain.record import Count, Instant, Length, Record
 
 Interval = Literal["one_off", "minute", "hour", "day", "week", "month", "quarter", "semi_annual", "year"]
 
@@ -131,6 +131,17 @@ class PlanItem(Record, frozen=True, kw_only=True):
         return self.price is not None and self.price.is_bought_once
 
 
+class PlanLicense(Record, frozen=True, kw_only=True):
+    """Seats of another plan that a plan offers to the entities of its customer."""
+
+    license_plan_id: str
+    included: Count = 0
+    prepaid_only: bool | None = None
+    #: How the other plan differs for them, as it was sent.
+    customize: dict[str, Any] | None = None
+    metadata: dict[str, Any] = {}
+
+
 class Plan(Record, frozen=True, kw_only=True):
     """One version of a plan."""
 
@@ -150,6 +161,7 @@ class Plan(Record, frozen=True, kw_only=True):
     billing_controls: BillingControls = BillingControls()
     metadata: dict[str, Any] = {}
     base_variant_id: str | None = None
+    licenses: tuple[PlanLicense, ...] = ()
 
     @property
     def prices(self) -> list[BasePrice | ItemPrice]:

@@ -101,7 +101,10 @@ class Account(Struct):
         return [
             row
             for row in self.rows.values()
-            if row.entity_id is not None and feature_id in (None, row.feature_id) and not self.is_expired(row)
+            if row.entity_id is not None
+            and feature_id in (None, row.feature_id)
+            and not row.is_licensed
+            and not self.is_expired(row)
         ]
 
     def is_expired(self, row: Balance) -> bool:

@@ -295,4 +295,12 @@ def revised(call: Call, current: CustomerPlan, params: BillingUpdate) -> Custome
     elif params.billing_cycle_anchor is not None or plan.is_free != current.plan.is_free:
         anchor = _anchor(call, plan, current, params.billing_cycle_anchor, None) or call.now
     prepaid = prepaid_of(plan, sent_quantities(params), current, adds=True)
-    return replace(current, plan=plan, prepaid=prepaid, trial_ends_at=trial, anchor=anchor)
+    seats = {each["license_plan_id"]: int(each["quantity"]) for each in params.license_quantities or ()}
+    return replace(
+        current,
+        plan=plan,
+        prepaid=prepaid,
+        trial_ends_at=trial,
+        anchor=anchor,
+        license_quantities={**current.license_quantities, **seats},
+    )

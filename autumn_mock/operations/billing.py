@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from autumn_mock.domain.balance import Balance
 from autumn_mock.domain.customer import Customer, CustomerPlan, Entity
 from autumn_mock.domain.plan import Plan
+from autumn_mock.operations import licenses
 from autumn_mock.operations.accounts import store
 from autumn_mock.operations.attachments import (
     attached_plans,
@@ -37,6 +38,9 @@ from autumn_mock.operations.topups import top_up
 from autumn_mock.store.environment import Transaction
 from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate
 
+#: The parent of seats while theirs is replaced.
+_MOVING = "moving"
+
 
 def attach(call: Call, params: BillingAttach) -> None:
     """Attach a plan to a customer (or an entity)."""
@@ -48,13 +52,15 @@ def attach(call: Call, params: BillingAttach) -> None:
         scope = entity.id if entity is not None else None
         decided = decide(call, customer, scope, params)
         refuse_attach(call, customer, params, decided)
+        waits, current = decided.is_deferred, decided.current
+        licenses.refuse_attach(call, customer, params, decided.plan, None if waits else current)
         old = [row for each in decided.removed for row in withdraw(call, transaction, each)]
         if decided.plan.is_main:
             _drop_scheduled(call, transaction, customer, decided.plan, scope)
-        waits, current = decided.is_deferred, decided.current
         if current is not None and waits:
             transaction.put(replace(current, canceled_at=call.now, expires_at=decided.starts_at))
         elif current is not None:
+            licenses.move_seats(call, transaction, customer, current.id, _MOVING)
             old += withdraw(call, transaction, current)
         attached = begin(
             call,
@@ -69,7 +75,10 @@ def attach(call: Call, params: BillingAttach) -> None:
             trial_ends_at=decided.trial_ends_at,
             expires_at=params.ends_at,
             subscription_id=params.subscription_id,
+            license_quantities=licenses.quantities(params),
+            license_names=licenses.names(call, decided.plan),
         )
+        licenses.move_seats(call, transaction, customer, _MOVING, attached.id)
         usages, balances = params.carry_over_usages, params.carry_over_balances
         if old:
             new = rows_of(call, attached)
@@ -103,6 +112,9 @@ def update(call: Call, params: BillingUpdate) -> None:
         cancels = params.cancel_action not in (None, "uncancel")
         new = None if cancels else revised(call, current, params)
         refuse_update(call, params, current, new)
+        if new is not None:
+            licenses.refuse_update(call, customer, params, current, new)
+            new = replace(new, license_names=licenses.names(call, new.plan))
         if new is None:
             _cancel(call, transaction, customer, current, params)
             return

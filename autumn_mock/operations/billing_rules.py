@@ -256,6 +256,7 @@ def _changes_kind(u: Updating) -> bool:
 def _is_same(current: CustomerPlan, revised: CustomerPlan) -> bool:
     changes = diff(current.plan, revised.plan).changes_offer
     changes |= current.plan.billing_controls != revised.plan.billing_controls
+    changes |= current.plan.licenses != revised.plan.licenses
     return not changes and replace(revised, plan=current.plan) == current
 
 

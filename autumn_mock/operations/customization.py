@@ -38,6 +38,10 @@ def changed(call: Call, plan: Plan, custom: Customize) -> Plan:
         changes["free_trial"] = plans.to_trial(custom.free_trial)
     if custom.billing_controls is not None:
         changes["billing_controls"] = to_controls(custom.billing_controls, plan.billing_controls)
+    if custom.upsert_licenses is not None or custom.remove_licenses is not None:
+        gone = {each["license_plan_id"] for each in (*(custom.upsert_licenses or ()), *(custom.remove_licenses or ()))}
+        kept = [each for each in plan.licenses if each.license_plan_id not in gone]
+        changes["licenses"] = (*kept, *plans.to_licenses(custom.upsert_licenses))
     return replace(plan, **changes) if changes else plan
 
 

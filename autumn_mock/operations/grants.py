@@ -43,7 +43,7 @@ def grant(call: Call, transaction: Transaction, attached: CustomerPlan) -> list[
     granted = [(row, item.pooled) for item in attached.plan.items for row in _rows(call, attached, item)]
     for row, is_pooled in granted:
         takes_seats = attached.entity_id is None
-        if is_pooled and not row.is_per_entity and row.expires_at is None:
+        if is_pooled and attached.license_parent is None and not row.is_per_entity and row.expires_at is None:
             row = contributed(call, attached, row)
             takes_seats = len(row.pool) == 1
         if takes_seats and not row.is_per_entity and not row.unlimited:
@@ -116,6 +116,7 @@ def _bare_row(call: Call, attached: CustomerPlan, item: PlanItem) -> Balance:
         plan_id=attached.plan_id,
         add_on=attached.plan.add_on,
         entity_id=attached.entity_id,
+        is_licensed=attached.license_parent is not None,
     )
 
 
@@ -151,6 +152,9 @@ def withdraw(call: Call, transaction: Transaction, attached: CustomerPlan) -> li
     """Delete an attached plan and its rows, and note that the customer had it; returns the rows."""
     rows = withdraw_rows(call, transaction, attached)
     transaction.delete(attached)
+    for seat in list(call.environment.customer_plans.of(attached.customer).values()):
+        if seat.license_parent == attached.id:
+            withdraw(call, transaction, seat)
     customer, plan = call.environment.customers.get(attached.customer), attached.plan
     assert customer is not None  # its plans are deleted with a customer
     versions = customer.ended_plans.get(plan.id, ())

@@ -52,6 +52,8 @@ def propose(call: Call, current: Plan, params: PlanPatch) -> Plan:
         changes["free_trial"] = plans.to_trial(params.free_trial)
     if params.base_plan_id is not UNSET:
         changes["base_variant_id"] = params.base_plan_id
+    if params.licenses is not None:
+        changes["licenses"] = plans.to_licenses(params.licenses)
     if params.items is not None:
         items = plans.to_items(call, params.items)
         changes["items"] = items if diff(current, replace(current, items=items)).changes_items else current.items
@@ -63,8 +65,9 @@ def makes_version(change: PlanDiff, params: PlanPatch, customers: int) -> bool:
     if params.force_version:
         return True
     in_place = params.disable_version or params.all_versions
-    changes_controls = change.current.billing_controls != change.proposed.billing_controls
-    return customers > 0 and not in_place and (change.changes_offer or changes_controls)
+    before, after = change.current, change.proposed
+    changes_more = (before.billing_controls, before.licenses) != (after.billing_controls, after.licenses)
+    return customers > 0 and not in_place and (change.changes_offer or changes_more)
 
 
 def update(call: Call, plan_id: str, params: PlanPatch) -> Plan:

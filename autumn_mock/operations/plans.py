@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
+import msgspec
 from msgspec.structs import replace
 
 from autumn_mock.domain.amount import amount
 from autumn_mock.domain.feature import Feature
-from autumn_mock.domain.plan import BasePrice, Expiry, FreeTrial, ItemPrice, Plan, PlanItem, Reset, RolloverConfig
+from autumn_mock.domain.plan import (
+    BasePrice,
+    Expiry,
+    FreeTrial,
+    ItemPrice,
+    Plan,
+    PlanItem,
+    PlanLicense,
+    Reset,
+    RolloverConfig,
+)
 from autumn_mock.domain.record import length
 from autumn_mock.ids import new_id
 from autumn_mock.operations.call import Call
@@ -118,6 +129,7 @@ def create(call: Call, params: PlansCreate) -> Plan:
             config=params.config or {},
             billing_controls=to_controls(params.billing_controls),
             metadata=params.metadata or {},
+            licenses=to_licenses(params.licenses),
         )
         check_auto_enable(environment, plan)
         transaction.put(plan)
@@ -264,6 +276,11 @@ def _to_expiry(sent: PlanItemParams, price: ItemPrice | None, feature: Feature) 
     if price is None or not price.is_bought_once or not feature.consumable:
         raise invalid_request("expiry is only for one-off prepaid items of consumable features")
     return Expiry(duration=sent.expiry.duration, length=length(sent.expiry.length))
+
+
+def to_licenses(sent: list[dict[str, Any]] | None) -> tuple[PlanLicense, ...]:
+    """The licences of a plan as they were sent."""
+    return tuple(msgspec.convert({**each, "included": each.get("included") or 0}, PlanLicense) for each in sent or ())
 
 
 def to_reset(sent: ResetParams) -> Reset:

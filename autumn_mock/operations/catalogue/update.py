@@ -82,6 +82,7 @@ def creation(plan_id: str, given: PlanPatch) -> PlansCreate:
         config=given.config,
         billing_controls=given.billing_controls,
         metadata=given.metadata,
+        licenses=given.licenses,
     )
 
 

@@ -15,6 +15,7 @@ from autumn_mock.web.resources import (
     entities,
     events,
     features,
+    licenses,
     lists,
     older,
     organization,
@@ -23,7 +24,7 @@ from autumn_mock.web.resources import (
     usage,
 )
 
-_MODULES = (usage, balances, customers, entities, features, plans, organization, billing, events, lists, older)
+_MODULES = (usage, balances, customers, entities, features, plans, organization, billing, events, lists, licenses, older)
 
 #: Every endpoint, in the order in which it is declared.
 ENDPOINTS: tuple[Endpoint, ...] = (

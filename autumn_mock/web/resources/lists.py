@@ -12,7 +12,7 @@ from autumn_mock.operations.listing import Page
 from autumn_mock.web.context import Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
 from autumn_mock.web.pagination import from_cursor, next_cursor, offset_page
-from autumn_mock.wire.answer import Body, CursorPage, FullCursorPage, Listing, OffsetPage
+from autumn_mock.wire.answer import Body, CursorPage, FullCursorPage, OffsetPage
 from autumn_mock.wire.requests.balances import BalancesList, BalancesListQuery, ContributionsList
 from autumn_mock.wire.requests.billing import SubscriptionsList
 from autumn_mock.wire.requests.common import RowsOfACustomer
@@ -97,12 +97,6 @@ def list_purchases(request: RequestContext, params: SubscriptionsList) -> Answer
 def list_invoices(_request: RequestContext) -> Answer:
     """Without payments there are no invoices."""
     return Answer(CursorPage(rows=[], next_cursor=None))
-
-
-@endpoint("POST /v1/licenses.list", scopes="customers:read", answers=Listing[dict[str, Any]])
-def list_licenses(_request: RequestContext) -> Answer:
-    """Without payments there are no licenses."""
-    return Answer(Listing(rows=[]))
 
 
 @endpoint(

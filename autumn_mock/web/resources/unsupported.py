@@ -28,7 +28,11 @@ _GROUPS: tuple[tuple[str, str, str], ...] = (
         _NO_PAYMENTS,
         _ATTACH,
     ),
-    ("licenses.attach licenses.release", _NO_PAYMENTS, _GIVE),
+    (
+        "catalogV2.get catalogV2.preview_update catalogV2.update",
+        _OUTSIDE,
+        "use catalog.preview_update and catalog.update",
+    ),
     (
         "referrals.create_code referrals.redeem_code referral_programs.create referral_programs.delete "
         "referral_programs.get referral_programs.update",

@@ -17,7 +17,6 @@ from autumn_mock.wire.requests.common import CustomerData
 _PAYMENTS = "payments are not emulated"
 _PROCESSOR = "there is no payment processor"
 _CACHE = "there is no cache"
-_LICENSES = "licences are not emulated"
 
 #: Class of parameters to field to the reason. A class has the entries of its base classes, too.
 IGNORED: Mapping[str, Mapping[str, str]] = {
@@ -59,7 +58,6 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
         "billing_details": _PAYMENTS,
         "internal_options": "it is internal to the real service",
     },
-    "Customize": {"upsert_licenses": _LICENSES, "remove_licenses": _LICENSES},
     "FeatureQuantity": {"adjustable": _PAYMENTS, "stripe_price_id": _PROCESSOR},
     "FreeTrialParams": {"on_end": _PAYMENTS},
     "ItemPriceParams": {"additional_currencies": "amounts are in one currency"},
@@ -80,11 +78,10 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
     },
     "PlanPatch": {
         "migration": "customers are migrated by updates of their plans",
-        "update_license_parents": _LICENSES,
-        "licenses": _LICENSES,
+        "update_license_parents": "a licence has the newest version of its plan",
         "create_in_stripe": _PROCESSOR,
     },
-    "PlansCreate": {"licenses": _LICENSES, "create_in_stripe": _PROCESSOR},
+    "PlansCreate": {"create_in_stripe": _PROCESSOR},
     "PlansGet": {"variant_id": "variants are read by their own plan_id"},
     "SpendLimitParams": {"skip_overage_billing": _PAYMENTS},
     "TrackQuery": {"skip_cache": _CACHE},

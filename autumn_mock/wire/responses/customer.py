@@ -14,6 +14,7 @@ from autumn_mock.domain.organisation import Env
 from autumn_mock.ledger.account import Account
 from autumn_mock.ledger.limits import open_window, usage_limits
 from autumn_mock.ledger.views import balance_views, flag_rows
+from autumn_mock.operations.licenses import LicensePool, pools_of
 from autumn_mock.wire.answer import Body, Number, in_fixed_shape
 from autumn_mock.wire.responses.balance import BalanceBody, FlagBody, Owner, balance_body, flag_body
 from autumn_mock.wire.responses.controls import ControlsBody, controls_body
@@ -51,6 +52,31 @@ class PurchaseBody(Body, kw_only=True):
     scope: Owner
 
 
+class LicensePoolBody(Body, kw_only=True):
+    """The seats of a licence."""
+
+    license_plan_id: str
+    parent_plan_id: str
+    license_plan_name: str
+    granted: int
+    usage: int
+    remaining: int
+    paid_quantity: int
+
+
+def license_pool_body(pool: LicensePool) -> LicensePoolBody:
+    """The seats of a licence."""
+    return LicensePoolBody(
+        license_plan_id=pool.license.license_plan_id,
+        parent_plan_id=pool.parent.plan_id,
+        license_plan_name=pool.name,
+        granted=pool.granted,
+        usage=pool.used,
+        remaining=max(pool.granted - pool.used, 0),
+        paid_quantity=pool.granted - pool.license.included,
+    )
+
+
 class EntitySummaryBody(Body):
     """An entity, as its customer lists it."""
 
@@ -78,7 +104,7 @@ class CustomerBody(Body, kw_only=True):
     billing_controls: ControlsBody
     subscriptions: list[SubscriptionBody]
     purchases: list[PurchaseBody]
-    licenses: list[dict[str, Any]]
+    licenses: list[LicensePoolBody]
     balances: dict[str, BalanceBody]
     flags: dict[str, FlagBody]
     config: dict[str, Any]
@@ -123,7 +149,7 @@ def customer_body(
         billing_controls=_customer_controls(account, "billing_controls.auto_topups.purchase_limit" in expand),
         subscriptions=_subscriptions(account, None, env, expand),
         purchases=_purchases(account, None, env, expand),
-        licenses=[],
+        licenses=[license_pool_body(each) for each in pools_of(account.plans.values())],
         balances=_balances(account, None, "balances.feature" in expand),
         flags=_flags(account, None, "flags.feature" in expand),
         config=customer.config,
@@ -179,7 +205,10 @@ def _flags(account: Account, entity: Entity | None, expand_feature: bool) -> dic
 def _in_order(account: Account, entity: Entity | None) -> list[CustomerPlan]:
     """The plans that a caller sees: its own level first, paid before free, main plans before add-ons, newest first."""
     newest = reversed(list(account.plans.values()))
-    seen = [each for each in newest if entity is None or each.entity_id in (None, entity.id)]
+    if entity is None:
+        seen = [each for each in newest if each.license_parent is None]
+    else:
+        seen = [each for each in newest if each.entity_id in (None, entity.id)]
     return sorted(
         seen,
         key=lambda each: (

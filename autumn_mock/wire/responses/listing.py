@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from autumn_mock.domain.amount import number
 from autumn_mock.domain.balance import Balance, Contribution
-from autumn_mock.domain.customer import Customer
+from autumn_mock.domain.customer import RELEASED, Customer, CustomerPlan
 from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.plan import Reset
 from autumn_mock.operations.listing import BalanceLine, PlanLine
@@ -32,6 +32,25 @@ class BalanceLineBody(BalanceRowBody, kw_only=True):
     customer_id: str
     entity_id: str | None
     created_at: int
+
+
+class AssignmentBody(Body, kw_only=True):
+    """A seat of a licence; without a holder once it was released."""
+
+    license_plan_id: str
+    entity_id: str | None
+    active: bool
+    started_at: int
+
+
+def assignment_body(seat: CustomerPlan) -> AssignmentBody:
+    """A seat of a licence."""
+    return AssignmentBody(
+        license_plan_id=seat.plan_id,
+        entity_id=seat.entity_id or None,
+        active=seat.entity_id != RELEASED,
+        started_at=seat.started_at,
+    )
 
 
 class ContributionBody(Body, kw_only=True):

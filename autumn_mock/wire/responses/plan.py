@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Literal
 
+import msgspec
 from msgspec import UNSET, UnsetType
 
 from autumn_mock.domain.amount import number
@@ -121,6 +122,7 @@ class PlanDetailsBody(Body, kw_only=True):
     base_variant_id: str | None
     variant_details: dict[str, Any] | UnsetType = UNSET
     variants: list[dict[str, Any]] | UnsetType = UNSET
+    licenses: list[dict[str, Any]] | UnsetType = UNSET
 
 
 class EligibilityBody(Body, kw_only=True):
@@ -184,6 +186,7 @@ def _fields(plan: Plan, features: Mapping[str, Feature], env: Env, expand_featur
         "billing_controls": controls_body(plan.billing_controls),
         "metadata": plan.metadata,
         "base_variant_id": plan.base_variant_id,
+        "licenses": [{"included": 0, **msgspec.to_builtins(each)} for each in plan.licenses] or UNSET,
     }
 
 

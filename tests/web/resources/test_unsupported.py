@@ -16,4 +16,5 @@ def test_unsupported_calls_reply_400_with_their_message(ask: Any, call: str) -> 
 
 
 def test_unsupported_calls_are_those_of_the_sdk_tests() -> None:
-    assert {name for name, _ in UNSUPPORTED.values()} == set(MESSAGES)
+    newer = {name for name in MESSAGES if name.startswith("catalogV2.")}  # no published client has them
+    assert {name for name, _ in UNSUPPORTED.values()} | newer == set(MESSAGES)
