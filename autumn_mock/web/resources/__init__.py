@@ -24,7 +24,20 @@ from autumn_mock.web.resources import (
     usage,
 )
 
-_MODULES = (usage, balances, customers, entities, features, plans, organization, billing, events, lists, licenses, older)
+_MODULES = (
+    usage,
+    balances,
+    customers,
+    entities,
+    features,
+    plans,
+    organization,
+    billing,
+    events,
+    lists,
+    licenses,
+    older,
+)
 
 #: Every endpoint, in the order in which it is declared.
 ENDPOINTS: tuple[Endpoint, ...] = (
