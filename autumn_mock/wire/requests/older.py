@@ -8,8 +8,9 @@ from msgspec import UNSET, UnsetType
 
 from autumn_mock.domain.plan import Interval
 from autumn_mock.wire import schema as z
-from autumn_mock.wire.requests.common import RESET_INTERVAL, CustomerData, EntityData
+from autumn_mock.wire.requests.common import CustomerData, EntityData
 from autumn_mock.wire.requests.controls import EntityControlsParams
+from autumn_mock.wire.requests.intervals import RESET_INTERVAL
 from autumn_mock.wire.requests.plans import PlanPatch
 
 
