@@ -68,10 +68,10 @@ def parse_version(text: str) -> Version | None:
     Calendar names may end in ``.clover``; dotted numbers are padded, or cut, to three parts.
     """
     name = text.removesuffix(".clover")
+    if name in _NAMES:
+        return _NAMES[name]
     numbers = _numbers(name)
-    if name not in _NAMES and numbers is not None:
-        name = ".".join(numbers)
-    return _NAMES.get(name)
+    return _NAMES.get(".".join(numbers)) if numbers is not None else None
 
 
 def is_newer(text: str) -> bool:
