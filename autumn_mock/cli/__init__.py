@@ -28,7 +28,6 @@ SECTIONS = {
         "clock": "clock:clock",
         "scenario": "scenario:scenario",
         "demo": "demo:demo",
-        "fidelity": "fidelity:fidelity",
     },
     "Inspect requests": {
         "requests": "requests:requests",
@@ -45,7 +44,12 @@ SECTIONS = {
         "audit": "stats:audit",
         "org": "organisations:org",
     },
-    "About": {"help": "about:help_", "version": "about:version", "completion": "about:completion"},
+    "About": {
+        "fidelity": "fidelity:fidelity",
+        "help": "about:help_",
+        "version": "about:version",
+        "completion": "about:completion",
+    },
 }
 #: The exit code of a command that Ctrl-C has ended, as shells have it.
 _INTERRUPTED = 130

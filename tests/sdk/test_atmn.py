@@ -241,6 +241,39 @@ def test_the_lists_show_what_is_there(project: Project, empty: Client) -> None:
     assert "messages" in project.done("events")
 
 
+_VARIANTS = """
+export const pro_year = pro.variant({
+	id: 'pro_year',
+	name: 'Pro, by the year',
+	customize: {
+		price: { amount: 500, interval: 'year' },
+	},
+});
+
+export const pro_large = pro.variant({
+	id: 'pro_large',
+	name: 'Pro, large',
+	customize: {
+		addItems: [item({ featureId: messages.id, included: 900, reset: { interval: 'month' } })],
+	},
+});
+"""
+
+
+def test_a_configuration_with_variants_is_pushed_pulled_and_in_sync(project: Project, empty: Client) -> None:
+    project.config = CONFIG + _VARIANTS
+    project.done("push", "-y")
+    pushed = plans(empty)
+    assert {"pro", "pro_year", "pro_large"} <= pushed.keys()
+    assert pushed["pro_year"]["price"] == {**pushed["pro_year"]["price"], "amount": 500, "interval": "year"}
+    assert IN_SYNC in project.done("push", "-y")
+
+    project.done("pull")
+    assert "pro.variant({" in project.config
+    assert IN_SYNC in project.done("push", "-y")
+    assert plans(empty) == pushed
+
+
 def test_everything_can_be_deleted(project: Project, empty: Client) -> None:
     project.done("push", "-y")
     attach(empty, "cus_1", "pro")

@@ -141,14 +141,16 @@ def _plan_changes(call: Call, params: Catalog, proposed: Mapping[str, Feature]) 
     changes = [_sent_plan(seeing, each) for each in sent_plans(params)]
     skipped = set(params.skip_plan_ids or ())
     named = [name for each in params.plans or () for name in (each.plan_id, each.new_plan_id) if name]
-    named += [variant.variant_plan_id for each in params.plans or () for variant in each.variants or ()]
+    variants = {variant.variant_plan_id for each in params.plans or () for variant in each.variants or ()}
+    named += variants
     if not params.skip_deletions:
         for plan in plans_.in_order(plans_.latest_plans(environment)):
             if plan.id not in skipped and plan.id not in named:
                 customers = plans_.customers_on(environment, plan.id, ended=True)
                 changes.append(PlanChange(plan.id, "deleted", customers=customers, name=plan.name))
     known = dict.fromkeys([*named, *(plan.id for plan in environment.plans)])
-    return changes + [PlanChange(plan_id, "skipped") for plan_id in known if plan_id in skipped]
+    # atmn sends the ids of variants too, so that they are not deleted; their changes are part of their base's.
+    return changes + [PlanChange(plan_id, "skipped") for plan_id in known if plan_id in skipped - variants]
 
 
 def sent_plans(params: Catalog) -> list[PlansPreview]:
