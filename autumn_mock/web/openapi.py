@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from types import UnionType
-from typing import Any, get_args
+from typing import Any, Union, get_args, get_origin
 
 from msgspec.json import schema_components
 
@@ -80,7 +80,8 @@ def _answer_schemas() -> dict[str, Json]:
     """The schemas of the answers, by endpoint and status, and of the structs that they consist of, by name."""
     answers = {f"{each.name}.{status}": answer for each in ENDPOINTS for status, answer in each.answers.items()}
     structs = {
-        name: get_args(answer) if isinstance(answer, UnionType) else (answer,) for name, answer in answers.items()
+        name: get_args(answer) if get_origin(answer) in (Union, UnionType) else (answer,)
+        for name, answer in answers.items()
     }
     every = dict.fromkeys([Error, *(struct for each in structs.values() for struct in each)])
     references, schemas = schema_components(every, ref_template="#/components/schemas/{name}")

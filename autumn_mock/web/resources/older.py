@@ -50,7 +50,7 @@ def create_product(request: RequestContext, params: ProductsCreate) -> Answer:
     "POST /v1/customers/<customer_id>/entities",
     scopes="customers:write",
     request=z.union(z.obj(OldEntity), z.array(z.obj(OldEntity))),
-    answers=EntityBody,
+    answers=EntityBody | Listing[EntityBody],
 )
 def create_entities(request: RequestContext, params: OldEntity | list[OldEntity]) -> Answer:
     call, customer_id = request.call, request.path["customer_id"]

@@ -163,7 +163,7 @@ LICENSES: Final = z.array(
         {
             "license_plan_id": z.string(),
             "version_slug": z.optional(z.string()),
-            "included": z.optional(z.integer()),
+            "included": z.optional(z.integer(min=0)),
             "prepaid_only": z.optional(z.boolean()),
             "customize": z.nullish(z.record()),
             "metadata": z.optional(z.record()),
