@@ -37,6 +37,7 @@ _SLOW = (
     "sdk",
     "support/test_server.py",
     "test_extension.py",
+    "test_readme.py",
     "testing/test_embedded.py",
     "testing/test_plugin.py",
     "web/test_fuzz.py",
