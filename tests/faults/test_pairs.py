@@ -72,11 +72,17 @@ _VALUES: dict[str, Callable[[Random], str]] = {
     "json": _one_of("'{}'", """'{"allowed":true}'""", "'[1, 2]'"),
     "text": _one_of("busy", "'it is late'"),
     "header": _one_of("X-Region:eu", "'X-Region: eu | X-Request: 7'"),
+    "reason": _one_of("charge_failed", "missing_payment_method"),
 }
 #: Options that do not go with another one.
 _EXCLUDES = {"text": "json="}
 #: Modifiers after which a rule rarely matches are rarer.
 _RARE = ("org", "after", "route", "customer", "feature", "event")
+
+
+def _values_of(kind: type[ArmedRule], option: str) -> Callable[[Random], str]:
+    own = f"{kind.name} {option}"
+    return _VALUES[own if own in _VALUES else option]
 
 
 def _rule(kind: type[ArmedRule], random: Random) -> str:
@@ -89,7 +95,7 @@ def _rule(kind: type[ArmedRule], random: Random) -> str:
             continue
         must = kind.name == "worker:slow" and name == "rate"
         if must or random.random() < (0.04 if name in _RARE else 0.12):
-            words.append(f"{name}={_VALUES.get(f'{kind.name} {name}', _VALUES[name])(random)}")
+            words.append(f"{name}={_values_of(kind, name)(random)}")
     if kind.has_phase and not is_success:
         words += random.choice([[], ["before=enqueue"], ["after=enqueue"]])
     text = " ".join(words)
@@ -254,3 +260,12 @@ def test_pairs_of_faults_leave_the_server_healthy() -> None:
             played.update(kind.name for kind in kinds)
         assert server.process.poll() is None
     print(f"{number} rounds, each kind {min(played[kind] for kind in FAULT_KINDS)} times or more")
+
+
+@pytest.mark.parametrize("kind", FAULT_KINDS.values(), ids=FAULT_KINDS)
+def test_every_option_of_every_kind_has_values(kind: type[ArmedRule]) -> None:
+    assert kind.argument is None or kind.name in _VALUES
+    for option in kind.options_by_name():
+        _values_of(kind, option)
+    for number in range(200):
+        _rule(kind, Random(number))
