@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from autumn_mock.domain.controls import BillingControls, TopupHistory
+from autumn_mock.domain.payment import Card
 from autumn_mock.domain.plan import Plan
 from autumn_mock.domain.record import Count, Instant, Record
 
@@ -28,6 +29,10 @@ class Customer(Record, frozen=True, kw_only=True):
     topups: dict[str, TopupHistory] = {}
     #: The versions of plans that the customer is not on any more, by plan.
     ended_plans: dict[str, tuple[int, ...]] = {}
+    #: The payment method on file.
+    card: Card | None = None
+    #: What the next invoices are reduced by: the rest of invoices below zero.
+    credit: Decimal = Decimal(0)
 
 
 class Entity(Record, frozen=True, kw_only=True):
@@ -76,6 +81,10 @@ class CustomerPlan(Record, frozen=True, kw_only=True):
     license_names: dict[str, str] = {}
     #: The attached plan whose licence this is: a seat of the entity, or (:data:`RELEASED`) of none.
     license_parent: str | None = None
+    #: The subscription that bills it; None: nothing is billed for it.
+    billed_by: str | None = None
+    #: Whether the last renewal was not paid.
+    past_due: bool = False
 
     @property
     def cycle_anchor(self) -> int:

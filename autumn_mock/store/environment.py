@@ -21,6 +21,7 @@ from autumn_mock.domain.customer import Customer, CustomerPlan, Entity
 from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.lock import Claim, Lock
 from autumn_mock.domain.organisation import Env, Organisation
+from autumn_mock.domain.payment import Checkout, Invoice, Subscription
 from autumn_mock.domain.plan import Plan
 from autumn_mock.domain.webhook import Webhook
 from autumn_mock.store.changes import Change
@@ -57,6 +58,9 @@ class Environment:
         self.customers: Table[Customer] = Table(Customer, attrgetter("internal_id"), owner="id")
         self.entities: Table[Entity] = Table(Entity, attrgetter("internal_id"), owner="customer")
         self.customer_plans: Table[CustomerPlan] = Table(CustomerPlan, attrgetter("id"), owner="customer")
+        self.subscriptions: Table[Subscription] = Table(Subscription, attrgetter("id"), owner="customer")
+        self.invoices: Table[Invoice] = Table(Invoice, attrgetter("id"), owner="customer")
+        self.checkouts: Table[Checkout] = Table(Checkout, attrgetter("id"), owner="customer")
         self.balances: Table[Balance] = Table(Balance, attrgetter("id"), owner="customer")
         self.windows: Table[UsageWindow] = Table(UsageWindow, attrgetter("id"), owner="customer")
         self.locks: Table[Lock] = Table(Lock, attrgetter("id"), owner="customer")

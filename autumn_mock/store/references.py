@@ -21,10 +21,13 @@ _REFERENCES: tuple[tuple[str, str, Callable[[Any], Iterable[str]], str], ...] = 
     ("balances", "feature_id", lambda row: (row.feature_id,), "features"),
     ("customer_plans", "customer", lambda attached: (attached.customer,), "customers"),
     ("customer_plans", "feature_id", lambda attached: _items(attached.plan), "features"),
+    ("checkouts", "customer", lambda checkout: (checkout.customer,), "customers"),
     ("entities", "customer", lambda entity: (entity.customer,), "customers"),
+    ("invoices", "customer", lambda invoice: (invoice.customer,), "customers"),
     ("locks", "customer", lambda lock: (lock.customer,), "customers"),
     ("locks", "feature_id", lambda lock: (lock.feature_id,), "features"),
     ("plans", "feature_id", _items, "features"),
+    ("subscriptions", "customer", lambda subscription: (subscription.customer,), "customers"),
     ("windows", "customer", lambda window: (window.customer,), "customers"),
 )
 

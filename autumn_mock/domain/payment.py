@@ -1,0 +1,160 @@
+"""What the pretended payment provider knows: cards, subscriptions, invoices and checkout sessions.
+
+Nothing is ever charged. Amounts are in the major unit of the currency (20 is 20.00), instants in ms.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Literal
+
+from autumn_mock.domain.amount import ZERO
+from autumn_mock.domain.record import Instant, Record
+
+CardBehavior = Literal["ok", "declines", "needs_3ds"]
+"""What happens when a card is charged."""
+
+InvoiceStatus = Literal["draft", "open", "paid", "void", "uncollectible"]
+
+RequiredAction = Literal["3ds_required", "payment_method_required", "payment_failed", "payment_processing"]
+"""Why an invoice was not paid."""
+
+CheckoutMode = Literal["payment", "subscription", "setup", "autumn"]
+"""A checkout session of the provider (the first three), or the service's own confirmation page."""
+
+Occasion = Literal["purchase", "renewal", "topup", "page"]
+"""When a card is charged: by a call, at the end of a period, for an auto top-up, on a payment page."""
+
+
+class Card(Record, frozen=True, kw_only=True):
+    """A payment method on file."""
+
+    id: str
+    behavior: CardBehavior = "ok"
+    fingerprint: str
+    created_at: Instant
+    brand: str = "visa"
+    last4: str = "4242"
+
+
+class Deferred(Record, frozen=True, kw_only=True):
+    """A change that waits for a payment, as the call that asked for it."""
+
+    #: The name of the operation: attach, multi_attach, update, setup_payment.
+    operation: str
+    #: The body of the request, in the words of the newest version.
+    body: dict[str, Any]
+    #: When it is void; None: never.
+    expires_at: Instant | None = None
+
+
+class Discount(Record, frozen=True, kw_only=True):
+    """What was taken off one line."""
+
+    amount_off: Decimal
+    percent_off: Decimal | None = None
+    reward_id: str | None = None
+    reward_name: str | None = None
+
+
+class InvoiceLine(Record, frozen=True, kw_only=True):
+    """One line of an invoice or a preview: a charge, or (below zero) a credit."""
+
+    display_name: str
+    description: str
+    #: Before discounts.
+    subtotal: Decimal
+    discounts: tuple[Discount, ...] = ()
+    #: Empty for a line of the caller's own.
+    plan_id: str = ""
+    feature_id: str | None = None
+    entity_id: str | None = None
+    #: None for what is paid once.
+    period_start: Instant | None = None
+    period_end: Instant | None = None
+    quantity: Decimal = Decimal(1)
+    #: Which price it is of.
+    price_id: str | None = None
+
+    @property
+    def total(self) -> Decimal:
+        """After discounts."""
+        return self.subtotal - sum((each.amount_off for each in self.discounts), ZERO)
+
+    @property
+    def is_credit(self) -> bool:
+        """Whether it gives money back; discounts do not apply to it."""
+        return self.subtotal < 0
+
+
+class Subscription(Record, frozen=True, kw_only=True):
+    """What plans of a customer are billed together. Its cycles are counted from its anchor."""
+
+    id: str
+    #: The customer's internal id.
+    customer: str
+    status: Literal["active", "trialing", "past_due", "canceled"] = "active"
+    created_at: Instant
+    anchor: Instant
+    #: Up to here, everything was billed.
+    billed_until: Instant
+    trial_ends_at: Instant | None = None
+    #: Whether its invoices are sent, and not charged to a card.
+    sends_invoices: bool = False
+    #: Coupons that last, by reward.
+    rewards: tuple[str, ...] = ()
+    #: Lines that wait for the next invoice.
+    pending: tuple[InvoiceLine, ...] = ()
+
+
+class Invoice(Record, frozen=True, kw_only=True):
+    """A bill. ``total`` may be below zero: the customer's credit grows by that."""
+
+    #: The service's own id.
+    id: str
+    #: The provider's.
+    stripe_id: str
+    #: The customer's internal id.
+    customer: str
+    entity_id: str | None = None
+    subscription: str | None = None
+    plan_ids: tuple[str, ...] = ()
+    status: InvoiceStatus
+    lines: tuple[InvoiceLine, ...] = ()
+    total: Decimal
+    currency: str = "usd"
+    created_at: Instant
+    amount_paid: Decimal = ZERO
+    refunded_amount: Decimal = ZERO
+    #: Why it is open.
+    required_action: RequiredAction | None = None
+    #: Whether it bills a period that a subscription renewed for.
+    is_renewal: bool = False
+    #: The change that is made when it is paid.
+    deferred: Deferred | None = None
+
+
+class Checkout(Record, frozen=True, kw_only=True):
+    """A page where a customer pays, or confirms."""
+
+    id: str
+    #: The customer's internal id.
+    customer: str
+    entity_id: str | None = None
+    mode: CheckoutMode
+    #: ``complete``: paid on the page; the change follows when the provider's message is processed (``is_settled``).
+    status: Literal["open", "complete", "expired"] = "open"
+    deferred: Deferred
+    created_at: Instant
+    expires_at: Instant
+    success_url: str | None = None
+    #: Features whose quantity can be changed on the page.
+    adjustable: tuple[str, ...] = ()
+    #: Whether the change was made.
+    is_settled: bool = False
+    #: The card that is on file once it is settled.
+    card: Card | None = None
+    #: The attached plan that was made before the payment (``enable_plan_immediately``).
+    attached: str | None = None
+    #: When a completed one is settled by itself; None: when it is asked for.
+    settles_at: Instant | None = None
