@@ -102,6 +102,27 @@ class Engine(Lifecycle):
         """What was recovered from the database after a crash, in a sentence; None if nothing had to be."""
         return self._database.recovered if self._database is not None else None
 
+    # -- condition
+
+    @property
+    def workers_alive(self) -> int:
+        """How many threads deduct."""
+        return self._workers.alive
+
+    @property
+    def database_problem(self) -> str | None:
+        """Why nothing can be written to the database, in a sentence; None if it can, or if there is none."""
+        if self._database is None or not self._database.notice_missing_files():
+            return None
+        return f"files of {self._database.path} were removed or replaced"
+
+    @property
+    def database_sizes(self) -> dict[str, int]:
+        """Bytes of the state at rest and of the log that would be replayed after a crash; empty without a database."""
+        if self._database is None:
+            return {}
+        return {"state": self._database.file_size, "log": self._database.log_size}
+
     # -- running
 
     def start(self) -> None:

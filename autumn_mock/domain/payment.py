@@ -156,5 +156,5 @@ class Checkout(Record, frozen=True, kw_only=True):
     card: Card | None = None
     #: The attached plan that was made before the payment (``enable_plan_immediately``).
     attached: str | None = None
-    #: When a completed one is settled by itself; None: when it is asked for.
+    #: When a completed one is settled automatically; None: when it is asked for.
     settles_at: Instant | None = None

@@ -80,6 +80,11 @@ class Workers:
         for thread in self._threads:
             thread.start()
 
+    @property
+    def alive(self) -> int:
+        """How many of the threads run."""
+        return sum(thread.is_alive() for thread in self._threads)
+
     def stop(self) -> None:
         """Finish what is in flight and end the threads. Messages that are ready stay queued."""
         self._stopping.set()

@@ -215,6 +215,8 @@ class RequestJournal:
         self._kept: dict[tuple[str, str], _Kept] = {}
         self._numbers = itertools.count(1)
         self._listeners: tuple[Listener, ...] = ()
+        #: How many requests were added, those that were dropped since included.
+        self.count = 0
 
     def __repr__(self) -> str:
         return f"<RequestJournal {len(self)} requests>"
@@ -240,6 +242,7 @@ class RequestJournal:
         with self._lock:
             kept = self._kept.setdefault((entry.org, entry.env), _Kept(self._capacity))
             kept.version += 1
+            self.count += 1
             kept.entries.append(entry)
             if entry.content is not None:
                 kept.bodies.append((entry.id, len(entry.content.raw)))

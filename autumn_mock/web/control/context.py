@@ -122,6 +122,8 @@ class ControlCall(Struct, frozen=True):
     fields: tuple[str, ...] | None = ()
     #: Parameters of the query.
     query: tuple[str, ...] | None = ()
+    #: Whether anyone may call it: its reply must reveal nothing of the state.
+    is_open: bool = False
 
     def __call__(self, control: ControlRequest) -> Response:
         """Serve a request. 400 when it has a name that the handler does not take: it is most likely misspelt."""

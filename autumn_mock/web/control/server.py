@@ -1,4 +1,4 @@
-"""Control calls about the server itself: health, counts, queue, snapshots and reset."""
+"""Control calls about the server itself: counts, queue, snapshots and reset."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import msgspec
 from flask import Response
 from werkzeug.wsgi import wrap_file
 
-from autumn_mock import __version__
 from autumn_mock.operations.errors import invalid_request
 from autumn_mock.store.changes import ENCODER
 from autumn_mock.store.errors import StoreError
@@ -19,11 +18,6 @@ from autumn_mock.web.waitress_adapter import is_client_disconnected
 
 #: Bytes of a snapshot above which it is in a temporary file until it is sent.
 _IN_MEMORY = 1 << 20
-
-
-def health(_request: ControlRequest) -> Response:
-    """Whether the server runs, and its version."""
-    return json_reply({"status": "ok", "version": __version__})
 
 
 def stats(request: ControlRequest) -> Response:
@@ -127,7 +121,6 @@ def restore_snapshot(request: ControlRequest) -> Response:
 
 
 ROUTES: dict[str, ControlHandler] = {
-    "GET /health": health,
     "GET /stats": stats,
     "POST /drain": ControlCall(drain, ("timeout", "webhooks")),
     "POST /reset": reset,
