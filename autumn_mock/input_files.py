@@ -13,7 +13,7 @@ import functools
 import os.path
 import re
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -132,7 +132,12 @@ def shipped_files(kind: str) -> dict[str, Path]:
     if not _PACKAGE.is_dir():
         return _files_of_zip(kind)
     directory = fixtures_directory() / f"{kind}s"
-    return {path.stem: path for path in sorted(directory.glob("*")) if path.suffix in _SUFFIXES}
+    return {path.stem: path for path in files_of(directory)}
+
+
+def files_of(folder: Path) -> list[Path]:
+    """The YAML and JSON files of a folder, by name, without hidden ones; none if it is missing."""
+    return sorted(path for path in folder.glob("*") if path.suffix in _SUFFIXES and not path.name.startswith("."))
 
 
 @functools.cache
@@ -166,14 +171,26 @@ def find_shipped(kind: str, name: str) -> Path:
 
 
 def find_file(kind: str, name_or_path: str) -> Path:
-    """A shipped file by its name, or else the file at a path. Raises :class:`InputFileError`."""
+    """A shipped file by its name, or else the file (of worlds also the folder) at a path.
+
+    Raises :class:`InputFileError`.
+    """
     path = Path(name_or_path)
     is_name = path.name == name_or_path and not path.suffix
-    if name_or_path in shipped_files(kind) or (is_name and not os.path.isfile(path)):
+    if name_or_path in shipped_files(kind) or (is_name and not os.path.lexists(name_or_path)):
         return find_shipped(kind, name_or_path)
-    if not os.path.isfile(path):  # which takes any text and never raises
+    if kind == "world" and _is_folder(name_or_path):
+        if not files_of(path):
+            raise InputFileError(f"{path}: there is no world in this folder: no file ends in .yaml, .yml or .json")
+    elif not os.path.isfile(path):  # which takes any text and never raises
         raise InputFileError(f"{name_or_path}: there is no such file")
     return path
+
+
+def _is_folder(name: str) -> bool:
+    with suppress(OSError, ValueError):
+        return bool(name) and Path(name).is_dir()
+    return False
 
 
 # -- parsing

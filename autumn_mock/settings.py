@@ -179,7 +179,10 @@ class Settings:
         None, _database, "Persist the state in this TinyDB file. Without it: in memory only.", metavar="FILE"
     )
     world: str = _setting(
-        "default", _text, "Initial state: a shipped world, a file, or - for standard input.", metavar="NAME|FILE"
+        "default",
+        _text,
+        "Initial state: a shipped world, a file, a folder of files, or - for standard input.",
+        metavar="NAME|FILE",
     )
     key: tuple[str, ...] = _setting(
         (), read_key, "Add an empty organisation with this secret key. Repeatable.", metavar="KEY", many=True

@@ -61,7 +61,7 @@ def exec_(command: tuple[str, ...], check_findings: bool, report: str | None, **
     command succeeded and its client certainly violated the contract; 126 and 127 if it cannot be run.
     """
     source = click.get_current_context().get_parameter_source("port")
-    if source is not None and source.name == "DEFAULT":
+    if source is not None and source.name in ("DEFAULT", "DEFAULT_MAP"):  # a server may use the port of the file
         values["port"] = 0
     if report not in (None, STANDARD) and not Path(report).absolute().parent.is_dir():
         raise click.UsageError(f"--report {report}: there is no such directory")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import click
 
+from autumn_mock.cli.settings_file import config_option
 from autumn_mock.settings import declarations, read_token, read_url, variable
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ _LIMITS = {name for name, setting in declarations().items() if setting["limit"]}
 
 
 def setting_options(command: F) -> F:
-    """Give a command an option for each setting."""
+    """Give a command an option for each setting, and ``--config`` for a file with them."""
     for name, setting in reversed(list(declarations().items())):
         default = setting["default"]
         how: dict[str, Any] = (
@@ -114,7 +115,7 @@ def setting_options(command: F) -> F:
             help=setting["help"],
             **how,
         )(command)
-    return command
+    return cast(F, config_option(command))
 
 
 # -- calling a server

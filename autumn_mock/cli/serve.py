@@ -15,6 +15,7 @@ import click
 from autumn_mock.cli.files import STANDARD, STANDARD_INPUT, input_file
 from autumn_mock.cli.options import SettingsCommand, setting_options
 from autumn_mock.cli.ready_file import ready_file
+from autumn_mock.cli.settings_file import SETTINGS_FILE
 from autumn_mock.cli.shutdown import database_error, handling_signals, start_errors, stop, stop_once
 from autumn_mock.settings import Settings
 
@@ -90,6 +91,11 @@ def _set_up(settings: Settings) -> tuple[Any, Any]:
         raise
 
 
+def _settings_file() -> str | None:
+    name: str | None = click.get_current_context().meta.get(SETTINGS_FILE)
+    return name
+
+
 def _why_not_bound(error: OSError, settings: Settings) -> str:
     if error.errno == errno.EADDRINUSE:
         return (
@@ -111,7 +117,7 @@ def _run(engine: Any, server: Any, log: ServerLog, *, world: str, opens_page: bo
     with handling_signals(leave):
         if engine.recovered:
             log.notice(Notice("log", engine.recovered, logging.WARNING))
-        log.notice(Notice("start", "started", fields=facts(engine, server.url, world)))
+        log.notice(Notice("start", "started", fields=facts(engine, server.url, world, _settings_file())))
         engine.start()
         try:
             with ready_file(engine.settings.ready_file, server.url):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +12,7 @@ from typing import TypeVar
 from autumn_mock.domain.organisation import ApiKey, Env, OrganisationConfig, hash_key, mask_key
 from autumn_mock.domain.webhook import WebhookEndpoint
 from autumn_mock.faults.grammar import Rule, RuleError, parse_rule
-from autumn_mock.input_files import InputFile, InputFileError, KeyPath, Problem, read_file, report
+from autumn_mock.input_files import InputFile, InputFileError, KeyPath, Problem, files_of, read_file, report
 from autumn_mock.input_schema import parse_file
 from autumn_mock.operations import balances, billing, customers, entities, features, plans
 from autumn_mock.operations.call import Call
@@ -42,6 +43,8 @@ class SeedStep:
 class WorldOrganisation:
     """An organisation to create. ``created_at`` None: the time of loading."""
 
+    #: Where its entries are, for the errors of the calls.
+    file: InputFile
     id: str
     slug: str
     name: str
@@ -92,20 +95,37 @@ class World:
 
 
 def read_world(path: Path) -> World:
-    """Read a world file, or a snapshot.
+    """Read a world file, a snapshot, or all world files of a folder, in the order of their names.
 
-    Raises :class:`~autumn_mock.input_files.InputFileError` with every error of the file.
+    Raises :class:`~autumn_mock.input_files.InputFileError` with every error of the file, or of the first file with
+    errors.
     """
+    if path.is_dir():
+        return _folder(path)
     if is_ours(path):
         return World(InputFile(path), (), _snapshot(path))
+    organisations = _organisations(path)
+    report(_duplicates(organisations))
+    return World(organisations[0].file if organisations else InputFile(path), organisations)
+
+
+def _folder(folder: Path) -> World:
+    paths = files_of(folder)
+    for path in paths:
+        if is_ours(path):
+            raise InputFileError(f"{path}: a snapshot cannot be one of several worlds; give it alone")
+    organisations = tuple(each for path in paths for each in _organisations(path))
+    report(_duplicates(organisations))
+    return World(InputFile(folder), organisations)
+
+
+def _organisations(path: Path) -> tuple[WorldOrganisation, ...]:
     file = read_file(path)
     entries = parse_file(file, obj(WorldEntries), unknown_names)
     report(
         problem for index, entry in enumerate(entries.organisations) for problem in _foreign_rules(file, entry, index)
     )
-    organisations = tuple(_organisation(entry, index) for index, entry in enumerate(entries.organisations))
-    report(_duplicates(file, organisations))
-    return World(file, organisations)
+    return tuple(_organisation(file, entry, index) for index, entry in enumerate(entries.organisations))
 
 
 def _snapshot(path: Path) -> tuple[Change, ...]:
@@ -128,11 +148,12 @@ def api_key(key: str, org_id: str, scopes: tuple[str, ...] = ()) -> ApiKey:
     )
 
 
-def _organisation(entry: OrganisationEntry, index: int) -> WorldOrganisation:
+def _organisation(file: InputFile, entry: OrganisationEntry, index: int) -> WorldOrganisation:
     environments = list(_environments(entry, index))
     org_id = entry.id or f"org_{entry.slug.replace('-', '_')}"
     keys = entry.keys or ()
     return WorldOrganisation(
+        file=file,
         id=org_id,
         slug=entry.slug,
         name=entry.name or entry.slug,
@@ -206,25 +227,30 @@ def _foreign_rules(file: InputFile, entry: OrganisationEntry, index: int) -> Ite
                     yield file.problem(where, str(error).splitlines()[0])
 
 
-def _duplicates(file: InputFile, organisations: tuple[WorldOrganisation, ...]) -> Iterator[Problem]:
+def _duplicates(organisations: tuple[WorldOrganisation, ...]) -> Iterator[Problem]:
     """Ids, slugs and keys that are used twice. Other duplicates are refused by the calls, except customers."""
-    first: dict[tuple[str, ...], KeyPath] = {}
-    for path, *name in _unique_names(organisations):
-        place = first.setdefault(tuple(name), path)
-        if place != path:
-            line = file.problem(place, "").position.line
-            yield file.problem(path, f"this {name[0]} is already used in line {line}")
+    first: dict[tuple[str, ...], Problem] = {}
+    for place, *name in _unique_names(organisations):
+        known = first.setdefault(tuple(name), place)
+        if known != place:
+            where = "" if known.path == place.path else f"{known.path}, "
+            yield place._replace(text=f"this {name[0]} is already used in {where}line {known.position.line}")
 
 
-def _unique_names(organisations: tuple[WorldOrganisation, ...]) -> Iterator[tuple[KeyPath, str, str, str]]:
+def _unique_names(organisations: tuple[WorldOrganisation, ...]) -> Iterator[tuple[Problem, str, str, str]]:
     """Every name that must be unique: where, the kind of name, within what, and the name."""
-    for index, organisation in enumerate(organisations):
+    counts: Counter[Path] = Counter()
+    for organisation in organisations:
+        index = counts[organisation.file.path]
+        counts[organisation.file.path] += 1
         path: KeyPath = ("organisations", index)
-        yield (*path, "slug"), "slug", "", organisation.slug
-        yield (*path, "id"), "organisation id", "", organisation.id
+        place = partial(organisation.file.problem, text="")
+        yield place((*path, "slug")), "slug", "", organisation.slug
+        yield place((*path, "id")), "organisation id", "", organisation.id
         for number, key in enumerate(organisation.keys):
-            yield (*path, "keys", number), "key", "", key.hash
+            yield place((*path, "keys", number)), "key", "", key.hash
         for env, steps in organisation.steps.items():
             for step in steps:
                 if step.customer_id:
-                    yield (*step.path, "customer_id"), "customer id", f"{index} {env}", step.customer_id
+                    within = f"{organisation.file.path} {index} {env}"
+                    yield place((*step.path, "customer_id")), "customer id", within, step.customer_id

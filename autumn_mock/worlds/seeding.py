@@ -36,7 +36,7 @@ def seed(state: State, world: World, only: tuple[str, Env] | None = None) -> Non
         if wanted and stage.organisation(organisation.id) is None:
             stage.add(_record(organisation, stage.clock_of(organisation.id).now()), organisation.keys)
         for env in wanted:
-            _fill(stage, world, organisation, env)
+            _fill(stage, organisation, env)
     state.adopt(stage)
 
 
@@ -79,7 +79,7 @@ def fill_copy(state: State, template: World, name: tuple[str, Env]) -> None:
         state.restore(changes, {first.id: org_id})
     else:
         copy = replace(template.organisations[0], id=org_id)
-        _fill(state, template, copy, env)
+        _fill(state, copy, env)
 
 
 def _first(template: World) -> Organisation | WorldOrganisation | None:
@@ -93,7 +93,7 @@ def _record(given: WorldOrganisation, now: int) -> Organisation:
     return Organisation(id=given.id, name=given.name, slug=given.slug, created_at=created_at, config=given.config)
 
 
-def _fill(state: State, world: World, organisation: WorldOrganisation, env: Env) -> None:
+def _fill(state: State, organisation: WorldOrganisation, env: Env) -> None:
     steps = organisation.steps[env]
     if not steps:
         return
@@ -103,7 +103,7 @@ def _fill(state: State, world: World, organisation: WorldOrganisation, env: Env)
         try:
             step.run(call)
         except ApiError as error:
-            raise world.file.problem(step.path, error.message).error from None
+            raise organisation.file.problem(step.path, error.message).error from None
 
 
 def organisation_id(key: str) -> str:

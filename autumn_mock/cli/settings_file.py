@@ -1,0 +1,130 @@
+"""Settings from a file: ``autumn-mock.toml``, or the table ``[tool.autumn-mock]`` of ``pyproject.toml``.
+
+Names are those of the options without their dashes: ``rate-limit = "off"``. An option and a variable override the file.
+Paths are relative to the file.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from autumn_mock.input_files import guess
+from autumn_mock.settings import declarations
+
+#: Files that are read without ``--config``, in the working directory; the first one with settings.
+OWN_NAME, PROJECT_NAME = "autumn-mock.toml", "pyproject.toml"
+_TABLE = "[tool.autumn-mock]"
+#: Where click's context has the name of the file.
+SETTINGS_FILE = "autumn_mock.settings_file"
+#: Settings that are paths.
+_PATHS = ("db", "ready_file")
+#: Standard input or output.
+_STANDARD = "-"
+
+
+def config_option(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command ``--config``. It is read first, so that the other options have its values as defaults."""
+    return click.option(
+        "--config",
+        type=click.Path(dir_okay=False),
+        is_eager=True,
+        expose_value=False,
+        callback=_read_defaults,
+        envvar="AUTUMN_MOCK_CONFIG",
+        show_envvar=True,
+        metavar="FILE",
+        help=f"Settings in TOML. Without it: {OWN_NAME}, or {_TABLE} of {PROJECT_NAME}, in the working directory.",
+    )(command)
+
+
+def _read_defaults(ctx: click.Context, _parameter: click.Parameter, name: str | None) -> None:
+    found = _named(Path(name)) if name is not None else _in_working_directory()
+    if found is not None:
+        ctx.default_map = defaults_of(*found)
+        ctx.meta[SETTINGS_FILE] = str(found[0])
+
+
+def _named(path: Path) -> tuple[Path, Mapping[str, Any]]:
+    table = _project_table(path) if path.name == PROJECT_NAME else _parse(path)
+    if table is None:
+        raise click.UsageError(f"{path}: it has no table {_TABLE}")
+    return path, table
+
+
+def _in_working_directory() -> tuple[Path, Mapping[str, Any]] | None:
+    own, project = Path(OWN_NAME), Path(PROJECT_NAME)
+    if own.is_file():
+        return own, _parse(own)
+    # Most projects have no such table: their file is parsed only if it could have one.
+    if not project.is_file() or b"autumn-mock" not in project.read_bytes():
+        return None
+    table = _project_table(project)
+    return (project, table) if table is not None else None
+
+
+def _project_table(path: Path) -> Mapping[str, Any] | None:
+    tools = _parse(path).get("tool")
+    table = tools.get("autumn-mock") if isinstance(tools, Mapping) else None
+    if table is not None and not isinstance(table, Mapping):
+        raise click.UsageError(f"{path}: tool.autumn-mock: must be a table")
+    return table
+
+
+def _parse(path: Path) -> Mapping[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except OSError as error:
+        raise click.UsageError(f"{path}: {error.strerror}") from None
+    except ValueError as error:  # not TOML, or not UTF-8
+        raise click.UsageError(f"{path}: {error}") from None
+
+
+def defaults_of(path: Path, table: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a table by the names of the settings, checked. Raises :class:`click.UsageError`."""
+    known = declarations()
+    values: dict[str, Any] = {}
+    for written, value in table.items():
+        name = written.replace("-", "_")
+        if name not in known:
+            near = guess(written, [each.replace("_", "-") for each in known])
+            raise click.UsageError(f"{path}: there is no setting {written!r}{near}")
+        try:
+            values[name] = _value(known[name], value)
+        except ValueError as error:
+            raise click.UsageError(f"{path}: {written}: {error}") from None
+    for name in _PATHS:
+        if values.get(name, _STANDARD) != _STANDARD:
+            values[name] = str(path.parent / values[name])
+    world = values.get("world", _STANDARD)
+    if world != _STANDARD and (path.parent / world).exists():
+        values["world"] = str(path.parent / world)
+    return values
+
+
+def _value(setting: Mapping[str, Any], value: Any) -> Any:
+    """The value of one setting: what its option would take. Raises :class:`ValueError`."""
+    if setting["many"]:
+        return [_text(setting, each) for each in (value if isinstance(value, list) else [value])]
+    if setting["flag"]:
+        if not isinstance(value, bool):
+            raise ValueError("must be true or false")
+        return value
+    return _text(setting, value)
+
+
+def _text(setting: Mapping[str, Any], value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError("must be a string or a whole number")
+    text = str(value)
+    setting["read"](text)
+    return text
