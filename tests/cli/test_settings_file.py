@@ -158,4 +158,4 @@ def test_the_start_of_the_log_names_the_file(tmp_path: Path) -> None:
     written(tmp_path, "port = 0")
     with ServerProcess(cwd=tmp_path) as server:
         pass
-    assert re.search(r"^  settings +autumn-mock\.toml$", server.stderr, re.MULTILINE)
+    assert re.search(r"^  settings +autumn-mock\.toml$", server.stderr(), re.MULTILINE)
