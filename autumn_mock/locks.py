@@ -71,6 +71,8 @@ class Level(IntEnum):
     CLOCK = 18
     #: ``LiveStates``: the states that pages are shown, and how many pages listen.
     LIVE_STATES = 19
+    #: ``DeferredApplication``: whether the control API's application was made.
+    CONTROL_APP = 20
 
 
 class LockOrderError(AssertionError):

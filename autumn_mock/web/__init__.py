@@ -1,26 +1,23 @@
-"""HTTP: the Flask application around an engine."""
+"""HTTP: the Flask applications around an engine."""
 
 from __future__ import annotations
 
-import logging
-
-from flask import Flask, Response, request
-from werkzeug.exceptions import HTTPException
-from werkzeug.routing import BaseConverter, Rule
+from flask import Flask
+from werkzeug.routing import Rule
 
 from autumn_mock.engine import Engine
 from autumn_mock.faults.grammar import require_route
-from autumn_mock.operations.errors import ApiError
-from autumn_mock.web import page
-from autumn_mock.web.authentication import no_session
-from autumn_mock.web.control import ROUTES, Control
-from autumn_mock.web.dispatch import Dispatcher, unserved_note
+from autumn_mock.web.base_app import new_app
+from autumn_mock.web.deferred import DeferredApplication, PathMiddleware
+from autumn_mock.web.dispatch import Dispatcher
+from autumn_mock.web.guard import Guard
 from autumn_mock.web.rate_limits import RateLimits
-from autumn_mock.web.replies import error_reply, reply_to, text_reply
+from autumn_mock.web.replies import text_reply
 from autumn_mock.web.resources import ENDPOINTS, call_names
 from autumn_mock.web.waitress_adapter import AbortMiddleware
 
-_log = logging.getLogger("autumn_mock.web")
+#: Paths that begin with these are served by the second application, :mod:`autumn_mock.web.control_app`.
+CONTROL_PREFIXES = ("/_mock",)
 
 
 def create_app(emulator: Engine) -> Flask:
@@ -31,39 +28,20 @@ def create_app(emulator: Engine) -> Flask:
     """
     for rule in emulator.startup_rules():
         require_route(rule, call_names())
-    app = Flask("autumn_mock", static_folder=None)
-    app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
-    app.url_map.redirect_defaults = False
-    app.url_map.merge_slashes = False
+    guard = Guard(emulator.settings.host, emulator.settings.control_token)
+    app = new_app("autumn_mock")
     limits = RateLimits(emulator.settings.rate_limit)
     emulator.attach_application({each.name: each.names for each in ENDPOINTS}, limits.forget)
     dispatcher = Dispatcher(emulator, limits)
-    app.url_map.converters["any_path"] = _AnyPath
     app.url_map.add(Rule("/v1/<any_path:_>", endpoint="api"))
     app.view_functions["api"] = lambda _: dispatcher.dispatch()
-    controls = Control(app, emulator)
-    controls.add(ROUTES)
-    controls.add_calls(dispatcher.dispatch)
-    page.serve(app, controls)
     app.add_url_rule("/", "greeting", lambda: text_reply("Hello from Autumn (test 1) 🍂🍂🍂"))
-    app.register_error_handler(HTTPException, _not_served)
-    app.register_error_handler(Exception, lambda error: reply_to(error, request))
-    app.wsgi_app = AbortMiddleware(app.wsgi_app)  # type: ignore[method-assign]  # how Flask is given middleware
+
+    def control_app() -> Flask:
+        from autumn_mock.web.control_app import create_control_app
+
+        return create_control_app(emulator, guard, app, dispatcher.dispatch)
+
+    by_path = PathMiddleware(app.wsgi_app, CONTROL_PREFIXES, DeferredApplication(control_app))
+    app.wsgi_app = AbortMiddleware(by_path)  # type: ignore[method-assign]  # how Flask is given middleware
     return app
-
-
-class _AnyPath(BaseConverter):
-    """Matches the rest of a path, whatever it is: dispatch finds the endpoint, after it has received the request."""
-
-    regex = ".*?"
-    part_isolating = False
-
-
-def _not_served(error: HTTPException) -> Response:
-    """Routes outside ``/v1`` that are not served belong to the dashboard, which needs a session."""
-    if error.code not in (404, 405):
-        return reply_to(error, request)
-    if request.path.startswith("/_mock"):
-        return error_reply(ApiError(404, f"There is no {request.method} {request.path} here", "not_found"), "sandbox")
-    _log.warning("%s", unserved_note(request))
-    return error_reply(no_session(), "sandbox")

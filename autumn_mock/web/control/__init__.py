@@ -35,12 +35,12 @@ _OWN_HEADERS = ("HTTP_X_AUTUMN_MOCK_ENVIRONMENT", "HTTP_X_AUTUMN_MOCK_TOKEN")
 
 
 class Control:
-    """Adds control calls to an application. Raises :class:`~autumn_mock.web.guard.ExposedWithoutToken`."""
+    """Adds control calls to an application."""
 
-    def __init__(self, app: Flask, engine: Engine) -> None:
+    def __init__(self, app: Flask, engine: Engine, guard: Guard) -> None:
         self.app = app
         self.engine = engine
-        self.guard = Guard(engine.settings.host, engine.settings.control_token)
+        self.guard = guard
 
     def add(self, routes: Mapping[str, ControlHandler]) -> None:
         """Serve ``METHOD /path`` below ``/_mock`` with their handlers."""
@@ -54,8 +54,11 @@ class Control:
                 provide_automatic_options=False,
             )
 
-    def add_calls(self, dispatch: Callable[[], Response]) -> None:
-        """Serve public calls below :data:`CALL_PREFIX`, without a key, as the selected environment makes them."""
+    def add_calls(self, api: Flask, dispatch: Callable[[], Response]) -> None:
+        """Serve public calls below :data:`CALL_PREFIX`, without a key, as the selected environment makes them.
+
+        ``api`` is the application of the public calls, with ``dispatch`` for each request.
+        """
 
         def call(control: ControlRequest) -> Response:
             environment = control.environment()
@@ -66,7 +69,7 @@ class Control:
             environ["SCRIPT_NAME"] = CALL_PREFIX
             environ["PATH_INFO"] = environ["PATH_INFO"].removeprefix(CALL_PREFIX)
             environ[ACTING_KEY] = ApiKey(hash="", hint="", org_id=org, env=env)
-            with self.app.request_context(environ):
+            with api.request_context(environ):
                 return dispatch()
 
         self.app.url_map.add(Rule(f"{CALL_PREFIX}/v1/<any_path:_>", endpoint="_mock call"))
