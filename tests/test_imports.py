@@ -17,7 +17,7 @@ LAYERS = (
     ("domain", "locks"),
     ("clock", "durations", "nesting", "interpreter", "input_files", "control_client"),
     ("ids", "ledger", "parking"),
-    ("store", "wire.schema", "wire.versions"),
+    ("store", "payments", "wire.schema", "wire.versions"),
     ("wire.requests",),
     ("faults", "operations", "webhooks"),
     ("settings", "wire", "input_schema"),

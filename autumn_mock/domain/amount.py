@@ -17,6 +17,7 @@ INFINITE = Decimal("Infinity")
 
 #: Ten decimals, the precision of every amount that Autumn shows.
 _PLACES = Decimal("1e-10")
+_CENT = Decimal("0.01")
 #: Precise enough for any double, so that no value is an error.
 _WIDE = Context(prec=700, rounding=ROUND_HALF_UP)
 
@@ -27,6 +28,14 @@ def rounded(value: Decimal) -> Decimal:
         return value.quantize(_PLACES, ROUND_HALF_UP)
     except InvalidOperation:  # more digits than the thread's context holds
         return value.quantize(_PLACES, context=_WIDE)
+
+
+def money(value: Decimal) -> Decimal:
+    """An amount of money in the major unit of a currency: two decimals, half up."""
+    try:
+        return value.quantize(_CENT, ROUND_HALF_UP)
+    except InvalidOperation:  # more digits than the thread's context holds
+        return value.quantize(_CENT, context=_WIDE)
 
 
 def amount(value: int | float | Decimal) -> Decimal:

@@ -78,6 +78,17 @@ class ItemPrice(Record, frozen=True, kw_only=True):
         return amount(self.tiers[0].get("amount") or self.tiers[0].get("flat_amount") or 0)
 
 
+class Proration(Record, frozen=True, kw_only=True):
+    """How a changed quantity of what is bought in advance is billed."""
+
+    on_increase: Literal["bill_immediately", "prorate_immediately", "prorate_next_cycle", "bill_next_cycle"] = (
+        "prorate_immediately"
+    )
+    on_decrease: Literal["prorate", "prorate_immediately", "prorate_next_cycle", "none", "no_prorations"] = (
+        "prorate_immediately"
+    )
+
+
 class RolloverConfig(Record, frozen=True, kw_only=True):
     """How much of an unused grant is kept at a reset, and for how long."""
 
@@ -117,8 +128,8 @@ class PlanItem(Record, frozen=True, kw_only=True):
     feature_override: FeatureOverride | None = None
     #: Every entity of this feature gets the grant for itself.
     entity_feature_id: str | None = None
-    #: Whether a smaller prepaid quantity counts from the next period on, as it is not refunded.
-    decreases_later: bool = False
+    #: None: at once, prorated.
+    proration: Proration | None = None
 
     @property
     def is_prepaid(self) -> bool:
@@ -129,6 +140,11 @@ class PlanItem(Record, frozen=True, kw_only=True):
     def is_bought_once(self) -> bool:
         """Whether units are paid once in advance."""
         return self.price is not None and self.price.is_bought_once
+
+    @property
+    def decreases_later(self) -> bool:
+        """Whether a smaller prepaid quantity counts from the next period on, as it is not refunded."""
+        return self.proration is not None and self.proration.on_decrease in ("none", "no_prorations")
 
 
 class PlanLicense(Record, frozen=True, kw_only=True):

@@ -77,6 +77,17 @@ def period_end(interval: Interval, count: int, anchor: int, now: int) -> int:
     return add_months(anchor, steps * step)
 
 
+def period_start(interval: Interval, count: int, anchor: int, end: int) -> int:
+    """When the period began that ends at ``end``, one of the boundaries that are counted from ``anchor``.
+
+    Example: monthly from 31 January: the period that ends on 31 March began on 28 February.
+    """
+    fixed = _FIXED.get(interval)
+    if fixed is not None:
+        return max(end - fixed * count, _FIRST)
+    return add_months(anchor, _months_between(anchor, end) - _MONTHS[interval] * count)
+
+
 def next_boundary(reset: Reset, boundary: int, now: int) -> int:
     """The first boundary after ``now``, stepping whole periods from ``boundary``."""
     fixed = _FIXED.get(reset.interval)

@@ -19,6 +19,7 @@ from autumn_mock.domain.plan import (
     Plan,
     PlanItem,
     PlanLicense,
+    Proration,
     Reset,
     RolloverConfig,
 )
@@ -252,7 +253,7 @@ def to_item(call: Call, sent: PlanItemParams) -> PlanItem:
         expiry=_to_expiry(sent, price, feature),
         feature_override=to_override(call, feature, sent.feature_override),
         entity_feature_id=sent.entity_feature_id,
-        decreases_later=(sent.proration or {}).get("on_decrease") in ("none", "no_prorations"),
+        proration=None if sent.proration is None else Proration(**sent.proration),
     )
 
 

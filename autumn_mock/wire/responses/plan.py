@@ -72,6 +72,13 @@ class ExpiryBody(Body):
     length: int
 
 
+class ProrationBody(Body):
+    """How a changed quantity of what is bought in advance is billed."""
+
+    on_increase: str
+    on_decrease: str
+
+
 class PlanItemBody(Body, kw_only=True):
     """A feature that a plan grants."""
 
@@ -84,6 +91,7 @@ class PlanItemBody(Body, kw_only=True):
     price: ItemPriceBody | None
     display: DisplayBody
     rollover: RolloverConfigBody | UnsetType = UNSET
+    proration: ProrationBody | UnsetType = UNSET
     expiry: ExpiryBody | UnsetType = UNSET
     feature_override: FeatureOverrideBody | UnsetType = UNSET
     entity_feature_id: str | UnsetType = UNSET
@@ -231,7 +239,7 @@ def _plain(value: Decimal) -> str:
 
 
 def _item_body(item: PlanItem, feature: Feature, expand_feature: bool) -> PlanItemBody:
-    reset, rollover = item.reset, item.rollover
+    reset, rollover, proration = item.reset, item.rollover, item.proration
     return PlanItemBody(
         feature_id=item.feature_id,
         feature=feature_body(feature) if expand_feature else UNSET,
@@ -242,6 +250,7 @@ def _item_body(item: PlanItem, feature: Feature, expand_feature: bool) -> PlanIt
         price=None if item.price is None else _item_price_body(item.price),
         display=_display(item, feature),
         rollover=UNSET if rollover is None else _rollover_body(rollover),
+        proration=UNSET if proration is None else ProrationBody(proration.on_increase, proration.on_decrease),
         expiry=UNSET if item.expiry is None else ExpiryBody(item.expiry.duration, item.expiry.length),
         feature_override=UNSET if item.feature_override is None else override_body(item.feature_override),
         entity_feature_id=UNSET if item.entity_feature_id is None else item.entity_feature_id,

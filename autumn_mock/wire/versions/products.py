@@ -54,17 +54,16 @@ def _item(item: Json) -> Json:
         "entity_feature_id": item.get("entity_feature_id"),
         "display": item["display"],
     }
+    config = dict(item.get("proration", {}))
     if "rollover" in item:
         rollover = item["rollover"]
-        old["config"] = {
-            "rollover": {
-                "max": rollover["max"],
-                "max_percentage": rollover["max_percentage"],
-                "duration": rollover["expiry_duration_type"],
-                "length": rollover["expiry_duration_length"],
-            }
+        config["rollover"] = {
+            "max": rollover["max"],
+            "max_percentage": rollover["max_percentage"],
+            "duration": rollover["expiry_duration_type"],
+            "length": rollover["expiry_duration_length"],
         }
-    return old
+    return {**old, "config": config} if config else old
 
 
 def feature_type(kind: str) -> str:
