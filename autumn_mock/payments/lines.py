@@ -256,7 +256,7 @@ def _renewed(billed: Billed, terms: Terms, features: Features) -> Iterator[Invoi
 
 
 def _stub(billed: Billed, charge: Charge, terms: Terms, features: Features) -> Iterator[InvoiceLine]:
-    """From what was billed to the anchor that a new cycle begins at; a credit if the anchor came earlier."""
+    """From what was billed to the anchor that a new cycle begins at; a credit if the anchor is before that."""
     billed_until = terms.now if terms.billed_until is None else terms.billed_until
     if billed_until == terms.now or terms.anchor != terms.now:
         return
