@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
+from msgspec import Struct
+
 from autumn_mock.faults.grammar import RuleError, parse_rule
 from autumn_mock.input_files import MOST_PROBLEMS, InputFile, KeyPath, guess, report
 from autumn_mock.wire.schema import Array, Issue, Issues, Object, Path, Schema
-from autumn_mock.wire.schema.base import kind_of
+from autumn_mock.wire.schema.base import JsonSchema, kind_of
 from autumn_mock.wire.schema.compounds import Default, Nullable, Optional
 
 T = TypeVar("T")
@@ -17,8 +19,10 @@ T = TypeVar("T")
 class Read(Schema[T]):
     """A value parsed by a function, which raises :class:`ValueError` with what is possible."""
 
-    def __init__(self, read: Callable[[Any], T]) -> None:
+    def __init__(self, read: Callable[[Any], T], like: JsonSchema | None = None) -> None:
         self._read = read
+        #: What JSON Schema can say of it.
+        self._like = like or {"type": "string"}
 
     def check(self, value: Any, path: Path, issues: Issues) -> Any:
         try:
@@ -26,6 +30,9 @@ class Read(Schema[T]):
         except ValueError as error:
             issues.append(Issue(path, str(error)))
             return value
+
+    def json_schema(self) -> JsonSchema:
+        return self._like
 
 
 class Choice(Schema[T]):
@@ -46,6 +53,9 @@ class Choice(Schema[T]):
             return value
         return schema.check(value, path, issues)
 
+    def json_schema(self) -> JsonSchema:
+        return {"anyOf": [each.json_schema() for each in self._schemas.values()]}
+
 
 class Shorthand(Choice[T]):
     """An object, or a text that stands for the object with this one key."""
@@ -59,6 +69,9 @@ class Shorthand(Choice[T]):
         """The object, with a text put under its key."""
         return self._inner, {self._key: value} if isinstance(value, str) else value
 
+    def json_schema(self) -> JsonSchema:
+        return {"anyOf": [self._inner.fields[self._key].json_schema(), self._inner.json_schema()]}
+
 
 class NotEmpty(Choice[T]):
     """An object with at least one key; ``text`` is the issue for one without any."""
@@ -70,6 +83,9 @@ class NotEmpty(Choice[T]):
     def select(self, value: Any) -> tuple[Schema[T] | None, Any]:
         """The object, unless it is empty."""
         return None if value == {} else self._inner, value
+
+    def json_schema(self) -> JsonSchema:
+        return {**self._inner.json_schema(), "minProperties": 1}
 
 
 class Fields(NamedTuple):
@@ -99,6 +115,28 @@ def maps_in(schema: Schema[Any], value: Any, path: KeyPath = ()) -> Iterator[Fie
     elif isinstance(schema, Array) and isinstance(value, list):
         for index, item in enumerate(value):
             yield from maps_in(schema.item, item, (*path, index))
+
+
+def file_schema(schema: Object[Any], title: str) -> JsonSchema:
+    """The JSON Schema (2020-12) of a kind of file, for editors: unknown keys are errors, as they are for the loader."""
+    closed: JsonSchema = _closed(schema.json_schema())
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **closed}
+
+
+def _closed(node: Any) -> Any:
+    """The same schema, in which an object with known keys has no others."""
+    if isinstance(node, list):
+        return [_closed(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    if isinstance(node.get("properties"), dict):
+        properties = {key: _closed(each) for key, each in node["properties"].items()}
+        return {**node, "properties": properties, "additionalProperties": False}
+    return {
+        key: value if key in ("default", "enum", "const") else _closed(value)
+        for key, value in node.items()
+        if not (key == "default" and isinstance(value, Struct))  # one that no file can have
+    }
 
 
 def parse_file(file: InputFile, schema: Object[T], *checks: Callable[[Any], Iterable[Issue]]) -> T:

@@ -46,6 +46,15 @@ def check(name: str, as_json: bool) -> None:
         click.echo(f"{step.number:3}  line {step.line}  {step.say or ''}".rstrip())
 
 
+@scenario.command(short_help="Print the JSON Schema of scenarios.")
+def schema() -> None:
+    """Print the JSON Schema of scenario files: with it, editors complete and check keys and values."""
+    from autumn_mock.cli.output import print_json
+    from autumn_mock.scenarios import scenario_schema
+
+    print_json(scenario_schema())
+
+
 @scenario.command(short_help="Play a scenario on a running server.")
 @click.argument("name", metavar="FILE|NAME|-")
 @click.option("--keep", is_flag=True, help="Keep its organisation, and a server that was started, until Ctrl-C.")

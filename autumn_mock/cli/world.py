@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from autumn_mock.cli.files import input_file, write_text
+from autumn_mock.cli.files import STANDARD, input_file, write_text
 from autumn_mock.cli.options import json_option
 from autumn_mock.cli.snapshot import save
 
@@ -91,14 +91,39 @@ def _counts(state: State) -> dict[str, int]:
     return dict(counts)
 
 
+#: The schema that ``init`` writes beside a world, and the line by which editors find it.
+_SCHEMA_FILE = "autumn-mock-world.schema.json"
+_EDITOR_LINE = f"# yaml-language-server: $schema={_SCHEMA_FILE}\n"
+
+
 @world.command(short_help="Write a commented world to start from.")
 @click.argument("file", default="world.yaml")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 def init(file: str, force: bool) -> None:
-    """Write a commented world to FILE (world.yaml; - is standard output), to be changed."""
-    write_text(file, _found("default").read_text("utf-8"), replace=force)
-    if file != "-":
-        click.echo(f"wrote {file}; check it with: autumn-mock world check {file}")
+    """Write a commented world to FILE (world.yaml; - is standard output), to be changed.
+
+    Beside it, autumn-mock-world.schema.json: with it, editors complete and check keys and values.
+    """
+    text = _found("default").read_text("utf-8")
+    if file == STANDARD:
+        write_text(file, text)
+        return
+    import json
+
+    from autumn_mock.worlds import world_schema
+
+    write_text(file, _EDITOR_LINE + text, replace=force)
+    write_text(str(Path(file).parent / _SCHEMA_FILE), json.dumps(world_schema(), indent=1) + "\n", replace=True)
+    click.echo(f"wrote {file}; check it with: autumn-mock world check {file}")
+
+
+@world.command(short_help="Print the JSON Schema of worlds.")
+def schema() -> None:
+    """Print the JSON Schema of world files, for editors and other tools."""
+    from autumn_mock.cli.output import print_json
+    from autumn_mock.worlds import world_schema
+
+    print_json(world_schema())
 
 
 world.add_command(save)  # a snapshot is a world

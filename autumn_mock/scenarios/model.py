@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 from msgspec import UNSET, Struct
 
 from autumn_mock.input_files import guess, read_file
-from autumn_mock.input_schema import Choice, NotEmpty, Read, Shorthand, parse_file, read_rule
+from autumn_mock.input_schema import Choice, NotEmpty, Read, Shorthand, file_schema, parse_file, read_rule
+from autumn_mock.journal.finding_kinds import FINDING_KINDS
 from autumn_mock.scenarios.template import TemplateBody
 from autumn_mock.scenarios.values import (
+    FAILURES,
     Outcome,
     read_api_path,
     read_counts,
@@ -44,14 +46,18 @@ from autumn_mock.wire.schema import (
 from autumn_mock.wire.schema import (
     Path as IssuePath,
 )
+from autumn_mock.wire.schema.base import JsonSchema
 
 # -- expectations; what is absent may have any value
 
 _STATUS = integer(min=100, max=599)
+_OUTCOME = {
+    "anyOf": [{"type": "integer", "minimum": 100, "maximum": 599}, {"enum": [*FAILURES]}, {"pattern": "^[0-9]{3}$"}]
+}
 _OUTCOMES: Schema[list[Outcome] | dict[Outcome, int]] = Choice(
     'must be a list in order, like [503, 202], or the number of each, like {"202": 10}',
-    array=array(Read(read_outcome)),
-    object=Read(read_counts),
+    array=array(Read(read_outcome, _OUTCOME)),
+    object=Read(read_counts, {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}}),
 )
 
 
@@ -85,7 +91,7 @@ _BALANCES: Schema[BalanceExpectation | list[BalanceExpectation]] = Choice(
 )
 _FINDING = obj(
     {
-        "code": Read(read_finding_code),
+        "code": Read(read_finding_code, {"enum": list(FINDING_KINDS)}),
         "message": optional(string()),
         "items": optional(integer(min=0)),
         "amounts": optional(record(number())),
@@ -142,7 +148,7 @@ class Retry(Params):
     """How a client retries."""
 
     #: The outcomes that are retried.
-    on: list[Outcome] = field(array(Read(read_outcome), min=1))
+    on: list[Outcome] = field(array(Read(read_outcome, _OUTCOME), min=1))
     #: The maximum after the first attempt.
     times: int = field(integer(min=1, max=100), default=3)
     #: Milliseconds between two attempts; None: the reply's Retry-After, if it has one.
@@ -311,6 +317,9 @@ class _ActionSchema(Choice[Action]):
             issues.append(Issue(path, f"a step needs one of these keys: {', '.join(_ACTIONS)}"))
         return value
 
+    def json_schema(self) -> JsonSchema:
+        return {"anyOf": [obj(each).json_schema() for each in _ACTIONS.values()]}
+
 
 def _main_keys(value: Any) -> list[str]:
     named = [key for key in value if key in _ACTIONS] if isinstance(value, dict) else []
@@ -395,3 +404,8 @@ def read_scenario(path: Path) -> Scenario:
             for index, (line, action) in enumerate(zip(lines, entries.steps, strict=True))
         ),
     )
+
+
+def scenario_schema() -> dict[str, Any]:
+    """The JSON Schema of scenario files."""
+    return file_schema(obj(ScenarioEntries), "A scenario of autumn-mock: a failure mode, step by step")

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from autumn_mock.durations import parse_duration
 from autumn_mock.wire.schema import Issue, Issues, Path, Schema
+from autumn_mock.wire.schema.base import JsonSchema
 
 T = TypeVar("T")
 
@@ -39,6 +40,9 @@ class TemplateBody(Schema[T]):
     def check(self, value: Any, path: Path, issues: Issues) -> Any:
         issues += _unknown_placeholders(value, path)
         return self._inner.check(value, path, issues)
+
+    def json_schema(self) -> JsonSchema:
+        return self._inner.json_schema()
 
 
 def _unknown_placeholders(body: Any, path: Path) -> Iterator[Issue]:

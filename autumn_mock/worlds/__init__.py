@@ -7,6 +7,7 @@ a world cannot contain what the API refuses. Errors name the file, the line and 
 
 from __future__ import annotations
 
+from autumn_mock.worlds.entries import world_schema
 from autumn_mock.worlds.model import World, read_world
 from autumn_mock.worlds.seeding import fill_copy, open_copy, organisation_for_key, organisation_id, seed
 
@@ -18,4 +19,5 @@ __all__ = [
     "organisation_id",
     "read_world",
     "seed",
+    "world_schema",
 ]

@@ -14,7 +14,7 @@ from autumn_mock.domain.organisation import OrganisationConfig
 from autumn_mock.domain.record import LATEST
 from autumn_mock.domain.webhook import DEFAULT_SECRET
 from autumn_mock.input_files import guess
-from autumn_mock.input_schema import Read, Shorthand, maps_in, read_rule
+from autumn_mock.input_schema import Read, Shorthand, file_schema, maps_in, read_rule
 from autumn_mock.settings import read_instant, read_secret, read_url
 from autumn_mock.wire.requests.balances import BalancesCreate
 from autumn_mock.wire.requests.billing import BillingAttach
@@ -39,6 +39,7 @@ from autumn_mock.wire.schema.base import must_be
 
 T = TypeVar("T")
 
+_KEY = "^am_[sp]k_(test|live)_[A-Za-z0-9_]+$"
 _RESOURCES = ("customers", "balances", "features", "plans", "analytics")
 _SCOPES = (
     *(f"{each}:{right}" for each in _RESOURCES for right in ("read", "write")),
@@ -59,7 +60,7 @@ def _instant(value: Any) -> int:
 
 
 def _key(value: Any) -> str:
-    if not isinstance(value, str) or re.fullmatch(r"am_[sp]k_(test|live)_[A-Za-z0-9_]+", value) is None:
+    if not isinstance(value, str) or re.fullmatch(_KEY, value) is None:
         raise ValueError(
             "must begin with am_sk_test_, am_sk_live_, am_pk_test_ or am_pk_live_; then letters, numbers, underscores"
         )
@@ -88,11 +89,15 @@ def _list_of(item: Schema[T]) -> Schema[list[T] | None]:
     return nullable(array(item))
 
 
+#: A date, an instant or milliseconds.
+_INSTANT = {"type": ["string", "integer"]}
+
+
 class KeyEntry(Params):
     """A key. Its prefix says which environment it opens."""
 
-    key: str = field(Read(_key))
-    scopes: list[str] | None = field(_list_of(Read(_scope)), default=None)
+    key: str = field(Read(_key, {"type": "string", "pattern": _KEY}))
+    scopes: list[str] | None = field(_list_of(Read(_scope, {"enum": list(_SCOPES)})), default=None)
 
 
 class WebhookEntry(Params):
@@ -136,7 +141,7 @@ class OrganisationEntry(Params):
     id: str | None = field(identifier(), default=None)
     slug: str = field(identifier())
     name: str | None = field(string(min=1), default=None)
-    created_at: int | None = field(Read(_instant), default=None)
+    created_at: int | None = field(Read(_instant, _INSTANT), default=None)
     config: OrganisationConfig | None = field(nullable(_CONFIG), default=None)
     keys: list[KeyEntry] | None = field(_list_of(Shorthand("key", obj(KeyEntry))), default=None)
     webhooks: list[WebhookEntry] | None = field(_list_of(Shorthand("url", obj(WebhookEntry))), default=None)
@@ -173,3 +178,8 @@ def unknown_names(data: Any) -> Iterator[Issue]:
 def _declared(entries: Any, key: str) -> list[str]:
     names = [each.get(key) for each in entries if isinstance(each, dict)] if isinstance(entries, list) else []
     return [name for name in names if isinstance(name, str)]
+
+
+def world_schema() -> dict[str, Any]:
+    """The JSON Schema of world files."""
+    return file_schema(obj(WorldEntries), "A world of autumn-mock: the initial state of a server")
