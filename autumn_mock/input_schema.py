@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, UnsetType
 
 from autumn_mock.faults.grammar import RuleError, parse_rule
 from autumn_mock.input_files import MOST_PROBLEMS, InputFile, KeyPath, guess, report
@@ -129,14 +129,15 @@ def _closed(node: Any) -> Any:
         return [_closed(each) for each in node]
     if not isinstance(node, dict):
         return node
-    if isinstance(node.get("properties"), dict):
-        properties = {key: _closed(each) for key, each in node["properties"].items()}
-        return {**node, "properties": properties, "additionalProperties": False}
-    return {
+    closed = {
         key: value if key in ("default", "enum", "const") else _closed(value)
         for key, value in node.items()
-        if not (key == "default" and isinstance(value, Struct))  # one that no file can have
+        if not (key == "default" and isinstance(value, (Struct, UnsetType)))  # one that no file can have
     }
+    if node.get("type") == "object" and "properties" in node:
+        closed["properties"] = {key: _closed(each) for key, each in node["properties"].items()}
+        closed["additionalProperties"] = False
+    return closed
 
 
 def parse_file(file: InputFile, schema: Object[T], *checks: Callable[[Any], Iterable[Issue]]) -> T:

@@ -35,7 +35,8 @@ equal items are identical. The waits of a retry advance a frozen clock; otherwis
 
 from __future__ import annotations
 
-from autumn_mock.scenarios.model import Scenario, read_scenario, scenario_schema
+from autumn_mock.scenarios.file_schema import scenario_schema
+from autumn_mock.scenarios.model import Scenario, read_scenario
 from autumn_mock.scenarios.player import Player
 from autumn_mock.scenarios.target import ScenarioTarget
 

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 from msgspec import UNSET, Struct
 
 from autumn_mock.input_files import guess, read_file
-from autumn_mock.input_schema import Choice, NotEmpty, Read, Shorthand, file_schema, parse_file, read_rule
+from autumn_mock.input_schema import Choice, NotEmpty, Read, Shorthand, parse_file, read_rule
 from autumn_mock.journal.finding_kinds import FINDING_KINDS
 from autumn_mock.scenarios.template import TemplateBody
 from autumn_mock.scenarios.values import (
-    FAILURES,
+    OUTCOME_SCHEMA,
     Outcome,
     read_api_path,
     read_counts,
@@ -51,12 +51,9 @@ from autumn_mock.wire.schema.base import JsonSchema
 # -- expectations; what is absent may have any value
 
 _STATUS = integer(min=100, max=599)
-_OUTCOME = {
-    "anyOf": [{"type": "integer", "minimum": 100, "maximum": 599}, {"enum": [*FAILURES]}, {"pattern": "^[0-9]{3}$"}]
-}
 _OUTCOMES: Schema[list[Outcome] | dict[Outcome, int]] = Choice(
     'must be a list in order, like [503, 202], or the number of each, like {"202": 10}',
-    array=array(Read(read_outcome, _OUTCOME)),
+    array=array(Read(read_outcome, OUTCOME_SCHEMA)),
     object=Read(read_counts, {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}}),
 )
 
@@ -148,7 +145,7 @@ class Retry(Params):
     """How a client retries."""
 
     #: The outcomes that are retried.
-    on: list[Outcome] = field(array(Read(read_outcome, _OUTCOME), min=1))
+    on: list[Outcome] = field(array(Read(read_outcome, OUTCOME_SCHEMA), min=1))
     #: The maximum after the first attempt.
     times: int = field(integer(min=1, max=100), default=3)
     #: Milliseconds between two attempts; None: the reply's Retry-After, if it has one.
@@ -386,10 +383,7 @@ def _customers_in(body: Any) -> Iterator[str]:
 
 
 def read_scenario(path: Path) -> Scenario:
-    """Read a scenario file.
-
-    Raises :class:`~autumn_mock.input_files.InputFileError` with every error of the file.
-    """
+    """Read a scenario file. Raises :class:`~autumn_mock.input_files.InputFileError` with every error of it."""
     file = read_file(path)
     entries = parse_file(file, obj(ScenarioEntries))
     lines = [file.positions["steps", index].line for index in range(len(entries.steps))]
@@ -404,8 +398,3 @@ def read_scenario(path: Path) -> Scenario:
             for index, (line, action) in enumerate(zip(lines, entries.steps, strict=True))
         ),
     )
-
-
-def scenario_schema() -> dict[str, Any]:
-    """The JSON Schema of scenario files."""
-    return file_schema(obj(ScenarioEntries), "A scenario of autumn-mock: a failure mode, step by step")

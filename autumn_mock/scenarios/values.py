@@ -17,6 +17,10 @@ Failure = Literal["timeout", "reset", "truncated"]
 Outcome = int | Failure
 
 FAILURES: tuple[Failure, ...] = ("timeout", "reset", "truncated")
+#: What JSON Schema can say of :func:`read_outcome`.
+OUTCOME_SCHEMA = {
+    "anyOf": [{"type": "integer", "minimum": 100, "maximum": 599}, {"enum": [*FAILURES]}, {"pattern": "^[0-9]{3}$"}]
+}
 #: The longest wait of a step, in ms.
 _MAX_WAIT = 600_000
 

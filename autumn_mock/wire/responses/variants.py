@@ -16,7 +16,17 @@ Json = dict[str, Any]
 B = TypeVar("B", bound=PlanDetailsBody)
 
 #: The fields of an item that create it again.
-_ITEM_PARAMS = ("feature_id", "entity_feature_id", "included", "unlimited", "pooled", "reset", "price", "proration", "expiry")
+_ITEM_PARAMS = (
+    "feature_id",
+    "entity_feature_id",
+    "included",
+    "unlimited",
+    "pooled",
+    "reset",
+    "price",
+    "proration",
+    "expiry",
+)
 
 
 def customize_body(diff: PlanDiff, before: Json, after: Json) -> Json:
