@@ -88,6 +88,14 @@ def period_start(interval: Interval, count: int, anchor: int, end: int) -> int:
     return add_months(anchor, _months_between(anchor, end) - _MONTHS[interval] * count)
 
 
+def periods_between(interval: Interval, count: int, start: int, end: int) -> int:
+    """How many whole periods lie between two boundaries of them."""
+    fixed = _FIXED.get(interval)
+    if fixed is not None:
+        return (end - start) // (fixed * count)
+    return _months_between(start, end) // (_MONTHS[interval] * count)
+
+
 def next_boundary(reset: Reset, boundary: int, now: int) -> int:
     """The first boundary after ``now``, stepping whole periods from ``boundary``."""
     fixed = _FIXED.get(reset.interval)

@@ -38,6 +38,8 @@ class Attachment(Struct, frozen=True):
     prepaid: dict[str, Decimal]
     #: The main plan of the same group that it replaces.
     current: CustomerPlan | None
+    #: The paid plan whose subscription it joins, as an add-on or a plan of an entity.
+    joined: CustomerPlan | None
     #: Other plans that end at once, as requested.
     removed: tuple[CustomerPlan, ...]
     #: In the past, if the customer already pays elsewhere; in the future for a plan that is scheduled.
@@ -79,6 +81,7 @@ def decide(call: Call, customer: Customer, scope: str | None, params: BillingAtt
         plan=plan,
         prepaid=prepaid_of(plan, sent_quantities(params), current),
         current=current,
+        joined=joined,
         removed=tuple(_removed(call, customer, each) for each in params.remove_plan_ids or ()),
         starts_at=starts_at,
         is_deferred=waits,

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from autumn_mock.domain.amount import ONE, ZERO
 from autumn_mock.domain.plan import BasePrice, ItemPrice
-from autumn_mock.ledger.intervals import period_end, period_start
+from autumn_mock.ledger.intervals import period_end, period_start, periods_between
 
 
 class Cycle(NamedTuple):
@@ -60,6 +60,11 @@ class Terms(Struct, frozen=True):
         if self.trial_ends_at is not None and self.trial_ends_at > at:
             end = self.trial_ends_at
         return Cycle(start, end)
+
+    def cycles_begun(self, price: BasePrice | ItemPrice) -> int:
+        """How many cycles of a price's interval have begun since the anchor: 1 in the first."""
+        end = period_end(price.interval, price.interval_count, self.anchor, self.now)
+        return max(periods_between(price.interval, price.interval_count, self.anchor, end), 1)
 
     def ended_cycle(self, price: BasePrice | ItemPrice) -> Cycle | None:
         """The cycle of a price's interval that ends right now; None when one is under way."""

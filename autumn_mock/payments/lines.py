@@ -28,12 +28,14 @@ from autumn_mock.domain.balance import Balance
 from autumn_mock.domain.customer import CustomerPlan
 from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.payment import InvoiceLine
-from autumn_mock.domain.plan import BasePrice, ItemPrice, Plan, PlanItem, Proration
+from autumn_mock.domain.plan import BasePrice, Interval, ItemPrice, Plan, PlanItem, Proration
 from autumn_mock.payments.cycles import Cycle, Terms, recurs
 from autumn_mock.payments.descriptions import described
 from autumn_mock.payments.prices import cost, whole_packs
 
 Features = Mapping[str, Feature]
+#: A price of a plan, whatever the plan's version: its feature and its interval.
+PriceKey = tuple["str | None", Interval]
 
 
 class Billed(Struct, frozen=True):
@@ -102,14 +104,15 @@ def overage_of(rows: Iterable[Balance], *, seats: bool, due: int | None = None) 
     return found
 
 
-def starting(billed: Billed, terms: Terms, features: Features, *, cycles: int = 1) -> tuple[InvoiceLine, ...]:
-    """A plan with a subscription of its own; ``cycles``: how many have begun, of one that started in the past."""
+def starting(billed: Billed, terms: Terms, features: Features) -> tuple[InvoiceLine, ...]:
+    """A plan with a subscription of its own: of one that started in the past all cycles that have begun."""
     lines = []
     for charge in _advance(billed):
         if not recurs(charge.price):
             lines.append(_line(billed, charge, None, features))
         elif not terms.is_trialing and not terms.waits:
-            lines.append(_line(billed, charge, _rest(terms, charge), features, money(charge.amount * cycles)))
+            due = money(charge.amount * terms.cycles_begun(charge.price))
+            lines.append(_line(billed, charge, _rest(terms, charge), features, due))
     return _non_zero(lines)
 
 
@@ -125,14 +128,17 @@ def switching(
     features: Features,
     *,
     before: Terms | None = None,
+    same_plan: bool = False,
 ) -> tuple[InvoiceLine, ...]:
     """A switch at once. ``before``: the subscription as it billed the outgoing plans, if its cycles change.
 
-    Prices that go on as they were leave no lines.
+    Prices that go on as they were leave no lines. ``same_plan``: a plan is changed, and what was bought once of it
+    is not bought again.
     """
     old = terms if before is None else before
     credits_ = [line for each in outgoing for line in _credits(each, old, features)]
-    charges = [] if incoming is None else _charges(incoming, terms, features)
+    kept = {_key(charge): charge for each in outgoing if same_plan for charge in _advance(each)}
+    charges = [] if incoming is None else _charges(incoming, terms, features, kept)
     used = [line for each in outgoing for line in _arrears(each, old, features)]
     return _non_zero((*_without_pairs(credits_, charges), *used))
 
@@ -164,8 +170,7 @@ def requantified(before: Billed, after: Billed, terms: Terms, features: Features
         if charge.item is None or was is None or was.quantity == charge.quantity:
             continue
         if not recurs(charge.price):
-            if charge.quantity > was.quantity:
-                now.append(_line(after, _added(charge, was), None, features))
+            now.append(_line(after, _added(charge, was), None, features))
             continue
         proration = charge.item.proration or Proration()
         how = proration.on_increase if charge.quantity > was.quantity else proration.on_decrease
@@ -212,15 +217,23 @@ def _advance(billed: Billed) -> Iterator[Charge]:
             yield Charge(item.price, item, cost(item, bought), item.included + bought)
 
 
+def _key(charge: Charge) -> PriceKey:
+    return charge.item.feature_id if charge.item is not None else None, charge.price.interval
+
+
 def _added(charge: Charge, was: Charge) -> Charge:
+    """What a charge has more than an earlier one, if anything."""
+    if charge.quantity <= was.quantity:
+        return charge._replace(amount=ZERO)
     return charge._replace(amount=charge.amount - was.amount, quantity=charge.quantity - was.quantity)
 
 
-def _charges(billed: Billed, terms: Terms, features: Features) -> list[InvoiceLine]:
+def _charges(billed: Billed, terms: Terms, features: Features, bought: Mapping[PriceKey, Charge]) -> list[InvoiceLine]:
     lines = []
     for charge in _advance(billed):
         if not recurs(charge.price):
-            lines.append(_line(billed, charge, None, features))
+            was = bought.get(_key(charge))
+            lines.append(_line(billed, charge if was is None else _added(charge, was), None, features))
         elif not terms.is_trialing and not terms.waits:
             lines.append(_prorated(billed, charge, terms, features))
     return lines

@@ -1,0 +1,222 @@
+"""What a change of a customer's plans costs: the lines of its invoice. Nothing is changed or charged here.
+
+Previews show them; :mod:`autumn_mock.operations.billing` puts them on an invoice. Only plans that a subscription bills
+are credited: what was attached without billing was never paid for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from autumn_mock.domain.amount import amount, money
+from autumn_mock.domain.customer import Customer, CustomerPlan
+from autumn_mock.domain.payment import InvoiceLine, Subscription
+from autumn_mock.operations.attachments import Attachment
+from autumn_mock.operations.call import Call
+from autumn_mock.operations.carry import selects
+from autumn_mock.operations.errors import invalid_request
+from autumn_mock.operations.grants import rows_of
+from autumn_mock.operations.subjects import find_entity
+from autumn_mock.payments.cycles import Terms
+from autumn_mock.payments.lines import (
+    Billed,
+    Requantified,
+    cancelling,
+    overage_of,
+    requantified,
+    starting,
+    switching,
+    total_of,
+)
+from autumn_mock.wire.requests.billing import BillingAttach, BillingParams, BillingUpdate, CarryOver
+
+
+class Charges(Struct, frozen=True):
+    """What a change costs."""
+
+    #: Due now.
+    lines: tuple[InvoiceLine, ...] = ()
+    #: Added to the next invoice.
+    later: tuple[InvoiceLine, ...] = ()
+    #: The subscription that bills the change; None: a new one, or none as nothing recurs.
+    subscription: Subscription | None = None
+    #: The cycles after the change; None: nothing is billed.
+    terms: Terms | None = None
+
+    @property
+    def total(self) -> Decimal:
+        """What is due now, in the major unit with two decimals; below zero it is a credit."""
+        return total_of(self.lines)
+
+
+def charges_of_attach(call: Call, customer: Customer, decided: Attachment, params: BillingAttach) -> Charges:
+    """What attaching a plan costs; 400 for ``proration_behavior`` none when something is charged all the same."""
+    if params.no_billing_changes:
+        return Charges()
+    subscription = _continued(call, decided)
+    if decided.is_deferred:
+        return Charges(subscription=subscription)
+    incoming = Billed(
+        decided.plan,
+        decided.prepaid,
+        entity_id=params.entity_id or None,
+        entity_name=entity_name(call, customer, params.entity_id or None),
+    )
+    anchor = decided.starts_at if decided.anchor is None else decided.anchor
+    features = call.environment.features.by_key
+    if subscription is None:
+        terms = Terms(call.now, anchor, decided.starts_at, decided.trial_ends_at)
+        lines = starting(incoming, terms, features)
+        return Charges(_adjusted(lines, params), terms=terms)
+    before = terms_of(subscription, call.now)
+    ends = [each for each in (decided.current, *decided.removed) if each is not None and each.billed_by is not None]
+    outgoing = [_ending(call, customer, each, params.carry_over_usages) for each in ends]
+    terms = replace(before, anchor=anchor, trial_ends_at=decided.trial_ends_at)
+    if anchor > call.now and decided.trial_ends_at is None:  # the cycles change when it is reached
+        terms = before
+    if params.proration_behavior == "none":
+        lines = starting(incoming, terms, features) if params.billing_cycle_anchor == "now" else ()
+        if params.billing_cycle_anchor != "now" and _bought_once(switching((), incoming, before, features)):
+            raise invalid_request("Cannot set proration_behavior to 'none' when an invoice will be created")
+    else:
+        lines = switching(outgoing, incoming, terms, features, before=before)
+    return Charges(_adjusted(lines, params), subscription=subscription, terms=terms)
+
+
+def charges_of_update(
+    call: Call, customer: Customer, current: CustomerPlan, revised: CustomerPlan | None, params: BillingUpdate
+) -> Charges:
+    """What changing a plan costs; ``revised`` None: it is cancelled."""
+    subscription = subscription_of(call, current)
+    if params.no_billing_changes or current.status == "scheduled":
+        return Charges()
+    if subscription is None:
+        return _charges_of_first_bill(call, customer, current, revised, params)
+    features, before = call.environment.features.by_key, terms_of(subscription, call.now)
+    old = Billed.of(current, entity_name=entity_name(call, customer, current.entity_id))
+    if revised is None:
+        at_once = params.cancel_action == "cancel_immediately"
+        credited = at_once and params.proration_behavior != "none" and params.refund_last_payment is None
+        lines = cancelling(old, before, features) if credited else ()
+        return Charges(_adjusted(lines, params), subscription=subscription, terms=before)
+    new = Billed.of(revised, entity_name=old.entity_name)
+    anchor = before.anchor if revised.anchor in (None, current.anchor) else int(revised.anchor or 0)
+    terms = replace(before, anchor=anchor, trial_ends_at=revised.trial_ends_at)
+    if anchor > call.now and revised.trial_ends_at is None:
+        terms = before
+    if params.proration_behavior == "none":
+        lines = starting(new, terms, features) if params.billing_cycle_anchor == "now" else ()
+        return Charges(_adjusted(lines, params), subscription=subscription, terms=terms)
+    if (revised.plan, revised.trial_ends_at, revised.anchor) == (current.plan, current.trial_ends_at, current.anchor):
+        changed = requantified(old, new, before, features)
+    else:
+        fresh = params.billing_cycle_anchor == "now"
+        ended = _ending(call, customer, current, params.carry_over_usages, default=not fresh)
+        changed = Requantified(switching([ended], new, terms, features, before=before, same_plan=True), ())
+    return Charges(_adjusted(changed.now, params), changed.later, subscription, terms)
+
+
+def _charges_of_first_bill(
+    call: Call, customer: Customer, current: CustomerPlan, revised: CustomerPlan | None, params: BillingUpdate
+) -> Charges:
+    """Of a plan that no subscription bills: what is bought once of it, and all of it if it was free before."""
+    if revised is None:
+        return Charges()
+    features = call.environment.features.by_key
+    name = entity_name(call, customer, current.entity_id)
+    old, new = Billed.of(current, entity_name=name), Billed.of(revised, entity_name=name)
+    anchor = call.now if revised.anchor is None else revised.anchor
+    terms = Terms(call.now, anchor, call.now, revised.trial_ends_at)
+    if current.plan.is_free and not revised.plan.is_free:
+        return Charges(_adjusted(starting(new, terms, features), params), terms=terms)
+    bought = _bought_once(requantified(old, new, terms, features).now)
+    return Charges(_adjusted(bought, params))
+
+
+# -- subscriptions
+
+
+def subscription_of(call: Call, attached: CustomerPlan | None) -> Subscription | None:
+    """The subscription that bills an attached plan; None: nothing is billed for it."""
+    if attached is None or attached.billed_by is None:
+        return None
+    return call.environment.subscriptions.get(attached.billed_by)
+
+
+def terms_of(subscription: Subscription, now: int) -> Terms:
+    """A subscription as it bills at an instant (ms)."""
+    return Terms(
+        now, subscription.anchor, subscription.created_at, subscription.trial_ends_at, subscription.billed_until
+    )
+
+
+def entity_name(call: Call, customer: Customer, entity_id: str | None) -> str | None:
+    """How the lines of an entity call it: its name, else its id."""
+    if entity_id is None:
+        return None
+    entity = find_entity(call.environment, customer, entity_id)
+    return entity_id if entity is None else entity.name or entity.id
+
+
+def _continued(call: Call, decided: Attachment) -> Subscription | None:
+    """The subscription that bills an attached plan: that of the plan which it replaces, or which it joins."""
+    if decided.plan.is_one_off:
+        return None
+    return subscription_of(call, decided.current) or subscription_of(call, decided.joined)
+
+
+def _ending(
+    call: Call, customer: Customer, attached: CustomerPlan, carried: CarryOver | None, *, default: bool = False
+) -> Billed:
+    """A plan that ends at once, with the usage that is billed: of consumables whose usage is not carried over."""
+    is_carried = selects(carried, default=default)
+    rows = [row for row in rows_of(call, attached) if not is_carried(call.feature(row.feature_id))]
+    name = entity_name(call, customer, attached.entity_id)
+    return Billed.of(attached, overage_of(rows, seats=False), entity_name=name)
+
+
+# -- what a request says of lines
+
+
+def _adjusted(lines: Iterable[InvoiceLine], params: BillingParams) -> tuple[InvoiceLine, ...]:
+    """The lines that a request removes taken out, its own lines added; ``custom_line_items`` replace all."""
+    if params.custom_line_items is not None:
+        return tuple(own_line(each) for each in params.custom_line_items)
+    removals = params.remove_lines or ()
+    kept = [line for line in lines if not any(_removes(each, line, params) for each in removals)]
+    return (*kept, *(own_line(each) for each in params.add_lines or ()))
+
+
+def own_line(sent: Mapping[str, Any]) -> InvoiceLine:
+    """A line of the caller's own."""
+    return InvoiceLine(
+        display_name=sent["description"],
+        description=sent["description"],
+        subtotal=money(amount(sent["amount"])),
+        period_start=sent.get("period_start"),
+        period_end=sent.get("period_end"),
+    )
+
+
+def _removes(removal: Mapping[str, Any], line: InvoiceLine, params: BillingParams) -> bool:
+    """Whether a removal names a line: its plan, entity and direction, and its price or feature if it names some."""
+    direction = removal.get("direction")
+    if removal["plan_id"] != line.plan_id or (removal.get("entity_id", params.entity_id) or None) != line.entity_id:
+        return False
+    if direction is not None and (direction == "refund") is not line.is_credit:
+        return False
+    price, features = removal.get("price"), removal.get("feature_quantities")
+    if price is None and features is None:
+        return True
+    if line.feature_id is None:
+        return bool(price)
+    return any(each["feature_id"] == line.feature_id for each in features or ())
+
+
+def _bought_once(lines: Iterable[InvoiceLine]) -> tuple[InvoiceLine, ...]:
+    return tuple(line for line in lines if line.period_end is None)
