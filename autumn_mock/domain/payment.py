@@ -87,6 +87,13 @@ class InvoiceLine(Record, frozen=True, kw_only=True):
         return self.subtotal < 0
 
 
+class AppliedCoupon(Record, frozen=True, kw_only=True):
+    """A coupon that reduces the invoices of a subscription for some time."""
+
+    reward_id: str
+    applied_at: Instant
+
+
 class Subscription(Record, frozen=True, kw_only=True):
     """What plans of a customer are billed together. Its cycles are counted from its anchor."""
 
@@ -101,8 +108,8 @@ class Subscription(Record, frozen=True, kw_only=True):
     trial_ends_at: Instant | None = None
     #: Whether its invoices are sent, and not charged to a card.
     sends_invoices: bool = False
-    #: Coupons that last, by reward.
-    rewards: tuple[str, ...] = ()
+    #: Coupons that last.
+    coupons: tuple[AppliedCoupon, ...] = ()
     #: Lines that wait for the next invoice.
     pending: tuple[InvoiceLine, ...] = ()
 
