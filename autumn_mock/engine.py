@@ -23,7 +23,7 @@ from autumn_mock.maintenance import MaintenanceThread
 from autumn_mock.parking import spare_thread
 from autumn_mock.settings import Settings, read_key, settings_of
 from autumn_mock.store.database import Database
-from autumn_mock.store.environment import Environment
+from autumn_mock.store.environment import Environment, WebhookWriter
 from autumn_mock.store.state import Progress, State, no_progress
 from autumn_mock.webhooks.outbox import Outbox
 from autumn_mock.worlds import read_world
@@ -75,12 +75,27 @@ class Engine(Lifecycle):
         self.state.on_clock_move(self.queue.wake)
 
     def _watch_webhooks(self) -> None:
-        self.state.on_webhooks(lambda org_id: self.webhooks.publish if self.webhooks.has_endpoints(org_id) else None)
+        writer: WebhookWriter | None = None
+        if self.webhooks.is_used:
+            from autumn_mock.wire import webhooks as writer  # servers without endpoints start without it
+
+        self.state.on_webhooks(
+            lambda org_id: self.webhooks.publish if self.webhooks.has_endpoints(org_id) else None, writer
+        )
 
     def add_webhook_endpoint(self, endpoint: WebhookEndpoint, org_id: str | None) -> None:
         """Send the webhooks of an organisation, or of all, to an endpoint, too. :class:`ValueError` if it exists."""
         self.webhooks.add(endpoint, org_id)
         self._watch_webhooks()
+
+    def record_webhooks(self, org_id: str) -> None:
+        """Keep the webhooks of an organisation in the journal, whether or not it has an endpoint."""
+        self.webhooks.record(org_id)
+        self._watch_webhooks()
+
+    def close_organisation(self, org_id: str) -> None:
+        super().close_organisation(org_id)
+        self.webhooks.close(org_id)
 
     def __repr__(self) -> str:
         return f"<Engine {self.state!r} {self.queue!r}>"

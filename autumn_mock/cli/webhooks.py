@@ -91,8 +91,8 @@ def trigger(
 ) -> None:
     """Send a webhook of TYPE about CUSTOMER now, whatever the balances are.
 
-    TYPE is balances.limit_reached, balances.usage_alert_triggered, billing.auto_topup_succeeded or
-    billing.auto_topup_failed.
+    TYPE is balances.limit_reached, balances.usage_alert_triggered, billing.auto_topup_succeeded,
+    billing.auto_topup_failed, billing.updated, customer.products.updated or customer.threshold_reached.
     """
     given = {"type": kind, "customer_id": customer, "feature_id": feature, "entity_id": entity}
     answer = client.post("/webhooks/trigger", {name: value for name, value in given.items() if value is not None})

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from autumn_mock.domain.customer import CustomerPlan
+
 #: Signs messages to endpoints without a secret of their own. Always the same, so that tests can hard-code it.
 DEFAULT_SECRET = "whsec_YXV0dW1uLW1vY2std2ViaG9vay1zZWNyZXQ="  # noqa: S105  # public by design
 
@@ -14,7 +16,13 @@ WebhookType = Literal[
     "balances.usage_alert_triggered",
     "billing.auto_topup_failed",
     "billing.auto_topup_succeeded",
+    "billing.updated",
+    "customer.products.updated",
+    "customer.threshold_reached",
 ]
+
+ThresholdType = Literal["limit_reached", "allowance_used"]
+"""What ``customer.threshold_reached`` says: nothing further is allowed, or only what costs extra."""
 
 
 class Webhook(Struct, frozen=True):
@@ -34,3 +42,17 @@ class WebhookEndpoint(Struct, frozen=True):
 
     url: str
     secret: str
+
+
+class CustomerPlanChange(Struct, frozen=True):
+    """An attached plan before and after a change; None: it did not exist."""
+
+    before: CustomerPlan | None
+    after: CustomerPlan | None
+
+    @property
+    def attached(self) -> CustomerPlan:
+        """The plan as it is, or as it was if it ended."""
+        found = self.after or self.before
+        assert found is not None
+        return found

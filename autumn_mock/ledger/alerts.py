@@ -31,7 +31,7 @@ from autumn_mock.domain.balance import Balance
 from autumn_mock.domain.controls import BillingControls, UsageAlert, UsageWindow
 from autumn_mock.domain.customer import Entity
 from autumn_mock.domain.feature import Feature
-from autumn_mock.domain.webhook import Webhook
+from autumn_mock.domain.webhook import ThresholdType, Webhook
 from autumn_mock.ledger.account import Account
 from autumn_mock.ledger.limits import (
     UsageGate,
@@ -92,6 +92,31 @@ def webhooks_for(
         if feature_id in suspects:
             found += _limit_reached(views, entity, properties)
     return found
+
+
+def threshold_for(before: Snapshot, after: Account, entity: Entity | None, feature: Feature) -> ThresholdType | None:
+    """Which threshold of a used feature a change has crossed, if any.
+
+    ``limit_reached``: one more unit was allowed before and is not any more. Else ``allowance_used``: the same, overage
+    left aside.
+    """
+    then = copy(after)
+    then.rows, then.windows = before.rows, before.windows
+    views = _Views(then, after, feature)
+    old, new = views.then(entity), views.now(entity)
+    if old is None or new is None or new.unlimited:
+        return None
+    if _allows_one(then, old, entity) and not _allows_one(after, new, entity):
+        return "limit_reached"
+    return "allowance_used" if old.spendable >= ONE > new.spendable else None
+
+
+def _allows_one(account: Account, view: BalanceView, entity: Entity | None) -> bool:
+    """Whether one more unit is allowed, as overage if need be."""
+    gate = UsageGate(account, [each.row for each in view.breakdown], entity, view.feature, None)
+    if view.breakdown and gate.room(view.breakdown[0].row, ONE) < ONE:
+        return False
+    return view.spendable >= ONE or view.spendable + overage_room(account, view, entity) >= ONE
 
 
 def _everyones(account: Account, entity: Entity | None) -> list[BillingControls]:

@@ -48,7 +48,9 @@ def apply_plan_changes(call: Call, transaction: Transaction, customer: Customer)
         at = min((at for each in plans.values() if (at := changes_at(each)) is not None), default=None)
         if at is None or at > call.now:
             return
+        transaction.describe_plans(call.now)  # what the call itself has changed so far
         _change(replace(call, now=at), transaction, customer, list(plans.values()))
+        transaction.describe_plans(at, by_time=True)
         plans = call.environment.customer_plans.of(customer.internal_id)
 
 

@@ -204,6 +204,7 @@ def _rename(call: Call, transaction: Transaction, old: str, new: str) -> None:
         if renamed is not attached.plan:
             prepaid = {new if name == old else name: units for name, units in attached.prepaid.items()}
             transaction.put(replace(attached, plan=renamed, prepaid=prepaid))
+    transaction.take_plan_changes()  # the plans are what they were
     for system in list(environment.features):
         schema = _renamed_costs(system.credit_schema, old, new)
         if schema is not system.credit_schema:

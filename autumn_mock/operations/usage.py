@@ -22,7 +22,7 @@ from autumn_mock.ledger.deduction import InsufficientBalance, deduct, spendable_
 from autumn_mock.ledger.intervals import DAY, HOUR
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError, insufficient_balance, invalid_request
-from autumn_mock.operations.limit_webhooks import queue_webhooks, snapshot_for_webhooks
+from autumn_mock.operations.limit_webhooks import queue_threshold, queue_webhooks, snapshot_for_webhooks
 from autumn_mock.store.environment import Transaction
 
 
@@ -78,7 +78,7 @@ def use(
         require_free_lock(call, lock.lock_id)
     value = amount(item.value)
     taken = value if item.taken is None else amount(item.taken)
-    uses = [_use_feature(transaction, account, entity, feature, taken, item) for feature in features]
+    uses = [_use_feature(call, transaction, account, entity, feature, taken, item) for feature in features]
     deductions = summarise(account, [step for each in uses for step in each.mutations])
     if message_id is None:
         call.deductions.extend(deductions)
@@ -107,7 +107,13 @@ def use(
 
 
 def _use_feature(
-    transaction: Transaction, account: Account, entity: Entity | None, feature: Feature, value: Decimal, item: TrackItem
+    call: Call,
+    transaction: Transaction,
+    account: Account,
+    entity: Entity | None,
+    feature: Feature,
+    value: Decimal,
+    item: TrackItem,
 ) -> FeatureUse:
     before = snapshot_for_webhooks(transaction, account)
     rows = spendable_rows(account, feature, entity)
@@ -124,6 +130,7 @@ def _use_feature(
     except InsufficientBalance:
         raise insufficient_balance(item.value, feature.id) from None
     queue_webhooks(transaction, before, account, entity, item.properties)
+    queue_threshold(call, transaction, before, account, entity, feature)
     return FeatureUse(feature, mutations, bool(rows))
 
 

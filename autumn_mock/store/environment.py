@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from operator import attrgetter
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec.structs import replace
 
@@ -23,7 +23,9 @@ from autumn_mock.domain.lock import Claim, Lock
 from autumn_mock.domain.organisation import Env, Organisation
 from autumn_mock.domain.payment import Checkout, Invoice, Subscription
 from autumn_mock.domain.plan import Plan
-from autumn_mock.domain.webhook import Webhook
+from autumn_mock.domain.version import Version
+from autumn_mock.domain.webhook import CustomerPlanChange, ThresholdType, Webhook
+from autumn_mock.ledger.account import Account
 from autumn_mock.store.changes import Change
 from autumn_mock.store.errors import NoSuchOrganisation
 from autumn_mock.store.fair_lock import FairLock
@@ -33,6 +35,20 @@ from autumn_mock.store.tables import EventTable, Table
 Sink = Callable[[Change], None]
 #: Receives the webhooks of a committed change. Called with the environment's lock held, so it must not block.
 Listener = Callable[["Environment", Sequence[Webhook]], None]
+
+
+class WebhookWriter(Protocol):
+    """Writes the webhooks that show whole customers, in the shape of a version of the API."""
+
+    def plans_changed(
+        self, environment: Environment, changes: Sequence[CustomerPlanChange], now: int, *, by_time: bool
+    ) -> list[Webhook]:
+        """The webhooks of a change of one customer's plans at ``now`` (ms); ``by_time``: no call asked for it."""
+
+    def threshold_reached(
+        self, environment: Environment, account: Account, feature: Feature, kind: ThresholdType, version: Version
+    ) -> Webhook:
+        """The webhook of a balance that has reached a threshold."""
 
 
 def _plan_key(plan: Plan) -> str:
@@ -50,6 +66,8 @@ class Environment:
         self._sink = sink
         #: Receives webhooks; None: there are no endpoints, and no webhooks are computed.
         self.listener: Listener | None = None
+        #: Writes the webhooks of plans and thresholds; None: they are not sent.
+        self.writer: WebhookWriter | None = None
         #: Idempotency keys of calls in progress. Guarded by the lock.
         self.pending_keys: set[str] = set()
         self.books = Books()
@@ -95,6 +113,8 @@ class Environment:
             try:
                 yield transaction
                 transaction.finish()
+                if transaction.is_watched and transaction.has_changed_plans:
+                    transaction.describe_plans(self.clock.now())
                 if transaction.change is not None:
                     for record in pending or ():
                         transaction.put(record)
@@ -175,13 +195,15 @@ def _refuse(change: Change) -> None:
 class Transaction:
     """Changes that are committed together."""
 
-    __slots__ = ("_deferred", "_environment", "_undo", "cause", "change", "is_watched", "webhooks")
+    __slots__ = ("_deferred", "_described", "_environment", "_undo", "cause", "change", "is_watched", "webhooks")
 
     def __init__(self, environment: Environment, cause: str = "") -> None:
         self._environment = environment
         #: None until something changed.
         self.change: Change | None = None
         self._undo: list[tuple[Table[Any], str, Any]] = []
+        #: How many steps of ``_undo`` are in the webhooks of plans already.
+        self._described = 0
         self._deferred: dict[type[Any], list[Any]] = {}
         #: Whether there is an endpoint for webhooks.
         self.is_watched = environment.listener is not None
@@ -193,6 +215,39 @@ class Transaction:
     def queue_webhooks(self, webhooks: Iterable[Webhook]) -> None:
         """Send webhooks after the commit."""
         self.webhooks.extend(replace(each, cause=self.cause) for each in webhooks)
+
+    @property
+    def has_changed_plans(self) -> bool:
+        """Whether a plan of a customer changed."""
+        change = self.change
+        return change is not None and ("customer_plans" in change.put or "customer_plans" in change.delete)
+
+    def describe_plans(self, now: int, *, by_time: bool = False) -> None:
+        """Queue the webhooks of the plans that changed since the last description, at ``now`` (ms).
+
+        The end of the transaction describes the rest. ``by_time``: the changes were due, no call asked for them.
+        """
+        environment = self._environment
+        if not self.is_watched or environment.writer is None or not self.has_changed_plans:
+            return
+        for changes in self.take_plan_changes().values():
+            self.queue_webhooks(environment.writer.plans_changed(environment, changes, now, by_time=by_time))
+
+    def take_plan_changes(self) -> dict[str, list[CustomerPlanChange]]:
+        """The plans that changed since the last call, by the customer's internal id; they are not described again."""
+        table = self._environment.customer_plans
+        before: dict[str, Any] = {}
+        for each, key, old in self._undo[self._described :]:
+            if each is table:
+                before.setdefault(key, old)
+        self._described = len(self._undo)
+        found: dict[str, list[CustomerPlanChange]] = {}
+        for key, old in before.items():
+            new = table.get(key)
+            if new is not old:
+                change = CustomerPlanChange(old, new)
+                found.setdefault(change.attached.customer, []).append(change)
+        return found
 
     def _started(self) -> Change:
         change = self.change
@@ -264,6 +319,7 @@ class Transaction:
             else:
                 table.put(old)  # in its old place, unless it was deleted
         self._undo.clear()
+        self._described = 0
         self.change = None
 
 

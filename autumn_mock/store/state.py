@@ -22,7 +22,7 @@ from autumn_mock.store import checks
 from autumn_mock.store.changes import Change, decode, encode
 from autumn_mock.store.database import Database
 from autumn_mock.store.documents import changes_of, documents_of, head_of, kinds_of_tables
-from autumn_mock.store.environment import Environment, Listener
+from autumn_mock.store.environment import Environment, Listener, WebhookWriter
 from autumn_mock.store.errors import DamagedFile, NoSuchOrganisation
 from autumn_mock.store.fair_lock import FairLock
 from autumn_mock.store.references import check_references
@@ -65,6 +65,7 @@ class State:
         self._clocks: dict[str, Clock] = {}
         self._clock_listener: Callable[[], None] | None = None
         self._webhooks_to: Callable[[str], Listener | None] = lambda _: None
+        self._webhook_writer: WebhookWriter | None = None
         if database is not None:
             self._load(database, progress)
 
@@ -104,8 +105,12 @@ class State:
 
     def _new_environment(self, organisation: Organisation, env: Env) -> Environment:
         environment = Environment(organisation, env, self.clock_of(organisation.id), self._keep)
-        environment.listener = self._webhooks_to(organisation.id)
+        self._watch(environment)
         return environment
+
+    def _watch(self, environment: Environment) -> None:
+        environment.listener = self._webhooks_to(environment.name[0])
+        environment.writer = self._webhook_writer
 
     def clock_of(self, org_id: str) -> Clock:
         """An organisation's own clock."""
@@ -125,12 +130,15 @@ class State:
             for clock in (self.clock, *self._clocks.values()):
                 clock.on_move(listener)
 
-    def on_webhooks(self, listener_of: Callable[[str], Listener | None]) -> None:
-        """Send the webhooks of every environment to what ``listener_of`` returns for the id of its organisation."""
+    def on_webhooks(self, listener_of: Callable[[str], Listener | None], writer: WebhookWriter | None = None) -> None:
+        """Send the webhooks of every environment to what ``listener_of`` returns for the id of its organisation.
+
+        ``writer`` writes those that show whole customers.
+        """
         with self._lock:
-            self._webhooks_to = listener_of
-            for (org_id, _), environment in self._environments.items():
-                environment.listener = listener_of(org_id)
+            self._webhooks_to, self._webhook_writer = listener_of, writer
+            for environment in self._environments.values():
+                self._watch(environment)
 
     # -- changes
 

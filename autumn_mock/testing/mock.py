@@ -12,6 +12,7 @@ from autumn_mock.clock import Clock, stopwatch
 from autumn_mock.domain.amount import number
 from autumn_mock.domain.books import EnqueueFailure, LostItem
 from autumn_mock.domain.version import Version
+from autumn_mock.domain.webhook import WebhookType
 from autumn_mock.durations import parse_duration
 from autumn_mock.faults.armed import ArmedRule
 from autumn_mock.faults.board import FaultBoard
@@ -26,6 +27,8 @@ from autumn_mock.operations.errors import ApiError
 from autumn_mock.settings import read_instant
 from autumn_mock.store.environment import Environment
 from autumn_mock.testing.lines import MAX_WITH_BODIES, failure_lines, request_line, unknown_key_lines
+from autumn_mock.testing.webhooks import MockWebhooks
+from autumn_mock.webhooks.journal import WebhookDelivery
 from autumn_mock.wire.responses.customer import fixed_balances
 
 if TYPE_CHECKING:
@@ -128,6 +131,8 @@ class AutumnMock:
         #: The organisation's secret key.
         self.key = key
         self.clock = MockClock(environment.clock)
+        #: What was sent, and to whom: see :class:`~autumn_mock.testing.webhooks.MockWebhooks`.
+        self.webhooks = MockWebhooks(emulator, environment.name)
         self._name = environment.name
         self._created = stopwatch()
 
@@ -198,6 +203,35 @@ class AutumnMock:
             if timeout <= 0 or self.emulator.queue.is_stuck(self._environment.name):
                 return await asyncio.to_thread(wait, 0)
         return True
+
+    def wait_for_webhook(
+        self, kind: WebhookType, *, customer: str | None = None, timeout: float = DRAIN_TIMEOUT_S
+    ) -> WebhookDelivery:
+        """The next webhook of a type (about a customer) that was delivered; ``payload`` is its body.
+
+        Each is returned once. Raises :class:`StillOpen` after ``timeout`` seconds.
+        """
+        return self._taken_webhook(self.webhooks.take(kind, customer, timeout), kind, customer, timeout)
+
+    async def wait_for_webhook_async(
+        self, kind: WebhookType, *, customer: str | None = None, timeout: float = DRAIN_TIMEOUT_S
+    ) -> WebhookDelivery:
+        """:meth:`wait_for_webhook` for asyncio."""
+        found: list[WebhookDelivery] = []
+
+        def take(turn: float) -> bool:
+            found.extend(filter(None, [self.webhooks.take(kind, customer, turn)]))
+            return bool(found)
+
+        await self._in_turns(take, timeout)
+        return self._taken_webhook(next(iter(found), None), kind, customer, timeout)
+
+    def _taken_webhook(
+        self, found: WebhookDelivery | None, kind: WebhookType, customer: str | None, timeout: float
+    ) -> WebhookDelivery:
+        if found is None:
+            raise StillOpen(self.webhooks.missing(kind, customer, timeout))
+        return found
 
     # -- inspection
 

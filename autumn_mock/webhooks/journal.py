@@ -17,7 +17,7 @@ from autumn_mock.parking import wait_for
 #: Deliveries that are kept.
 CAPACITY = 1000
 
-Status = Literal["pending", "delivered", "failed", "dropped"]
+Status = Literal["pending", "delivered", "failed", "dropped", "recorded"]
 
 
 class WebhookDelivery(Struct, eq=False):
@@ -34,7 +34,7 @@ class WebhookDelivery(Struct, eq=False):
     payload: dict[str, Any]
     #: The id of the request, or of the queued message, that led to it; empty for what time did.
     cause: str = ""
-    #: ``dropped`` if the queue was full.
+    #: ``dropped`` if the queue was full; ``recorded`` without an endpoint.
     status: Status = "pending"
     attempts: int = 0
     #: Of the last response; None if there was none.
@@ -63,6 +63,13 @@ class WebhookJournal:
             self.version += 1
             self._entries.append(delivery)
             self._unattempted.add(delivery)
+
+    def record(self, delivery: WebhookDelivery) -> None:
+        """Add a message that is not sent."""
+        with self._changed:
+            self.version += 1
+            self._entries.append(delivery)
+            self._changed.notify_all()
 
     def drop(self, delivery: WebhookDelivery, why: str) -> None:
         """Mark a delivery as dropped before its first attempt."""
@@ -108,6 +115,21 @@ class WebhookJournal:
             )
             return not self._count_unattempted(org, env)
 
+    def wait_found(
+        self, find: Callable[[WebhookDelivery], bool], timeout: float, org: str, env: str
+    ) -> WebhookDelivery | None:
+        """The first delivery of an environment that ``find`` chooses; waits at most ``timeout`` seconds for one."""
+        found: list[WebhookDelivery] = []
+
+        def has_found() -> bool:
+            own = (each for each in self._entries if (each.org, each.env) == (org, env))
+            found[:] = [first] if (first := next(filter(find, own), None)) is not None else []
+            return bool(found) or self._released
+
+        with self._changed:
+            wait_for(self._changed, has_found, timeout, lambda: False)
+            return next(iter(found), None)
+
     def release(self) -> None:
         """End all waits, now and later."""
         with self._changed:
@@ -126,6 +148,11 @@ class WebhookJournal:
         """The deliveries of one environment, or all, oldest first."""
         with self._changed:
             return [asdict(each) for each in self._entries if org is None or (each.org, each.env) == (org, env)]
+
+    def deliveries(self, org: str, env: str) -> list[WebhookDelivery]:
+        """The deliveries of one environment themselves, oldest first."""
+        with self._changed:
+            return [each for each in self._entries if (each.org, each.env) == (org, env)]
 
     def find(self, message_id: str, org: str | None = None, env: str | None = None) -> list[WebhookDelivery]:
         """The deliveries of a message, of one environment or any."""

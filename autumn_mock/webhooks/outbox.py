@@ -41,6 +41,8 @@ class Outbox:
         self._everyone = self._open(endpoints)
         self._own = {org: self._open(each) for org, each in (own or {}).items()}
         self._lock = new_lock(Level.OUTBOX)
+        #: Organisations whose webhooks are kept in the journal although no endpoint may receive them.
+        self._recorded: set[str] = set()
         #: In the order they were first used.
         self._keys: dict[str, None] = {}
 
@@ -60,9 +62,30 @@ class Outbox:
         senders = [*self._everyone, *self._own.get(org, ())]
         return {sender.endpoint: sender for sender in senders}
 
+    @property
+    def is_used(self) -> bool:
+        """True if there is an endpoint, or an organisation whose webhooks are recorded."""
+        return bool(self._senders or self._recorded)
+
     def has_endpoints(self, org: str) -> bool:
-        """True if an organisation has an endpoint."""
-        return bool(self._everyone or self._own.get(org))
+        """True if an organisation has an endpoint, or its webhooks are recorded."""
+        return bool(self._everyone or self._own.get(org) or org in self._recorded)
+
+    def record(self, org: str) -> None:
+        """Keep the webhooks of an organisation in the journal, also those that no endpoint receives."""
+        self._recorded.add(org)
+
+    def close(self, org: str) -> None:
+        """Remove the endpoints that an organisation alone has: it was closed."""
+        with self._lock:
+            self._recorded.discard(org)
+            gone = self._own.pop(org, [])
+            used = [*self._everyone, *(each for senders in self._own.values() for each in senders)]
+            unused = [each for each in gone if each not in used]
+            for sender in unused:
+                del self._senders[sender.endpoint]
+        for sender in unused:
+            sender.stop()
 
     def add(self, endpoint: WebhookEndpoint, org: str | None) -> None:
         """Add an endpoint of one organisation, or of all.
@@ -73,7 +96,7 @@ class Outbox:
             known = self._everyone if org is None else self._own.get(org, [])
             if any(sender.endpoint.url == endpoint.url for sender in known):
                 raise ValueError(f"{endpoint.url} is an endpoint already")
-            if len(self._senders) >= _MOST_ENDPOINTS:
+            if endpoint not in self._senders and len(self._senders) >= _MOST_ENDPOINTS:
                 raise ValueError(f"there are {_MOST_ENDPOINTS} webhook endpoints already")
             opened = [*known, *self._open([endpoint])]
             if org is None:
@@ -107,19 +130,21 @@ class Outbox:
                 _log.info("not sent again within the minute: %s", webhook.key)
                 continue
             message_id = new_id("msg")
+            delivery = WebhookDelivery(
+                id=message_id,
+                at=environment.clock.now(),
+                org=org,
+                env=env,
+                type=webhook.type,
+                endpoint="",
+                payload={**webhook.envelope, "type": webhook.type, "data": webhook.data},
+                cause=webhook.cause,
+                status="pending" if senders else "recorded",
+            )
+            if not senders:
+                self.journal.record(delivery)
             for endpoint, sender in senders.items():
-                sender.put(
-                    WebhookDelivery(
-                        id=message_id,
-                        at=environment.clock.now(),
-                        org=org,
-                        env=env,
-                        type=webhook.type,
-                        endpoint=endpoint.url,
-                        payload={**webhook.envelope, "type": webhook.type, "data": webhook.data},
-                        cause=webhook.cause,
-                    )
-                )
+                sender.put(replace(delivery, endpoint=endpoint.url))
 
     def _is_first(self, key: str) -> bool:
         with self._lock:

@@ -40,6 +40,8 @@ def received(ask: Ask, receiver: Receiver) -> list[Any]:
     found = []
     while not receiver.is_empty:
         payload = receiver.get().verify()
+        if not payload["type"].startswith("balances."):
+            continue
         data = payload["data"]
         assert data["feature_id"] == "tokens"
         found.append(data.get("limit_type") or data["usage_alert"]["threshold"])

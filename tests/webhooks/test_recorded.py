@@ -80,7 +80,7 @@ def test_every_recorded_payload_is_sent(stage: ScenarioTarget, run: dict[str, An
         assert stage.send("/_mock/clock", {"advance": "61s"}) == 200
         assert stage.send(step["path"], step["body"]) < 500
         assert stage.send("/_mock/drain", {}) == 200
-    received = stage.received()
+    received = [each for each in stage.received() if each["type"].startswith("balances.")]  # others are not recorded
     assert stage.send("/_mock/clock", {"reset": True}) == 200
     expected = [] if run["scenario"] in _COLD else PAYLOADS[run["customer_id"]]
     assert sorted(map(json.dumps, received)) == sorted(map(json.dumps, expected))  # key by key, in this order of keys

@@ -19,6 +19,9 @@ _EXAMPLES: dict[WebhookType, dict[str, Any]] = {
     "balances.usage_alert_triggered": {"usage_alert": {"threshold": 80, "threshold_type": "usage_percentage"}},
     "billing.auto_topup_failed": {"reason": "charge_failed"},
     "billing.auto_topup_succeeded": {"quantity_granted": 100},
+    "billing.updated": {"object": "billing.updated", "plan_changes": [], "tags": []},
+    "customer.products.updated": {"scenario": "new"},
+    "customer.threshold_reached": {"threshold_type": "limit_reached"},
 }
 
 
@@ -75,8 +78,13 @@ def trigger(request: ControlRequest) -> Response:
     org_id = environment.organisation.id
     if not request.engine.webhooks.has_endpoints(org_id):
         raise invalid_request(f"{org_id} has no webhook endpoint; add one with POST /_mock/webhooks/endpoints")
-    names = {name: given[name] for name in ("customer_id", "feature_id", "entity_id") if given.get(name) is not None}
-    names.setdefault("feature_id", next((each.id for each in environment.features.snapshot()), "messages"))
+    names: dict[str, Any] = {
+        name: given[name] for name in ("customer_id", "feature_id", "entity_id") if given.get(name) is not None
+    }
+    if kind.startswith("customer."):
+        names["customer"] = {"id": names.pop("customer_id")}
+    elif kind != "billing.updated":
+        names.setdefault("feature_id", next((each.id for each in environment.features.snapshot()), "messages"))
     webhook = Webhook(kind, {**names, **_EXAMPLES[kind], **more})
     request.engine.webhooks.publish(environment, [webhook])
     return json_reply({"type": kind, "data": webhook.data}, 202)

@@ -258,7 +258,7 @@ def subscription_fields(attached: CustomerPlan, now: int) -> dict[str, Any]:
         "auto_enable": attached.plan.auto_enable,
         "add_on": attached.plan.add_on,
         "status": attached.status,
-        "past_due": False,
+        "past_due": attached.past_due,
         "canceled_at": attached.canceled_at,
         "expires_at": attached.expires_at,
         "trial_ends_at": trial_ends_at,

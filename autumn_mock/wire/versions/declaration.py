@@ -25,6 +25,8 @@ class VersionTraits(NamedTuple):
     tracks_async: bool = False
     #: Whether lists are paged by cursor rather than by offset.
     pages_by_cursor: bool = False
+    #: Whether usage sends ``customer.threshold_reached``.
+    sends_thresholds: bool = True
     #: Whether the lock of a check may choose its overage behaviour.
     locks_choose_overage: bool = False
     #: The rate limit group of calls that list customers and entities.

@@ -222,7 +222,7 @@ def _old_price_field(name: str, value: Any) -> tuple[str, Any]:
 
 
 CHANGES = VersionChanges(
-    traits=lambda before: before._replace(creates_customers=False, hides_drained=True),
+    traits=lambda before: before._replace(creates_customers=False, hides_drained=True, sends_thresholds=False),
     answers={
         "BalanceBody": _balance,
         "BalanceRowBody": _row,
