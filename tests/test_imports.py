@@ -15,7 +15,7 @@ PACKAGE = Path(autumn_mock.__file__).parent
 #: the operations, the answers are above them.
 LAYERS = (
     ("domain", "locks"),
-    ("clock", "durations", "nesting", "interpreter", "input_files", "control_client"),
+    ("clock", "docs", "durations", "nesting", "interpreter", "input_files", "control_client"),
     ("ids", "ledger", "parking"),
     ("store", "payments", "wire.schema", "wire.versions"),
     ("wire.requests",),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import shutil
 import subprocess
@@ -17,59 +16,11 @@ import pytest
 import autumn_mock
 from autumn_mock.input_files import shipped_files
 from tests.support.client import Client
+from tests.support.examples import MY_CLIENT, URL, blocks, commands, run
 from tests.support.node import Node
 from tests.support.server import ServerProcess
 
 README = (Path(autumn_mock.__file__).parents[1] / "README.md").read_text("utf-8")
-#: The address of the examples.
-URL = "http://127.0.0.1:2886"
-#: Seconds for one example.
-TIMEOUT_S = 120
-#: What the examples call the client of the reader.
-MY_CLIENT = """
-import time
-import httpx
-from autumn_mock import Emulator
-
-class MyClient:
-    def __init__(self, base_url, secret_key):
-        self.http = httpx.Client(base_url=base_url, headers={"authorization": f"Bearer {secret_key}"})
-
-    def track(self, customer, feature, value):
-        body = [{"customer_id": customer, "feature_id": feature, "value": value}]
-        while self.http.post("/v1/balances.batch_track", json=body).status_code == 503:
-            time.sleep(1.05)
-"""
-
-
-def blocks(language: str) -> list[str]:
-    """The examples in a language, without the two commands at the top, which install."""
-    found = re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
-    return [each for each in found if "pip install" not in each]
-
-
-def commands() -> list[str]:
-    """The lines of the examples that are commands of autumn-mock, without their comments."""
-    lines = "\n".join(blocks("sh")).splitlines()
-    return [line.partition("  #")[0].strip() for line in lines if line.startswith("autumn-mock ")]
-
-
-def run(command: list[str], cwd: Path, url: str, text: str | None = None) -> str:
-    """The output of a command, which has to succeed."""
-    environment = {**os.environ, "AUTUMN_MOCK_URL": url, "PYTHONIOENCODING": "utf-8"}
-    done = subprocess.run(
-        command,
-        cwd=cwd,
-        env=environment,
-        input=text,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        timeout=TIMEOUT_S,
-        check=False,
-    )
-    assert done.returncode == 0, f"{command}: {done.stdout}"
-    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +43,7 @@ def directory(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("command", commands())
+@pytest.mark.parametrize("command", commands(README))
 def test_commands(running: ServerProcess, directory: Path, request: pytest.FixtureRequest, command: str) -> None:
     words = shlex.split(command)
     if words[1] == "exec":
@@ -113,37 +64,37 @@ def test_commands(running: ServerProcess, directory: Path, request: pytest.Fixtu
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the example is for a Unix shell")
 def test_curl(running: ServerProcess, directory: Path) -> None:
-    (script,) = [each for each in blocks("sh") if each.startswith("curl")]
+    (script,) = [each for each in blocks(README, "sh") if each.startswith("curl")]
     shown = run(["sh", "-ec", script.replace(URL, running.url)], directory, running.url)
     assert shown.startswith('{"success":true}')
     assert '"feature_id": "messages"' in shown or '"feature_id":"messages"' in shown
 
 
 def test_javascript(running: ServerProcess, node: Node) -> None:
-    (script,) = blocks("js")
+    (script,) = blocks(README, "js")
     command = [node.executable, "--input-type=module", "-"]
     assert float(run(command, node.packages, running.url, script.replace(URL, running.url)))
 
 
 def test_python(running: ServerProcess, tmp_path: Path) -> None:
-    (script,) = [each for each in blocks("python") if "autumn_sdk" in each]
+    (script,) = [each for each in blocks(README, "python") if "autumn_sdk" in each]
     run([sys.executable, "-c", script.replace(URL, running.url)], tmp_path, running.url)
 
 
 def test_pytest_fixture(tmp_path: Path) -> None:
-    (example,) = [each for each in blocks("python") if "def test_" in each]
+    (example,) = [each for each in blocks(README, "python") if "def test_" in each]
     (tmp_path / "test_example.py").write_text(f"{MY_CLIENT}\n\n{example}", "utf-8")
     assert "1 passed" in run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"], tmp_path, "")
 
 
 def test_emulator(tmp_path: Path) -> None:
-    (example,) = [each for each in blocks("python") if "with Emulator" in each]
+    (example,) = [each for each in blocks(README, "python") if "with Emulator" in each]
     example += "    client.track('cus_123', 'messages', 3)\n    mock.assert_deducted('cus_123', 'messages', 3)\n"
     run([sys.executable, "-c", f"{MY_CLIENT}\n{example}"], tmp_path, "")
 
 
 def test_unittest(tmp_path: Path) -> None:
-    (example,) = [each for each in blocks("python") if "unittest.TestCase" in each]
+    (example,) = [each for each in blocks(README, "python") if "unittest.TestCase" in each]
     method = "def test_it(self):\n    MyClient(self.mock.url, self.mock.key).track('cus_123', 'messages', 3)\n"
     text = f"import unittest\n{MY_CLIENT}\n{example}\n{textwrap.indent(method, '    ')}"
     (tmp_path / "test_example.py").write_text(text, "utf-8")

@@ -45,6 +45,7 @@ SECTIONS = {
         "org": "organisations:org",
     },
     "About": {
+        "docs": "docs:docs",
         "fidelity": "fidelity:fidelity",
         "help": "about:help_",
         "version": "about:version",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from flask import Flask, Response
 
 from autumn_mock.engine import Engine
-from autumn_mock.web import page
+from autumn_mock.web import documentation, page
 from autumn_mock.web.base_app import new_app
 from autumn_mock.web.control import ROUTES, Control
 from autumn_mock.web.guard import Guard
@@ -20,4 +20,5 @@ def create_control_app(engine: Engine, guard: Guard, api: Flask, dispatch: Calla
     controls.add(ROUTES)
     controls.add_calls(api, dispatch)
     page.serve(app, controls)
+    documentation.serve(app)
     return app

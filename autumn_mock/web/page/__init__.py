@@ -60,7 +60,7 @@ def serve(app: Flask, control: Control) -> None:
         static_url_path="/page",
     )
     page.before_request(control.guard.check_host)
-    page.after_request(_with_headers)
+    page.after_request(with_headers)
     page.add_url_rule("/", "index", lambda: render_template("page.html", version=__version__, views=_VIEWS, pipe=_PIPE))
     page.add_url_rule("", "without_slash", lambda: redirect("/_mock/", 308))
     app.register_blueprint(page)
@@ -69,7 +69,8 @@ def serve(app: Flask, control: Control) -> None:
     control.add(ScenarioRuns(control.engine.settings).routes)
 
 
-def _with_headers(reply: Response) -> Response:
+def with_headers(reply: Response) -> Response:
+    """A page that loads nothing from elsewhere, and that no other site can embed."""
     reply.headers.update(_HEADERS)
     return reply
 

@@ -1,0 +1,42 @@
+"""``autumn-mock docs``: the documentation, in the terminal."""
+
+from __future__ import annotations
+
+import click
+
+from autumn_mock.cli.options import json_option
+
+
+@click.command(short_help="Read the documentation.")
+@click.argument("topic", required=False)
+@click.option("--raw", is_flag=True, help="Print the Markdown as it is.")
+@json_option
+def docs(topic: str | None, raw: bool, as_json: bool) -> None:
+    """Print the page about TOPIC, or the list of topics. A running server shows the same at /_mock/docs."""
+    from autumn_mock.cli.output import print_json, stdout_console
+    from autumn_mock.docs import topics
+    from autumn_mock.input_files import guess
+
+    known = topics()
+    if topic is None:
+        if as_json:
+            print_json(
+                {"list": [{"name": each.name, "title": each.title, "summary": each.summary} for each in known.values()]}
+            )
+            return
+        width = max(map(len, known))
+        for each in known.values():
+            click.echo(f"{click.style(each.name.ljust(width), bold=True)}  {each.title}")
+        return
+    if topic not in known:
+        raise click.UsageError(f"there is no topic {topic!r}{guess(topic, known)}")
+    page = known[topic]
+    if as_json:
+        print_json(page._asdict())
+        return
+    if raw:
+        click.echo(page.text, nl=False)
+        return
+    from rich.markdown import Markdown
+
+    stdout_console().print(Markdown(page.text, hyperlinks=False))

@@ -1,0 +1,69 @@
+"""The documentation at ``/_mock/docs``: the pages of :mod:`autumn_mock.docs`, rendered.
+
+It has nothing of the state, so it needs no token.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+from flask import Blueprint, Flask, Response, abort, render_template
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from autumn_mock import __version__
+from autumn_mock.docs import Topic, topics
+from autumn_mock.web.page import with_headers
+from autumn_mock.web.replies import text_reply
+
+#: A link to another page of the folder, with a heading of it or without.
+_LINK = re.compile(r'href="([a-z-]+)\.md((?:#[a-z0-9-]+)?)"')
+
+
+def serve(app: Flask) -> None:
+    """Add the pages."""
+    pages = Blueprint("docs", __name__, url_prefix="/_mock/docs", template_folder="page/templates")
+    pages.after_request(with_headers)
+    pages.add_url_rule("", "index", _index)
+    pages.add_url_rule("/<name>", "page", _page)
+    pages.add_url_rule("/<name>.md", "markdown", _markdown)
+    app.register_blueprint(pages)
+
+
+def _index() -> str:
+    return render_template("docs_index.html", version=__version__, topics=topics().values())
+
+
+def _page(name: str) -> str:
+    topic = _topic(name)
+    return render_template(
+        "docs_page.html", version=__version__, topics=topics().values(), topic=topic, content=_rendered(topic)
+    )
+
+
+def _markdown(name: str) -> Response:
+    return text_reply(_topic(name).text)
+
+
+def _topic(name: str) -> Topic:
+    found = topics().get(name)
+    if found is None:
+        abort(404)
+    return found
+
+
+def _rendered(topic: Topic) -> Markup:
+    """The page as HTML. Comments in it mark what is generated."""
+    markdown = MarkdownIt("commonmark", {"html": True}).enable("table")
+    tokens = markdown.parse(topic.text)
+    for token, inline in pairwise(tokens):
+        if token.type == "heading_open":
+            token.attrSet("id", slug(inline.content))
+    html = markdown.renderer.render(tokens, markdown.options, {})
+    return Markup(_LINK.sub(r'href="/_mock/docs/\1\2"', html))  # noqa: S704  # rendered from files of this package
+
+
+def slug(heading: str) -> str:
+    """The name of a heading in a link, as forges make it."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")

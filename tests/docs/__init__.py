@@ -1,0 +1,1 @@
+"""The documentation: generated parts, links, examples. ``python -m tests.docs`` writes the generated parts again."""
