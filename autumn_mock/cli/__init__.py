@@ -22,6 +22,9 @@ SECTIONS = {
         "snapshot": "snapshot:snapshot",
         "reset": "reset:reset",
     },
+    "Take payments": {
+        "payment-method": "payment_method:payment_method",
+    },
     "Inject failures": {
         "fault": "fault:fault",
         "queue": "queue:queue",

@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from autumn_mock.clock import Clock, stopwatch
+from autumn_mock.clock import stopwatch
 from autumn_mock.domain.amount import number
 from autumn_mock.domain.books import EnqueueFailure, LostItem
 from autumn_mock.domain.version import Version
 from autumn_mock.domain.webhook import WebhookType
-from autumn_mock.durations import parse_duration
 from autumn_mock.faults.armed import ArmedRule
 from autumn_mock.faults.board import FaultBoard
 from autumn_mock.faults.grammar import parse_rule
@@ -24,8 +22,9 @@ from autumn_mock.journal.selection import select
 from autumn_mock.operations import customers, entities
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError
-from autumn_mock.settings import read_instant
+from autumn_mock.operations.payment_methods import PaymentMethod, set_payment_method
 from autumn_mock.store.environment import Environment
+from autumn_mock.testing.clock import MockClock
 from autumn_mock.testing.lines import MAX_WITH_BODIES, failure_lines, request_line, unknown_key_lines
 from autumn_mock.testing.webhooks import MockWebhooks
 from autumn_mock.webhooks.journal import WebhookDelivery
@@ -76,49 +75,6 @@ class Fault:
     def clear(self) -> None:
         """Disarm the rule."""
         self._board.clear(self._armed.number)
-
-
-class MockClock:
-    """The clock of the test's organisation. Limits, locks, resets, idempotency keys, the ttl of faults and the
-    timestamps of events follow it."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        #: Let the clock run again.
-        self.unfreeze = clock.unfreeze
-        #: Follow the machine's time again.
-        self.reset = clock.reset
-
-    def __repr__(self) -> str:
-        return repr(self._clock)
-
-    @property
-    def now(self) -> int:
-        """The current time, in ms since 1970."""
-        return self._clock.now()
-
-    @property
-    def frozen(self) -> bool:
-        """Whether the clock is frozen."""
-        return self._clock.frozen
-
-    def freeze(self, at: str | int | datetime | None = None) -> None:
-        """Freeze the clock, now or at an instant."""
-        self._clock.freeze()
-        if at is not None:
-            self.set(at)
-
-    def advance(self, by: str | int | timedelta) -> None:
-        """Move the clock by a duration (``"1d"``, ``"90m"``), a number of ms, or a timedelta."""
-        if isinstance(by, timedelta):
-            by = round(by.total_seconds() * 1000)
-        self._clock.advance(parse_duration(by) if isinstance(by, str) else by)
-
-    def set(self, instant: str | int | datetime) -> None:
-        """Set the clock to an instant: ISO 8601, ms since 1970, or a datetime."""
-        if isinstance(instant, datetime):
-            instant = instant.isoformat()
-        self._clock.set(read_instant(str(instant)))
 
 
 class AutumnMock:
@@ -290,6 +246,21 @@ class AutumnMock:
     def findings(self) -> list[Finding]:
         """The client's violations of the contract."""
         return self.emulator.findings(self._environment)
+
+    # -- payments
+
+    def set_payment_method(self, customer: str, method: PaymentMethod) -> None:
+        """How a customer pays: ``"none"``, or a card that is ``"ok"``, ``"declines"`` or ``"needs_3ds"``.
+
+        Raises :class:`AssertionError` for an unknown customer, :class:`ValueError` for another method.
+        """
+        if method not in get_args(PaymentMethod):
+            raise ValueError(f"{method!r} is not one of {', '.join(get_args(PaymentMethod))}")
+        call = Call(self._environment, Version.NEWEST, self._environment.clock.now())
+        try:
+            set_payment_method(call, customer, method)
+        except ApiError as error:
+            raise AssertionError(error.message) from None
 
     # -- faults
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from autumn_mock.domain.organisation import OrganisationConfig
 from autumn_mock.domain.record import LATEST
 from autumn_mock.domain.webhook import DEFAULT_SECRET
 from autumn_mock.input_files import guess
 from autumn_mock.input_schema import Read, Shorthand, file_schema, maps_in, read_rule
+from autumn_mock.operations.payment_methods import PaymentMethod
 from autumn_mock.settings import read_instant, read_secret, read_url
 from autumn_mock.wire.requests.balances import BalancesCreate
 from autumn_mock.wire.requests.billing import BillingAttach
@@ -28,6 +29,7 @@ from autumn_mock.wire.schema import (
     Schema,
     array,
     boolean,
+    enum,
     field,
     identifier,
     nullable,
@@ -117,6 +119,8 @@ class CustomerEntry(CustomersGetOrCreate):
         _list_of(Shorthand("plan_id", obj(BillingAttach).omit("customer_id", "customer_data"))), default=None
     )
     balances: list[dict[str, Any]] | None = field(_list_of(obj(BalancesCreate).omit("customer_id")), default=None)
+    #: ``none`` is the default, or what happens when the customer's card is charged.
+    payment_method: PaymentMethod | None = field(nullable(enum(*get_args(PaymentMethod))), default=None)
     faults: list[str] | None = field(_list_of(Read(read_rule)), default=None)
 
 

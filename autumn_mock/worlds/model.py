@@ -16,6 +16,7 @@ from autumn_mock.input_files import InputFile, InputFileError, KeyPath, Problem,
 from autumn_mock.input_schema import parse_file
 from autumn_mock.operations import balances, billing, customers, entities, features, plans
 from autumn_mock.operations.call import Call
+from autumn_mock.operations.payment_methods import set_payment_method
 from autumn_mock.store.changes import Change
 from autumn_mock.store.documents import changes_of
 from autumn_mock.store.errors import StoreError
@@ -199,6 +200,9 @@ def _customer_steps(customer: CustomerEntry, path: KeyPath) -> Iterator[SeedStep
         for place, plan in _entries(customer.plans, (*path, "plans"))
     ]
     yield SeedStep(partial(customers.get_or_create, params=customer), path, customer.customer_id)
+    if customer.payment_method is not None:
+        setting = partial(set_payment_method, customer_id=customer.customer_id or "", method=customer.payment_method)
+        yield SeedStep(setting, (*path, "payment_method"))
     for plan, place in attached:
         if not plan.entity_id:
             yield SeedStep(partial(billing.attach, params=plan), place)

@@ -248,3 +248,15 @@ def test_interrupted_command_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr("autumn_mock.cli.demo.own_server", interrupt)
     assert NOWHERE("demo", "retry-after-202").exit_code == 130
+
+
+# -- payment-method
+
+
+def test_payment_method_changes_how_a_customer_pays(run: Run, server: ServerProcess) -> None:
+    assert text_of(run("payment-method", "cus_123", "declines")) == "cus_123 has a card that is declined\n"
+    assert server.get("/_mock/customers/cus_123").body["payment_method"] == "declines"
+    answer = document(run("payment-method", "cus_123", "none", "--json"))
+    assert answer == {"customer_id": "cus_123", "payment_method": "none"}
+    assert "Customer cus_x not found" in text_of(run("payment-method", "cus_x", "ok"), code=1)
+    assert "needs_3ds" in text_of(run("payment-method", "cus_123", "gold"), code=2)

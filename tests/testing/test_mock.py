@@ -15,7 +15,7 @@ from autumn_mock.clock import wall_clock
 from autumn_mock.faults.grammar import RuleError
 from autumn_mock.testing.embedded import Emulator
 from autumn_mock.testing.mock import AutumnMock, StillOpen
-from tests.testing.calls import CUSTOMER, FEATURE, GRANT, ask, post, send, track, use
+from tests.testing.calls import CUSTOMER, FEATURE, GRANT, ask, client_of, post, send, track, use
 
 #: Seconds to wait for what must not happen, and for what happens at once unless the machine is very busy.
 SHORT, LONG = 0.05, 30
@@ -583,3 +583,13 @@ def test_clock_of_the_mark_is_the_time_of_the_worlds_records(autumn_mock: Autumn
     bob = ask(autumn_mock, "customers.get", {"customer_id": "cus_bob"})
     assert bob["created_at"] == NEW_YEAR
     assert bob["balances"]["ai_messages"]["next_reset_at"] == NEW_YEAR + 31 * DAY
+
+
+def test_set_payment_method_changes_how_a_customer_pays(autumn_mock: AutumnMock) -> None:
+    autumn_mock.set_payment_method(CUSTOMER, "declines")
+    shown = client_of(autumn_mock).get(f"/_mock/customers/{CUSTOMER}").body
+    assert shown["payment_method"] == "declines"
+    with pytest.raises(AssertionError, match="cus_nobody"):
+        autumn_mock.set_payment_method("cus_nobody", "ok")
+    with pytest.raises(ValueError, match="'gold' is not one of none, ok"):
+        autumn_mock.set_payment_method(CUSTOMER, "gold")  # type: ignore[arg-type]  # what it must refuse

@@ -8,6 +8,7 @@ from autumn_mock.clock import Clock
 from autumn_mock.domain.amount import number
 from autumn_mock.domain.organisation import Env, hash_key
 from autumn_mock.input_files import InputFileError, find_file, shipped_files
+from autumn_mock.operations.payment_methods import payment_method
 from autumn_mock.operations.subjects import get_customer
 from autumn_mock.store.environment import Environment
 from autumn_mock.store.state import State
@@ -247,3 +248,19 @@ def test_empty_world_is_empty() -> None:
     state = shipped("empty")
     assert env_of(state, "am_sk_test_empty") == ("org_empty", "sandbox")
     assert state.environments() == []
+
+
+def test_seed_gives_customers_their_payment_method(write_world: WriteWorld) -> None:
+    world = _WORLD.replace("name: Ada", "payment_method: declines")
+    world = world.replace("- customer_id: cus_2", "- {customer_id: cus_2, payment_method: none}")
+    state = fresh_state()
+    seed(state, read_world(write_world(world)))
+    sandbox = state.environment("org_acme_inc", "sandbox")
+    assert payment_method(get_customer(sandbox, "cus_1")) == "declines"
+    assert payment_method(get_customer(sandbox, "cus_2")) == "none"
+
+
+def test_seed_refuses_an_unknown_payment_method(write_world: WriteWorld) -> None:
+    path = write_world(_WORLD.replace("name: Ada", "payment_method: gold"))
+    with pytest.raises(InputFileError, match=r"payment_method: .*none.*needs_3ds"):
+        read_world(path)

@@ -1,9 +1,9 @@
-"""Control calls that show customers and what they can be given. Reading here meets no fault and no limit, and is not
-journalled."""
+"""Control calls that show customers and what they can be given, and change how they pay. Reading here meets no fault
+and no limit, and is not journalled."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import flask
 import msgspec
@@ -14,6 +14,7 @@ from autumn_mock.ledger.account import Account
 from autumn_mock.operations import customers
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import invalid_request
+from autumn_mock.operations.payment_methods import PaymentMethod, payment_method, set_payment_method
 from autumn_mock.store.changes import ENCODER
 from autumn_mock.store.environment import Environment
 from autumn_mock.web.control.context import ENVIRONMENT_HEADER, ControlCall, ControlHandler, ControlRequest
@@ -47,8 +48,19 @@ def show_customer(request: ControlRequest) -> Response:
     shown["entities"] = [
         in_fixed_shape(entity_body(account, each, env)) for each in list(account.entities.values())[:_MOST_ENTITIES]
     ]
+    shown["payment_method"] = payment_method(account.customer)
     shown["locks"] = msgspec.json.decode(ENCODER.encode(list(locks)))
     return json_reply(shown)
+
+
+def change_payment_method(request: ControlRequest) -> Response:
+    """Set the ``payment_method`` of a customer: none, or ok, declines, needs_3ds: what its charges do."""
+    customer_id, wanted = request.path["customer_id"], request.fields().get("payment_method")
+    known = get_args(PaymentMethod)
+    if wanted not in known:
+        raise invalid_request(f"payment_method: must be one of {', '.join(known)}")
+    changed = set_payment_method(_call(request.environment_of_customer(customer_id)), customer_id, wanted)
+    return json_reply({"customer_id": changed.id, "payment_method": payment_method(changed)})
 
 
 def show_catalogue(request: ControlRequest) -> Response:
@@ -90,5 +102,6 @@ def _row(account: Account) -> dict[str, Any]:
 ROUTES: dict[str, ControlHandler] = {
     "GET /customers": ControlCall(list_customers, query=("search", "limit")),
     "GET /customers/<path:customer_id>": show_customer,
+    "POST /customers/<path:customer_id>/payment_method": ControlCall(change_payment_method, ("payment_method",)),
     "GET /catalogue": show_catalogue,
 }

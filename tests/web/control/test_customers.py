@@ -68,3 +68,22 @@ def test_customers_belong_to_one_environment(client: FlaskClient) -> None:
 def test_unknown_customer_is_a_404(client: FlaskClient) -> None:
     refused = client.get("/_mock/customers/nope", headers=OWN)
     assert (refused.status_code, refused.get_json()["code"]) == (404, "customer_not_found")
+
+
+def test_payment_method_is_changed_and_shown(client: FlaskClient, post: Post) -> None:
+    assert shown(client, "/customers/cus_123")["payment_method"] == "none"
+    for method in ("ok", "declines", "needs_3ds", "none"):
+        reply = post("/_mock/customers/cus_123/payment_method", {"payment_method": method})
+        assert reply.get_json() == {"customer_id": "cus_123", "payment_method": method}
+        assert shown(client, "/customers/cus_123")["payment_method"] == method
+
+
+def test_payment_method_refuses_others(post: Post) -> None:
+    path = "/_mock/customers/{}/payment_method"
+    refused = post(path.format("cus_123"), {"payment_method": "gold"})
+    assert (refused.status_code, refused.get_json()["message"]) == (
+        400,
+        "payment_method: must be one of none, ok, declines, needs_3ds",
+    )
+    assert post(path.format("nope"), {"payment_method": "ok"}).status_code == 404
+    assert "payment_method" in post(path.format("cus_123"), {"method": "ok"}).get_json()["message"]

@@ -1,0 +1,52 @@
+"""The clock of a test's organisation."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from autumn_mock.clock import Clock
+from autumn_mock.durations import parse_duration
+from autumn_mock.settings import read_instant
+
+
+class MockClock:
+    """The clock of the test's organisation. Limits, locks, resets, idempotency keys, the ttl of faults and the
+    timestamps of events follow it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        #: Let the clock run again.
+        self.unfreeze = clock.unfreeze
+        #: Follow the machine's time again.
+        self.reset = clock.reset
+
+    def __repr__(self) -> str:
+        return repr(self._clock)
+
+    @property
+    def now(self) -> int:
+        """The current time, in ms since 1970."""
+        return self._clock.now()
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the clock is frozen."""
+        return self._clock.frozen
+
+    def freeze(self, at: str | int | datetime | None = None) -> None:
+        """Freeze the clock, now or at an instant."""
+        self._clock.freeze()
+        if at is not None:
+            self.set(at)
+
+    def advance(self, by: str | int | timedelta) -> None:
+        """Move the clock by a duration (``"1d"``, ``"90m"``), a number of ms, or a timedelta."""
+        if isinstance(by, timedelta):
+            by = round(by.total_seconds() * 1000)
+        self._clock.advance(parse_duration(by) if isinstance(by, str) else by)
+
+    def set(self, instant: str | int | datetime) -> None:
+        """Set the clock to an instant: ISO 8601, ms since 1970, or a datetime."""
+        if isinstance(instant, datetime):
+            instant = instant.isoformat()
+        self._clock.set(read_instant(str(instant)))
