@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from autumn_mock.domain.amount import amount, money
 from autumn_mock.domain.customer import Customer, CustomerPlan
-from autumn_mock.domain.payment import InvoiceLine, Subscription
+from autumn_mock.domain.payment import Invoice, InvoiceLine, Subscription
 from autumn_mock.operations.attachments import Attachment
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.carry import selects
@@ -60,7 +60,10 @@ def charges_of_attach(call: Call, customer: Customer, decided: Attachment, param
         return Charges()
     subscription = _continued(call, decided)
     if decided.is_deferred:
-        return Charges(subscription=subscription)
+        begins = Terms(call.now, decided.starts_at if decided.anchor is None else decided.anchor)
+        return Charges(
+            subscription=subscription, terms=begins if subscription is None else terms_of(subscription, call.now)
+        )
     incoming = Billed(
         decided.plan,
         decided.prepaid,
@@ -136,6 +139,34 @@ def _charges_of_first_bill(
         return Charges(_adjusted(starting(new, terms, features), params), terms=terms)
     bought = _bought_once(requantified(old, new, terms, features).now)
     return Charges(_adjusted(bought, params))
+
+
+class Refund(Struct, frozen=True):
+    """What is given back of the last payment."""
+
+    amount: Decimal
+    invoice: Invoice
+
+
+def refund_of(call: Call, customer: Customer, current: CustomerPlan, params: BillingUpdate) -> Refund | None:
+    """What ``refund_last_payment`` gives back when a plan is cancelled: all that is left of its last payment, or the
+    part for the rest of the cycle; None when nothing was asked for or paid."""
+    how, subscription = params.refund_last_payment, subscription_of(call, current)
+    if how is None or subscription is None:
+        return None
+    paid = [
+        each
+        for each in call.environment.invoices.of(customer.internal_id).values()
+        if each.subscription == subscription.id and each.status == "paid" and each.amount_paid > 0
+    ]
+    if not paid:
+        return None
+    last = max(paid, key=lambda each: each.created_at)
+    left = last.amount_paid - last.refunded_amount
+    if how == "prorated":
+        unused = cancelling(Billed.of(current), terms_of(subscription, call.now), call.environment.features.by_key)
+        left = min(left, -total_of(unused))
+    return Refund(left, last)
 
 
 # -- subscriptions

@@ -1,21 +1,28 @@
-"""``billing.preview_attach`` and ``billing.preview_update``: the plans that would start and end. Nothing is changed.
+"""``billing.preview_attach`` and ``billing.preview_update``: what a change would cost, and which plans start and end.
 
-Nothing would be charged, as the emulator takes no payments. A preview refuses what the call itself would refuse.
+Nothing is changed. A preview refuses what the call itself would refuse.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from autumn_mock.domain.amount import ZERO
 from autumn_mock.domain.customer import Customer, CustomerPlan
+from autumn_mock.domain.payment import CheckoutMode
 from autumn_mock.domain.plan import Plan
 from autumn_mock.operations import attachments
 from autumn_mock.operations.billing_rules import refuse_attach, refuse_update
 from autumn_mock.operations.call import Call
+from autumn_mock.operations.charges import Charges, Refund, charges_of_attach, charges_of_update, refund_of
+from autumn_mock.operations.forecasts import forecast_of
 from autumn_mock.operations.subjects import get_customer, get_entity, open_account
+from autumn_mock.payments.forecasts import Forecast
 from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate
 
 Intent = Literal["update_plan", "update_quantity", "cancel_immediately", "cancel_end_of_cycle", "uncancel", "none"]
@@ -33,11 +40,26 @@ class PlanPreviewChange(Struct, frozen=True):
 
 
 class Preview(Struct, frozen=True):
-    """What would start and end; ``intent`` is the kind of an update."""
+    """What would start and end, and what it would cost; ``intent`` is the kind of an update."""
 
+    #: What is begun, and what goes on with other dates or quantities.
     incoming: tuple[PlanPreviewChange, ...] = ()
+    #: What ends or changes, as it is now.
     outgoing: tuple[PlanPreviewChange, ...] = ()
     intent: Intent = "none"
+    charges: Charges = Charges()
+    #: None: nothing recurs.
+    next_cycle: Forecast | None = None
+    #: What the customer has to spend on invoices.
+    credit: Decimal = ZERO
+    #: The page where it would be paid; None: it is charged at once, or costs nothing.
+    page: CheckoutMode | None = None
+    refund: Refund | None = None
+
+    @property
+    def applied_credit(self) -> Decimal:
+        """What of the credit would be spent."""
+        return max(min(self.credit, self.charges.total), ZERO)
 
 
 def preview_attach(call: Call, params: BillingAttach) -> Preview:
@@ -48,14 +70,32 @@ def preview_attach(call: Call, params: BillingAttach) -> Preview:
         scope = get_entity(call.environment, customer, scope).id
     decided = attachments.decide(call, customer, scope, params)
     refuse_attach(call, customer, params, decided)
-    begins = PlanPreviewChange(decided.plan, decided.prepaid, decided.starts_at if decided.is_deferred else None)
-    leaving = [_change(each) for each in decided.removed]
-    current, turn = decided.current, decided.starts_at
-    if current is not None and decided.is_deferred:
-        leaving.append(PlanPreviewChange(current.plan, current.prepaid, turn, canceled_at=call.now, expires_at=turn))
-    elif current is not None:
-        leaving.append(_change(current))
-    return Preview((begins,), tuple(leaving))
+    charges = charges_of_attach(call, customer, decided, params)
+    current, turn = decided.current, decided.starts_at if decided.is_deferred else None
+    begins = CustomerPlan(
+        id="",
+        customer=customer.internal_id,
+        plan=decided.plan,
+        created_at=call.now,
+        started_at=decided.starts_at,
+        status="scheduled" if decided.is_deferred else "active",
+        entity_id=scope,
+        prepaid=decided.prepaid,
+        expires_at=params.ends_at,
+    )
+    incoming, outgoing = [begins], list(decided.removed)
+    if current is not None:
+        outgoing.append(current)
+        if decided.is_deferred:
+            incoming.append(replace(current, canceled_at=call.now, expires_at=decided.starts_at))
+    replaced = attachments.scheduled(call, customer, decided.plan, scope) if decided.plan.is_main else []
+    return Preview(
+        tuple(_change(each, each.started_at if each.status == "scheduled" else None) for each in incoming),
+        tuple(_change(each, turn) for each in outgoing),
+        charges=charges,
+        next_cycle=forecast_of(call, customer, charges, incoming, without=(*outgoing, *replaced)),
+        credit=customer.credit,
+    )
 
 
 def preview_update(call: Call, params: BillingUpdate) -> Preview:
@@ -63,25 +103,49 @@ def preview_update(call: Call, params: BillingUpdate) -> Preview:
     customer = _customer(call, params.customer_id)
     scope = params.entity_id or None
     current = attachments.find_attached(call, customer, scope, params)
-    action = params.cancel_action
-    ends = action in ("cancel_immediately", "cancel_end_of_cycle")
+    ends = params.cancel_action in ("cancel_immediately", "cancel_end_of_cycle")
     revised = None if ends else attachments.revised(call, current, params)
     refuse_update(call, params, current, revised)
-    if revised is None:
-        at_end = action == "cancel_end_of_cycle" and current.status == "active"
-        ending = attachments.ending(call, current) if at_end else current
-        following = attachments.fallback(call, current) if current.status == "active" else None
-        turn = ending.expires_at if at_end else None
-        coming = () if following is None else (PlanPreviewChange(following, {}, turn),)
-        return Preview(coming, (_change(ending, turn),), "cancel_end_of_cycle" if at_end else "cancel_immediately")
-    if action == "uncancel":
-        dropped = attachments.scheduled(call, customer, current.plan, scope)
-        leaving = tuple(_change(each, each.started_at) for each in dropped)
-        return Preview((PlanPreviewChange(current.plan, current.prepaid),), leaving, "uncancel")
-    if revised == current:
-        return Preview()
-    intent: Intent = "update_plan" if revised.plan != current.plan else "update_quantity"
-    return Preview((_change(revised),), (_change(current),), intent)
+    charges = charges_of_update(call, customer, current, revised, params)
+    incoming, intent = _incoming(call, current, revised, params)
+    without: Iterable[CustomerPlan] = (current,)
+    if params.cancel_action is not None and current.plan.is_main:
+        without = (current, *attachments.scheduled(call, customer, current.plan, scope))
+    at_end = intent == "cancel_end_of_cycle"
+    turn = next((each.expires_at for each in incoming if each.id == current.id), None) if at_end else None
+    return Preview(
+        tuple(_change(each, each.started_at if each.status == "scheduled" else None) for each in incoming),
+        () if intent == "none" else (_change(current, turn),),
+        intent,
+        charges,
+        forecast_of(call, customer, charges, incoming if intent != "none" else [current], without=without),
+        customer.credit,
+        refund=refund_of(call, customer, current, params),
+    )
+
+
+def _incoming(
+    call: Call, current: CustomerPlan, revised: CustomerPlan | None, params: BillingUpdate
+) -> tuple[list[CustomerPlan], Intent]:
+    """What there is after an update, and the kind of the update."""
+    if revised is not None:
+        if params.cancel_action == "uncancel":
+            return [replace(revised, canceled_at=None, expires_at=None)], "uncancel"
+        if revised == current:
+            return [], "none"
+        return [revised], "update_plan" if revised.plan != current.plan else "update_quantity"
+    intent: Intent = "cancel_immediately"
+    after: list[CustomerPlan] = []
+    if params.cancel_action == "cancel_end_of_cycle" and current.status == "active":
+        intent, after = "cancel_end_of_cycle", [attachments.ending(call, current)]
+    following = attachments.fallback(call, current) if current.status == "active" else None
+    if following is not None:
+        begins = CustomerPlan(
+            id="", customer=current.customer, plan=following, created_at=call.now, started_at=call.now
+        )
+        turn = after[0].expires_at if after else None
+        after.insert(0, begins if turn is None else replace(begins, status="scheduled", started_at=turn))
+    return after, intent
 
 
 def _customer(call: Call, customer_id: str) -> Customer:
@@ -89,7 +153,7 @@ def _customer(call: Call, customer_id: str) -> Customer:
     with call.write() as transaction:
         customer = get_customer(call.environment, customer_id)
         open_account(call, transaction, customer)
-        return customer
+        return get_customer(call.environment, customer_id)
 
 
 def _change(attached: CustomerPlan, effective_at: int | None = None) -> PlanPreviewChange:

@@ -184,15 +184,18 @@ def requantified(before: Billed, after: Billed, terms: Terms, features: Features
     return Requantified(_non_zero(now), _non_zero(later))
 
 
-def renewing(plans: Iterable[Billed], terms: Terms, features: Features) -> tuple[InvoiceLine, ...]:
+def renewing(
+    plans: Iterable[Billed], terms: Terms, features: Features, *, ended: Iterable[Billed] = ()
+) -> tuple[InvoiceLine, ...]:
     """The renewal at ``terms.now``: advance prices whose cycle begins, then usage of those whose cycle ends.
 
-    Usage during a trial is free. What was not billed before a new anchor (``terms.billed_until``) is added.
+    Usage during a trial is free. What was not billed before a new anchor (``terms.billed_until``) is added. ``ended``:
+    plans that end now, of which usage alone is billed.
     """
     plans = tuple(plans)
     lines = [line for each in plans for line in _renewed(each, terms, features)]
     if terms.trial_ends_at != terms.now:
-        lines += [line for each in plans for line in _arrears(each, terms, features, at_end=True)]
+        lines += [line for each in (*plans, *ended) for line in _arrears(each, terms, features, at_end=True)]
     return _non_zero(lines)
 
 
@@ -204,6 +207,11 @@ def ending(billed: Billed, terms: Terms, features: Features) -> tuple[InvoiceLin
 def total_of(lines: Iterable[InvoiceLine]) -> Decimal:
     """The total of an invoice, in the major unit with two decimals."""
     return money(sum((line.total for line in lines), ZERO))
+
+
+def subtotal_of(lines: Iterable[InvoiceLine]) -> Decimal:
+    """The total of an invoice before discounts."""
+    return money(sum((line.subtotal for line in lines), ZERO))
 
 
 def _advance(billed: Billed) -> Iterator[Charge]:

@@ -193,7 +193,9 @@ def test_a_later_switch_waits_for_the_end_of_the_period(
     plans.attach(second, **fields)
     current, later = plans.attached()
     assert (current.canceled_at, current.expires_at, later.started_at) == (plans.now, ends, ends)
-    assert (shown.incoming[0].effective_at, shown.outgoing[0].expires_at) == (ends, ends)
+    begins, goes_on = shown.incoming
+    assert (begins.plan.id, begins.effective_at, goes_on.expires_at) == (second, ends, ends)
+    assert [(each.plan.id, each.effective_at, each.expires_at) for each in shown.outgoing] == [(first, ends, None)]
     plans.now = ends - 1
     assert statuses(plans) == {first: "active", second: "scheduled"}
     plans.now = ends
@@ -301,7 +303,8 @@ def test_cancelling_at_the_end_schedules_the_default_plan(defaults: World) -> No
     low, default = defaults.attached()
     assert (low.canceled_at, low.expires_at) == (defaults.now, END)
     assert (default.plan_id, default.status, default.started_at) == ("default", "scheduled", END)
-    assert [(each.plan.id, each.effective_at) for each in shown.incoming] == [("default", END)]
+    assert [(each.plan.id, each.effective_at) for each in shown.incoming] == [("default", END), ("low", None)]
+    assert [(each.plan.id, each.effective_at) for each in shown.outgoing] == [("low", END)]
     defaults.now = END
     defaults.account()
     assert statuses(defaults) == {"default": "active"}

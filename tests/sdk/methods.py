@@ -539,8 +539,8 @@ class EveryMethod:
         assert (incoming["plan_id"], incoming["effective_at"]) == ("max", None)
         assert (outgoing["plan_id"], outgoing["effective_at"]) == ("pro", None)
         cheaper = client.call("billing.preview_attach", plan_id="free", **asked)
-        (incoming,), (outgoing,) = cheaper["incoming"], cheaper["outgoing"]
-        assert incoming["effective_at"] == outgoing["effective_at"] == outgoing["expires_at"] is not None
+        (incoming, ending), (outgoing,) = cheaper["incoming"], cheaper["outgoing"]
+        assert incoming["effective_at"] == outgoing["effective_at"] == ending["expires_at"] is not None
         found = client.organisation.ask("/v1/customers.get", {"customer_id": "cus_1"})
         assert [each["plan_id"] for each in found["subscriptions"]] == ["pro"]  # the preview changed nothing
 
@@ -558,8 +558,8 @@ class EveryMethod:
             wanted,
         )
         ending = client.call("billing.preview_update", cancel_action="cancel_end_of_cycle", **asked)
-        assert (ending["intent"], ending["incoming"]) == ("cancel_end_of_cycle", [])
-        assert ending["outgoing"][0]["expires_at"] > ending["outgoing"][0]["canceled_at"]
+        assert (ending["intent"], ending["outgoing"][0]["canceled_at"]) == ("cancel_end_of_cycle", None)
+        assert ending["incoming"][0]["expires_at"] > ending["incoming"][0]["canceled_at"]
         ended = client.call("billing.preview_update", cancel_action="cancel_immediately", **asked)
         assert [each["plan_id"] for each in ended["outgoing"]] == ["pro"]
         assert remaining(client) == 1150

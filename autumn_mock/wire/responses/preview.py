@@ -12,14 +12,20 @@ from msgspec import UNSET, UnsetType
 from autumn_mock.domain.amount import ZERO, number
 from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.organisation import Env
+from autumn_mock.domain.payment import Discount, Invoice, InvoiceLine
 from autumn_mock.domain.plan import Plan
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.preview import Intent, PlanPreviewChange, Preview
 from autumn_mock.operations.upgrade_options import UpgradeOption
+from autumn_mock.payments.forecasts import Forecast
+from autumn_mock.payments.lines import subtotal_of
 from autumn_mock.wire.answer import Body, Number
 from autumn_mock.wire.requests.billing import BillingParams
 from autumn_mock.wire.responses.plan import PlanDetailsBody, plan_body
 from autumn_mock.wire.versions.v2_0 import offered_product
+
+#: Amounts are in one currency.
+CURRENCY = "usd"
 
 Features = Mapping[str, Feature]
 
@@ -50,29 +56,105 @@ class PreviewedPlanBody(Body, kw_only=True):
     expires_at: int | None
 
 
+class DiscountBody(Body, kw_only=True):
+    """What a coupon takes off a line."""
+
+    amount_off: Number
+    percent_off: Number | UnsetType = UNSET
+    reward_id: str | UnsetType = UNSET
+    reward_name: str | UnsetType = UNSET
+
+
+class PeriodBody(Body):
+    """From when to when (ms)."""
+
+    start: int
+    end: int
+
+
+class LineBody(Body, kw_only=True):
+    """A line of an invoice: a charge, or below zero a credit; in the major unit of the currency."""
+
+    display_name: str
+    description: str
+    subtotal: Number
+    total: Number
+    discounts: list[DiscountBody]
+    plan_id: str
+    feature_id: str | None
+    period: PeriodBody | UnsetType = UNSET
+    quantity: Number
+
+
+class UsageLineBody(Body, kw_only=True):
+    """Usage that will be billed."""
+
+    display_name: str
+    plan_id: str
+    feature_id: str
+    period: PeriodBody
+
+
+class NextCycleBody(Body, kw_only=True):
+    """The next invoice, without the usage that it will have."""
+
+    starts_at: int
+    subtotal: Number
+    total: Number
+    line_items: list[LineBody]
+    usage_line_items: list[UsageLineBody]
+
+
+class InvoiceCreditsBody(Body):
+    """What the customer has to spend on invoices, and what of it is spent."""
+
+    balance: Number
+    currency: str
+    applied: Number
+
+
 class PreviewBody(Body, kw_only=True):
-    """What would start and end. Nothing is ever charged."""
+    """What would start and end, and what that would cost."""
 
     customer_id: str
-    line_items: list[dict[str, Any]]
-    subtotal: int = 0
-    total: int = 0
-    currency: str = "usd"
+    line_items: list[LineBody]
+    subtotal: Number
+    total: Number
+    currency: str = CURRENCY
+    next_cycle: NextCycleBody | UnsetType = UNSET
     incoming: list[PreviewedPlanBody]
     outgoing: list[PreviewedPlanBody]
+    invoice_credits: InvoiceCreditsBody | UnsetType = UNSET
 
 
 class AttachPreviewBody(PreviewBody, kw_only=True):
-    """What attaching a plan would do; it never leads to a checkout page."""
+    """What attaching a plan would do, and on which page it would be paid."""
 
-    redirect_to_checkout: bool = False
-    checkout_type: str | None = None
+    redirect_to_checkout: bool
+    checkout_type: Literal["stripe_checkout", "autumn_checkout"] | None
+
+
+class RefundedInvoiceBody(Body, kw_only=True):
+    """The invoice that a refund is of."""
+
+    stripe_id: str
+    total: Number
+    current_refunded_amount: Number
+    currency: str
+
+
+class RefundBody(Body):
+    """What would be given back of the last payment."""
+
+    amount: Number
+    invoice: RefundedInvoiceBody
 
 
 class UpdatePreviewBody(PreviewBody, kw_only=True):
     """What changing or cancelling a plan would do."""
 
     intent: Intent
+    refund: RefundBody | UnsetType = UNSET
 
 
 class OfferBody(Body, kw_only=True):
@@ -94,22 +176,97 @@ def attached_body(params: BillingParams) -> AttachedBody:
 
 def attach_preview_body(call: Call, customer_id: str, preview: Preview, expand: Collection[str]) -> AttachPreviewBody:
     """What attaching a plan would do; ``expand`` names the plans to include in full."""
-    return AttachPreviewBody(customer_id=customer_id, line_items=[], **_plans(call, preview, expand))
+    page = preview.page
+    return AttachPreviewBody(
+        customer_id=customer_id,
+        **_fields(call, preview, expand),
+        redirect_to_checkout=page is not None,
+        checkout_type=None if page is None else "autumn_checkout" if page == "autumn" else "stripe_checkout",
+    )
 
 
 def update_preview_body(call: Call, customer_id: str, preview: Preview, expand: Collection[str]) -> UpdatePreviewBody:
     """What changing or cancelling a plan would do; ``expand`` names the plans to include in full."""
+    refund = preview.refund
     return UpdatePreviewBody(
-        customer_id=customer_id, line_items=[], **_plans(call, preview, expand), intent=preview.intent
+        customer_id=customer_id,
+        **_fields(call, preview, expand),
+        intent=preview.intent,
+        refund=UNSET if refund is None else RefundBody(number(refund.amount), _refunded_body(refund.invoice)),
     )
 
 
-def _plans(call: Call, preview: Preview, expand: Collection[str]) -> dict[str, Any]:
+def _refunded_body(invoice: Invoice) -> RefundedInvoiceBody:
+    return RefundedInvoiceBody(
+        stripe_id=invoice.stripe_id,
+        total=number(invoice.total),
+        current_refunded_amount=number(invoice.refunded_amount),
+        currency=invoice.currency,
+    )
+
+
+def _fields(call: Call, preview: Preview, expand: Collection[str]) -> dict[str, Any]:
     features = call.environment.features.by_key
-    return {
+    plans = {
         name: [_previewed_body(each, features, call.env, f"{name}.plan" in expand) for each in changes]
         for name, changes in (("incoming", preview.incoming), ("outgoing", preview.outgoing))
     }
+    total, applied = preview.charges.total, preview.applied_credit
+    has_credit = preview.credit > 0
+    return {
+        "line_items": [line_body(line) for line in preview.charges.lines],
+        "subtotal": number(subtotal_of(preview.charges.lines)),
+        "total": number(total - applied),
+        "next_cycle": UNSET if preview.next_cycle is None else next_cycle_body(preview.next_cycle),
+        **plans,
+        "invoice_credits": InvoiceCreditsBody(number(preview.credit), CURRENCY, number(applied))
+        if has_credit
+        else UNSET,
+    }
+
+
+def next_cycle_body(forecast: Forecast) -> NextCycleBody:
+    """The next invoice, as far as it is known."""
+    return NextCycleBody(
+        starts_at=forecast.starts_at,
+        subtotal=number(subtotal_of(forecast.lines)),
+        total=number(forecast.total),
+        line_items=[line_body(line) for line in forecast.lines],
+        usage_line_items=[
+            UsageLineBody(
+                display_name=each.display_name,
+                plan_id=each.plan_id,
+                feature_id=each.feature_id,
+                period=PeriodBody(each.period.start, each.period.end),
+            )
+            for each in forecast.usage
+        ],
+    )
+
+
+def line_body(line: InvoiceLine) -> LineBody:
+    """A line of an invoice or a preview."""
+    has_period = line.period_start is not None and line.period_end is not None
+    return LineBody(
+        display_name=line.display_name,
+        description=line.description,
+        subtotal=number(line.subtotal),
+        total=number(line.total),
+        discounts=[_discount_body(each) for each in line.discounts],
+        plan_id=line.plan_id,
+        feature_id=line.feature_id,
+        period=PeriodBody(line.period_start or 0, line.period_end or 0) if has_period else UNSET,
+        quantity=number(line.quantity),
+    )
+
+
+def _discount_body(discount: Discount) -> DiscountBody:
+    return DiscountBody(
+        amount_off=number(discount.amount_off),
+        percent_off=UNSET if discount.percent_off is None else number(discount.percent_off),
+        reward_id=UNSET if discount.reward_id is None else discount.reward_id,
+        reward_name=UNSET if discount.reward_name is None else discount.reward_name,
+    )
 
 
 def _previewed_body(change: PlanPreviewChange, features: Features, env: Env, expand_plan: bool) -> PreviewedPlanBody:

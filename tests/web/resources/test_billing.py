@@ -35,7 +35,7 @@ def test_preview_update_of_a_cancelled_plan_shows_the_default_plan(ask: Any) -> 
     assert [each["plan_id"] for each in preview["outgoing"]] == ["pro"]
     attach(ask, "basic", plan_schedule="end_of_cycle")
     preview = ask("billing.preview_update", {**asked, "cancel_action": "uncancel"})
-    assert (preview["intent"], [each["plan_id"] for each in preview["outgoing"]]) == ("uncancel", ["basic"])
+    assert (preview["intent"], [each["plan_id"] for each in preview["outgoing"]]) == ("uncancel", ["pro"])
     custom = {"items": [{"feature_id": "messages", "included": 7}]}
     assert ask("billing.preview_update", {**asked, "customize": custom})["intent"] == "update_plan"
     assert ask("billing.preview_update", {**asked, "no_billing_changes": True})["intent"] == "none"

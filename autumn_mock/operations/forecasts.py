@@ -1,0 +1,52 @@
+"""The next invoices of a customer: after a change that is previewed, and of the subscriptions as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from autumn_mock.domain.customer import Customer, CustomerPlan
+from autumn_mock.domain.payment import Subscription
+from autumn_mock.operations.call import Call
+from autumn_mock.operations.charges import Charges, entity_name, terms_of
+from autumn_mock.operations.grants import rows_of
+from autumn_mock.payments.forecasts import Forecast, Held, forecast
+from autumn_mock.payments.lines import Billed, overage_of
+
+
+def forecast_of(
+    call: Call,
+    customer: Customer,
+    charges: Charges,
+    incoming: Iterable[CustomerPlan],
+    *,
+    without: Iterable[CustomerPlan],
+) -> Forecast | None:
+    """The next invoice of the subscription that a change begins or goes on with; None when nothing recurs."""
+    if charges.terms is None:
+        return None
+    gone = {each.id for each in without}
+    stays: list[CustomerPlan] = []
+    if charges.subscription is not None:
+        stays = [each for each in _plans_of(call, charges.subscription) if each.id not in gone]
+    held = [_held(call, customer, each) for each in (*incoming, *stays)]
+    waiting = () if charges.subscription is None else charges.subscription.pending
+    return forecast(held, charges.terms, call.environment.features.by_key, pending=(*waiting, *charges.later))
+
+
+def upcoming(call: Call, customer: Customer, subscription: Subscription) -> Forecast | None:
+    """The next invoice of a subscription as it is, with the usage so far; None when nothing recurs."""
+    plans = _plans_of(call, subscription)
+    held = [_held(call, customer, each, with_usage=True) for each in plans]
+    terms = terms_of(subscription, call.now)
+    return forecast(held, terms, call.environment.features.by_key, pending=subscription.pending)
+
+
+def _plans_of(call: Call, subscription: Subscription) -> list[CustomerPlan]:
+    plans = call.environment.customer_plans.of(subscription.customer).values()
+    return [each for each in plans if each.billed_by == subscription.id]
+
+
+def _held(call: Call, customer: Customer, attached: CustomerPlan, *, with_usage: bool = False) -> Held:
+    overage = overage_of(rows_of(call, attached), seats=True) if with_usage else None
+    billed = Billed.of(attached, overage, entity_name(call, customer, attached.entity_id))
+    return Held(billed, attached.started_at, attached.expires_at)
