@@ -9,7 +9,7 @@ from autumn_mock.domain.payment import Subscription
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.charges import Charges, entity_name, terms_of
 from autumn_mock.operations.grants import rows_of
-from autumn_mock.payments.forecasts import Forecast, Held, forecast
+from autumn_mock.payments.forecasts import Forecast, BilledTime, forecast
 from autumn_mock.payments.lines import Billed, overage_of
 
 
@@ -46,7 +46,7 @@ def _plans_of(call: Call, subscription: Subscription) -> list[CustomerPlan]:
     return [each for each in plans if each.billed_by == subscription.id]
 
 
-def _held(call: Call, customer: Customer, attached: CustomerPlan, *, with_usage: bool = False) -> Held:
+def _held(call: Call, customer: Customer, attached: CustomerPlan, *, with_usage: bool = False) -> BilledTime:
     overage = overage_of(rows_of(call, attached), seats=True) if with_usage else None
     billed = Billed.of(attached, overage, entity_name(call, customer, attached.entity_id))
-    return Held(billed, attached.started_at, attached.expires_at)
+    return BilledTime(billed, attached.started_at, attached.expires_at)

@@ -39,7 +39,7 @@ def applies(coupon: Coupon, line: InvoiceLine) -> bool:
     return line.total > 0 and (coupon.plan_ids is None or line.plan_id in coupon.plan_ids)
 
 
-def lasts(coupon: Coupon, applied: AppliedCoupon, at: int) -> bool:
+def goes_on(coupon: Coupon, applied: AppliedCoupon, at: int) -> bool:
     """Whether a coupon of a subscription still applies to an invoice of an instant (ms) after the first."""
     if coupon.duration == "months":
         return at < add_months(applied.applied_at, coupon.months or 1)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from autumn_mock.domain.payment import AppliedCoupon, InvoiceLine
 from autumn_mock.domain.reward import Coupon
 from autumn_mock.ledger.intervals import add_months
-from autumn_mock.payments.discounts import discounted, lasts
+from autumn_mock.payments.discounts import discounted, goes_on
 from autumn_mock.payments.lines import starting, switching, total_of
 from tests.payments.build import APRIL, FEATURES, base, billed, plan, terms, total
 from tests.support.effort import examples
@@ -100,4 +100,4 @@ def test_a_fixed_amount_is_taken_off_in_full_as_far_as_there_are_charges(
 )
 def test_how_long_a_coupon_lasts(duration: Any, months: int | None, after: int, expected: bool) -> None:
     applied = AppliedCoupon(reward_id="p", applied_at=APRIL)
-    assert lasts(coupon("p", 10, duration=duration, months=months), applied, add_months(APRIL, after)) is expected
+    assert goes_on(coupon("p", 10, duration=duration, months=months), applied, add_months(APRIL, after)) is expected
