@@ -68,7 +68,7 @@ class Engine(Lifecycle):
         self.register("requests", self.journal.clear, describes_data=True)
         self.register("deliveries", self.deliveries.clear, describes_data=True)
         self.register("webhooks", lambda name: self.webhooks.clear(*(name or ())))
-        self._call_names: Mapping[str, Collection[str]] = {}
+        self._call_names: Callable[[], Mapping[str, Collection[str]]] = dict
         self._workers = Workers(self.queue, settings.workers, self.board_for, self.deliveries, self._names_of)
         self._maintenance = MaintenanceThread(self.state, self.gate, settings.max_events, self.close_idle)
         self._is_stopped = False
@@ -290,10 +290,12 @@ class Engine(Lifecycle):
         """The same in pieces, which are encoded one by one."""
         return self.state.snapshot(environment.organisation.id if environment is not None else None)
 
-    def attach_application(self, call_names: Mapping[str, Collection[str]], forget_limits: Forget) -> None:
+    def attach_application(
+        self, call_names: Callable[[], Mapping[str, Collection[str]]], forget_limits: Forget
+    ) -> None:
         """Register what an HTTP application adds to the engine. Called once, by ``create_app``.
 
-        ``call_names`` are all names of each call by its canonical one: fault rules of workers match their ``route``
+        ``call_names()`` are all names of each call by its canonical one: fault rules of workers match their ``route``
         with them. ``forget_limits`` clears the rate limits of one environment, or (None) all, at every reset, and
         returns how many there were.
         """
@@ -302,12 +304,13 @@ class Engine(Lifecycle):
 
     def call_named(self, name: str) -> str:
         """The canonical name of a call; its last part is enough. Raises :class:`ValueError` for an unknown one."""
-        for canonical, names in self._call_names.items():
+        calls = self._call_names()
+        for canonical, names in calls.items():
             if name in (canonical, canonical.rpartition(".")[2]) or name in names:
                 return canonical
-        known = [*self._call_names, *(each.rpartition(".")[2] for each in self._call_names)]
+        known = [*calls, *(each.rpartition(".")[2] for each in calls)]
         near = guess(name, known)
         raise ValueError(f"call: there is no call {name!r}{near if 'did you mean' in near else ''}")
 
     def _names_of(self, call: str) -> Collection[str]:
-        return self._call_names.get(call, (call,))
+        return self._call_names().get(call, (call,))

@@ -14,9 +14,10 @@ import os.path
 import re
 from collections.abc import Iterable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from msgspec import Struct
 
 #: The keys and indexes that lead from the whole file to one value in it.
 KeyPath = tuple["str | int", ...]
@@ -75,13 +76,12 @@ class Problem(NamedTuple):
         return InputFileError(str(self))
 
 
-@dataclass(slots=True)
-class InputFile:
+class InputFile(Struct):
     """A parsed file. The position of a value in a map is that of its key."""
 
     path: Path
     data: Any = None
-    positions: dict[KeyPath, Position] = field(default_factory=dict)
+    positions: dict[KeyPath, Position] = {}  # a copy for each
 
     def problem(self, path: KeyPath, text: str) -> Problem:
         """An error at a place, or at the nearest enclosing place that the file contains."""

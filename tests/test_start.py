@@ -22,6 +22,8 @@ NOT_AT_THE_START = {
     "prometheus_client": "GET /_mock/metrics",
     "multiprocessing": "nothing",
     "autumn_mock.control_client": "the other commands, scenarios",
+    "autumn_mock.domain.model_prices": "calls that count tokens",
+    "autumn_mock.faults.kinds": "servers with fault rules",
     "autumn_mock.fidelity": "the command fidelity",
     "autumn_mock.scenarios": "the command scenario, the page",
     "autumn_mock.testing": "the fixture",
@@ -29,6 +31,9 @@ NOT_AT_THE_START = {
     "autumn_mock.web.control_app": "/_mock",
     "autumn_mock.web.openapi": "/_mock/openapi.json",
     "autumn_mock.web.page": "/_mock/",
+    "autumn_mock.web.resources.billing": "calls that do not record or check usage",
+    "autumn_mock.web.resources.registry": "calls that do not record or check usage",
+    "autumn_mock.wire.responses.catalog": "calls of the catalogue",
 }
 
 #: Runs the command line, and writes the names of all modules before it ends.

@@ -22,7 +22,6 @@ from msgspec import Struct, field
 
 from autumn_mock.clock import Clock
 from autumn_mock.faults.armed import ArmedRule, route_matches
-from autumn_mock.faults.kinds import FAULT_KINDS
 from autumn_mock.faults.options import PHASE
 
 #: Whether a reply fault acts before the service has done its work, or after.
@@ -97,6 +96,8 @@ def _is_printable(word: str) -> bool:
 
 def parse_rule(text: str) -> Rule:
     """A rule from its text. Raises :class:`RuleError`."""
+    from autumn_mock.faults.kinds import FAULT_KINDS  # a server without rules starts without them
+
     if _SINGLE_QUOTED.sub("", text).count('"') % 2:
         raise RuleError(text, text.rindex('"'), "this quote is not closed")
     words = list(_WORD.finditer(text))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 from flask import Flask
 from werkzeug.routing import Rule
 
@@ -13,7 +15,6 @@ from autumn_mock.web.dispatch import Dispatcher
 from autumn_mock.web.guard import Guard
 from autumn_mock.web.rate_limits import RateLimits
 from autumn_mock.web.replies import text_reply
-from autumn_mock.web.resources import ENDPOINTS, call_names
 from autumn_mock.web.waitress_adapter import AbortMiddleware
 
 #: Paths that begin with these are served by the second application, :mod:`autumn_mock.web.control_app`.
@@ -27,11 +28,11 @@ def create_app(emulator: Engine) -> Flask:
     call, and :class:`~autumn_mock.web.guard.ExposedWithoutToken`.
     """
     for rule in emulator.startup_rules():
-        require_route(rule, call_names())
+        require_route(rule, _registry().call_names())
     guard = Guard(emulator.settings.host, emulator.settings.control_token)
     app = new_app("autumn_mock")
     limits = RateLimits(emulator.settings.rate_limit)
-    emulator.attach_application({each.name: each.names for each in ENDPOINTS}, limits.forget)
+    emulator.attach_application(lambda: _registry().names_by_call(), limits.forget)
     dispatcher = Dispatcher(emulator, limits)
     app.url_map.add(Rule("/v1/<any_path:_>", endpoint="api"))
     app.view_functions["api"] = lambda _: dispatcher.dispatch()
@@ -45,3 +46,10 @@ def create_app(emulator: Engine) -> Flask:
     by_path = PathMiddleware(app.wsgi_app, CONTROL_PREFIXES, DeferredApplication(control_app))
     app.wsgi_app = AbortMiddleware(by_path)  # type: ignore[method-assign]  # how Flask is given middleware
     return app
+
+
+def _registry() -> ModuleType:
+    """All endpoints, which are imported when they are first used."""
+    from autumn_mock.web.resources import registry
+
+    return registry

@@ -17,7 +17,6 @@ A batch passes these files from the socket to the deducted balance:
 
 from __future__ import annotations
 
-import difflib
 import re
 
 import flask
@@ -40,7 +39,7 @@ from autumn_mock.web.rate_limits import RateLimits
 from autumn_mock.web.replies import json_reply, reply_to, text_reply
 from autumn_mock.web.request_entry import correlation_id_of, entry_of
 from autumn_mock.web.request_faults import RequestFaults
-from autumn_mock.web.resources import ROUTES, call_names, find_route
+from autumn_mock.web.resources import find_route
 from autumn_mock.web.waitress_adapter import is_client_disconnected
 from autumn_mock.wire.answer import in_version
 from autumn_mock.wire.requests.ignored import ignored_in
@@ -179,6 +178,8 @@ def _header_rules(header: str | None) -> list[Rule]:
     """The rules of the fault header. An invalid rule is an error, so that no test relies on it."""
     if not header:
         return []
+    from autumn_mock.web.resources.registry import call_names
+
     try:
         rules = parse_rules(header)
         for rule in rules:
@@ -239,6 +240,10 @@ def _require_served(request: RequestContext) -> Endpoint:
 
 def unserved_note(http: flask.Request) -> str:
     """The note about a route that is not served, with the most similar one."""
+    import difflib
+
+    from autumn_mock.web.resources.registry import ROUTES
+
     asked = f"{http.method} {http.path}"
     near = difflib.get_close_matches(asked, ROUTES, n=1, cutoff=0.4)
     return f"{asked} does not exist here" + (f"; the nearest route is {near[0]}" if near else "")

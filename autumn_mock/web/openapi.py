@@ -14,7 +14,7 @@ from msgspec.json import schema_components
 from autumn_mock import __version__
 from autumn_mock.domain.version import Version
 from autumn_mock.web.endpoint import Endpoint
-from autumn_mock.web.resources import ENDPOINTS
+from autumn_mock.web.resources.registry import ENDPOINTS
 from autumn_mock.wire.answer import Error
 from autumn_mock.wire.schema import Object
 from autumn_mock.wire.versions import NEWEST_SHAPE

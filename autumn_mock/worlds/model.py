@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
+
+from msgspec import Struct
 
 from autumn_mock.domain.organisation import ApiKey, Env, OrganisationConfig, hash_key, mask_key
 from autumn_mock.domain.webhook import WebhookEndpoint
@@ -30,8 +31,7 @@ from autumn_mock.worlds.entries import CustomerEntry, EnvironmentEntry, Organisa
 T = TypeVar("T")
 
 
-@dataclass(slots=True, frozen=True)
-class SeedStep:
+class SeedStep(Struct, frozen=True):
     """One call, and the place of the entry that it is made for."""
 
     run: Callable[[Call], object]
@@ -40,8 +40,7 @@ class SeedStep:
     customer_id: str | None = None
 
 
-@dataclass(slots=True, frozen=True)
-class WorldOrganisation:
+class WorldOrganisation(Struct, frozen=True):
     """An organisation to create. ``created_at`` None: the time of loading."""
 
     #: Where its entries are, for the errors of the calls.
@@ -64,8 +63,7 @@ class WorldOrganisation:
         return next(iter(self.secret_keys), None)
 
 
-@dataclass(slots=True, frozen=True)
-class World:
+class World(Struct, frozen=True):
     """The initial state of a server."""
 
     file: InputFile

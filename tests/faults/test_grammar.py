@@ -10,7 +10,7 @@ from autumn_mock.faults.armed import ArmedRule
 from autumn_mock.faults.grammar import RuleError, parse_rule, parse_rules, require_organisation, require_route
 from autumn_mock.faults.kinds import FAULT_KINDS
 from autumn_mock.faults.options import MODIFIERS
-from autumn_mock.web.resources import call_names
+from autumn_mock.web.resources.registry import call_names
 
 # -- what parses
 

@@ -240,3 +240,8 @@ def test_pages_of_development_servers_may_call(client: FlaskClient, method: str,
 )
 def test_other_pages_may_not_call(client: FlaskClient, origin: str) -> None:
     assert "access-control-allow-origin" not in client.post(BATCH, headers={"Origin": origin}).headers
+
+
+def test_path_with_a_parameters_name_in_brackets_is_a_path_like_any_other(post: Post) -> None:
+    reply = post("/v1/customers/%3Ccustomer_id%3E/entities", {"id": "ent_1", "feature_id": "seats"})
+    assert (reply.status_code, reply.get_json()["code"]) == (404, "customer_not_found")

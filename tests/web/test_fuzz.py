@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from autumn_mock import create_app
 from autumn_mock.engine import Engine
 from autumn_mock.web.openapi import document
-from autumn_mock.web.resources import ROUTES
+from autumn_mock.web.resources.registry import ROUTES
 from tests.support.effort import examples
 from tests.web.conftest import KEY
 

@@ -15,7 +15,7 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 
 from autumn_mock import create_app
 from autumn_mock.engine import Engine
-from autumn_mock.web.resources import ROUTES
+from autumn_mock.web.resources.registry import ROUTES
 from tests.support.effort import examples
 from tests.web.conftest import KEY
 

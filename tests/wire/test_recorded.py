@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from autumn_mock.domain.version import Version, parse_version
-from autumn_mock.web.resources import ROUTES
+from autumn_mock.web.resources.registry import ROUTES
 from autumn_mock.wire.body import json_body
 from autumn_mock.wire.requests.customers import CustomersQuery
 from autumn_mock.wire.schema import Schema, ValidationFailed, obj, parse

@@ -18,7 +18,7 @@ import autumn_mock
 from autumn_mock.domain.version import Version, default_version, is_newer, parse_version
 from autumn_mock.input_files import fixtures_directory
 from autumn_mock.web.openapi import document
-from autumn_mock.web.resources import ENDPOINTS
+from autumn_mock.web.resources.registry import ENDPOINTS
 from autumn_mock.wire.answer import Body
 from autumn_mock.wire.versions import CHANGES, NEWEST_SHAPE, fixed_shape_for, traits_of
 

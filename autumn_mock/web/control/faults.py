@@ -16,7 +16,7 @@ from autumn_mock.operations.errors import ApiError, invalid_request
 from autumn_mock.store.environment import Environment
 from autumn_mock.web.control.context import ControlCall, ControlHandler, ControlRequest
 from autumn_mock.web.replies import json_reply
-from autumn_mock.web.resources import call_names
+from autumn_mock.web.resources.registry import call_names
 
 
 def list_faults(request: ControlRequest) -> Response:

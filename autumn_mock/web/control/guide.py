@@ -7,7 +7,7 @@ from flask import Response
 
 from autumn_mock.web.control.context import ControlHandler, ControlRequest
 from autumn_mock.web.replies import json_reply, text_reply
-from autumn_mock.web.resources import ENDPOINTS
+from autumn_mock.web.resources.registry import ENDPOINTS
 from autumn_mock.web.resources.unsupported import MESSAGES, PARTLY
 
 _QUICKSTART = """\

@@ -1,52 +1,20 @@
-"""The endpoints of the API, by resource, and which one serves a request."""
+"""The endpoints of the API, by resource, and which one serves a request.
+
+The calls that record and check usage are imported at the start. All are listed in
+:mod:`autumn_mock.web.resources.registry`, which is imported when the first of the others is requested, because that
+takes a fifth of the start.
+"""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from werkzeug.exceptions import HTTPException
-from werkzeug.routing import Map, Rule
-
+from autumn_mock.interpreter import gc_paused
 from autumn_mock.web.endpoint import Endpoint
-from autumn_mock.web.resources import (
-    balances,
-    billing,
-    customers,
-    entities,
-    events,
-    features,
-    licenses,
-    lists,
-    older,
-    organization,
-    plans,
-    unsupported,
-    usage,
-)
+from autumn_mock.web.resources import usage
 
-_MODULES = (
-    usage,
-    balances,
-    customers,
-    entities,
-    features,
-    plans,
-    organization,
-    billing,
-    events,
-    lists,
-    licenses,
-    older,
-)
-
-#: Every endpoint, in the order in which it is declared.
-ENDPOINTS: tuple[Endpoint, ...] = (
-    *(each for module in _MODULES for each in vars(module).values() if isinstance(each, Endpoint)),
-    *unsupported.ENDPOINTS,
-)
-
-#: Every ``METHOD /path`` that is served, and what serves it.
-ROUTES: dict[str, Endpoint] = {route: each for each in ENDPOINTS for route in each.routes}
+_USAGE = [each for each in vars(usage).values() if isinstance(each, Endpoint)]
+_USAGE_ROUTES = {route: each for each in _USAGE for route in each.routes if "<" not in route}
 
 
 class Match(NamedTuple):
@@ -57,33 +25,22 @@ class Match(NamedTuple):
     path: dict[str, Any]
 
 
-def _map() -> Map:
-    """The routes with parameters."""
-    parts = [(route, *route.split(" ")) for route in ROUTES if "<" in route]
-    rules = [Rule(path, methods=[method], endpoint=route) for route, method, path in parts]
-    return Map(rules, strict_slashes=True, merge_slashes=False, redirect_defaults=False)
-
-
-_PARAMETERISED = _map().bind("localhost")
-
-
 def find_route(method: str, path: str) -> Match:
-    """What serves a request. A path that is served by another method, or without its trailing slash, is not served.
-
-    Only routes with parameters need Werkzeug: a rule for each of the others would take a twentieth of the start.
-    """
+    """What serves a request. A path that is served by another method, or without its trailing slash, is not served."""
     method = "GET" if method == "HEAD" else method
     route = f"{method} {path}"
-    endpoint = ROUTES.get(route)
+    endpoint = _USAGE_ROUTES.get(route)
     if endpoint is not None:
         return Match(route, endpoint, {})
-    try:
-        declared, values = _PARAMETERISED.match(path, method)
-    except HTTPException:
-        return Match(route, None, {})
-    return Match(declared, ROUTES[declared], dict(values))
+    return _find_in_all(route, method, path)
 
 
-def call_names() -> list[str]:
-    """The names that a fault rule may use for its route, sorted."""
-    return sorted({name for each in ENDPOINTS for name in each.names})
+def _find_in_all(route: str, method: str, path: str) -> Match:
+    with gc_paused():
+        from autumn_mock.web.resources import registry
+
+    endpoint = registry.EXACT.get(route)
+    if endpoint is not None:
+        return Match(route, endpoint, {})
+    found = registry.match_parameterised(method, path)
+    return Match(route, None, {}) if found is None else Match(found[0], registry.ROUTES[found[0]], found[1])

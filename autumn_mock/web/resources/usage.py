@@ -5,8 +5,6 @@ from __future__ import annotations
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.ingest.accept import EnqueueContext, accept_batch, accept_track
 from autumn_mock.operations import check, finalize, track
-from autumn_mock.operations.tokens import token_item, token_items
-from autumn_mock.operations.upgrade_options import offer
 from autumn_mock.web.context import SUCCESS, Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
 from autumn_mock.wire.answer import Success
@@ -93,6 +91,8 @@ def _track(request: RequestContext, item: TrackItem) -> Answer:
     journals_body=True,
 )
 def track_tokens(request: RequestContext, params: TrackTokens) -> Answer:
+    from autumn_mock.operations.tokens import token_item
+
     return _track(request, token_item(request.call, params))
 
 
@@ -105,6 +105,8 @@ def track_tokens(request: RequestContext, params: TrackTokens) -> Answer:
     journals_body=True,
 )
 def batch_track_tokens(request: RequestContext, batch: list[TrackTokens]) -> Answer:
+    from autumn_mock.operations.tokens import token_items
+
     return _batch(request, token_items(request.call, batch))
 
 
@@ -126,6 +128,8 @@ def check_(request: RequestContext, params: Check) -> Answer:
     result = check.check(request.call, params)
     body = check_body(result, request.expanded)
     if params.with_preview:
+        from autumn_mock.operations.upgrade_options import offer
+
         environment = request.call.environment
         body.preview = offer_body(offer(request.call, result), environment.features.by_key, environment.env)
     return Answer(body)

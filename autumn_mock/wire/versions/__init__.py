@@ -10,7 +10,7 @@ move ``NEWEST`` to it, and add a file here.
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.util import find_spec
+from pkgutil import iter_modules
 from typing import Any
 
 from autumn_mock.domain.version import Version
@@ -21,10 +21,13 @@ from autumn_mock.wire.versions.declaration import Downgrade, Json, VersionChange
 FIXED_SHAPE = Version.V2_3
 
 
+_FILES = {each.name for each in iter_modules(__path__)}
+
+
 def _declared(version: Version) -> VersionChanges:
     """What the file of a version declares; nothing for a version without a file."""
-    name = f"{__name__}.{version.name.lower()}"
-    changes: VersionChanges = import_module(name).CHANGES if find_spec(name) is not None else VersionChanges()
+    name = version.name.lower()
+    changes: VersionChanges = import_module(f"{__name__}.{name}").CHANGES if name in _FILES else VersionChanges()
     return changes
 
 

@@ -8,7 +8,7 @@ import subprocess
 
 from flask.testing import FlaskClient
 
-from autumn_mock.web.resources import ROUTES
+from autumn_mock.web.resources.registry import ROUTES
 from autumn_mock.web.resources.unsupported import MESSAGES, PARTLY
 from tests.support.server import ServerProcess
 
