@@ -15,9 +15,10 @@ from autumn_mock.faults.board import FaultBoard
 from autumn_mock.faults.grammar import Rule
 from autumn_mock.ingest.workers import Workers
 from autumn_mock.input_files import find_file, guess
-from autumn_mock.journal.findings import Finding, find
+from autumn_mock.journal.finding_state import FindingState
+from autumn_mock.journal.findings import Finding, find, find_in_state, in_order, wrong_keys
 from autumn_mock.journal.messages import MessageJournal
-from autumn_mock.journal.requests import RequestJournal
+from autumn_mock.journal.requests import NO_ENVIRONMENT, RequestJournal
 from autumn_mock.lifecycle import Forget, Lifecycle
 from autumn_mock.maintenance import MaintenanceThread
 from autumn_mock.parking import spare_thread
@@ -257,11 +258,21 @@ class Engine(Lifecycle):
 
     def findings(self, environment: Environment) -> list[Finding]:
         """Violations of the contract by the clients of an environment, among the journalled requests."""
-        return self.journal.derived(environment.name, find)
+        found = self.journal.derived(environment.name, find)
+        entries = self.journal.entries(environment.name)
+        lost = environment.lost.snapshot() if len(environment.lost) else []
+        state = FindingState(lost, environment.locks.get, environment.clock.now(), self.settings.max_body)
+        more = find_in_state(entries, state)
+        return in_order([*found, *more], entries) if more else found
+
+    def stray_findings(self, since: float = 0) -> list[Finding]:
+        """Those in the requests that belong to no organisation, received since (on the stopwatch)."""
+        return list(wrong_keys(each for each in self.journal.entries(NO_ENVIRONMENT) if each.received >= since))
 
     def all_findings(self) -> list[Finding]:
-        """The findings of all environments."""
-        return [finding for each in self.state.environments() for finding in self.findings(each)]
+        """The findings of all environments, and in requests that belong to none."""
+        found = [finding for each in self.state.environments() for finding in self.findings(each)]
+        return [*found, *self.stray_findings()]
 
     # -- keys, snapshots, the application
 

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
 from autumn_mock.cli.files import STANDARD, input_file
-from autumn_mock.cli.options import SettingsCommand, setting_options
+from autumn_mock.cli.options import SettingsCommand, read_value, setting_options
 from autumn_mock.cli.ready_file import ready_file
 from autumn_mock.cli.shutdown import database_error, handling_signals, start_errors, stop, stop_once
 
 if TYPE_CHECKING:
-    from autumn_mock.journal.findings import Finding
+    from autumn_mock.journal.finding import Finding
+    from autumn_mock.journal.finding_filter import FindingFilter
     from autumn_mock.testing.mock import AutumnMock
 
 #: The exit code when the command succeeded, but its client violated the contract.
@@ -32,14 +35,51 @@ _CANNOT_RUN, _NOT_FOUND = 126, 127
 _KEY_SIGNALS = (signal.SIGINT, getattr(signal, "SIGQUIT", None))
 
 
+def _read_filter(text: str) -> FindingFilter:
+    from autumn_mock.journal.finding_filter import read_finding_filter
+
+    return read_finding_filter(text)
+
+
+def _read_name(text: str) -> tuple[str, str]:
+    """The name of a variable, and the path after ``=``."""
+    name, _, path = text.partition("=")
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name, re.ASCII) or (path and not path.startswith("/")):
+        raise ValueError("must be the name of a variable, or NAME=/path")
+    return name, path
+
+
+class _ExecCommand(SettingsCommand):
+    """``--check-findings`` may have a value after ``=``; without one it has its default, and takes no argument."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        end = args.index("--") if "--" in args else len(args)
+        own = [f"{each}=certain" if each == "--check-findings" else each for each in args[:end]]
+        return super().parse_args(ctx, own + args[end:])
+
+
 @click.command(
     "exec",
-    cls=SettingsCommand,
+    cls=_ExecCommand,
     short_help="Run a command with a server.",
     context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False},
 )
 @setting_options
-@click.option("--check-findings", is_flag=True, help="Fail if the client violated the contract.")
+@click.option(
+    "--check-findings",
+    metavar="[=LEVEL,CODE,…]",
+    type=read_value("check_findings", _read_filter),
+    help="Fail if the client violated the contract: only if that is certain (the default), or also if it is probable; "
+    "all kinds of findings, or these.",
+)
+@click.option(
+    "--env",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    type=read_value("env", _read_name),
+    help="Another variable of the command for the server's URL; NAME=/v1 appends a path. Repeatable.",
+)
 @click.option(
     "--report",
     metavar="FILE",
@@ -47,29 +87,39 @@ _KEY_SIGNALS = (signal.SIGINT, getattr(signal, "SIGQUIT", None))
     help="Write a report: JUnit XML if the name ends in .xml, otherwise JSON; - is standard output.",
 )
 @click.argument("command", nargs=-1, required=True)
-def exec_(command: tuple[str, ...], check_findings: bool, report: str | None, **values: Any) -> None:
+def exec_(
+    command: tuple[str, ...],
+    check_findings: FindingFilter | None,
+    names: tuple[tuple[str, str], ...],
+    report: str | None,
+    **values: Any,
+) -> None:
     """Start a server, run COMMAND, stop the server, and exit with the command's exit code.
 
     \b
     autumn-mock exec -- npm test
     autumn-mock exec --fault "queue:down times=2" --check-findings -- node --test
+    autumn-mock exec --check-findings=probable,resent_after_lost_reply --env AUTUMN_API_URL=/v1 -- npm test
 
-    The environment of the command has AUTUMN_MOCK_URL and AUTUMN_SECRET_KEY (and AUTUMN_MOCK_KEY): the first --key, or
-    else the first key of the world. Without --port the server uses a free port.
+    The environment of the command has AUTUMN_MOCK_URL, ATMN_BACKEND_URL and AUTUMN_SECRET_KEY (and AUTUMN_MOCK_KEY):
+    the first --key, or else the first key of the world. Its NO_PROXY includes the server. Without --port the server
+    uses a free port.
 
     Exit codes: that of the command, 128 and the signal's number if a signal ended it; 3 with --check-findings if the
-    command succeeded and its client certainly violated the contract; 126 and 127 if it cannot be run.
+    command succeeded and its client violated the contract; 126 and 127 if it cannot be run.
     """
     source = click.get_current_context().get_parameter_source("port")
     if source is not None and source.name in ("DEFAULT", "DEFAULT_MAP"):  # a server may use the port of the file
         values["port"] = 0
     if report not in (None, STANDARD) and not Path(report).absolute().parent.is_dir():
         raise click.UsageError(f"--report {report}: there is no such directory")
+    from autumn_mock.testing.outcome import outcome_line
+
     with handling_signals(_leave), _server(values) as mock, ready_file(mock.emulator.settings.ready_file, mock.url):
         for rule in mock.emulator.first_faults:
             if rule.text not in mock.emulator.settings.fault:  # has a random seed: with it the run can be reproduced
                 click.echo(f"autumn-mock: armed {rule.text}", err=True)
-        code = _run(command, mock)
+        code = _run(command, mock, names)
         mock.emulator.drain(5)
         _print_failures(mock, code)
         findings = mock.emulator.all_findings()
@@ -82,7 +132,10 @@ def exec_(command: tuple[str, ...], check_findings: bool, report: str | None, **
             except OSError as error:
                 click.echo(f"autumn-mock: {report} cannot be written: {error.strerror or error}", err=True)
                 code = code or 1
-    if code == 0 and check_findings and any(each.certain for each in findings):
+        outcome = outcome_line(findings, mock.emulator.journal.entries())
+        if outcome is not None:
+            click.echo(f"autumn-mock: {outcome}", err=True)
+    if code == 0 and check_findings is not None and check_findings.select(findings):
         code = CONTRACT_VIOLATED
     sys.exit(code)
 
@@ -140,16 +193,28 @@ def _server(values: dict[str, Any]) -> Iterator[AutumnMock]:
         stop(emulator)
 
 
-def _run(command: tuple[str, ...], mock: AutumnMock) -> int:
-    """Run the command; its exit code. Signals are forwarded to it."""
+def _environment(mock: AutumnMock, names: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """The variables of the command. ``names``: more variables for the URL, each with a path to append."""
     token = mock.emulator.settings.control_token
-    environment = {
+    host = urlsplit(mock.url).hostname or ""
+    direct = [each for each in (os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or "").split(",") if each]
+    without_proxy = ",".join(dict.fromkeys([*direct, host, "127.0.0.1", "localhost"]))
+    return {
         **os.environ,
         **({"AUTUMN_MOCK_CONTROL_TOKEN": token} if token is not None else {}),
         "AUTUMN_MOCK_URL": mock.url,
+        "ATMN_BACKEND_URL": mock.url,
+        **{name: mock.url + path for name, path in names},
         "AUTUMN_MOCK_KEY": mock.key,
         "AUTUMN_SECRET_KEY": mock.key,
+        "NO_PROXY": without_proxy,
+        "no_proxy": without_proxy,
     }
+
+
+def _run(command: tuple[str, ...], mock: AutumnMock, names: Sequence[tuple[str, str]]) -> int:
+    """Run the command; its exit code. Signals are forwarded to it."""
+    environment = _environment(mock, names)
     try:
         code = _wait_for(command, environment)
     except OSError as error:

@@ -41,6 +41,37 @@ FINDING_KINDS: dict[str, FindingKind] = {
         instead="Keep the items and send them again, unchanged, after Retry-After until a request is accepted; with an "
         "idempotency_key in each item that is safe after any failure.",
     ),
+    "not_resent_after_429": FindingKind(
+        title="Refused by the rate limit and never sent again",
+        why="Nothing of the request was taken, so its usage is never charged.",
+        instead="Keep the usage and send it again, unchanged, after Retry-After; SDKs do not retry by themselves.",
+    ),
+    "lost_after_accepted": FindingKind(
+        title="Accepted and then dropped",
+        why="A 202 only means that the usage is queued; usage of a customer or an entity that does not exist is "
+        "dropped later, and only the service's own log says so.",
+        instead="Create the customer and the entity before the first usage, check the spelling of their ids, and "
+        "compare what was sent with the balance.",
+    ),
+    "unknown_route": FindingKind(
+        title="Sent to a route that does not exist",
+        why="Nothing of the request was taken. The service answers 401, as for a wrong key.",
+        instead="Use the route that the message names, or an SDK.",
+    ),
+    "lock_not_finalized": FindingKind(
+        title="Lock never finalized",
+        why="What a lock holds is neither free for other usage nor confirmed; when the lock expires it is returned, "
+        "and the usage is not charged.",
+        instead="Call balances.finalize with confirm or release on every path, errors included, and send it again "
+        "until it succeeds.",
+    ),
+    "missing_idempotency_key": FindingKind(
+        title="Retried without an idempotency key",
+        why="After a timeout, a broken connection or an error of a proxy a client cannot know whether its usage was "
+        "taken; a retry without a key charges it twice if it was.",
+        instead="Make an idempotency_key (or the Idempotency-Key header) for each usage before the first try, and send "
+        "it in each try.",
+    ),
     "retried_too_soon": FindingKind(
         title="Sent again sooner than Retry-After",
         why="The service says how long it needs; an earlier retry most likely fails again and uses up attempts.",
@@ -60,6 +91,37 @@ FINDING_KINDS: dict[str, FindingKind] = {
         title="Sent again unchanged after it was refused",
         why="A 400 or 404 is about the body; the same body is refused again, and one invalid item blocks all others.",
         instead="Do not retry a 400 or 404: correct or remove the item that the message names, and send the others.",
+    ),
+    "retried_impossible": FindingKind(
+        title="Sent again what cannot succeed",
+        why="A 400, 403, 413 or 422 is about the request itself: the same request is refused again.",
+        instead="Do not retry it: correct the field that the message names, and report the usage as not recorded.",
+    ),
+    "loop_on_409": FindingKind(
+        title="Kept sending after 409",
+        why="409 says that it was done before: the idempotency key was used, or the object exists. No retry changes "
+        "that.",
+        instead="Treat a 409 for an idempotency key, a lock or a creation as success, and go on.",
+    ),
+    "loop_on_404": FindingKind(
+        title="Kept sending after 404",
+        why="What the request names does not exist, and sending it again does not create it.",
+        instead="Create the customer, entity or feature that the message names first, or stop.",
+    ),
+    "wrong_key_retried": FindingKind(
+        title="Wrong key, again and again",
+        why="Every request with the key is refused, so nothing of what it sent was taken.",
+        instead="Stop at the first 401 and check which key the process reads.",
+    ),
+    "page_not_followed": FindingKind(
+        title="Only the first page was read",
+        why="A list is returned in pages; what is on the following ones is missing from what the client works with.",
+        instead="Ask again with start_cursor set to next_cursor until it is null, or ask for what is needed only.",
+    ),
+    "near_size_limit": FindingKind(
+        title="Body near the limit of its size",
+        why="A slightly larger body is refused as a whole, and none of its usage is charged.",
+        instead="Limit batches by bytes as well as by items, and keep properties small.",
     ),
     "reply_not_awaited": FindingKind(
         title="Disconnected before the reply",

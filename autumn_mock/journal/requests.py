@@ -159,6 +159,11 @@ class RequestEntry(Struct, frozen=True, kw_only=True):
         return self.service_status in (200, 202)
 
     @property
+    def has_taken(self) -> bool:
+        """Whether its items were queued, deducted or granted; faults may have refused some of them."""
+        return self.is_accepted and (self.call != "balances.check" or bool(self.deducted))
+
+    @property
     def is_answered(self) -> bool:
         """Whether the client received a whole reply."""
         return self.status is not None and self.reply in ("sent", "altered")

@@ -1,8 +1,10 @@
 """Retries that were one too many or one too few: usage that was charged twice, and usage that was lost.
 
 Requests are processed in the order in which they were received. An item with a timestamp is recognised in any request.
-Without one, equal items may be equal usages, so they count as sent again only with their whole batch. Items with an
-idempotency key cannot be charged twice. Requests that ran concurrently are no retries of each other.
+Without one, equal items may be equal usages, so they count as sent again only with their whole batch; outside of a
+batch only if no reply reached the client, and soon after that. Items with an idempotency key cannot be charged twice.
+Requests that ran concurrently are no retries of each other. Items that were sent again with new marks are recognised
+in :mod:`autumn_mock.journal.lookalikes`.
 
 *Charged twice*: each item of an accepted request is a usage, or repeats an earlier one. A usage that is repeated after
 it was charged is a double charge. *Lost*: each item of a failed request opens a debt, and each item of an accepted
@@ -29,18 +31,24 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from heapq import heappop, heappush, heapreplace
 from itertools import count
-from math import inf
 
 from msgspec import Struct
 
-from autumn_mock.journal.bodies import Item
+from autumn_mock.journal.bodies import BATCH_CALLS, Item
 from autumn_mock.journal.requests import RequestEntry
+
+#: Seconds after a request within which a client that got no reply sends it again.
+RETRY_WINDOW = 60.0
 
 #: The statuses of failures of the service, or of something before it.
 _FAILURES = (None, 500, 502, 503, 504)
 
 
 # -- charged twice
+
+
+#: An item of the journal: the id of its request, and its index in the body.
+Place = tuple[int, int]
 
 
 class DoubleCharge(Struct):
@@ -84,8 +92,9 @@ class _Usage(Struct, eq=False, gc=False):
     """One copy of an item in a batch."""
 
     batch: _Batch
-    #: The first request with it.
+    #: The first and the last request with it.
     first: RequestEntry
+    last: RequestEntry
     is_charged: bool = False
     #: Whether the client received a reply of success.
     is_known: bool = False
@@ -100,6 +109,8 @@ class _Charges:
 
     def __init__(self) -> None:
         self.batches: list[_Batch] = []
+        #: The places (request, index) of items that repeat a usage.
+        self.repeats: set[Place] = set()
         self._timed: _Usages = {}
         #: By signature, a heap of the batches that ran concurrently; the first to end is on top.
         self._untimed: dict[Hashable, list[tuple[float, int, _Usages]]] = {}
@@ -117,12 +128,18 @@ class _Charges:
                 continue
             usages = (self._timed if item.has_timestamp else untimed).setdefault(item, [])
             copy = copies[item] = copies.get(item, -1) + 1
-            if copy < len(usages) and received >= usages[copy].first.ended:
-                usage = usages[copy]
+            earlier = usages[copy] if copy < len(usages) and received >= usages[copy].first.ended else None
+            if earlier is not None and _is_repeated(item, earlier, entry):
+                usage = earlier
                 usage.batch.repeat(entry)
+                usage.last = entry
+                self.repeats.add((entry.id, index))
             else:
-                usage = _Usage(batch, entry)
-                usages.append(usage)
+                usage = _Usage(batch, entry, entry)
+                if earlier is None:
+                    usages.append(usage)
+                else:
+                    usages[copy] = usage
             if index not in entry.refusals:
                 if usage.is_charged:
                     usage.batch.charge_again(item, usage.is_known)
@@ -141,13 +158,21 @@ class _Charges:
         return usages
 
 
-def double_charges(entries: Iterable[RequestEntry]) -> list[DoubleCharge]:
-    """What was charged twice: one for each batch, and for whether the client knew that it was accepted."""
+def _is_repeated(item: Item, usage: _Usage, entry: RequestEntry) -> bool:
+    """Whether an equal item is the same usage. Equal single calls without marks are ordinary traffic."""
+    if item.has_timestamp or entry.call in BATCH_CALLS:
+        return True
+    return not usage.is_known and entry.received - usage.last.ended <= RETRY_WINDOW
+
+
+def double_charges(entries: Iterable[RequestEntry]) -> tuple[list[DoubleCharge], set[Place]]:
+    """What was charged twice: one for each batch, and for whether the client knew that it was accepted; and the places
+    of all items that repeat a usage."""
     charges = _Charges()
     for entry in entries:
-        if entry.items is not None and entry.is_accepted:
+        if entry.has_taken:
             charges.add(entry)
-    return [each for batch in charges.batches for each in batch.double_charges()]
+    return [each for batch in charges.batches for each in batch.double_charges()], charges.repeats
 
 
 # -- lost
@@ -159,8 +184,9 @@ class Loss(Struct, eq=False):
     #: The failed requests with them.
     requests: list[RequestEntry]
     items: list[Item]
-    #: False when a later request may have had them added up in other items.
-    is_certain: bool = True
+    #: A later request that may have them with other marks, or added up in a larger amount.
+    doubt: RequestEntry | None = None
+    is_sum: bool = False
 
 
 class _Debts:
@@ -173,15 +199,20 @@ class _Debts:
         #: Items that are recognised anywhere, and whole batches of others, that were accepted before.
         self._settled: set[Item] = set()
         self._settled_batches: set[Hashable] = set()
+        #: The places of accepted items that settled a debt.
+        self.settlers: set[Place] = set()
 
     def accept(self, entry: RequestEntry) -> None:
         """Settle debts with all items of an accepted request: its client does not know which were refused."""
         for index, item in enumerate(entry.sent):
-            self._take(item, entry)
+            if self._take(item, entry) is not None:
+                self.settlers.add((entry.id, index))
             if index not in entry.refusals and (item.has_timestamp or item.has_key):
                 self._settled.add(item)
         if not entry.is_known_accepted:
             self._settled_batches.add(entry.signature)
+        elif entry.call not in BATCH_CALLS:  # an equal single call is another usage from now on
+            self._settled_batches.discard(entry.signature)
 
     def fail(self, entry: RequestEntry) -> None:
         """Open debts for the items of a failed request, except for those that were accepted before."""
@@ -217,27 +248,21 @@ def _with_any(entries: list[RequestEntry], items: list[Item]) -> list[RequestEnt
     return [entry for entry in entries if not wanted.isdisjoint(entry.sent)]
 
 
-def losses(entries: Iterable[RequestEntry]) -> list[Loss]:
-    """What failed and was not sent again: one for each batch."""
+def losses(entries: Iterable[RequestEntry]) -> tuple[list[Loss], set[Place]]:
+    """What failed and was not sent again, one for each batch; and the places of accepted items that had failed."""
     debts = _Debts()
-    used: dict[tuple[str, str], float] = {}  # when usage of a customer and a feature was last accepted
     for entry in entries:
         if entry.is_accepted:
             debts.accept(entry)
-            used.update(dict.fromkeys([(item.customer_id, item.name) for item in entry.sent], entry.received))
-        elif _has_failed(entry):
+        elif has_failed(entry):
             debts.fail(entry)
-    found = debts.losses()
-    for loss in found:
-        end = loss.requests[-1].ended
-        loss.is_certain = all(
-            item.is_marked or used.get((item.customer_id, item.name), -inf) < end for item in loss.items
-        )
-    return found
+    return debts.losses(), debts.settlers
 
 
-def _has_failed(entry: RequestEntry) -> bool:
-    """Whether nothing was queued, and the client did not receive a reply of success."""
+def has_failed(entry: RequestEntry) -> bool:
+    """Whether nothing was taken, for a reason that passes, and the client did not receive a reply of success."""
+    if entry.status == 429:
+        return entry.service_status in (None, 429)
     if entry.service_status is None:
         return entry.status in _FAILURES
     return entry.service_status == 503 and not entry.is_known_accepted

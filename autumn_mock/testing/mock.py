@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
 from autumn_mock.clock import stopwatch
@@ -16,6 +16,7 @@ from autumn_mock.faults.armed import ArmedRule
 from autumn_mock.faults.board import FaultBoard
 from autumn_mock.faults.grammar import parse_rule
 from autumn_mock.journal.audit import accepted_by, audit
+from autumn_mock.journal.finding_filter import Level, finding_filter
 from autumn_mock.journal.findings import Finding
 from autumn_mock.journal.requests import NO_ENVIRONMENT, RequestEntry
 from autumn_mock.journal.selection import select
@@ -244,8 +245,8 @@ class AutumnMock:
 
     @property
     def findings(self) -> list[Finding]:
-        """The client's violations of the contract."""
-        return self.emulator.findings(self._environment)
+        """The client's violations of the contract; those with keys that open nothing, since the test began."""
+        return [*self.emulator.findings(self._environment), *self.emulator.stray_findings(self._created)]
 
     # -- payments
 
@@ -283,12 +284,21 @@ class AutumnMock:
 
     # -- asserting
 
-    def assert_no_findings(self, *, certain: bool = False) -> None:
-        """Fail if the client violated the contract; with ``certain`` only if there is no other explanation.
+    def assert_no_findings(
+        self, *, certain: bool = False, level: Level | None = None, codes: Sequence[str] = ()
+    ) -> None:
+        """Fail if the client violated the contract.
 
-        Two equal events without a timestamp cannot be distinguished from one that was sent twice.
+        Args:
+            certain: the same as the level ``certain``.
+            level: ``certain`` for findings without another explanation only; ``probable`` (the default) for all.
+            codes: the kinds that count; all by default.
+
+        Raises:
+            ValueError: for a level or a code that does not exist.
         """
-        findings = [each for each in self.findings if each.certain or not certain]
+        counts = finding_filter(level or ("certain" if certain else "probable"), codes)
+        findings = counts.select(self.findings)
         if findings:
             lines = "\n".join(f"  {each.code}: {each.message}\n    {each.instead}" for each in findings)
             raise AssertionError(f"the client violated the contract:\n{lines}")

@@ -72,7 +72,8 @@ def _journalled_body(request: RequestContext) -> RequestBody | None:
     endpoint = request.endpoint
     if request.faults is None or endpoint is None or not endpoint.journals_body or len(request.raw) > MAX_BODY_KEPT:
         return None
-    return RequestBody(request.raw, endpoint.name, request.parsed_items, request.version)
+    key = request.header("IDEMPOTENCY_KEY")
+    return RequestBody(request.raw, endpoint.name, request.parsed_items, request.version, key)
 
 
 def _exchange(request: RequestContext, reply: Response, content: RequestBody | None) -> Exchange:

@@ -225,8 +225,10 @@ def test_requests_failures_lost_and_findings_are_those_of_the_organisation(
     [failure] = autumn_mock.failures
     assert (failure.success_count, failure.failure_count, failure.failures) == (2, 1, ({"index": 1},))
     assert [(lost.item.value, lost.reason) for lost in autumn_mock.lost] == [(3, "customer_not_found")]
-    [finding] = autumn_mock.findings
-    assert (finding.code, finding.items, finding.amounts) == ("resent_after_accepted", 1, {"messages": 1})
+    assert [(each.code, each.items, each.amounts) for each in autumn_mock.findings] == [
+        ("lost_after_accepted", 1, {"messages": 3}),
+        ("resent_after_accepted", 1, {"messages": 1}),
+    ]
     assert (other.requests, other.failures, other.lost, other.findings, other.stats()["offered"]) == ([], [], [], [], 0)
 
 
@@ -362,6 +364,7 @@ def test_report_lists_requests_faults_items_and_findings(autumn_mock: AutumnMock
         "  cus_none messages: customer_not_found",
     ]
     assert [line.split(":")[0] for line in lines[findings + 1 : -2]] == [
+        "  lost_after_accepted",
         "  resent_after_accepted",
         "  not_resent_after_503",
     ]

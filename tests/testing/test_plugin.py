@@ -82,7 +82,8 @@ def test_failed_test_prints_the_last_ten_requests_of_its_organisation(run: Run) 
     lines = shown(result)
     assert "requests (the last 10 of 13):" in lines
     assert "lost (the last 10 of 40):" in lines
-    assert len(lines) == 2 + 10 + 10
+    assert lines[-2] == "findings:"
+    assert len(lines) == 2 + 10 + 10 + 2
 
 
 @pytest.mark.parametrize(

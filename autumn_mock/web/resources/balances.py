@@ -9,7 +9,13 @@ from autumn_mock.wire.requests.balances import BalancesCreate, BalancesDelete, B
 from autumn_mock.wire.responses.recalculation import RecalculationBody, recalculation_body
 
 
-@endpoint("POST /v1/balances.create", "POST /v1/balances/create", scopes="balances:write", request=BalancesCreate)
+@endpoint(
+    "POST /v1/balances.create",
+    "POST /v1/balances/create",
+    scopes="balances:write",
+    request=BalancesCreate,
+    journals_body=True,
+)
 def create(request: RequestContext, params: BalancesCreate) -> Answer:
     balances.create(request.call, params)
     return SUCCESS
@@ -21,6 +27,7 @@ def create(request: RequestContext, params: BalancesCreate) -> Answer:
     scopes="balances:write",
     request=BalancesUpdate,
     limit="track",
+    journals_body=True,
 )
 def update(request: RequestContext, params: BalancesUpdate) -> Answer:
     balances.update(request.call, params)

@@ -1,0 +1,71 @@
+"""What a client did against the contract: one finding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from autumn_mock.journal.finding_kinds import FINDING_KINDS
+from autumn_mock.journal.requests import RequestEntry
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """One thing that a client did against the contract."""
+
+    #: One of :data:`~autumn_mock.journal.finding_kinds.FINDING_KINDS`.
+    code: str
+    title: str
+    #: What happened, with the figures of this case.
+    message: str
+    why: str
+    instead: str
+    #: The ids of the requests that show it, in the order in which they were received; the last is the offender.
+    requests: tuple[int, ...]
+    #: When the offender was received, on the organisation's clock (ms).
+    at: int
+    #: How many items were charged too often, were lost, or were in the offender; None when it has none.
+    items: int | None
+    #: What was charged too much, or lost, by feature id, event name or ``tokens of MODEL``.
+    amounts: dict[str, float]
+    #: False when the client may have intended it, or there is another explanation.
+    certain: bool
+    #: That explanation; empty when it is certain.
+    reason: str = ""
+
+
+def finding(
+    code: str,
+    requests: Sequence[RequestEntry],
+    message: str,
+    *,
+    items: int | None,
+    amounts: dict[str, float] | None = None,
+    doubt: str | None = None,
+    instead: str | None = None,
+) -> Finding:
+    """A finding with the texts of its kind.
+
+    Args:
+        code: the kind.
+        requests: the evidence; the last one is the offender.
+        message: what happened, without a full stop.
+        items: how many items are concerned.
+        amounts: what is at stake, by name.
+        doubt: another explanation; the finding is certain without one.
+        instead: advice in place of the kind's.
+    """
+    kind = FINDING_KINDS[code]
+    return Finding(
+        code=code,
+        title=kind.title,
+        message=f"{message}; {doubt}." if doubt else f"{message}.",
+        why=kind.why,
+        instead=instead or kind.instead,
+        requests=tuple(entry.id for entry in requests),
+        at=requests[-1].at,
+        items=items,
+        amounts=amounts or {},
+        certain=not doubt,
+        reason=doubt or "",
+    )

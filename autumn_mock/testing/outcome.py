@@ -1,0 +1,33 @@
+"""One line about a run: what was lost, what was charged too often, and which requests matched nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from autumn_mock.journal.finding import Finding
+from autumn_mock.journal.requests import RequestEntry
+from autumn_mock.journal.wording import listed
+
+_LOST = ("not_resent_after_503", "not_resent_after_429", "lost_after_accepted", "unknown_route")
+_TOO_MUCH = ("resent_after_accepted", "resent_after_lost_reply")
+
+
+def outcome_line(findings: Sequence[Finding], entries: Iterable[RequestEntry]) -> str | None:
+    """The line; None when nothing was lost and every request matched a route and a key."""
+    parts = []
+    for title, codes in (("lost", _LOST), ("charged too often", _TOO_MUCH)):
+        for doubt, certain in (("", True), ("probably ", False)):
+            amounts: dict[str, float] = {}
+            for each in findings:
+                if each.code in codes and each.certain is certain:
+                    for name, amount in each.amounts.items():
+                        amounts[name] = round(amounts.get(name, 0.0) + amount, 10)
+            if amounts:
+                parts.append(f"{doubt}{title}: {listed(amounts)}")
+    routes = {f"{each.method} {each.path}": None for each in entries if not each.call and each.service_status == 401}
+    if routes:
+        parts.append(f"no such route: {', '.join(list(routes)[:3])}{' …' if len(routes) > 3 else ''}")
+    wrong = sum(each.unknown_key is not None for each in entries)
+    if wrong:
+        parts.append(f"with an unknown key: {wrong} {'request' if wrong == 1 else 'requests'}")
+    return "; ".join(parts) or None

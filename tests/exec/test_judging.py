@@ -1,0 +1,79 @@
+"""What real clients do, under ``exec``: which findings there are, the exit code, and the last line.
+
+The scripts are the ones in public reports: a single track whose reply is lost, keys that are made at each try, and
+usage that goes nowhere.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.exec.running import Done, execute
+from tests.support.node import Node
+
+SCRIPTS = Path(__file__).with_name("node")
+LOST = "reply:reset after=enqueue times=1"
+
+
+def judged(node: Node, tmp_path: Path, script: str, *options: str, fault: str = "", mark: str = "") -> Done:
+    """A script under ``exec``."""
+    if not (tmp_path / "node_modules").exists():
+        node.link_packages(tmp_path)
+    (tmp_path / script).write_text((SCRIPTS / script).read_text("utf-8"), "utf-8")
+    faults = ["--fault", fault] if fault else []
+    return execute(*faults, *options, "--", node.executable, script, cwd=tmp_path, env={"MARK": mark})
+
+
+def codes(done: Done) -> list[str]:
+    """The findings that were printed."""
+    lines = [line for line in done.err.splitlines() if line.startswith("autumn-mock: ")]
+    found = [line.split(": ")[1] for line in lines]
+    return [each for each in found if "_" in each]
+
+
+def last_line(done: Done) -> str:
+    return done.err.splitlines()[-1]
+
+
+@pytest.mark.node
+@pytest.mark.parametrize("fault", [LOST, "reply:status 502 after=enqueue times=1"])
+@pytest.mark.parametrize(
+    ("mark", "is_certain"), [("", False), ("properties", True), ("timestamp", True), ("async", False)]
+)
+def test_single_track_sent_again(node: Node, tmp_path: Path, fault: str, mark: str, is_certain: bool) -> None:
+    rule = f"{fault} route=balances.track"
+    done = judged(node, tmp_path, "single-track.mjs", "--check-findings", fault=rule, mark=mark)
+    assert done.code == (3 if is_certain else 0), done.err
+    assert codes(done) == [f"resent_after_lost_reply{'' if is_certain else ' (possible)'}"]
+    assert last_line(done) == f"autumn-mock: {'' if is_certain else 'probably '}charged too often: 5 messages"
+    if not is_certain:
+        again = judged(node, tmp_path, "single-track.mjs", "--check-findings=probable", fault=rule, mark=mark)
+        assert again.code == 3
+        only = "--check-findings=probable,hammering"
+        assert judged(node, tmp_path, "single-track.mjs", only, fault=rule, mark=mark).code == 0
+
+
+@pytest.mark.node
+def test_new_keys_after_a_lost_reply(node: Node, tmp_path: Path) -> None:
+    done = judged(node, tmp_path, "fresh-keys.mjs", "--check-findings", fault=LOST)
+    assert (done.code, codes(done)) == (0, ["resent_after_lost_reply (possible)"])
+    assert "before the first try" in done.err
+    assert last_line(done) == "autumn-mock: probably charged too often: 3 messages"
+    assert judged(node, tmp_path, "fresh-keys.mjs", "--check-findings=probable", fault=LOST).code == 3
+
+
+@pytest.mark.node
+@pytest.mark.parametrize("times", [1, 2])
+def test_new_keys_after_a_503(node: Node, tmp_path: Path, times: int) -> None:
+    fault = f"queue:down times={times}"
+    done = judged(node, tmp_path, "fresh-keys.mjs", "--check-findings=probable", fault=fault)
+    assert (done.code, codes(done)) == (0, []), done.err
+
+
+@pytest.mark.node
+def test_usage_that_goes_nowhere(node: Node, tmp_path: Path) -> None:
+    done = judged(node, tmp_path, "nowhere.mjs", "--check-findings")
+    assert (done.code, codes(done)) == (3, ["lost_after_accepted", "unknown_route"])
+    assert last_line(done) == "autumn-mock: lost: 5 messages; no such route: POST /v1/balances.batchTrack"
