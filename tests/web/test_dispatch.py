@@ -244,4 +244,4 @@ def test_other_pages_may_not_call(client: FlaskClient, origin: str) -> None:
 
 def test_path_with_a_parameters_name_in_brackets_is_a_path_like_any_other(post: Post) -> None:
     reply = post("/v1/customers/%3Ccustomer_id%3E/entities", {"id": "ent_1", "feature_id": "seats"})
-    assert (reply.status_code, reply.get_json()["code"]) == (404, "customer_not_found")
+    assert (reply.status_code, reply.get_json()["customer_id"]) == (200, "<customer_id>")
