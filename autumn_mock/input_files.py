@@ -24,6 +24,10 @@ KeyPath = tuple["str | int", ...]
 
 _PACKAGE = Path(__file__).resolve().parent
 _SUFFIXES = (".yaml", ".yml", ".json")
+#: The suffixes of the programs among the shipped files.
+_PROGRAM_SUFFIXES = (".py", ".mjs")
+#: The directory of the shipped files of a kind, where it is not the plural.
+_DIRECTORIES = {"case": "conformance"}
 _MAX_BYTES = 16 << 20
 _MAX_DEPTH = 64
 
@@ -128,16 +132,24 @@ def fixtures_directory() -> Path:
 
 
 def shipped_files(kind: str) -> dict[str, Path]:
-    """The shipped files of a kind (``world`` or ``scenario``) by name."""
+    """The shipped files of a kind (``world``, ``scenario``, ``case`` or ``adapter``) by name."""
     if not _PACKAGE.is_dir():
         return _files_of_zip(kind)
-    directory = fixtures_directory() / f"{kind}s"
-    return {path.stem: path for path in files_of(directory)}
+    found = files_of(fixtures_directory() / _directory(kind), _suffixes(kind))
+    return {path.stem: path for path in found}
 
 
-def files_of(folder: Path) -> list[Path]:
+def files_of(folder: Path, suffixes: tuple[str, ...] = _SUFFIXES) -> list[Path]:
     """The YAML and JSON files of a folder, by name, without hidden ones; none if it is missing."""
-    return sorted(path for path in folder.glob("*") if path.suffix in _SUFFIXES and not path.name.startswith("."))
+    return sorted(path for path in folder.glob("*") if path.suffix in suffixes and not path.name.startswith("."))
+
+
+def _directory(kind: str) -> str:
+    return _DIRECTORIES.get(kind, f"{kind}s")
+
+
+def _suffixes(kind: str) -> tuple[str, ...]:
+    return _PROGRAM_SUFFIXES if kind == "adapter" else _SUFFIXES
 
 
 @functools.cache
@@ -149,10 +161,10 @@ def _files_of_zip(kind: str) -> dict[str, Path]:
     copies = ExitStack()
     atexit.register(copies.close)
     found: dict[str, Path] = {}
-    for directory in (package.parent / "fixtures" / f"{kind}s", package / "_fixtures" / f"{kind}s"):
+    for directory in (package.parent / "fixtures" / _directory(kind), package / "_fixtures" / _directory(kind)):
         for each in directory.iterdir() if directory.is_dir() else ():
             name = Path(each.name)
-            if name.suffix in _SUFFIXES:
+            if name.suffix in _suffixes(kind):
                 found[name.stem] = copies.enter_context(as_file(each))
     return dict(sorted(found.items()))
 

@@ -30,6 +30,7 @@ LAYERS = (
     ("web",),
     ("testing",),
     ("fidelity",),
+    ("certification",),  # plays over HTTP, as scenarios do, and asks programs
     ("cli",),
     ("__main__",),
 )

@@ -49,6 +49,7 @@ SECTIONS = {
     },
     "About": {
         "docs": "docs:docs",
+        "certify": "certify:certify",
         "fidelity": "fidelity:fidelity",
         "help": "about:help_",
         "version": "about:version",

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 from msgspec import UNSET, Struct
 
-from autumn_mock.input_files import guess, read_file
+from autumn_mock.input_files import read_file
 from autumn_mock.input_schema import Choice, NotEmpty, Read, Shorthand, parse_file, read_rule
 from autumn_mock.journal.finding_kinds import FINDING_KINDS
+from autumn_mock.scenarios.action_schema import ActionSchema
 from autumn_mock.scenarios.template import TemplateBody
 from autumn_mock.scenarios.values import (
     OUTCOME_SCHEMA,
@@ -26,8 +27,6 @@ from autumn_mock.scenarios.values import (
     read_world,
 )
 from autumn_mock.wire.schema import (
-    Issue,
-    Issues,
     Params,
     Schema,
     anything,
@@ -43,10 +42,6 @@ from autumn_mock.wire.schema import (
     record,
     string,
 )
-from autumn_mock.wire.schema import (
-    Path as IssuePath,
-)
-from autumn_mock.wire.schema.base import JsonSchema
 
 # -- expectations; what is absent may have any value
 
@@ -289,40 +284,6 @@ _ACTIONS: dict[str, type[Action]] = {
 }
 
 
-class _ActionSchema(Choice[Action]):
-    """A map whose main key decides which other keys it may have."""
-
-    def __init__(self) -> None:
-        super().__init__("a step is a map, like {drain: 10s}")
-
-    def select(self, value: Any) -> tuple[Schema[Action] | None, Any]:
-        """The class of the only main key; None when there is none, or more than one."""
-        verbs = _main_keys(value)
-        return (obj(_ACTIONS[verbs[0]]) if len(verbs) == 1 else None), value
-
-    def check(self, value: Any, path: IssuePath, issues: Issues) -> Any:
-        if not isinstance(value, dict) or self.select(value)[0] is not None:
-            return super().check(value, path, issues)
-        verbs = _main_keys(value)
-        others = [key for key in value if key != "say"]
-        if verbs:
-            text = f"a step has one action, and this one already has {verbs[0]}; begin another step"
-            issues.append(Issue((*path, verbs[1]), text))
-        elif others:
-            issues.append(Issue((*path, others[0]), f"unknown action{guess(others[0], _ACTIONS)}"))
-        else:
-            issues.append(Issue(path, f"a step needs one of these keys: {', '.join(_ACTIONS)}"))
-        return value
-
-    def json_schema(self) -> JsonSchema:
-        return {"anyOf": [obj(each).json_schema() for each in _ACTIONS.values()]}
-
-
-def _main_keys(value: Any) -> list[str]:
-    named = [key for key in value if key in _ACTIONS] if isinstance(value, dict) else []
-    return [key for key in named if key != "expect"] or named
-
-
 # -- the file
 
 
@@ -332,7 +293,7 @@ class ScenarioEntries(Params):
     title: str = field(string(min=1))
     story: str = field(string(), default="")
     world: str = field(Read(read_world), default="default")
-    steps: list[Action] = field(array(_ActionSchema(), min=1))
+    steps: list[Action] = field(array(ActionSchema(_ACTIONS), min=1))
 
 
 class Step(Struct, frozen=True, kw_only=True):

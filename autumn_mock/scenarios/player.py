@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timezone
 from typing import Any
 
 from msgspec import Struct
 
 from autumn_mock.control_client import CallRefused
 from autumn_mock.scenarios import client
+from autumn_mock.scenarios.arranging import arrange
 from autumn_mock.scenarios.events import (
     BalanceChanged,
-    Done,
     Event,
     ExpectationResult,
     Happening,
@@ -24,13 +23,9 @@ from autumn_mock.scenarios.expectations import judge_replies, judge_state
 from autumn_mock.scenarios.model import (
     Action,
     Advance,
-    Arm,
-    Clear,
     Drain,
     Expect,
     Freeze,
-    Pause,
-    Resume,
     Scenario,
     Send,
     SendBatch,
@@ -106,29 +101,16 @@ class Player:
 
     def _do(self, action: Action) -> Iterator[Happening]:
         target = self.target
-        match action:
-            case Send():
-                yield from self._send(action)
-            case Arm():
-                yield Done("fault", target.arm(action.fault))
-            case Clear():
-                yield Done("faults", f"{target.clear_faults()} cleared")
-            case Drain():
-                yield from self._drain(action)
-            case Pause() | Resume():
-                paused = isinstance(action, Pause)
-                stats = target.control.post("/queue", {"paused": paused})
-                waiting = stats["ready"] + stats["in_flight"]
-                yield Done("workers", f"{'paused' if paused else 'resumed'}, {waiting} items waiting")
-            case Advance():
-                self._now = target.advance(action.advance)
-                yield Done("clock", f"{_moment(self._now)}, moved by {action.advance / 1000:g} s")
+        if isinstance(action, Send):
+            yield from self._send(action)
+        elif isinstance(action, Expect):
+            yield from judge_state(target, action.expect, self._shown)
+        else:
+            yield from arrange(target, action)
+            if isinstance(action, Freeze | Advance):
+                self._now = target.now()
+            if isinstance(action, Advance | Drain):
                 yield from self._changes()
-            case Freeze():
-                self._now = target.freeze()
-                yield Done("clock", f"frozen at {_moment(self._now)}")
-            case Expect():
-                yield from judge_state(target, action.expect, self._shown)
 
     def _send(self, action: Send) -> Iterator[Happening]:
         attempts: list[ReplyReceived] = []
@@ -140,20 +122,6 @@ class Player:
             yield from self._changes()
         yield from judge_replies(action.expect, attempts)
 
-    def _drain(self, action: Drain) -> Iterator[Happening]:
-        answer = self.target.control.drain(action.drain / 1000)
-        yield Done("queue", "empty" if answer["drained"] else answer["message"])
-        if answer["drained"]:
-            yield from self._changes()
-        after = f"{action.drain / 1000:g} s"
-        if answer["drained"] == action.expect.drained:
-            if not answer["drained"]:
-                yield ExpectationResult(True, "not idle, as expected")
-        elif answer["drained"]:
-            yield ExpectationResult(False, f"expected the queue not to be idle after {after}, but it is")
-        else:
-            yield ExpectationResult(False, f"expected the queue to be idle within {after}, but {answer['message']}")
-
     def _changes(self) -> Iterator[BalanceChanged]:
         """The balances that changed since the last call."""
         last, self._last = self._last, self.target.balances(self.scenario.customers)
@@ -163,10 +131,3 @@ class Player:
                 yield BalanceChanged(
                     customer=customer, feature=feature, before=before.remaining, after=balance.remaining
                 )
-
-
-def _moment(instant: int) -> str:
-    try:
-        return f"{datetime.fromtimestamp(instant / 1000, timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
-    except (ValueError, OverflowError, OSError):  # outside of the calendar
-        return f"{instant} ms"
