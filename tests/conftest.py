@@ -29,6 +29,8 @@ _SLOW = (
     "faults/test_random.py",
     "fidelity",
     "fuzz",
+    "certification/test_shipped.py",
+    "cli/test_certify.py",
     "cli/test_fidelity.py",
     "cli/test_scenario.py",
     "cli/test_serve.py",

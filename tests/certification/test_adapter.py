@@ -33,7 +33,7 @@ def test_adapter_that_does_not_answer_is_an_error(write_adapter: WriteAdapter, s
 
 def test_error_has_the_last_lines_of_standard_error(write_adapter: WriteAdapter) -> None:
     command = write_adapter("print('no such gem: autumn', file=sys.stderr)\nsys.exit(1)")
-    with pytest.raises(AdapterFailed, match="its last lines on standard error:\n  no such gem: autumn$"):
+    with pytest.raises(AdapterFailed, match=r"its last lines on standard error:\n  no such gem: autumn$"):
         introduce(command)
 
 

@@ -23,7 +23,7 @@ CASE = ["--case", "track-returns"]
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, ["certify", *arguments], prog_name="autumn-mock")
+    return CliRunner().invoke(main, ["certify", *arguments], env={"COLUMNS": None}, prog_name="autumn-mock")
 
 
 @pytest.fixture
