@@ -10,9 +10,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, get_args
 
 from autumn_mock.clock import in_calendar
+from autumn_mock.domain.payment import PaymentMode
 from autumn_mock.durations import parse_duration
 from autumn_mock.faults.grammar import RuleError, parse_rule
 
@@ -85,6 +86,12 @@ def _batch_status(value: str) -> int:
     if value not in ("200", "202"):
         raise ValueError("must be 202 or 200")
     return int(value)
+
+
+def _payments(value: str) -> str:
+    if value not in get_args(PaymentMode):
+        raise ValueError(f"must be one of {', '.join(get_args(PaymentMode))}")
+    return value
 
 
 def _rate_limit(value: str) -> str:
@@ -205,6 +212,13 @@ class Settings:
         _batch_status,
         "Status of an accepted batch: 202 as documented, or 200 as newer servers send.",
         metavar="202|200",
+    )
+    payments: PaymentMode = _setting(
+        "page",
+        _payments,
+        "Customers without a card: pay on a page, have a card that works (accept) or one that is declined (decline); "
+        "off: nothing can be bought.",
+        metavar="page|accept|decline|off",
     )
     strict_versions: bool = _setting(
         False,

@@ -5,8 +5,11 @@ Nothing is ever charged. Amounts are in the major unit of the currency (20 is 20
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from autumn_mock.domain.amount import ZERO
 from autumn_mock.domain.record import Instant, Record
@@ -24,6 +27,36 @@ CheckoutMode = Literal["payment", "subscription", "setup", "autumn"]
 
 Occasion = Literal["purchase", "renewal", "topup", "page"]
 """When a card is charged: by a call, at the end of a period, for an auto top-up, on a payment page."""
+
+PaymentMode = Literal["page", "accept", "decline", "off"]
+"""How a customer without a card is treated: pays on a page, has a card that works, or one that is declined. ``off``:
+nothing can be bought."""
+
+
+class Charge(Struct, frozen=True, kw_only=True):
+    """A charge of a card that is about to be tried."""
+
+    occasion: Occasion
+    #: As the caller names the customer.
+    customer_id: str
+    plan_ids: tuple[str, ...] = ()
+    #: The feature of an auto top-up.
+    feature_id: str | None = None
+
+
+class Refusal(Struct, frozen=True):
+    """Why a charge did not succeed, and what is needed for it."""
+
+    action: RequiredAction
+    reason: str
+
+
+NO_CARD = Refusal("payment_method_required", "Payment method required")
+DECLINED = Refusal("payment_failed", "Your card was declined.")
+NEEDS_3DS = Refusal("3ds_required", "Additional authentication required")
+
+ChargeProblem = Callable[[Charge], "Refusal | None"]
+"""Why a charge fails, whatever the card; None: the card decides."""
 
 
 class Card(Record, frozen=True, kw_only=True):
@@ -132,13 +165,20 @@ class Invoice(Record, frozen=True, kw_only=True):
     currency: str = "usd"
     created_at: Instant
     amount_paid: Decimal = ZERO
+    #: What of the total the customer's credit covers.
+    credit_applied: Decimal = ZERO
     refunded_amount: Decimal = ZERO
-    #: Why it is open.
+    #: Why it is open; None for one that was sent to be paid later.
     required_action: RequiredAction | None = None
     #: Whether it bills a period that a subscription renewed for.
     is_renewal: bool = False
     #: The change that is made when it is paid.
     deferred: Deferred | None = None
+
+    @property
+    def due(self) -> Decimal:
+        """What is to be charged."""
+        return max(self.total - self.credit_applied, ZERO)
 
 
 class Checkout(Record, frozen=True, kw_only=True):
@@ -165,3 +205,5 @@ class Checkout(Record, frozen=True, kw_only=True):
     attached: str | None = None
     #: When a completed one is settled automatically; None: when it is asked for.
     settles_at: Instant | None = None
+    #: Why the change could not be made when it was settled.
+    problem: str | None = None

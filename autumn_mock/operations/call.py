@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from msgspec import Struct
@@ -11,18 +10,16 @@ from autumn_mock.domain.event import Deduction
 from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.lock import Claim
 from autumn_mock.domain.organisation import Env
+from autumn_mock.domain.payment import Charge, ChargeProblem
 from autumn_mock.domain.version import Version
 from autumn_mock.operations.errors import event_name_not_found, feature_not_found
 from autumn_mock.store.environment import Environment, Transaction
 from autumn_mock.wire.versions import traits_of
 from autumn_mock.wire.versions.declaration import VersionTraits
 
-#: Why the pretended charge of a customer (by id) for a feature fails, in the words of the webhook; None: it succeeds.
-ChargeProblem = Callable[[str, str], "str | None"]
 
-
-def _succeeds(_customer_id: str, _feature_id: str) -> None:
-    """The charge of a call without faults."""
+def _never(_: Charge) -> None:
+    """The charges of a call without faults."""
 
 
 class Call(Struct, frozen=True):
@@ -41,7 +38,8 @@ class Call(Struct, frozen=True):
     claims: list[Claim] = []
     #: What the call deducts itself; not what its queued items deduct later.
     deductions: list[Deduction] = []
-    charge_problem: ChargeProblem = _succeeds
+    #: Faults of charges; without one, the card decides.
+    charge_problem: ChargeProblem = _never
 
     @property
     def env(self) -> Env:

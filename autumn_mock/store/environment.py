@@ -21,7 +21,7 @@ from autumn_mock.domain.customer import Customer, CustomerPlan, Entity
 from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.lock import Claim, Lock
 from autumn_mock.domain.organisation import Env, Organisation
-from autumn_mock.domain.payment import Checkout, Invoice, Subscription
+from autumn_mock.domain.payment import Checkout, Invoice, PaymentMode, Subscription
 from autumn_mock.domain.plan import Plan
 from autumn_mock.domain.version import Version
 from autumn_mock.domain.webhook import CustomerPlanChange, ThresholdType, Webhook
@@ -68,6 +68,8 @@ class Environment:
         self.listener: Listener | None = None
         #: Writes the webhooks of plans and thresholds; None: they are not sent.
         self.writer: WebhookWriter | None = None
+        #: How customers without a card are treated.
+        self.payments: PaymentMode = "page"
         #: Idempotency keys of calls in progress. Guarded by the lock.
         self.pending_keys: set[str] = set()
         self.books = Books()

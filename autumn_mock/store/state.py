@@ -17,6 +17,7 @@ import msgspec
 
 from autumn_mock.clock import Clock
 from autumn_mock.domain.organisation import ApiKey, Env, Organisation
+from autumn_mock.domain.payment import PaymentMode
 from autumn_mock.locks import Level
 from autumn_mock.store import checks
 from autumn_mock.store.changes import Change, decode, encode
@@ -66,6 +67,8 @@ class State:
         self._clock_listener: Callable[[], None] | None = None
         self._webhooks_to: Callable[[str], Listener | None] = lambda _: None
         self._webhook_writer: WebhookWriter | None = None
+        #: What environments treat customers without a card like.
+        self._payments: PaymentMode = "page"
         if database is not None:
             self._load(database, progress)
 
@@ -106,6 +109,7 @@ class State:
     def _new_environment(self, organisation: Organisation, env: Env) -> Environment:
         environment = Environment(organisation, env, self.clock_of(organisation.id), self._keep)
         self._watch(environment)
+        environment.payments = self._payments
         return environment
 
     def _watch(self, environment: Environment) -> None:
@@ -140,6 +144,13 @@ class State:
             for environment in self._environments.values():
                 self._watch(environment)
 
+    def on_payments(self, mode: PaymentMode) -> None:
+        """Treat customers without a card like this in every environment."""
+        with self._lock:
+            self._payments = mode
+            for environment in self._environments.values():
+                environment.payments = mode
+
     # -- changes
 
     def add(self, organisation: Organisation, keys: Iterable[ApiKey]) -> None:
@@ -170,6 +181,7 @@ class State:
         """
         prepared = State(Clock(self.clock.now))
         prepared._base = self
+        prepared._payments = self._payments
         return prepared
 
     def adopt(self, prepared: State, *, alone: bool = False) -> dict[str, int]:
