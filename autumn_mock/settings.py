@@ -213,7 +213,7 @@ class Settings:
         "Status of an accepted batch: 202 as documented, or 200 as newer servers send.",
         metavar="202|200",
     )
-    payments: PaymentMode = _setting(
+    payments: PaymentMode = _setting(  # noqa: RUF009  # one of a few texts
         "page",
         _payments,
         "Customers without a card: pay on a page, have a card that works (accept) or one that is declined (decline); "

@@ -19,7 +19,7 @@ from autumn_mock.settings import Settings, declarations, settings_of, variable
 BLANK = ["", " ", "\t", "\n", "a\nb", "é", "\x7f", " a"]
 SECRETS = ("control_token", "webhook_secret", "key")
 #: Settings whose text can be empty in no way.
-TEXTS = ("host", "db", "world", "ready_file", *SECRETS, "webhook_url", "fault", "rate_limit")
+TEXTS = ("host", "db", "world", "ready_file", *SECRETS, "webhook_url", "fault", "rate_limit", "payments")
 
 Given = Callable[[Mapping[str, Any]], Any]
 

@@ -33,7 +33,7 @@ PaymentMode = Literal["page", "accept", "decline", "off"]
 nothing can be bought."""
 
 
-class Charge(Struct, frozen=True, kw_only=True):
+class CardCharge(Struct, frozen=True, kw_only=True):
     """A charge of a card that is about to be tried."""
 
     occasion: Occasion
@@ -55,7 +55,7 @@ NO_CARD = Refusal("payment_method_required", "Payment method required")
 DECLINED = Refusal("payment_failed", "Your card was declined.")
 NEEDS_3DS = Refusal("3ds_required", "Additional authentication required")
 
-ChargeProblem = Callable[[Charge], "Refusal | None"]
+ChargeProblem = Callable[[CardCharge], "Refusal | None"]
 """Why a charge fails, whatever the card; None: the card decides."""
 
 
@@ -195,6 +195,8 @@ class Checkout(Record, frozen=True, kw_only=True):
     created_at: Instant
     expires_at: Instant
     success_url: str | None = None
+    #: What is paid on it, unless quantities are changed there.
+    lines: tuple[InvoiceLine, ...] = ()
     #: Features whose quantity can be changed on the page.
     adjustable: tuple[str, ...] = ()
     #: Whether the change was made.

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from autumn_mock.clock import Clock
+from autumn_mock.domain.payment import DECLINED, NO_CARD, CardCharge, ChargeProblem, Refusal
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.faults.armed import ArmedRule, Subject
 from autumn_mock.faults.grammar import Rule
@@ -151,18 +152,22 @@ class FaultBoard:
         calls: Collection[str],
         once: Sequence[ArmedRule] = (),
         triggered: list[str] | None = None,
-    ) -> Callable[[str, str], str | None]:
-        """A function that returns why the charge of a customer for a feature fails, None if it succeeds.
+    ) -> ChargeProblem:
+        """A function that returns why a charge fails, None if it succeeds.
 
         It adds the texts of the rules that fire to ``triggered``.
         """
 
-        def problem(customer_id: str, feature_id: str) -> str | None:
-            values = {"customer_id": (customer_id,), "feature_id": (feature_id,)}
+        def problem(charge: CardCharge) -> Refusal | None:
+            if charge.occasion != "topup":
+                return None
+            values = {"customer_id": (charge.customer_id,), "feature_id": (charge.feature_id or "",)}
             armed = self.trigger(ChargeFault, Subject(orgs, calls, lambda field: values[field]), once)
             if triggered is not None:
                 triggered.extend(each.rule.text for each in armed)
-            return armed[0].on_charge() if armed else None
+            if not armed:
+                return None
+            return NO_CARD if armed[0].on_charge() == "missing_payment_method" else DECLINED
 
         return problem
 

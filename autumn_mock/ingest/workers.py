@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from autumn_mock.domain.books import Books, LostItem, Message
 from autumn_mock.domain.customer import Entity
 from autumn_mock.domain.feature import Feature
+from autumn_mock.domain.payment import ChargeProblem
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.domain.version import default_version
 from autumn_mock.faults.board import FaultBoard
@@ -30,7 +31,7 @@ from autumn_mock.journal.messages import MessageJournal
 from autumn_mock.ledger.account import Account
 from autumn_mock.ledger.deduction import PlainRow
 from autumn_mock.operations.accounts import store
-from autumn_mock.operations.call import Call, ChargeProblem
+from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError
 from autumn_mock.operations.idempotency import claim, release
 from autumn_mock.operations.subjects import open_account

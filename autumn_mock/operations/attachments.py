@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from autumn_mock.domain.amount import ZERO, amount
 from autumn_mock.domain.customer import Customer, CustomerPlan
 from autumn_mock.domain.plan import BasePrice, Interval, ItemPrice, Plan
-from autumn_mock.ledger.intervals import period_end
+from autumn_mock.ledger.intervals import period_end, period_start
 from autumn_mock.operations import plans
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.customization import customized
@@ -57,7 +57,7 @@ def decide(call: Call, customer: Customer, scope: str | None, params: BillingAtt
     if not trial_available(call, customer, scope, known):
         known = replace(known, free_trial=None)
     plan = customized(call, known, params)
-    _require_no_payment(plan, params)
+    _require_payments(call, plan, params)
     current = current_plan(call, customer, plan, scope) if plan.is_main else None
     if current is not None and current.plan_id == plan.id:
         raise ApiError(
@@ -77,6 +77,8 @@ def decide(call: Call, customer: Customer, scope: str | None, params: BillingAtt
     joined = None if params.new_billing_subscription else _joined(call, customer, plan, scope, starts_at)
     if before is None and joined is not None:
         trial, before = joined.trial_ends_at, joined
+    if before is not None and before.billed_by is None and not plan.is_free and not params.no_billing_changes:
+        before = None  # it begins a subscription of its own
     return Attachment(
         plan=plan,
         prepaid=prepaid_of(plan, sent_quantities(params), current),
@@ -97,12 +99,13 @@ def trial_available(call: Call, customer: Customer, scope: str | None, plan: Pla
     return all(each.plan_id != plan.id for each in attached_plans(call, customer, scope))
 
 
-def _require_no_payment(plan: Plan, params: BillingParams) -> None:
+def _require_payments(call: Call, plan: Plan, params: BillingParams) -> None:
     needs_card = plan.free_trial is None or plan.free_trial.card_required
-    if not plan.is_free and needs_card and not params.no_billing_changes:
+    if call.environment.payments == "off" and not plan.is_free and needs_card and not params.no_billing_changes:
         raise invalid_request(
-            f"Plan '{plan.id}' has a price, and autumn-mock takes no payments (the real service would ask Stripe). "
-            "Pass no_billing_changes: true to attach it without billing, or use a free plan."
+            f"Plan '{plan.id}' has a price, and payments are off (the real service would ask Stripe). "
+            "Pass no_billing_changes: true to attach it without billing, use a free plan, or serve with "
+            "--payments page."
         )
 
 
@@ -188,13 +191,13 @@ def monthly_price(plan: Plan) -> Decimal:
     return sum((value / _months(each) for each, value in zip(prices, amounts, strict=True)), ZERO)
 
 
-def _longest(plan: Plan) -> BasePrice | ItemPrice | None:
+def longest_price(plan: Plan) -> BasePrice | ItemPrice | None:
     """The price of a plan with the longest interval."""
     return max((each for each in plan.prices if each.interval != "one_off"), key=_months, default=None)
 
 
 def _interval(plan: Plan) -> Decimal:
-    longest = _longest(plan)
+    longest = longest_price(plan)
     return ZERO if longest is None else _months(longest)
 
 
@@ -227,10 +230,25 @@ def cycle_end(attached: CustomerPlan, now: int) -> int:
     """The end of the period of an attached plan (ms): of its trial, else of its longest billing interval."""
     if attached.trial_ends_at is not None:
         return attached.trial_ends_at
-    longest = _longest(attached.plan)
+    longest = longest_price(attached.plan)
     if longest is None:
         return period_end("month", 1, attached.cycle_anchor, now)
     return period_end(longest.interval, longest.interval_count, attached.cycle_anchor, now)
+
+
+def current_period(attached: CustomerPlan, now: int) -> tuple[int, int] | None:
+    """The start and the end (ms, whole seconds) of the period that a plan on trial, or one that is billed, is in."""
+    trial = attached.trial_ends_at
+    if trial is not None and trial > now:
+        return (attached.started_at, trial)
+    longest = longest_price(attached.plan)
+    if attached.billed_by is None or longest is None:
+        return None
+    end = period_end(longest.interval, longest.interval_count, attached.cycle_anchor, now)
+    start = period_start(longest.interval, longest.interval_count, attached.cycle_anchor, end)
+    if attached.status == "active" and attached.cycle_anchor > now:
+        start = max(start, attached.started_at)  # the anchor ends the first period
+    return (start // 1000 * 1000, end // 1000 * 1000)
 
 
 def find_attached(call: Call, customer: Customer, scope: str | None, params: BillingUpdate) -> CustomerPlan:

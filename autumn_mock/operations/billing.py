@@ -1,4 +1,4 @@
-"""``billing.attach`` and ``billing.update``: attaching, changing and cancelling plans, without payments.
+"""``billing.attach`` and ``billing.update``: attaching, changing and cancelling plans.
 
 Of the main plans of one group a customer is on one. An upgrade replaces it at once; a downgrade is scheduled for the
 end of its billing period. Add-ons and one-off purchases are independent of it.
@@ -13,10 +13,12 @@ from msgspec.structs import replace
 
 from autumn_mock.domain.balance import Balance
 from autumn_mock.domain.customer import Customer, CustomerPlan, Entity
+from autumn_mock.domain.payment import Checkout, CheckoutMode, Deferred, Invoice, Subscription
 from autumn_mock.domain.plan import Plan
-from autumn_mock.operations import licenses
+from autumn_mock.operations import bills, checkouts, licenses
 from autumn_mock.operations.accounts import store
 from autumn_mock.operations.attachments import (
+    Attachment,
     attached_plans,
     current_plan,
     decide,
@@ -29,63 +31,217 @@ from autumn_mock.operations.attachments import (
     trial_available,
 )
 from autumn_mock.operations.billing_rules import refuse_attach, refuse_update
+from autumn_mock.operations.bills import Collected, card_of
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.carry import carry, selects
-from autumn_mock.operations.creation import get_or_create_entity
+from autumn_mock.operations.creation import get_or_create_customer, get_or_create_entity
 from autumn_mock.operations.grants import begin, grant, requantify, rows_of, withdraw, withdraw_rows
+from autumn_mock.operations.purchase_rules import refuse_page, refuse_purchase
+from autumn_mock.operations.purchases import (
+    Outcome,
+    Purchase,
+    adjustable_features,
+    purchase_of,
+    sends_invoice,
+    waits_for_payment,
+)
 from autumn_mock.operations.subjects import get_customer, get_entity, open_account
+from autumn_mock.operations.subscriptions import begun, changed, close_unused
 from autumn_mock.operations.topups import top_up
 from autumn_mock.store.environment import Transaction
 from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate
+from autumn_mock.wire.requests.common import CustomerData
 
 #: The parent of seats while theirs is replaced.
 _MOVING = "moving"
 
 
-def attach(call: Call, params: BillingAttach) -> None:
-    """Attach a plan to a customer (or an entity)."""
-    environment = call.environment
+class Settled(Struct, frozen=True):
+    """How a purchase was paid for: an invoice that was made before, or a page."""
+
+    invoice: Invoice | None = None
+    checkout: Checkout | None = None
+
+
+class _Attaching(Struct, frozen=True, kw_only=True):
+    """A plan that is being attached, and how it is paid."""
+
+    params: BillingAttach
+    customer: Customer
+    scope: str | None
+    decided: Attachment
+    purchase: Purchase
+    #: The same request, to be repeated once it is paid.
+    wanted: Deferred
+
+    @property
+    def done(self) -> Outcome:
+        return Outcome(customer_id=self.params.customer_id, entity_id=self.scope)
+
+
+def attach(call: Call, params: BillingAttach) -> Outcome:
+    """Attach a plan to a customer (or an entity), both created if need be, once it is paid for."""
     with call.write() as transaction:
-        customer = get_customer(environment, params.customer_id)
-        entity = _entity(call, transaction, customer, params)
-        open_account(call, transaction, customer)
-        scope = entity.id if entity is not None else None
-        decided = decide(call, customer, scope, params)
-        refuse_attach(call, customer, params, decided)
-        waits, current = decided.is_deferred, decided.current
-        licenses.refuse_attach(call, customer, params, decided.plan, None if waits else current)
-        old = [row for each in decided.removed for row in withdraw(call, transaction, each)]
-        if decided.plan.is_main:
-            _drop_scheduled(call, transaction, customer, decided.plan, scope)
-        if current is not None and waits:
-            transaction.put(replace(current, canceled_at=call.now, expires_at=decided.starts_at))
-        elif current is not None:
-            licenses.move_seats(call, transaction, customer, current.id, _MOVING)
-            old += withdraw(call, transaction, current)
-        attached = begin(
-            call,
-            transaction,
-            customer,
-            decided.plan,
-            status="scheduled" if waits else "active",
-            entity_id=scope,
-            prepaid=decided.prepaid,
-            started_at=decided.starts_at,
-            anchor=decided.anchor,
-            trial_ends_at=decided.trial_ends_at,
-            expires_at=params.ends_at,
-            subscription_id=params.subscription_id,
-            license_quantities=licenses.quantities(params),
-            license_names=licenses.names(call, decided.plan),
-        )
-        licenses.move_seats(call, transaction, customer, _MOVING, attached.id)
-        usages, balances = params.carry_over_usages, params.carry_over_balances
-        if old:
-            new = rows_of(call, attached)
-            carry(call, transaction, customer, old, new, selects(usages), selects(balances))
-        account = open_account(call, transaction, customer)
-        top_up(call, transaction, account)
-        store(transaction, account)
+        return attach_within(call, transaction, params)
+
+
+def attach_within(
+    call: Call, transaction: Transaction, params: BillingAttach, settled: Settled | None = None
+) -> Outcome:
+    """Attach a plan in a transaction; ``settled``: how it was paid for."""
+    customer = get_or_create_customer(call, transaction, params.customer_id, params.customer_data or CustomerData())
+    entity = _entity(call, transaction, customer, params)
+    scope = entity.id if entity is not None else None
+    open_account(call, transaction, customer)
+    wanted = checkouts.deferred("attach", params, call.now)
+    is_new = settled is None and not params.no_billing_changes
+    session = checkouts.find_open(call, customer, wanted) if is_new else None
+    if session is not None and session.attached is not None:
+        return Outcome(customer_id=params.customer_id, entity_id=scope, checkout=session)
+    decided = decide(call, customer, scope, params)
+    purchase = purchase_of(call, customer, params, decided)
+    if settled is None:
+        refuse_page(params, decided, purchase, call.now)
+    refuse_attach(call, customer, params, decided)
+    licenses.refuse_attach(call, customer, params, decided.plan, None if decided.is_deferred else decided.current)
+    if settled is None:
+        refuse_purchase(params, decided, purchase, call.now)
+    case = _Attaching(params=params, customer=customer, scope=scope, decided=decided, purchase=purchase, wanted=wanted)
+    if is_new and purchase.is_billed:
+        if session is not None and session.mode == purchase.page:
+            return replace(case.done, checkout=session)
+        checkouts.end_open(call, transaction, customer)
+        if purchase.page is not None:
+            return _open_session(call, transaction, case, purchase.page)
+    return _buy(call, transaction, case, settled)
+
+
+def _open_session(call: Call, transaction: Transaction, case: _Attaching, page: CheckoutMode) -> Outcome:
+    """Have it paid on a page. With ``enable_plan_immediately`` the plan is attached meanwhile, without being billed."""
+    params = case.params
+    session = checkouts.open_session(
+        call,
+        transaction,
+        case.customer,
+        checkouts.Session(
+            mode=page,
+            deferred=case.wanted,
+            entity_id=case.scope,
+            success_url=params.success_url,
+            lines=case.purchase.lines,
+            adjustable=adjustable_features(params, case.decided),
+            is_long_lived=bool(params.long_lived_checkout),
+        ),
+    )
+    if not waits_for_payment(params) and page != "autumn":
+        attached = _perform(call, transaction, case, None)
+        session = replace(session, attached=attached.id)
+        transaction.put(session)
+    return replace(case.done, checkout=session)
+
+
+def _buy(call: Call, transaction: Transaction, case: _Attaching, settled: Settled | None) -> Outcome:
+    """Invoice it, and attach the plan unless that waits for the payment of the invoice."""
+    purchase, done, billed = case.purchase, case.done, None
+    subscription = _subscription_after(call, case)
+    if settled is not None and settled.invoice is not None:
+        billed = Collected(settled.invoice)
+    elif not case.decided.is_deferred and (purchase.lines or purchase.begins_subscription):
+        billed = _invoice(call, transaction, case, subscription, settled)
+    if billed is not None:
+        done = replace(done, invoice=billed.invoice, refusal=billed.refusal)
+        if billed.invoice.status in ("open", "draft") and waits_for_payment(case.params):
+            return done
+        if subscription is not None and billed.invoice.subscription != subscription.id:
+            transaction.put(replace(billed.invoice, subscription=subscription.id))
+    _perform(call, transaction, case, subscription)
+    return done
+
+
+def _subscription_after(call: Call, case: _Attaching) -> Subscription | None:
+    """The subscription that bills the plan, or that the plan which it replaces is billed by."""
+    purchase = case.purchase
+    if purchase.subscription is not None:
+        return purchase.subscription if purchase.terms is None else changed(purchase.subscription, purchase.terms)
+    if not purchase.is_billed or purchase.terms is None:
+        return None
+    sends = sends_invoice(case.params) or (case.decided.is_deferred and card_of(call, case.customer) is None)
+    return begun(call, case.customer, purchase.terms, sends_invoices=sends)
+
+
+def _invoice(
+    call: Call,
+    transaction: Transaction,
+    case: _Attaching,
+    subscription: Subscription | None,
+    settled: Settled | None,
+) -> Collected:
+    mode = case.params.invoice_mode or {}
+    collection = "charge"
+    if settled is not None and settled.checkout is not None and settled.checkout.mode != "autumn":
+        collection = "paid"
+    elif sends_invoice(case.params):
+        is_draft = mode.get("finalize") is False or mode.get("issue_method") == "draft"
+        collection = "draft" if is_draft else "send"
+    waiting = case.wanted if collection == "charge" else replace(case.wanted, expires_at=None)
+    exists = case.purchase.subscription is not None
+    return bills.invoice(
+        call,
+        transaction,
+        case.customer,
+        bills.Bill(
+            lines=case.purchase.lines,
+            plan_ids=(case.decided.plan.id,),
+            entity_id=case.scope,
+            subscription=subscription.id if subscription is not None and exists else None,
+            deferred=waiting if waits_for_payment(case.params) else None,
+            collection=collection,
+        ),
+    )
+
+
+def _perform(call: Call, transaction: Transaction, case: _Attaching, subscription: Subscription | None) -> CustomerPlan:
+    """Attach the plan, and end or schedule the end of what it replaces."""
+    params, customer, scope, decided = case.params, case.customer, case.scope, case.decided
+    waits, current = decided.is_deferred, decided.current
+    if subscription is not None:
+        transaction.put(subscription)
+    old = [row for each in decided.removed for row in withdraw(call, transaction, each)]
+    if decided.plan.is_main:
+        _drop_scheduled(call, transaction, customer, decided.plan, scope)
+    if current is not None and waits:
+        transaction.put(replace(current, canceled_at=call.now, expires_at=decided.starts_at))
+    elif current is not None:
+        licenses.move_seats(call, transaction, customer, current.id, _MOVING)
+        old += withdraw(call, transaction, current)
+    recurs = not decided.plan.is_free and not decided.plan.is_one_off
+    attached = begin(
+        call,
+        transaction,
+        customer,
+        decided.plan,
+        status="scheduled" if waits else "active",
+        entity_id=scope,
+        prepaid=decided.prepaid,
+        started_at=decided.starts_at,
+        anchor=decided.anchor,
+        trial_ends_at=decided.trial_ends_at,
+        expires_at=params.ends_at,
+        subscription_id=params.subscription_id,
+        license_quantities=licenses.quantities(params),
+        license_names=licenses.names(call, decided.plan),
+        billed_by=subscription.id if subscription is not None and recurs else None,
+    )
+    licenses.move_seats(call, transaction, customer, _MOVING, attached.id)
+    usages, balances = params.carry_over_usages, params.carry_over_balances
+    if old:
+        new = rows_of(call, attached)
+        carry(call, transaction, customer, old, new, selects(usages), selects(balances))
+    close_unused(call, transaction, customer)
+    account = open_account(call, transaction, customer)
+    top_up(call, transaction, account)
+    store(transaction, account)
+    return attached
 
 
 def _entity(call: Call, transaction: Transaction, customer: Customer, params: BillingAttach) -> Entity | None:
@@ -101,7 +257,7 @@ def _drop_scheduled(call: Call, transaction: Transaction, customer: Customer, pl
         transaction.delete(each)
 
 
-def update(call: Call, params: BillingUpdate) -> None:
+def update(call: Call, params: BillingUpdate) -> Outcome:
     """Change an attached plan (quantities, items, version, trial, cycle), cancel it, or undo a cancellation."""
     environment = call.environment
     with call.write() as transaction:
@@ -115,9 +271,10 @@ def update(call: Call, params: BillingUpdate) -> None:
         if new is not None:
             licenses.refuse_update(call, customer, params, current, new)
             new = replace(new, license_names=licenses.names(call, new.plan))
+        done = Outcome(customer_id=params.customer_id, entity_id=scope)
         if new is None:
             _cancel(call, transaction, customer, current, params)
-            return
+            return done
         if params.cancel_action == "uncancel" and current.canceled_at is not None:
             _drop_scheduled(call, transaction, customer, current.plan, scope)
             new = replace(new, canceled_at=None, expires_at=None)
@@ -126,6 +283,7 @@ def update(call: Call, params: BillingUpdate) -> None:
             requantify(call, transaction, new)
         else:
             _regrant(call, transaction, customer, current, new, params)
+        return done
 
 
 def _cancel(

@@ -10,7 +10,7 @@ from autumn_mock.domain.event import Deduction
 from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.lock import Claim
 from autumn_mock.domain.organisation import Env
-from autumn_mock.domain.payment import Charge, ChargeProblem
+from autumn_mock.domain.payment import CardCharge, ChargeProblem
 from autumn_mock.domain.version import Version
 from autumn_mock.operations.errors import event_name_not_found, feature_not_found
 from autumn_mock.store.environment import Environment, Transaction
@@ -18,7 +18,7 @@ from autumn_mock.wire.versions import traits_of
 from autumn_mock.wire.versions.declaration import VersionTraits
 
 
-def _never(_: Charge) -> None:
+def _never(_: CardCharge) -> None:
     """The charges of a call without faults."""
 
 

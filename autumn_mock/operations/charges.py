@@ -58,7 +58,7 @@ def charges_of_attach(call: Call, customer: Customer, decided: Attachment, param
     """What attaching a plan costs; 400 for ``proration_behavior`` none when something is charged all the same."""
     if params.no_billing_changes:
         return Charges()
-    subscription = _continued(call, decided)
+    subscription = None if params.new_billing_subscription else _continued(call, decided)
     if decided.is_deferred:
         begins = Terms(call.now, decided.starts_at if decided.anchor is None else decided.anchor)
         return Charges(
@@ -176,7 +176,8 @@ def subscription_of(call: Call, attached: CustomerPlan | None) -> Subscription |
     """The subscription that bills an attached plan; None: nothing is billed for it."""
     if attached is None or attached.billed_by is None:
         return None
-    return call.environment.subscriptions.get(attached.billed_by)
+    found = call.environment.subscriptions.get(attached.billed_by)
+    return None if found is None or found.status == "canceled" else found
 
 
 def terms_of(subscription: Subscription, now: int) -> Terms:
@@ -195,10 +196,11 @@ def entity_name(call: Call, customer: Customer, entity_id: str | None) -> str | 
 
 
 def _continued(call: Call, decided: Attachment) -> Subscription | None:
-    """The subscription that bills an attached plan: that of the plan which it replaces, or which it joins."""
+    """The subscription that bills an attached plan: that of the plan which it replaces or joins, or that it removes."""
     if decided.plan.is_one_off:
         return None
-    return subscription_of(call, decided.current) or subscription_of(call, decided.joined)
+    found = (subscription_of(call, each) for each in (decided.current, decided.joined, *decided.removed))
+    return next((each for each in found if each is not None), None)
 
 
 def _ending(

@@ -142,6 +142,9 @@ def delete(call: Call, customer_id: str) -> None:
             environment.entities,
             environment.windows,
             environment.locks,
+            environment.subscriptions,
+            environment.invoices,
+            environment.checkouts,
         ):
             for record in list(table.of(owner).values()):
                 transaction.delete(record)

@@ -42,7 +42,12 @@ def changes_at(attached: CustomerPlan) -> int | None:
 
 
 def apply_plan_changes(call: Call, transaction: Transaction, customer: Customer) -> None:
-    """Begin and end plans that are due, in the order of time, each as of its own time."""
+    """Begin and end plans that are due, in the order of time, each as of its own time; settle payments before."""
+    environment = call.environment
+    if len(environment.checkouts) or len(environment.invoices):
+        from autumn_mock.operations.settlement import settle_due  # it makes changes that need this module
+
+        settle_due(call, transaction, customer)
     plans = call.environment.customer_plans.of(customer.internal_id)
     while plans:
         at = min((at for each in plans.values() if (at := changes_at(each)) is not None), default=None)

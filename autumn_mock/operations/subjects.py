@@ -50,7 +50,8 @@ def get_entity(environment: Environment, customer: Customer, entity_id: str) -> 
 def open_account(call: Call, transaction: Transaction, customer: Customer) -> Account:
     """The account of a customer, with due plan changes, lock expiries and resets applied."""
     apply_plan_changes(call, transaction, customer)
-    account = load_account(call, customer)
+    stored = call.environment.customers.get(customer.internal_id)  # payments may have changed it
+    account = load_account(call, customer if stored is None else stored)
     release_expired_locks(call, transaction, account)
     refresh(account, new_id)
     if account.changed:

@@ -36,6 +36,7 @@ from autumn_mock.domain.amount import number
 from autumn_mock.domain.controls import AutoTopup, CountWindow, TopupHistory
 from autumn_mock.domain.customer import Customer, CustomerPlan
 from autumn_mock.domain.feature import Feature
+from autumn_mock.domain.payment import CardCharge
 from autumn_mock.domain.plan import PlanItem
 from autumn_mock.domain.webhook import Webhook, WebhookType
 from autumn_mock.ids import new_id
@@ -139,7 +140,7 @@ def _attempt(call: Call, transaction: Transaction, account: Account, due: _Topup
         reason, window = blocked
         _send_failure(call, transaction, account, due, reason, f"{_name(customer)}:{feature_id}:{reason}:{window}")
         return
-    problem = None if due.config.invoice_mode else call.charge_problem(_name(customer), feature_id)
+    problem = None if due.config.invoice_mode else _problem(call, customer, due)
     if problem == "missing_payment_method":
         _send_failure(call, transaction, account, due, problem)
         return
@@ -159,6 +160,21 @@ def _attempt(call: Call, transaction: Transaction, account: Account, due: _Topup
     stored = call.environment.customers.get(customer.internal_id) or customer  # plans may have ended since it was read
     account.customer = replace(stored, topups={**stored.topups, feature_id: history})
     transaction.put(account.customer)
+
+
+def _problem(call: Call, customer: Customer, due: _Topup) -> str | None:
+    """Why the charge fails, in the words of the webhook."""
+    refusal = call.charge_problem(
+        CardCharge(
+            occasion="topup",
+            customer_id=_name(customer),
+            plan_ids=(due.attached.plan_id,),
+            feature_id=due.config.feature_id,
+        )
+    )
+    if refusal is None:
+        return None
+    return "missing_payment_method" if refusal.action == "payment_method_required" else "charge_failed"
 
 
 def _block(call: Call, history: TopupHistory, config: AutoTopup) -> tuple[str, int] | None:

@@ -144,6 +144,11 @@ class RequestContext(Struct):
         return [*self.expand, *self.call.traits.expands]
 
     @property
+    def base_url(self) -> str:
+        """The URL of this server as the client has it, without a slash at the end."""
+        return self.http.host_url.rstrip("/")
+
+    @property
     def version(self) -> Version:
         """The negotiated version; the newest one before that."""
         return self._call.version if self._call is not None else Version.NEWEST

@@ -432,11 +432,12 @@ def test_a_plan_has_one_trial_for_a_customer(plans: World, fields: dict[str, Any
 
 
 def test_an_ended_trial_needs_payment(plans: World) -> None:
+    plans.environment.payments = "off"
     plans.attach("trial")
     plans.now += 7 * DAY
     plans.account()
     assert statuses(plans) == {}
-    with pytest.raises(ApiError, match="takes no payments"):
+    with pytest.raises(ApiError, match="payments are off"):
         plans.attach("trial", no_billing_changes=False)
 
 

@@ -227,15 +227,14 @@ def test_carried_balances_end_with_the_old_period(world: World) -> None:
 
 ATTACHED = "Cannot attach because the customer's current product 'p' is the same as the product being attached"
 PAID = (
-    "Plan 'paid' has a price, and autumn-mock takes no payments (the real service would ask Stripe). "
-    "Pass no_billing_changes: true to attach it without billing, or use a free plan."
+    "Plan 'paid' has a price, and payments are off (the real service would ask Stripe). "
+    "Pass no_billing_changes: true to attach it without billing, use a free plan, or serve with --payments page."
 )
 
 
 @pytest.mark.parametrize(
     ("fields", "status", "code", "message"),
     [
-        ({"customer_id": "unknown"}, 404, "customer_not_found", "Customer unknown not found"),
         ({"entity_id": "e9"}, 404, "entity_not_found", "Entity e9 not found"),
         ({"plan_id": "nope"}, 404, "product_not_found", "Product nope not found"),
         ({"version": 7}, 404, "product_not_found", "Product p (version 7) not found"),
@@ -261,6 +260,7 @@ def test_attach_refuses(world: World, fields: dict[str, Any], status: int, code:
     world.plan("paid", priced(10))
     world.plan("other", monthly(20))
     world.attach("p")
+    world.environment.payments = "off"
     with world.refused(status, code, message):
         world.attach(**{"plan_id": "p", **fields})
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from autumn_mock.domain.payment import DECLINED, NO_CARD, CardCharge, Refusal
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.domain.webhook import Webhook
 from autumn_mock.ledger.intervals import DAY, HOUR, MINUTE
@@ -36,9 +37,10 @@ class TopupWorld(World):
     def call(self, *args: Any, **more: Any) -> Call:
         return replace(super().call(*args, **more), charge_problem=self._charge)
 
-    def _charge(self, customer_id: str, feature_id: str) -> str | None:
-        self.charged.append((customer_id, feature_id))
-        return self.problem
+    def _charge(self, charge: CardCharge) -> Refusal | None:
+        self.charged.append((charge.customer_id, charge.feature_id or ""))
+        refusals = {None: None, "charge_failed": DECLINED, "missing_payment_method": NO_CARD}
+        return refusals[self.problem]
 
     def buy(self, quantity: float = 100, feature_id: str = "messages", **price: Any) -> None:
         """Put the customer on a plan whose units are bought once."""

@@ -1,4 +1,4 @@
-"""Attach plans to customers, without payments, and preview that."""
+"""Attach plans to customers, and preview that."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from autumn_mock.operations import billing, preview
 from autumn_mock.web.context import Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
 from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate
+from autumn_mock.wire.responses.billing import AttachedBody, attached_body
 from autumn_mock.wire.responses.preview import (
-    AttachedBody,
     AttachPreviewBody,
     UpdatePreviewBody,
     attach_preview_body,
-    attached_body,
     update_preview_body,
 )
 
@@ -20,16 +19,14 @@ from autumn_mock.wire.responses.preview import (
     "POST /v1/billing.attach", scopes="customers:write", request=BillingAttach, answers=AttachedBody, limit="attach"
 )
 def attach(request: RequestContext, params: BillingAttach) -> Answer:
-    billing.attach(request.call, params)
-    return Answer(attached_body(params))
+    return Answer(attached_body(billing.attach(request.call, params), request.base_url))
 
 
 @endpoint(
     "POST /v1/billing.update", scopes="customers:write", request=BillingUpdate, answers=AttachedBody, limit="attach"
 )
 def update(request: RequestContext, params: BillingUpdate) -> Answer:
-    billing.update(request.call, params)
-    return Answer(attached_body(params))
+    return Answer(attached_body(billing.update(request.call, params), request.base_url))
 
 
 @endpoint("POST /v1/billing.preview_attach", scopes="customers:read", request=BillingAttach, answers=AttachPreviewBody)

@@ -14,6 +14,7 @@ from autumn_mock.domain.organisation import Env
 from autumn_mock.ledger.account import Account
 from autumn_mock.ledger.limits import open_window, usage_limits
 from autumn_mock.ledger.views import balance_views, flag_rows
+from autumn_mock.operations.attachments import current_period
 from autumn_mock.operations.licenses import LicensePool, pools_of
 from autumn_mock.wire.answer import Body, Number, in_fixed_shape
 from autumn_mock.wire.responses.balance import BalanceBody, FlagBody, Owner, balance_body, flag_body
@@ -252,6 +253,7 @@ def _purchases(account: Account, entity: Entity | None, env: Env, expand: Collec
 def subscription_fields(attached: CustomerPlan, now: int) -> dict[str, Any]:
     """The fields of :class:`SubscriptionBody` at ``now`` (ms), without the plan in full."""
     trial_ends_at = attached.trial_ends_at if (attached.trial_ends_at or 0) > now else None
+    start, end = current_period(attached, now) or (None, None)
     return {
         "id": attached.subscription_id or attached.id,
         "plan_id": attached.plan_id,
@@ -263,8 +265,8 @@ def subscription_fields(attached: CustomerPlan, now: int) -> dict[str, Any]:
         "expires_at": attached.expires_at,
         "trial_ends_at": trial_ends_at,
         "started_at": attached.started_at,
-        "current_period_start": attached.started_at if trial_ends_at else None,
-        "current_period_end": trial_ends_at,
+        "current_period_start": start,
+        "current_period_end": end,
         "quantity": number(attached.quantity),
         "scope": "customer" if attached.entity_id is None else "entity",
     }

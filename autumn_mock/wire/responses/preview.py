@@ -20,7 +20,6 @@ from autumn_mock.operations.upgrade_options import UpgradeOption
 from autumn_mock.payments.forecasts import Forecast
 from autumn_mock.payments.lines import subtotal_of
 from autumn_mock.wire.answer import Body, Number
-from autumn_mock.wire.requests.billing import BillingParams
 from autumn_mock.wire.responses.plan import PlanDetailsBody, plan_body
 from autumn_mock.wire.versions.v2_0 import offered_product
 
@@ -28,14 +27,6 @@ from autumn_mock.wire.versions.v2_0 import offered_product
 CURRENCY = "usd"
 
 Features = Mapping[str, Feature]
-
-
-class AttachedBody(Body, kw_only=True):
-    """A plan has been attached or changed, without a payment."""
-
-    customer_id: str
-    entity_id: str | UnsetType = UNSET
-    payment_url: None = None
 
 
 class QuantityBody(Body):
@@ -167,11 +158,6 @@ class OfferBody(Body, kw_only=True):
     feature_name: str
     products: list[dict[str, Any]]
     upgrade_product_id: str | None
-
-
-def attached_body(params: BillingParams) -> AttachedBody:
-    """The answer to an attachment or update."""
-    return AttachedBody(customer_id=params.customer_id, entity_id=params.entity_id or UNSET)
 
 
 def attach_preview_body(call: Call, customer_id: str, preview: Preview, expand: Collection[str]) -> AttachPreviewBody:

@@ -33,7 +33,7 @@ from autumn_mock.wire.schema.compounds import (
     Optional,
     Union,
 )
-from autumn_mock.wire.schema.params import P, Params, field, parse, rule, schema_of
+from autumn_mock.wire.schema.params import P, Params, as_body, field, parse, rule, schema_of
 from autumn_mock.wire.schema.rules import (
     NOT_IN_THE_FUTURE,
     WHOLE,
@@ -49,7 +49,7 @@ from autumn_mock.wire.schema.scalars import Anything, Boolean, Enum, Literal, Nu
 
 __all__ = ["UNDEFINED", "Issue", "Issues", "JsonSchema", "Path", "Schema", "Undefined", "ValidationFailed"]
 __all__ += ["Array", "CommaSeparated", "Map", "Number", "Object", "String"]
-__all__ += ["Params", "field", "parse", "rule", "schema_of"]
+__all__ += ["Params", "as_body", "field", "parse", "rule", "schema_of"]
 
 T = TypeVar("T")
 A = TypeVar("A")

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+import msgspec
 from msgspec import NODEFAULT, UNSET, Struct, StructMeta
 
 from autumn_mock.wire.schema.base import Issues, Path, Schema, ValidationFailed
@@ -123,3 +124,17 @@ def parse(schema: Any, value: Any, *, now_ms: int = 0) -> Any:
     if issues:
         raise ValidationFailed(issues)
     return parsed
+
+
+def as_body(params: Any) -> Any:
+    """The JSON that :func:`parse` reads parameters from: what has its default is left out."""
+    if isinstance(params, Params):
+        fields = ((each, getattr(params, each.name)) for each in msgspec.structs.fields(type(params)))
+        return {
+            each.encode_name: as_body(value)
+            for each, value in fields
+            if value is not UNSET and (each.default is NODEFAULT or value != each.default)
+        }
+    if isinstance(params, list):
+        return [as_body(each) for each in params]
+    return params

@@ -1,0 +1,234 @@
+"""What happens on payment pages, and the changes that waited for it.
+
+A session that was paid is settled (the change is made) at once, or later, as with the real provider: the customer may
+be back before the service knows of the payment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from msgspec.structs import replace
+
+from autumn_mock.domain.customer import Customer, CustomerPlan
+from autumn_mock.domain.payment import DECLINED, Card, CardCharge, Checkout, Deferred, Invoice, Refusal
+from autumn_mock.operations import bills, checkouts
+from autumn_mock.operations.billing import Settled, attach_within
+from autumn_mock.operations.call import Call
+from autumn_mock.operations.charges import subscription_of
+from autumn_mock.operations.errors import ApiError, invalid_request
+from autumn_mock.operations.purchases import Outcome
+from autumn_mock.operations.subscriptions import begun
+from autumn_mock.payments.cycles import Terms
+from autumn_mock.store.environment import Transaction
+from autumn_mock.wire.requests.billing import BillingAttach
+from autumn_mock.wire.schema import parse
+
+Action = Literal["pay", "decline", "abandon", "3ds"]
+"""What a customer does on a page: pays with a card that works, with one that is declined, leaves, or pays with one that
+asks for 3-D Secure and is authenticated."""
+
+
+def complete(
+    call: Call,
+    checkout_id: str,
+    action: Action,
+    *,
+    settle_later: bool = False,
+    quantities: Mapping[str, float] | None = None,
+) -> tuple[Checkout, Refusal | None]:
+    """Do something on the page of a session; returns the session, and why it was not paid.
+
+    ``quantities`` are those of adjustable features, the included amount counted. Raises :class:`ApiError` (404) for an
+    unknown session, and 400 for one that is not open.
+    """
+    with call.write() as transaction:
+        session = checkouts.find_checkout(call.environment, checkout_id)
+        if session.status == "open" and session.expires_at <= call.now:
+            session = checkouts.end(call, transaction, session)
+        if session.status != "open":
+            raise invalid_request(f"Checkout {session.id} is {session.status}")
+        if action == "abandon":
+            return session, None
+        if action == "decline":
+            return session, DECLINED
+        customer = call.environment.customers.get(session.customer)
+        assert customer is not None  # sessions are deleted with their customer
+        session = _adjusted(session, quantities or {})
+        if session.mode == "autumn":
+            card = None
+        else:
+            refusal = _page_refusal(call, customer, session.deferred)
+            if refusal is not None:
+                return session, refusal
+            card = bills.new_card(call, "needs_3ds" if action == "3ds" else "ok")
+        session = replace(session, status="complete", card=card)
+        transaction.put(session)
+        if not settle_later:
+            session = _settle(call, transaction, session)
+        return session, None
+
+
+def _page_refusal(call: Call, customer: Customer, waiting: Deferred) -> Refusal | None:
+    """The fault that a payment on a page meets."""
+    plans = tuple(str(each) for each in (waiting.body.get("plan_id"),) if each)
+    named = customer.id or customer.internal_id
+    return call.charge_problem(CardCharge(occasion="page", customer_id=named, plan_ids=plans))
+
+
+def _adjusted(session: Checkout, quantities: Mapping[str, float]) -> Checkout:
+    """The session with other quantities; 400 for a feature whose quantity is fixed."""
+    fixed = [each for each in quantities if each not in session.adjustable]
+    if fixed:
+        raise invalid_request(f"The quantity of {', '.join(fixed)} cannot be changed on this checkout")
+    if not quantities:
+        return session
+    sent = [dict(each) for each in session.deferred.body.get("feature_quantities", ())]
+    for each in sent:
+        if each["feature_id"] in quantities:
+            each["quantity"] = quantities[each["feature_id"]]
+    body = {**session.deferred.body, "feature_quantities": sent}
+    return replace(session, deferred=replace(session.deferred, body=body))
+
+
+def settle(call: Call, checkout_id: str) -> Checkout:
+    """Make the change of a session that was paid; 400 when there is nothing to settle."""
+    with call.write() as transaction:
+        session = checkouts.find_checkout(call.environment, checkout_id)
+        if session.status != "complete" or session.is_settled:
+            raise invalid_request(f"Checkout {session.id} has nothing to settle")
+        return _settle(call, transaction, session)
+
+
+def settle_due(call: Call, transaction: Transaction, customer: Customer) -> None:
+    """Settle the sessions whose time has come; end those that were not paid, and void what waits too long."""
+    for each in list(call.environment.checkouts.of(customer.internal_id).values()):
+        if each.status == "open" and each.expires_at <= call.now:
+            checkouts.end(call, transaction, each)
+        elif (
+            each.status == "complete"
+            and not each.is_settled
+            and each.settles_at is not None
+            and each.settles_at <= call.now
+        ):
+            _settle(replace(call, now=each.settles_at), transaction, each)
+    for made in list(call.environment.invoices.of(customer.internal_id).values()):
+        expires_at = made.deferred.expires_at if made.deferred is not None else None
+        if made.status == "open" and expires_at is not None and expires_at <= call.now:
+            bills.void(call, transaction, made)
+
+
+def _settle(call: Call, transaction: Transaction, session: Checkout) -> Checkout:
+    customer = call.environment.customers.get(session.customer)
+    assert customer is not None  # sessions are deleted with their customer
+    if session.card is not None:
+        transaction.put(replace(customer, card=session.card))
+    problem = None
+    session = replace(session, is_settled=True)
+    transaction.put(session)  # before the change: a session that waits for it is settled once
+    try:
+        if session.attached is not None:
+            _bill_attached(call, transaction, customer, session)
+        else:
+            perform(call, transaction, session.deferred, Settled(checkout=session))
+    except ApiError as error:  # the customer changed meanwhile: the payment stands, the change is not possible
+        problem = error.message
+    if problem is not None:
+        session = replace(session, problem=problem)
+        transaction.put(session)
+    return session
+
+
+def perform(call: Call, transaction: Transaction, waiting: Deferred, settled: Settled) -> Outcome:
+    """Make a change that waited for a payment."""
+    return _PERFORMERS[waiting.operation](call, transaction, waiting.body, settled)
+
+
+def _attach(call: Call, transaction: Transaction, body: Any, settled: Settled) -> Outcome:
+    return attach_within(call, transaction, parse(BillingAttach, body, now_ms=call.now), settled)
+
+
+_PERFORMERS = {"attach": _attach}
+
+
+def _bill_attached(call: Call, transaction: Transaction, customer: Customer, session: Checkout) -> None:
+    """Bill a plan that was attached before its payment: the same plan, with a subscription from now on."""
+    attached = call.environment.customer_plans.get(session.attached or "")
+    if attached is None:
+        raise invalid_request("The plan is not attached any more")
+    subscription = None
+    if not attached.plan.is_one_off:
+        terms = Terms(
+            now=call.now,
+            anchor=attached.cycle_anchor,
+            created_at=attached.started_at,
+            trial_ends_at=attached.trial_ends_at,
+        )
+        subscription = begun(call, customer, terms)
+        transaction.put(subscription)
+        transaction.put(replace(attached, billed_by=subscription.id))
+    bills.invoice(
+        call,
+        transaction,
+        customer,
+        bills.Bill(
+            lines=session.lines,
+            plan_ids=(attached.plan_id,),
+            entity_id=attached.entity_id,
+            subscription=None if subscription is None else subscription.id,
+            collection="paid",
+        ),
+    )
+
+
+def pay_invoice(call: Call, invoice_id: str, action: Action = "pay") -> tuple[Invoice, Refusal | None]:
+    """Do something on the page of an invoice, by its id or the provider's; returns it, and why it was not paid.
+
+    The card that pays is kept. A change that waited for the payment is made. Raises :class:`ApiError` (404) for an
+    unknown invoice, and 400 for one that cannot be paid.
+    """
+    with call.write() as transaction:
+        made = bills.find_invoice(call.environment, invoice_id)
+        customer = call.environment.customers.get(made.customer)
+        assert customer is not None  # invoices are deleted with their customer
+        settle_due(call, transaction, customer)
+        made = bills.find_invoice(call.environment, made.id)
+        bills.require_open(made)
+        if action == "abandon":
+            return made, None
+        if action == "decline":
+            return made, DECLINED
+        named = customer.id or customer.internal_id
+        refusal = call.charge_problem(CardCharge(occasion="page", customer_id=named, plan_ids=made.plan_ids))
+        if refusal is not None:
+            return made, refusal
+        card = bills.new_card(call, "needs_3ds" if action == "3ds" else "ok")
+        return _paid(call, transaction, made, card), None
+
+
+def _paid(call: Call, transaction: Transaction, made: Invoice, card: Card) -> Invoice:
+    customer = call.environment.customers.get(made.customer)
+    assert customer is not None  # as above
+    transaction.put(replace(customer, card=card))
+    waiting = made.deferred
+    paid = bills.mark_paid(call, transaction, made)
+    if waiting is not None:
+        perform(call, transaction, waiting, Settled(invoice=paid))
+    if made.is_renewal:
+        _end_past_due(call, transaction, made)
+    return call.environment.invoices.get(paid.id) or paid
+
+
+def _end_past_due(call: Call, transaction: Transaction, made: Invoice) -> None:
+    """The plans of a subscription whose renewal was paid are not past due any more, unless another one is open."""
+    open_ones = call.environment.invoices.of(made.customer).values()
+    if any(each.is_renewal and each.status == "open" and each.subscription == made.subscription for each in open_ones):
+        return
+    plans: list[CustomerPlan] = list(call.environment.customer_plans.of(made.customer).values())
+    for attached in plans:
+        subscription = subscription_of(call, attached)
+        if subscription is not None and subscription.id == made.subscription and attached.past_due:
+            transaction.put(replace(attached, past_due=False))
+            if subscription.status == "past_due":
+                transaction.put(replace(subscription, status="active"))

@@ -1,0 +1,51 @@
+"""Subscriptions: which plans are billed together, and how they bill."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from autumn_mock.domain.customer import Customer
+from autumn_mock.domain.payment import Subscription
+from autumn_mock.ids import new_id
+from autumn_mock.operations.call import Call
+from autumn_mock.payments.cycles import Terms
+from autumn_mock.store.environment import Transaction
+
+
+def begun(call: Call, customer: Customer, terms: Terms, *, sends_invoices: bool = False) -> Subscription:
+    """A new subscription that bills on these terms. What begins by now is billed by who makes it."""
+    return Subscription(
+        id=new_id("sub"),
+        customer=customer.internal_id,
+        status="trialing" if terms.is_trialing else "active",
+        created_at=call.now if terms.created_at is None else terms.created_at,
+        anchor=terms.anchor,
+        billed_until=call.now,
+        trial_ends_at=terms.trial_ends_at,
+        sends_invoices=sends_invoices,
+    )
+
+
+def changed(subscription: Subscription, terms: Terms) -> Subscription:
+    """A subscription that bills on other terms from now on."""
+    if (terms.anchor, terms.trial_ends_at) == (subscription.anchor, subscription.trial_ends_at):
+        return subscription
+    status = subscription.status
+    if status != "past_due":
+        status = "trialing" if terms.is_trialing else "active"
+    billed_until = terms.now if terms.anchor <= terms.now else subscription.billed_until
+    return replace(
+        subscription,
+        anchor=terms.anchor,
+        trial_ends_at=terms.trial_ends_at,
+        status=status,
+        billed_until=billed_until,
+    )
+
+
+def close_unused(call: Call, transaction: Transaction, customer: Customer) -> None:
+    """End the subscriptions of a customer that bill no plan any more."""
+    used = {each.billed_by for each in call.environment.customer_plans.of(customer.internal_id).values()}
+    for each in list(call.environment.subscriptions.of(customer.internal_id).values()):
+        if each.id not in used and each.status != "canceled":
+            transaction.put(replace(each, status="canceled"))

@@ -1,0 +1,105 @@
+"""A world of plans to buy, and what a customer is seen to have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from autumn_mock.domain.payment import CardCharge, Checkout, Invoice, Refusal
+from autumn_mock.domain.version import Version
+from autumn_mock.operations import billing, bills, settlement
+from autumn_mock.operations.call import Call
+from autumn_mock.operations.purchases import Outcome
+from autumn_mock.wire.answer import downgraded
+from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate
+from autumn_mock.wire.responses.customer import customer_body
+from autumn_mock.wire.schema import parse
+from tests.support.world import World, monthly
+
+MONTH = {"interval": "month"}
+#: Plans by id: base price, group.
+PRICES: dict[str, dict[str, Any]] = {
+    "free": {"group": "main"},
+    "pro": {"group": "main", "price": {"amount": 20, **MONTH}},
+    "premium": {"group": "main", "price": {"amount": 50, **MONTH}},
+    "annual": {"group": "main", "price": {"amount": 200, "interval": "year"}},
+    "extra": {"add_on": True, "price": {"amount": 20, **MONTH}},
+    "once": {"add_on": True, "price": {"amount": 10, "interval": "one_off"}},
+    "trial": {
+        "group": "main",
+        "price": {"amount": 20, **MONTH},
+        "free_trial": {"duration_length": 7, "duration_type": "day", "card_required": True},
+    },
+    "tryout": {
+        "group": "main",
+        "price": {"amount": 20, **MONTH},
+        "free_trial": {"duration_length": 7, "duration_type": "day", "card_required": False},
+    },
+}
+
+
+class PurchaseWorld(World):
+    """A customer, ``c``, and plans with prices; ``problem`` is why charges fail whatever the card."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.problem: Refusal | None = None
+        self.charged: list[CardCharge] = []
+        for name, fields in PRICES.items():
+            self.plan(name, monthly(100), **fields)
+        self.customer()
+
+    def call(self, *args: Any, **more: Any) -> Call:
+        return replace(super().call(*args, **more), charge_problem=self._charge)
+
+    def _charge(self, charge: CardCharge) -> Refusal | None:
+        self.charged.append(charge)
+        return self.problem
+
+    def card(self, behavior: Any = "ok") -> None:
+        """Save a card of the customer; None removes it."""
+        with self.environment.write() as transaction:
+            customer = self.account().customer
+            card = None if behavior is None else bills.new_card(self.call(), behavior)
+            transaction.put(replace(customer, card=card))
+
+    def buy(self, plan_id: str, customer_id: str = "c", **fields: Any) -> Outcome:
+        body = {"customer_id": customer_id, "plan_id": plan_id, **fields}
+        return billing.attach(self.call(), parse(BillingAttach, body, now_ms=self.now))
+
+    def change(self, plan_id: str, **fields: Any) -> Outcome:
+        body = {"customer_id": "c", "plan_id": plan_id, **fields}
+        return billing.update(self.call(), parse(BillingUpdate, body, now_ms=self.now))
+
+    def pay(self, outcome: Outcome, **more: Any) -> Checkout | Invoice:
+        """Pay what an outcome asks for, on its page."""
+        if outcome.checkout is not None:
+            return settlement.complete(self.call(), outcome.checkout.id, "pay", **more)[0]
+        assert outcome.invoice is not None
+        return settlement.pay_invoice(self.call(), outcome.invoice.id)[0]
+
+    def seen(self, version: Version = Version.V2_3) -> dict[str, Any]:
+        """The customer as a version shows it."""
+        expand = ("subscriptions.plan", "purchases.plan", "balances.feature", "flags.feature", "items.feature")
+        body = customer_body(self.account(), "sandbox", expand)
+        found: dict[str, Any] = downgraded(body, version)
+        return found
+
+    def plans(self) -> dict[str, str]:
+        """What the customer has at 2.3: of each plan its status, or ``purchase``."""
+        seen = self.seen()
+        found = {each["plan_id"]: _status(each) for each in seen["subscriptions"]}
+        return {**found, **{each["plan_id"]: "purchase" for each in seen["purchases"]}}
+
+    def invoices(self) -> list[tuple[str, float]]:
+        """The status and the total of each invoice, oldest first."""
+        return [(each.status, float(each.total)) for each in self.environment.invoices]
+
+
+def _status(row: dict[str, Any]) -> str:
+    if row["past_due"]:
+        return "past_due"
+    if row["canceled_at"] is not None:
+        return "canceling"
+    return "trialing" if row["trial_ends_at"] is not None else str(row["status"])
