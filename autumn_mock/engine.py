@@ -47,8 +47,7 @@ class Engine(Lifecycle):
         world = read_world(find_file("world", settings.world))
         self._database = Database.open(settings.db, fsync=settings.fsync) if settings.db is not None else None
         try:
-            state = State(clock, self._database, progress)
-            state.on_payments(settings.payments)
+            state = State(clock, self._database, progress, settings.payments)
             super().__init__(settings, world, state)
             self._add_services()
             self.begin()

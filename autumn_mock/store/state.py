@@ -54,9 +54,16 @@ def no_progress(_done: int, _total: int) -> None:
 class State:
     """All environments, on top of a database or of nothing."""
 
-    def __init__(self, clock: Clock, database: Database | None = None, progress: Progress = no_progress) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        database: Database | None = None,
+        progress: Progress = no_progress,
+        payments: PaymentMode = "page",
+    ) -> None:
         self.clock = clock
         self._database = database
+        self._payments = payments
         self._lock = FairLock(level=Level.STATE)
         self.organisations: Table[Organisation] = Table(Organisation, attrgetter("id"))
         self.keys: Table[ApiKey] = Table(ApiKey, attrgetter("hash"), owner="org_id")
@@ -67,8 +74,6 @@ class State:
         self._clock_listener: Callable[[], None] | None = None
         self._webhooks_to: Callable[[str], Listener | None] = lambda _: None
         self._webhook_writer: WebhookWriter | None = None
-        #: What environments treat customers without a card like.
-        self._payments: PaymentMode = "page"
         if database is not None:
             self._load(database, progress)
 
@@ -144,13 +149,6 @@ class State:
             for environment in self._environments.values():
                 self._watch(environment)
 
-    def on_payments(self, mode: PaymentMode) -> None:
-        """Treat customers without a card like this in every environment."""
-        with self._lock:
-            self._payments = mode
-            for environment in self._environments.values():
-                environment.payments = mode
-
     # -- changes
 
     def add(self, organisation: Organisation, keys: Iterable[ApiKey]) -> None:
@@ -179,9 +177,8 @@ class State:
 
         It knows the organisations, the keys and the time of this one, and holds nothing itself.
         """
-        prepared = State(Clock(self.clock.now))
+        prepared = State(Clock(self.clock.now), payments=self._payments)
         prepared._base = self
-        prepared._payments = self._payments
         return prepared
 
     def adopt(self, prepared: State, *, alone: bool = False) -> dict[str, int]:

@@ -35,8 +35,6 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
     "BillingParams": {
         "discounts": _PAYMENTS,
         "remove_discounts": _PAYMENTS,
-        "add_lines": _PAYMENTS,
-        "remove_lines": _PAYMENTS,
         "processor_subscription_id": _PROCESSOR,
     },
     "BillingUpdate": {"subscription_params": _PROCESSOR, "recalculate_balances": "its effect is not documented"},
