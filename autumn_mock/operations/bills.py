@@ -63,12 +63,6 @@ class Collected(Struct, frozen=True):
     refusal: Refusal | None = None
 
 
-def new_card(call: Call, behavior: CardBehavior = "ok") -> Card:
-    """A card that a customer enters now."""
-    last4 = {"ok": "4242", "declines": "0341", "needs_3ds": "3184"}[behavior]
-    return Card(id=new_id("pm"), behavior=behavior, fingerprint=f"{behavior}{last4}", created_at=call.now, last4=last4)
-
-
 def card_of(call: Call, customer: Customer) -> Card | None:
     """The card that a charge of a customer would use: the saved one, or the one that the setting pretends."""
     if customer.card is not None:

@@ -9,7 +9,7 @@ from autumn_mock.domain.payment import Subscription
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.charges import Charges, entity_name, terms_of
 from autumn_mock.operations.grants import rows_of
-from autumn_mock.payments.forecasts import Forecast, BilledTime, forecast
+from autumn_mock.payments.forecasts import BilledTime, Forecast, forecast
 from autumn_mock.payments.lines import Billed, overage_of
 
 

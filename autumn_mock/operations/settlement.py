@@ -18,6 +18,7 @@ from autumn_mock.operations.billing import Settled, attach_within
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.charges import subscription_of
 from autumn_mock.operations.errors import ApiError, invalid_request
+from autumn_mock.operations.payment_methods import new_card, with_card
 from autumn_mock.operations.purchases import Outcome
 from autumn_mock.operations.subscriptions import begun
 from autumn_mock.payments.cycles import Terms
@@ -62,7 +63,7 @@ def complete(
             refusal = _page_refusal(call, customer, session.deferred)
             if refusal is not None:
                 return session, refusal
-            card = bills.new_card(call, "needs_3ds" if action == "3ds" else "ok")
+            card = new_card(call, "needs_3ds" if action == "3ds" else "ok")
         session = replace(session, status="complete", card=card)
         transaction.put(session)
         if not settle_later:
@@ -123,7 +124,7 @@ def _settle(call: Call, transaction: Transaction, session: Checkout) -> Checkout
     customer = call.environment.customers.get(session.customer)
     assert customer is not None  # sessions are deleted with their customer
     if session.card is not None:
-        transaction.put(replace(customer, card=session.card))
+        transaction.put(with_card(customer, session.card))
     problem = None
     session = replace(session, is_settled=True)
     transaction.put(session)  # before the change: a session that waits for it is settled once
@@ -203,14 +204,14 @@ def pay_invoice(call: Call, invoice_id: str, action: Action = "pay") -> tuple[In
         refusal = call.charge_problem(CardCharge(occasion="page", customer_id=named, plan_ids=made.plan_ids))
         if refusal is not None:
             return made, refusal
-        card = bills.new_card(call, "needs_3ds" if action == "3ds" else "ok")
+        card = new_card(call, "needs_3ds" if action == "3ds" else "ok")
         return _paid(call, transaction, made, card), None
 
 
 def _paid(call: Call, transaction: Transaction, made: Invoice, card: Card) -> Invoice:
     customer = call.environment.customers.get(made.customer)
     assert customer is not None  # as above
-    transaction.put(replace(customer, card=card))
+    transaction.put(with_card(customer, card))
     waiting = made.deferred
     paid = bills.mark_paid(call, transaction, made)
     if waiting is not None:

@@ -85,9 +85,8 @@ class State:
     def environments(self, org_id: str | None = None) -> list[Environment]:
         """Every environment in use, of one organisation or of all."""
         with self._lock:
-            if org_id is not None:
-                return [self._environments[name] for name in _names_of(org_id) if name in self._environments]
-            return list(self._environments.values())
+            names = self._environments if org_id is None else _names_of(org_id)
+            return [self._environments[name] for name in names if name in self._environments]
 
     def organisation(self, org_id: str) -> Organisation | None:
         """An organisation; None if there is none."""
@@ -113,8 +112,8 @@ class State:
 
     def _new_environment(self, organisation: Organisation, env: Env) -> Environment:
         environment = Environment(organisation, env, self.clock_of(organisation.id), self._keep)
-        self._watch(environment)
         environment.payments = self._payments
+        self._watch(environment)
         return environment
 
     def _watch(self, environment: Environment) -> None:

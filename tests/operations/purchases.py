@@ -8,8 +8,9 @@ from msgspec.structs import replace
 
 from autumn_mock.domain.payment import CardCharge, Checkout, Invoice, Refusal
 from autumn_mock.domain.version import Version
-from autumn_mock.operations import billing, bills, settlement
+from autumn_mock.operations import billing, settlement
 from autumn_mock.operations.call import Call
+from autumn_mock.operations.payment_methods import new_card
 from autumn_mock.operations.purchases import Outcome
 from autumn_mock.wire.answer import downgraded
 from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate
@@ -61,7 +62,7 @@ class PurchaseWorld(World):
         """Save a card of the customer; None removes it."""
         with self.environment.write() as transaction:
             customer = self.account().customer
-            card = None if behavior is None else bills.new_card(self.call(), behavior)
+            card = None if behavior is None else new_card(self.call(), behavior)
             transaction.put(replace(customer, card=card))
 
     def buy(self, plan_id: str, customer_id: str = "c", **fields: Any) -> Outcome:
