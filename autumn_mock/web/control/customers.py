@@ -55,7 +55,8 @@ def show_customer(request: ControlRequest) -> Response:
 
 def change_payment_method(request: ControlRequest) -> Response:
     """Set the ``payment_method`` of a customer: none, or ok, declines, needs_3ds: what its charges do."""
-    customer_id, wanted = request.path["customer_id"], request.fields().get("payment_method")
+    customer_id = request.path["customer_id"]
+    wanted: Any = request.fields().get("payment_method")
     known = get_args(PaymentMethod)
     if wanted not in known:
         raise invalid_request(f"payment_method: must be one of {', '.join(known)}")
