@@ -90,9 +90,8 @@ def _resend(resend: Resend) -> Finding:
 def _loss(loss: Loss) -> Finding:
     first, last, tries = loss.requests[0], loss.requests[-1], len(loss.requests)
     amounts = w.amounts(loss.items)
-    is_limited = all(entry.status == 429 for entry in loss.requests)
     return finding(
-        "not_resent_after_429" if is_limited else "not_resent_after_503",
+        "not_resent_after_429" if last.status == 429 else "not_resent_after_503",
         loss.requests,
         f"{w.what(first)} failed{'' if tries == 1 else f' {w.times(tries)}'}, {w.outcome(last)}, and "
         f"{w.items(len(loss.items))} of it {w.are(len(loss.items))} in no accepted request: lost are "

@@ -80,6 +80,8 @@ class Fresh:
 
     def __init__(self, entries: Sequence[RequestEntry], explained: Collection[Place]) -> None:
         self.groups: list[Group] = []
+        #: Whether a client sent an item with an idempotency key or a timestamp again: it does not make them anew.
+        self.makes_marks_once = False
         seen: set[bytes] = set()
         for entry in entries:
             sent = entry.sent
@@ -91,7 +93,10 @@ class Fresh:
                 ]
                 if items:
                     self.groups.append(Group(entry, items))
-            seen.update(item.key for item in sent if item.has_key or item.has_timestamp)
+            for item in sent:
+                if item.has_key or item.has_timestamp:
+                    self.makes_marks_once = self.makes_marks_once or item.key in seen
+                    seen.add(item.key)
         self._received = [group.entry.received for group in self.groups]
 
     def after(self, entry: RequestEntry) -> Iterator[Group]:
@@ -99,50 +104,63 @@ class Fresh:
         for index in range(bisect_left(self._received, entry.ended), len(self.groups)):
             yield self.groups[index]
 
-    def again(self, wanted: Group, last: RequestEntry, used: Collection[int]) -> RequestEntry | None:
-        """The first request soon after ``last`` that has all wanted items, and is not in ``used``."""
+    def again(self, wanted: Group, last: RequestEntry, used: Used) -> RequestEntry | None:
+        """The first request soon after ``last`` that has all wanted items, and is not used."""
         for group in self.after(last):
             if group.entry.received > last.ended + RETRY_WINDOW:
                 return None
-            if group.entry.call == last.call and group.entry.id not in used and group.has_again(wanted):
+            if group.entry.call == last.call and not _is_used(group, last, used) and group.has_again(wanted):
                 return group.entry
         return None
 
-    def sum(self, wanted: Group, last: RequestEntry) -> RequestEntry | None:
+    def sum(self, wanted: Group, last: RequestEntry, used: Used) -> RequestEntry | None:
         """The next request with usage of the same customer and feature, if the wanted amounts may be included in it."""
         for group in self.after(last):
             if group.shares_place(wanted):
-                return group.entry if group.may_sum(wanted) else None
+                return group.entry if group.may_sum(wanted) and not _is_used(group, last, used) else None
         return None
+
+
+#: The requests that were found to send items again, by id: each with the first request of those items if they had
+#: failed, and None if they had been taken.
+Used = dict[int, RequestEntry | None]
+
+
+def _is_used(group: Group, last: RequestEntry, used: Used) -> bool:
+    """Whether a request sends something else again. Tries that failed after ``last`` belong to the same usage."""
+    if group.entry.id not in used:
+        return False
+    first = used[group.entry.id]
+    return first is None or not first.follows(last)
 
 
 # -- failed, and sent again with new marks
 
 
-def settle(losses: Sequence[Loss], fresh: Fresh) -> tuple[list[Loss], set[int]]:
-    """The losses, without those whose items a later request has with new marks; and the ids of such requests.
+def settle(losses: Sequence[Loss], fresh: Fresh) -> tuple[list[Loss], Used]:
+    """The losses, without those whose items a later request has with new marks; and such requests.
 
-    The tries of a client that makes marks at each try are one loss. A client that sent an item again unchanged makes
-    its marks once; for it such a request, like a larger amount, only raises a doubt.
+    The tries of a client that makes marks at each try are one loss. A client that sent any item with marks again
+    makes them once; for it such a request, like a larger amount, only raises a doubt.
     """
     kept: list[tuple[Loss, Group, bool]] = []
     for loss in losses:
         group = Group(loss.requests[0], loss.items)
-        is_single = len(loss.requests) == 1
+        is_single = len(loss.requests) == 1 and not fresh.makes_marks_once
         place = _earlier_try(kept, group) if is_single else None
         if place is None:
             kept.append((loss, group, is_single))
         else:
             earlier = kept[place][0]
             kept[place] = (Loss([*earlier.requests, *loss.requests], loss.items), group, True)
-    used: set[int] = set()
+    used: Used = {}
     found = []
     for loss, group, is_single in kept:
         last = loss.requests[-1]
         again = fresh.again(group, last, used)
         if again is not None:
-            used.add(again.id)
-        loss.doubt = again or fresh.sum(group, last)
+            used[again.id] = loss.requests[0]
+        loss.doubt = again or fresh.sum(group, last, used)
         loss.is_sum = again is None
         if again is None or not is_single:
             found.append(loss)
@@ -177,11 +195,11 @@ class Resend(Struct, eq=False):
     is_sum: bool
 
 
-def resends(entries: Sequence[RequestEntry], fresh: Fresh, explained: Collection[int]) -> list[Resend]:
-    """What was taken without a reply and was probably sent again. ``explained``: ids of requests with failed items."""
+def resends(entries: Sequence[RequestEntry], fresh: Fresh, explained: Used) -> list[Resend]:
+    """What was taken without a reply and was probably sent again. ``explained``: the requests with failed items."""
     last_with = {item.key: entry.id for entry in entries for item in entry.sent}
     found: dict[int, Resend] = {}
-    used = set(explained)
+    used = dict(explained)
     for group in fresh.groups:
         entry = group.entry
         if entry.is_known_accepted:
@@ -190,12 +208,14 @@ def resends(entries: Sequence[RequestEntry], fresh: Fresh, explained: Collection
         if not unanswered:
             continue
         wanted = Group(entry, unanswered)
-        again = fresh.again(wanted, entry, used) if wanted.has_marks else None
-        larger = fresh.sum(wanted, entry) if again is None else None
-        later = again or larger
-        if later is None or later.id in used or later.received > entry.ended + RETRY_WINDOW:
+        if wanted.has_marks and fresh.makes_marks_once:
             continue
-        used.add(later.id)
+        again = fresh.again(wanted, entry, used) if wanted.has_marks else None
+        larger = fresh.sum(wanted, entry, used) if again is None else None
+        later = again or larger
+        if later is None or later.received > entry.ended + RETRY_WINDOW:
+            continue
+        used[later.id] = None
         resend = found.pop(entry.id, None) or Resend([entry], [], is_sum=False)
         resend.requests.append(later)
         resend.items += unanswered

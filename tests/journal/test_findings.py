@@ -210,7 +210,7 @@ CASES: dict[str, tuple[Sequence[RequestEntry], list[str]]] = {
         [unavailable(1, [timed(1)]), unavailable(2, [timed(1)], **SIDE), batch(3, [timed(1)])],
         ["not_resent_after_503"],
     ),
-    "503, then 429": ([unavailable(1, [timed(1)]), batch(3, [timed(1)], status=429)], ["not_resent_after_503"]),
+    "503, then 429": ([unavailable(1, [timed(1)]), batch(3, [timed(1)], status=429)], ["not_resent_after_429"]),
     "503 beside an accepted one": (
         [unavailable(1, [timed(1)]), batch(2, [timed(1)], **SIDE)],
         ["not_resent_after_503"],
