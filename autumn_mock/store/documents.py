@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Raw
 
 from autumn_mock.clock import Clock
 from autumn_mock.domain.books import Books
@@ -17,7 +19,7 @@ from autumn_mock.store import checks
 from autumn_mock.store.changes import ENCODER, Change
 from autumn_mock.store.environment import Environment
 from autumn_mock.store.errors import DamagedFile
-from autumn_mock.store.interning import read_events
+from autumn_mock.store.interning import EventReader
 from autumn_mock.store.tinyfile import Documents, decoder_of
 
 #: Records of one change at most, which bounds the lines of a log.
@@ -29,6 +31,8 @@ _INVALID = (msgspec.MsgspecError, ValueError, RecursionError, TypeError)
 _SERVER = ("organisations", "keys")
 
 Tables = Mapping[str, Documents]
+#: A document, with its id.
+_Item = tuple[str, Raw]
 #: Table name to the records of each environment, each with the JSON that names the environment.
 Parts = Mapping[str, list[tuple[bytes, list[Any]]]]
 
@@ -62,7 +66,10 @@ def changes_of(tables: Tables, path: Path) -> Iterator[Change]:
     """
     kinds = kinds_of_tables()
     found = {name: tables.get(name, Documents()) for name in _SERVER}
-    organisations, keys = (list(_records(path, name, documents, kinds[name])) for name, documents in found.items())
+    organisations, keys = (
+        [record for _, records in _records(path, name, documents, kinds[name]) for record in records]
+        for name, documents in found.items()
+    )
     known = {each.id for each in organisations}
     for (number, _), key in zip(found["keys"].raw_items(), keys, strict=True):
         if key.org_id not in known:
@@ -80,56 +87,78 @@ def _changes_of_table(
     path: Path, name: str, documents: Documents, kind: type[Any], known: set[Any]
 ) -> Iterator[Change]:
     open_changes: dict[tuple[str, str], Change] = {}
-    change, its_owner = None, ("", "")
-    for owner, record in zip(_owners(path, name, documents, known), _records(path, name, documents, kind), strict=True):
-        if name == "books":
-            yield Change(*owner, books=record)
+    owners = _Owners(path, name, known)
+    for items, records in _records(path, name, documents, kind):
+        owner = owners.common(items)
+        if owner is not None and name != "books":
+            if owner in open_changes:
+                yield open_changes.pop(owner)
+            yield Change(*owner, {name: records})
             continue
-        if owner is not its_owner or change is None:
-            change, its_owner = open_changes.setdefault(owner, Change(*owner, {name: []})), owner
-            records = change.put[name]
-        records.append(record)
-        if len(records) >= _LARGEST:
-            yield open_changes.pop(owner)
-            change = None
+        for (number, raw), record in zip(items, records, strict=True):
+            owner = owners.of(number, raw)
+            if name == "books":
+                yield Change(*owner, books=record)
+                continue
+            change = open_changes.setdefault(owner, Change(*owner, {name: []}))
+            change.put[name].append(record)
+            if len(change.put[name]) >= _LARGEST:
+                yield open_changes.pop(owner)
     yield from open_changes.values()
 
 
-def _owners(path: Path, table: str, documents: Documents, known: set[str]) -> Iterator[tuple[str, str]]:
-    """The organisation and environment of each document."""
-    head, owner = b"", ("", "")
-    for number, raw in documents.raw_items():
+class _Owners:
+    """The organisation and environment of each document of a table."""
+
+    def __init__(self, path: Path, table: str, known: set[str]) -> None:
+        self._path = path
+        self._table = table
+        self._known = known
+        #: How documents with the owner of the last one begin; empty when it was written in another way.
+        self._head = b""
+        self._owner = ("", "")
+
+    def common(self, items: Sequence[_Item]) -> tuple[str, str] | None:
+        """The owner of all of some documents; None when they are of several, or not known to be of one."""
+        owner = self.of(*items[0])
+        same = methodcaller("startswith", self._head)
+        return owner if self._head and all(map(same, [bytes(raw) for _, raw in items])) else None
+
+    def of(self, number: str, raw: Raw) -> tuple[str, str]:
+        """The owner of a document."""
         content = bytes(raw)
-        if not head or not content.startswith(head):  # most have the environment of the one before
-            try:
-                found = _OWNER.decode(content)
-            except _INVALID as error:
-                raise DamagedFile(path, f"table {table}", f"document {number}: {error}") from error
-            if found.org not in known:
-                why = f"document {number}: org {found.org!r} is the id of no organisation"
-                raise DamagedFile(path, f"table {table}", why)
-            owner = (found.org, found.env)
-            head = head_of(*owner) + b","
-            if not content.startswith(head):
-                head = b""
-        yield owner
-
-
-def _records(path: Path, table: str, documents: Documents, kind: type[Any]) -> Iterator[Any]:
-    """The records of a table, checked. After a mistake each is checked again, to name the first."""
-    decoder = _DECODERS[kind]
-    decoded = read_events(documents.raw, decoder) if kind is Event else map(decoder.decode, documents.raw)
-    while True:
+        if self._head and content.startswith(self._head):  # most have the environment of the one before
+            return self._owner
+        place = f"table {self._table}"
         try:
-            records = list(islice(decoded, _LARGEST))
+            found = _OWNER.decode(content)
+        except _INVALID as error:
+            raise DamagedFile(self._path, place, f"document {number}: {error}") from error
+        if found.org not in self._known:
+            why = f"document {number}: org {found.org!r} is the id of no organisation"
+            raise DamagedFile(self._path, place, why)
+        self._owner = (found.org, found.env)
+        head = head_of(*self._owner) + b","
+        self._head = head if content.startswith(head) else b""
+        return self._owner
+
+
+def _records(
+    path: Path, table: str, documents: Documents, kind: type[Any]
+) -> Iterator[tuple[Sequence[_Item], list[Any]]]:
+    """Documents in parts, each with its records, checked. After a mistake each is checked again, to name the first."""
+    decode_one, read_events = _DECODERS[kind].decode, EventReader().read
+    items = iter(documents.raw_items())
+    while some := list(islice(items, _LARGEST)):
+        raw = [each for _, each in some]
+        try:
+            records = read_events(raw) if kind is Event else [*map(decode_one, raw)]
             is_fine = checks.problem(records) is None
         except _INVALID:
             is_fine = False
         if not is_fine:
             raise _damage(path, table, documents, kind)
-        if not records:
-            return
-        yield from records
+        yield some, records
 
 
 def _damage(path: Path, table: str, documents: Documents, kind: type[Any]) -> DamagedFile:

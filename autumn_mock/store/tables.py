@@ -132,7 +132,10 @@ class EventTable(Table[Event]):
         self._rows.update(new)
         self._all.add_all(new.values())
         for customer, events in _by_customer(new.values()).items():
-            self._timelines.setdefault(customer, Timeline()).add_all(events)
+            timeline = self._timelines.get(customer)
+            if timeline is None:
+                timeline = self._timelines[customer] = Timeline()
+            timeline.add_all(events)
 
     def delete(self, key: str) -> Event | None:
         old = self._rows.pop(key, None)

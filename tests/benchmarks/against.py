@@ -10,7 +10,9 @@ process, which other load on the machine distorts little; a ratio below 1 means 
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,6 +22,7 @@ from pathlib import Path
 from tests.benchmarks.children import Child, child_environment, load, server
 from tests.benchmarks.results import median, shortened
 from tests.benchmarks.setting import Setting
+from tests.benchmarks.stored import stored_events
 from tests.benchmarks.traffic import BATCH, SIZE, batches, checks, tracks
 
 if sys.platform != "win32":
@@ -132,12 +135,32 @@ def start(setting: Setting, ours: Path, theirs: Path) -> Iterator[Comparison]:
     yield Comparison("start", "start", *sides)
 
 
-def _first_answer(environment: dict[str, str]) -> tuple[float, float, int]:
-    """What a start takes: CPU seconds of the whole process, seconds, and 1."""
-    used, began = _children_cpu(), time.monotonic()
-    with server(env=environment) as child:
-        child.call(BATCH, [{"customer_id": "cus_123", "feature_id": "messages"}])
-        seconds = time.monotonic() - began
+def loading(setting: Setting, ours: Path, theirs: Path) -> Iterator[Comparison]:
+    """From starting a server with a database of many events to its first accepted batch.
+
+    The database is one that the other checkout has written: an older one may not read what this one writes.
+    """
+    sides = Side(ours), Side(theirs)
+    path = stored_events(setting.scratch, setting.pick(1_000_000, 100_000), sides[1].environment)
+    for side in sides:
+        _first_answer(side.environment, path)
+    for turn in range(setting.pick(8, 10)):
+        for number in _order(turn):
+            sides[number].turns.append(_first_answer(sides[number].environment, path))
+    yield Comparison("load", "start", *sides)
+
+
+def _first_answer(environment: dict[str, str], database: Path | None = None) -> tuple[float, float, int]:
+    """What a start takes: CPU seconds of the whole process, seconds, and 1.
+
+    ``database``: with a copy of this file.
+    """
+    with tempfile.TemporaryDirectory(prefix="autumn-mock-bench-") as folder:
+        options = ["--db", shutil.copy(database, folder)] if database is not None else []
+        used, began = _children_cpu(), time.monotonic()
+        with server(*options, env=environment) as child:
+            child.call(BATCH, [{"customer_id": "cus_123", "feature_id": "messages"}])
+            seconds = time.monotonic() - began
     return _children_cpu() - used, seconds, 1
 
 
@@ -173,6 +196,7 @@ MEASUREMENTS: dict[str, Callable[[Setting, Path, Path], Iterator[Comparison]]] =
     "accept": queued,
     "deduct": queued,
     "start": start,
+    "load": loading,
 }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 
@@ -23,13 +24,16 @@ SPAN = 30 * 86_400_000
 CUSTOMERS = 1000
 
 
-def stored_events(directory: Path, count: int) -> Path:
-    """A file with ``count`` events in a directory, made by another process unless it is there already."""
+def stored_events(directory: Path, count: int, environment: Mapping[str, str] | None = None) -> Path:
+    """A file with ``count`` events in a directory, made by another process unless it is there already.
+
+    ``environment`` is that of the process: another checkout may write it.
+    """
     path = directory / f"events-{count}.json"
     if not path.exists():
         world = write_world(directory / "stored-world.json", CUSTOMERS)
         command = [sys.executable, "-m", "tests.benchmarks.stored", str(path), str(world), str(count)]
-        subprocess.run(command, check=True, env=child_environment())
+        subprocess.run(command, check=True, env=environment or child_environment())
     return path
 
 

@@ -17,8 +17,8 @@ from autumn_mock.domain.record import LARGEST
 from autumn_mock.store.changes import ENCODER, Change
 from autumn_mock.store.documents import changes_of, documents_of, head_of
 from autumn_mock.store.errors import DamagedFile
-from autumn_mock.store.interning import read_events
-from autumn_mock.store.tinyfile import DECODER, Tables, decoder_of, file_pieces, read_snapshot
+from autumn_mock.store.interning import EventReader
+from autumn_mock.store.tinyfile import DECODER, Tables, file_pieces, read_snapshot
 
 PATH = Path("db.json")
 ORGANISATION = {"id": "o", "name": "O", "slug": "o", "created_at": 0}
@@ -76,11 +76,31 @@ def test_events_share_what_is_equal() -> None:
         deductions=(Deduction(balance_id="b", feature_id="calls", value=Decimal(1)),),
     )
     content = ENCODER.encode(one)
-    first, second = read_events([msgspec.Raw(content), msgspec.Raw(content)], decoder_of(Event))
+    reader = EventReader()
+    (first,), (second,) = reader.read([msgspec.Raw(content)]), reader.read([msgspec.Raw(content)])
     assert first == second == one
     assert first.customer is second.customer
     assert first.value is second.value
     assert first.deductions is second.deductions
+
+
+def test_reader_keeps_every_field_of_an_event() -> None:
+    reset = Reset(interval="month", interval_count=2)
+    deduction = Deduction(balance_id="b", feature_id="f", value=Decimal("0.1"), plan_id="p", reset=reset, resets_at=3)
+    event = Event(
+        id="1",
+        timestamp=2,
+        name="calls",
+        customer="c",
+        value=Decimal("1.50"),
+        entity_id="e",
+        properties={"a": [1.5]},
+        deductions=(deduction, deduction),
+        message_id="m",
+    )
+    for each in msgspec.structs.fields(Event):
+        assert getattr(event, each.name) != each.default, f"the test has no value for {each.name}"
+    assert EventReader().read([msgspec.Raw(ENCODER.encode(event))]) == [event]
 
 
 @pytest.mark.parametrize(
