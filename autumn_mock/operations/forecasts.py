@@ -9,7 +9,7 @@ from autumn_mock.domain.payment import Subscription
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.charges import Charges, entity_name, terms_of
 from autumn_mock.operations.grants import rows_of
-from autumn_mock.payments.forecasts import BilledTime, Forecast, forecast
+from autumn_mock.payments.forecasts import BilledPlan, Forecast, forecast
 from autumn_mock.payments.lines import Billed, overage_of
 
 
@@ -28,7 +28,7 @@ def forecast_of(
     stays: list[CustomerPlan] = []
     if charges.subscription is not None:
         stays = [each for each in _plans_of(call, charges.subscription) if each.id not in gone]
-    held = [_held(call, customer, each) for each in (*incoming, *stays)]
+    held = [_billed(call, customer, each) for each in (*incoming, *stays)]
     waiting = () if charges.subscription is None else charges.subscription.pending
     return forecast(held, charges.terms, call.environment.features.by_key, pending=(*waiting, *charges.later))
 
@@ -36,7 +36,7 @@ def forecast_of(
 def upcoming(call: Call, customer: Customer, subscription: Subscription) -> Forecast | None:
     """The next invoice of a subscription as it is, with the usage so far; None when nothing recurs."""
     plans = _plans_of(call, subscription)
-    held = [_held(call, customer, each, with_usage=True) for each in plans]
+    held = [_billed(call, customer, each, with_usage=True) for each in plans]
     terms = terms_of(subscription, call.now)
     return forecast(held, terms, call.environment.features.by_key, pending=subscription.pending)
 
@@ -46,7 +46,7 @@ def _plans_of(call: Call, subscription: Subscription) -> list[CustomerPlan]:
     return [each for each in plans if each.billed_by == subscription.id]
 
 
-def _held(call: Call, customer: Customer, attached: CustomerPlan, *, with_usage: bool = False) -> BilledTime:
+def _billed(call: Call, customer: Customer, attached: CustomerPlan, *, with_usage: bool = False) -> BilledPlan:
     overage = overage_of(rows_of(call, attached), seats=True) if with_usage else None
     billed = Billed.of(attached, overage, entity_name(call, customer, attached.entity_id))
-    return BilledTime(billed, attached.started_at, attached.expires_at)
+    return BilledPlan(billed, attached.started_at, attached.expires_at)

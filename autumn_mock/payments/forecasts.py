@@ -19,7 +19,7 @@ from autumn_mock.payments.cycles import Cycle, Terms, recurs
 from autumn_mock.payments.lines import Billed, Features, renewing, total_of
 
 
-class BilledTime(Struct, frozen=True):
+class BilledPlan(Struct, frozen=True):
     """A plan of a subscription, and from when until when it is billed (ms)."""
 
     billed: Billed
@@ -53,18 +53,18 @@ class Forecast(Struct, frozen=True):
 
 
 def forecast(
-    plans: Sequence[BilledTime], terms: Terms, features: Features, *, pending: Iterable[InvoiceLine] = ()
+    plans: Sequence[BilledPlan], terms: Terms, features: Features, *, pending: Iterable[InvoiceLine] = ()
 ) -> Forecast | None:
     """The next invoice of a subscription with these plans; None when nothing recurs.
 
     ``pending``: lines that wait for it. Usage is part of it as far as the plans have ``overage``.
     """
-    starts_at = min((at for time in plans for at in _turns(time, terms)), default=None)
+    starts_at = min((at for planned in plans for at in _turns(planned, terms)), default=None)
     if starts_at is None:
         return None
     at = replace(terms, now=starts_at, billed_until=_billed_until(terms, starts_at))
-    active = [time.billed for time in plans if time.is_active(starts_at)]
-    before = [time.billed for time in plans if time.is_active(starts_at - 1)]
+    active = [planned.billed for planned in plans if planned.is_active(starts_at)]
+    before = [planned.billed for planned in plans if planned.is_active(starts_at - 1)]
     ended = [billed for billed in before if billed not in active]
     lines = renewing(active, at, features, ended=ended)
     usage = [] if terms.trial_ends_at == starts_at else [line for each in before for line in _usage(each, at, features)]
@@ -73,13 +73,13 @@ def forecast(
     return Forecast(starts_at, (*pending, *lines), tuple(usage))
 
 
-def _turns(time: BilledTime, terms: Terms) -> Iterable[int]:
+def _turns(planned: BilledPlan, terms: Terms) -> Iterable[int]:
     """When something of a plan is due next."""
-    prices = [price for price in time.billed.plan.prices if recurs(price)]
+    prices = [price for price in planned.billed.plan.prices if recurs(price)]
     if not prices:
         return []
-    if time.started_at > terms.now:
-        return [time.started_at]
+    if planned.started_at > terms.now:
+        return [planned.started_at]
     return [terms.anchor] if terms.waits else [terms.cycle(price).end for price in prices]
 
 

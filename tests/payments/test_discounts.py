@@ -98,6 +98,6 @@ def test_a_fixed_amount_is_taken_off_in_full_as_far_as_there_are_charges(
     ("duration", "months", "after", "expected"),
     [("one_off", None, 1, False), ("forever", None, 99, True), ("months", 3, 2, True), ("months", 3, 3, False)],
 )
-def test_how_long_a_coupon_is_applied(duration: Any, months: int | None, after: int, expected: bool) -> None:
+def test_how_long_a_coupon_goes_on(duration: Any, months: int | None, after: int, expected: bool) -> None:
     applied = AppliedCoupon(reward_id="p", applied_at=APRIL)
     assert goes_on(coupon("p", 10, duration=duration, months=months), applied, add_months(APRIL, after)) is expected
