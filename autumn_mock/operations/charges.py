@@ -15,14 +15,16 @@ from msgspec.structs import replace
 
 from autumn_mock.domain.amount import amount, money
 from autumn_mock.domain.customer import Customer, CustomerPlan
-from autumn_mock.domain.payment import Invoice, InvoiceLine, Subscription
+from autumn_mock.domain.payment import AppliedCoupon, Invoice, InvoiceLine, Subscription
 from autumn_mock.operations.attachments import Attachment
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.carry import selects
 from autumn_mock.operations.errors import invalid_request
 from autumn_mock.operations.grants import rows_of
+from autumn_mock.operations.rewards import GivenCoupon, applied_after, given, live
 from autumn_mock.operations.subjects import find_entity
 from autumn_mock.payments.cycles import Terms
+from autumn_mock.payments.discounts import discounted
 from autumn_mock.payments.lines import (
     Billed,
     Requantified,
@@ -47,6 +49,10 @@ class Charges(Struct, frozen=True):
     subscription: Subscription | None = None
     #: The cycles after the change; None: nothing is billed.
     terms: Terms | None = None
+    #: What the request gives, already taken off the lines.
+    coupons: tuple[GivenCoupon, ...] = ()
+    #: What the subscription has afterwards.
+    applied: tuple[AppliedCoupon, ...] = ()
 
     @property
     def total(self) -> Decimal:
@@ -55,9 +61,15 @@ class Charges(Struct, frozen=True):
 
 
 def charges_of_attach(call: Call, customer: Customer, decided: Attachment, params: BillingAttach) -> Charges:
-    """What attaching a plan costs; 400 for ``proration_behavior`` none when something is charged all the same."""
+    """What attaching a plan costs; 400 for ``proration_behavior`` none when something is charged all the same, and for
+    coupons that cannot be given."""
     if params.no_billing_changes:
         return Charges()
+    charges = _charges_of_attach(call, customer, decided, params)
+    return _reduced(call, charges, params, given(call, customer, params, [decided.plan.id]))
+
+
+def _charges_of_attach(call: Call, customer: Customer, decided: Attachment, params: BillingAttach) -> Charges:
     subscription = None if params.new_billing_subscription else _continued(call, decided)
     if decided.is_deferred:
         begins = Terms(call.now, decided.starts_at if decided.anchor is None else decided.anchor)
@@ -94,10 +106,24 @@ def charges_of_attach(call: Call, customer: Customer, decided: Attachment, param
 def charges_of_update(
     call: Call, customer: Customer, current: CustomerPlan, revised: CustomerPlan | None, params: BillingUpdate
 ) -> Charges:
-    """What changing a plan costs; ``revised`` None: it is cancelled."""
-    subscription = subscription_of(call, current)
+    """What changing a plan costs; ``revised`` None: it is cancelled. 400 for coupons that cannot be given."""
+    coupons = given(call, customer, params, [current.plan.id])
     if params.no_billing_changes or current.status == "scheduled":
         return Charges()
+    return _reduced(call, _charges_of_update(call, customer, current, revised, params), params, coupons)
+
+
+def _reduced(call: Call, charges: Charges, params: BillingParams, coupons: tuple[GivenCoupon, ...]) -> Charges:
+    """With the coupons of the subscription and those of the request taken off."""
+    applied = applied_after(call, charges.subscription, params, coupons)
+    every = (*live(call, applied, call.now), *(each.coupon for each in coupons))
+    return replace(charges, lines=discounted(charges.lines, every), coupons=coupons, applied=applied)
+
+
+def _charges_of_update(
+    call: Call, customer: Customer, current: CustomerPlan, revised: CustomerPlan | None, params: BillingUpdate
+) -> Charges:
+    subscription = subscription_of(call, current)
     if subscription is None:
         return _charges_of_first_bill(call, customer, current, revised, params)
     features, before = call.environment.features.by_key, terms_of(subscription, call.now)

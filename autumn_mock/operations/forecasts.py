@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from autumn_mock.domain.customer import Customer, CustomerPlan
-from autumn_mock.domain.payment import Subscription
+from autumn_mock.domain.payment import AppliedCoupon, Subscription
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.charges import Charges, entity_name, terms_of
 from autumn_mock.operations.grants import rows_of
+from autumn_mock.operations.rewards import live
+from autumn_mock.payments.discounts import discounted
 from autumn_mock.payments.forecasts import BilledPlan, Forecast, forecast
 from autumn_mock.payments.lines import Billed, overage_of
 
@@ -30,7 +34,8 @@ def forecast_of(
         stays = [each for each in _plans_of(call, charges.subscription) if each.id not in gone]
     held = [_billed(call, customer, each) for each in (*incoming, *stays)]
     waiting = () if charges.subscription is None else charges.subscription.pending
-    return forecast(held, charges.terms, call.environment.features.by_key, pending=(*waiting, *charges.later))
+    found = forecast(held, charges.terms, call.environment.features.by_key, pending=(*waiting, *charges.later))
+    return _reduced(call, found, charges.applied)
 
 
 def upcoming(call: Call, customer: Customer, subscription: Subscription) -> Forecast | None:
@@ -38,7 +43,15 @@ def upcoming(call: Call, customer: Customer, subscription: Subscription) -> Fore
     plans = _plans_of(call, subscription)
     held = [_billed(call, customer, each, with_usage=True) for each in plans]
     terms = terms_of(subscription, call.now)
-    return forecast(held, terms, call.environment.features.by_key, pending=subscription.pending)
+    found = forecast(held, terms, call.environment.features.by_key, pending=subscription.pending)
+    return _reduced(call, found, subscription.coupons)
+
+
+def _reduced(call: Call, found: Forecast | None, applied: Iterable[AppliedCoupon]) -> Forecast | None:
+    """With the coupons taken off that still count then."""
+    if found is None:
+        return None
+    return replace(found, lines=discounted(found.lines, live(call, applied, found.starts_at)))
 
 
 def _plans_of(call: Call, subscription: Subscription) -> list[CustomerPlan]:

@@ -23,6 +23,7 @@ from autumn_mock.domain.lock import Claim, Lock
 from autumn_mock.domain.organisation import Env, Organisation
 from autumn_mock.domain.payment import Checkout, Invoice, PaymentMode, Subscription
 from autumn_mock.domain.plan import Plan
+from autumn_mock.domain.reward import Coupon
 from autumn_mock.domain.version import Version
 from autumn_mock.domain.webhook import CustomerPlanChange, ThresholdType, Webhook
 from autumn_mock.ledger.account import Account
@@ -81,6 +82,7 @@ class Environment:
         self.subscriptions: Table[Subscription] = Table(Subscription, attrgetter("id"), owner="customer")
         self.invoices: Table[Invoice] = Table(Invoice, attrgetter("id"), owner="customer")
         self.checkouts: Table[Checkout] = Table(Checkout, attrgetter("id"), owner="customer")
+        self.coupons: Table[Coupon] = Table(Coupon, attrgetter("id"))
         self.balances: Table[Balance] = Table(Balance, attrgetter("id"), owner="customer")
         self.windows: Table[UsageWindow] = Table(UsageWindow, attrgetter("id"), owner="customer")
         self.locks: Table[Lock] = Table(Lock, attrgetter("id"), owner="customer")

@@ -23,6 +23,7 @@ from autumn_mock.wire.requests.customers import CustomersGetOrCreate
 from autumn_mock.wire.requests.entities import EntitiesCreate
 from autumn_mock.wire.requests.features import FeaturesCreate
 from autumn_mock.wire.requests.plans import PlansCreate
+from autumn_mock.wire.requests.rewards import CouponDuration, CouponParams, PromoCodeParams
 from autumn_mock.wire.schema import (
     Issue,
     Params,
@@ -124,11 +125,20 @@ class CustomerEntry(CustomersGetOrCreate):
     faults: list[str] | None = field(_list_of(Read(read_rule)), default=None)
 
 
+class CouponEntry(CouponParams):
+    """A coupon; its name is its id, and it counts on one invoice, unless it says otherwise."""
+
+    name: str = field(string(min=1), default="")
+    duration: CouponDuration = field(Shorthand("type", obj(CouponDuration)), default=CouponDuration(type="one_off"))
+    promo_codes: list[PromoCodeParams] = field(array(Shorthand("code", obj(PromoCodeParams))), default=[])
+
+
 class EnvironmentEntry(Params):
     """What an environment contains at the start."""
 
     features: list[FeaturesCreate] | None = field(_list_of(obj(FeaturesCreate)), default=None)
     plans: list[PlansCreate] | None = field(_list_of(obj(PlansCreate)), default=None)
+    rewards: list[CouponEntry] | None = field(_list_of(obj(CouponEntry)), default=None)
     customers: list[CustomerEntry] | None = field(_list_of(obj(CustomerEntry)), default=None)
     faults: list[str] | None = field(_list_of(Read(read_rule)), default=None)
 
@@ -172,11 +182,14 @@ def unknown_names(data: Any) -> Iterator[Issue]:
         features = ("feature", _declared(environment.get("features"), "feature_id"))
         plans = ("plan", _declared(environment.get("plans"), "plan_id"))
         known = {**dict.fromkeys(_FEATURE_KEYS, features), **dict.fromkeys(_PLAN_KEYS, plans)}
-        for inner_path, fields, _ in maps_in(schema, environment, path):
+        for inner_path, fields, inner in maps_in(schema, environment, path):
             for key, name in fields.items():
                 kind, names = known.get(key, ("", []))
                 if kind and isinstance(name, str) and name not in names:
                     yield Issue((*inner_path, key), f"there is no {kind} {name!r}{guess(name, names)}")
+            for index, name in enumerate(fields.get("plan_ids") or () if "promo_codes" in inner.fields else ()):
+                if isinstance(name, str) and name not in plans[1]:
+                    yield Issue((*inner_path, "plan_ids", index), f"there is no plan {name!r}{guess(name, plans[1])}")
 
 
 def _declared(entries: Any, key: str) -> list[str]:

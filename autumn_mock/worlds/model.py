@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from autumn_mock.domain.organisation import ApiKey, Env, OrganisationConfig, hash_key, mask_key
 from autumn_mock.domain.webhook import WebhookEndpoint
 from autumn_mock.faults.grammar import Rule, RuleError, parse_rule
 from autumn_mock.input_files import InputFile, InputFileError, KeyPath, Problem, files_of, read_file, report
 from autumn_mock.input_schema import parse_file
-from autumn_mock.operations import balances, billing, customers, entities, features, plans
+from autumn_mock.operations import balances, billing, customers, entities, features, plans, rewards
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.payment_methods import set_payment_method
 from autumn_mock.store.changes import Change
@@ -186,6 +187,9 @@ def _steps(environment: EnvironmentEntry, path: KeyPath) -> Iterator[SeedStep]:
         yield SeedStep(partial(features.create, params=feature), place)
     for place, plan in _entries(environment.plans, (*path, "plans")):
         yield SeedStep(partial(plans.create, params=plan), place)
+    for place, coupon in _entries(environment.rewards, (*path, "rewards")):
+        named = replace(coupon, name=coupon.name or coupon.id)
+        yield SeedStep(partial(rewards.create_coupon, params=named), place)
     for place, customer in _entries(environment.customers, (*path, "customers")):
         yield from _customer_steps(customer, place)
 

@@ -20,7 +20,6 @@ from autumn_mock.wire.responses.organization import (
     SERVICE_FLAGS,
     IdentityBody,
     OrganisationBody,
-    RewardsBody,
     ServiceFlagsBody,
     identity_body,
     organisation_body,
@@ -64,11 +63,6 @@ def update(request: RequestContext, params: Catalog) -> Answer:
     known = call.environment.features.by_key
     shown = [with_variants(plan_body(plan, known, call.env), plan, call.environment) for plan in plans]
     return Answer(UpdatedBody(shown, [feature_body(each) for each in features], [], []))
-
-
-@endpoint("POST /v1/rewards.list", scopes="rewards:read", answers=RewardsBody)
-def list_rewards(_request: RequestContext) -> Answer:
-    return Answer(RewardsBody([], []))
 
 
 @endpoint("POST /v1/referral_programs.list", scopes="rewards:read", answers=Listing[dict[str, Any]])

@@ -21,6 +21,7 @@ from autumn_mock.web.resources import (
     older,
     organization,
     plans,
+    rewards,
     unsupported,
     usage,
 )
@@ -32,6 +33,7 @@ _MODULES = (
     entities,
     features,
     plans,
+    rewards,
     organization,
     billing,
     events,

@@ -39,7 +39,7 @@ _GROUPS: tuple[tuple[str, str, str], ...] = (
         _OUTSIDE,
         _GIVE,
     ),
-    ("rewards.create rewards.delete rewards.get rewards.redeem rewards.update", _OUTSIDE, _GIVE),
+    ("rewards.redeem rewards.update", _OUTSIDE, _GIVE),
     (
         "platform.disconnect_stripe platform.get_revenuecat_keys platform.get_stripe_connection "
         "platform.link_revenuecat platform.sync_revenuecat",

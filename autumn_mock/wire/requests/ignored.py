@@ -33,8 +33,6 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
         "billing_details": _PAYMENTS,
     },
     "BillingParams": {
-        "discounts": _PAYMENTS,
-        "remove_discounts": _PAYMENTS,
         "processor_subscription_id": _PROCESSOR,
     },
     "BillingUpdate": {"subscription_params": _PROCESSOR, "recalculate_balances": "its effect is not documented"},

@@ -54,13 +54,6 @@ class ServiceFlagsBody(Body):
     disable_overage_billing_flags: dict[str, bool] = field(name="disableOverageBillingFlags")
 
 
-class RewardsBody(Body):
-    """The rewards of an organisation: none, as rewards are not emulated."""
-
-    coupons: list[dict[str, Any]]
-    feature_grants: list[dict[str, Any]]
-
-
 #: The settings of a new organisation that have no effect here.
 _SWITCHES: dict[str, Any] = {
     "bill_upgrade_immediately": True,
