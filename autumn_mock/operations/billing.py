@@ -6,9 +6,6 @@ end of its billing period. Add-ons and one-off purchases are independent of it.
 
 from __future__ import annotations
 
-from typing import Literal
-
-from msgspec import Struct
 from msgspec.structs import replace
 
 from autumn_mock.domain.balance import Balance
@@ -19,16 +16,13 @@ from autumn_mock.operations import bills, checkouts, licenses
 from autumn_mock.operations.accounts import store
 from autumn_mock.operations.attachments import (
     Attachment,
-    attached_plans,
     current_plan,
     decide,
     ending,
     fallback,
     find_attached,
-    is_deferred,
     revised,
     scheduled,
-    trial_available,
 )
 from autumn_mock.operations.billing_rules import refuse_attach, refuse_update
 from autumn_mock.operations.bills import Collected, card_of
@@ -352,36 +346,3 @@ def _counterpart(row: Balance, old_rows: list[Balance]) -> Balance | None:
     if found is not None:
         old_rows.remove(found)
     return found
-
-
-#: What attaching a plan would be; ``none``: it is attached already.
-AttachAction = Literal["activate", "upgrade", "downgrade", "purchase", "none"]
-
-
-class Eligibility(Struct, frozen=True):
-    """What attaching a plan would do for a customer."""
-
-    attach_action: AttachAction
-    attached: CustomerPlan | None
-    #: None for a plan without a trial.
-    trial_available: bool | None
-
-
-def eligibility(call: Call, customer: Customer, scope: str | None, plan: Plan) -> Eligibility:
-    """What attaching a plan to a customer (or an entity, by its id) would do."""
-    attached = next((each for each in attached_plans(call, customer, scope) if each.plan_id == plan.id), None)
-    action: AttachAction = "activate"
-    if plan.is_one_off:
-        action = "purchase"
-    elif not plan.add_on:
-        current = current_plan(call, customer, plan, scope)
-        if attached is not None:
-            action = "none"
-        elif current is not None and is_deferred(plan, current.plan):
-            action = "downgrade"
-        elif current is not None:
-            action = "upgrade"
-    trial = None
-    if plan.free_trial is not None:
-        trial = action != "downgrade" and trial_available(call, customer, scope, plan)
-    return Eligibility(action, attached, trial)
