@@ -6,13 +6,14 @@ end of its billing period. Add-ons and one-off purchases are independent of it.
 
 from __future__ import annotations
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from autumn_mock.domain.balance import Balance
 from autumn_mock.domain.customer import Customer, CustomerPlan, Entity
 from autumn_mock.domain.payment import Checkout, CheckoutMode, Deferred, Invoice, Subscription
 from autumn_mock.domain.plan import Plan
-from autumn_mock.operations import bills, checkouts, licenses
+from autumn_mock.operations import bills, checkouts, licenses, rewards
 from autumn_mock.operations.accounts import store
 from autumn_mock.operations.attachments import (
     Attachment,
@@ -156,11 +157,12 @@ def _subscription_after(call: Call, case: _Attaching) -> Subscription | None:
     """The subscription that bills the plan, or that the plan which it replaces is billed by."""
     purchase = case.purchase
     if purchase.subscription is not None:
-        return purchase.subscription if purchase.terms is None else changed(purchase.subscription, purchase.terms)
+        after = purchase.subscription if purchase.terms is None else changed(purchase.subscription, purchase.terms)
+        return replace(after, coupons=purchase.applied)
     if not purchase.is_billed or purchase.terms is None:
         return None
     sends = sends_invoice(case.params) or (case.decided.is_deferred and card_of(call, case.customer) is None)
-    return begun(call, case.customer, purchase.terms, sends_invoices=sends)
+    return replace(begun(call, case.customer, purchase.terms, sends_invoices=sends), coupons=purchase.applied)
 
 
 def _invoice(
@@ -200,6 +202,7 @@ def _perform(call: Call, transaction: Transaction, case: _Attaching, subscriptio
     waits, current = decided.is_deferred, decided.current
     if subscription is not None:
         transaction.put(subscription)
+    rewards.redeem(call, transaction, case.purchase.coupons)
     old = [row for each in decided.removed for row in withdraw(call, transaction, each)]
     if decided.plan.is_main:
         _drop_scheduled(call, transaction, customer, decided.plan, scope)

@@ -22,11 +22,20 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from autumn_mock.domain.customer import Customer
-from autumn_mock.domain.payment import Checkout, CheckoutMode, Invoice, InvoiceLine, Refusal, Subscription
+from autumn_mock.domain.payment import (
+    AppliedCoupon,
+    Checkout,
+    CheckoutMode,
+    Invoice,
+    InvoiceLine,
+    Refusal,
+    Subscription,
+)
 from autumn_mock.operations.attachments import Attachment
 from autumn_mock.operations.bills import card_of
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.charges import charges_of_attach
+from autumn_mock.operations.rewards import GivenCoupon
 from autumn_mock.payments.cycles import Terms
 from autumn_mock.wire.requests.billing import BillingAttach, BillingParams
 
@@ -41,6 +50,9 @@ class Purchase(Struct, frozen=True, kw_only=True):
     subscription: Subscription | None = None
     #: Its subscription as it bills afterwards; None: nothing recurs, or it stays as it is.
     terms: Terms | None = None
+    #: What the request gives, already taken off the lines, and what its subscription has afterwards.
+    coupons: tuple[GivenCoupon, ...] = ()
+    applied: tuple[AppliedCoupon, ...] = ()
     #: The page where it is paid first.
     page: CheckoutMode | None = None
 
@@ -75,7 +87,14 @@ def purchase_of(call: Call, customer: Customer, params: BillingAttach, decided: 
         if terms is None and subscription is None:  # it starts later
             anchor = decided.starts_at if decided.anchor is None else decided.anchor
             terms = Terms(call.now, anchor, call.now, decided.trial_ends_at)
-    purchase = Purchase(is_billed=True, lines=charges.lines, subscription=subscription, terms=terms)
+    purchase = Purchase(
+        is_billed=True,
+        lines=charges.lines,
+        subscription=subscription,
+        terms=terms,
+        coupons=charges.coupons,
+        applied=charges.applied,
+    )
     return replace(purchase, page=_page(call, customer, params, decided, purchase))
 
 

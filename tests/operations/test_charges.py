@@ -91,6 +91,20 @@ def subscribe(world: World, plan_id: str, *, coupons: tuple[str, ...] = (), **fi
     return subscription
 
 
+def paid(customer: str) -> Invoice:
+    return Invoice(
+        id="inv",
+        stripe_id="in_1",
+        customer=customer,
+        subscription="sub",
+        status="paid",
+        total=Decimal(20),
+        amount_paid=Decimal(20),
+        refunded_amount=Decimal(5),
+        created_at=NOW,
+    )
+
+
 def attach(world: World, plan_id: str, **fields: Any) -> Preview:
     return preview_attach(world.call(), parse(BillingAttach, {"customer_id": "c", "plan_id": plan_id, **fields}))
 
@@ -205,9 +219,9 @@ def test_proration_none_is_refused_when_something_is_bought_once(world: World) -
         ("boxes", {"cancel_action": "cancel_immediately", "proration_behavior": "none"}, [], None),
         ("boxes", {"cancel_action": "cancel_end_of_cycle"}, [], None),
         ("boxes", {"customize": {"price": price(35)}}, [-20, 35], 115),
-        ("trial", {"free_trial": None}, [50], 50),
+        ("trial", {"customize": {"free_trial": None}}, [50], 50),
         ("trial", {"cancel_action": "cancel_immediately"}, [], None),
-        ("pro", {"free_trial": {"duration_length": 7, "duration_type": "day"}}, [-20], 20),
+        ("pro", {"customize": {"free_trial": {"duration_length": 7, "duration_type": "day"}}}, [-20], 20),
         ("pro", {"customize": {"price": price(35)}, "discounts": [{"reward_id": "p20"}]}, [-20, 28], 28),
         ("pro", {"customize": {"price": price(35)}, "no_billing_changes": True}, [], None),
     ],
@@ -215,7 +229,9 @@ def test_proration_none_is_refused_when_something_is_bought_once(world: World) -
 def test_preview_update_shows_what_is_due(
     world: World, plan_id: str, fields: dict[str, Any], due: list[float], next_total: float | None
 ) -> None:
-    bought = {"feature_quantities": [{"feature_id": "messages", "quantity": 120}]} if plan_id == "boxes" else {}
+    bought: dict[str, Any] = {}
+    if plan_id == "boxes":
+        bought = {"feature_quantities": [{"feature_id": "messages", "quantity": 120}]}
     subscribe(world, plan_id, **bought)
     shown = update(world, plan_id, **fields)
     assert totals(shown) == due
@@ -231,17 +247,7 @@ def test_more_units_that_are_bought_once_cost_what_is_added(world: World) -> Non
 @pytest.mark.parametrize(("how", "amount"), [("full", 15), ("prorated", 10)])
 def test_preview_update_shows_the_refund_of_the_last_payment(world: World, how: str, amount: float) -> None:
     subscription = subscribe(world, "pro")
-    invoice = Invoice(
-        id="inv",
-        stripe_id="in_1",
-        customer=subscription.customer,
-        subscription="sub",
-        status="paid",
-        total=Decimal(20),
-        amount_paid=Decimal(20),
-        refunded_amount=Decimal(5),
-        created_at=NOW,
-    )
+    invoice = paid(subscription.customer)
     with world.environment.write() as transaction:
         transaction.put(invoice)
     world.now = HALFWAY
@@ -320,8 +326,7 @@ def test_discounts_that_cannot_be_given_are_refused(
     shown = attach(world, "pro", discounts=[{"promotion_code": "ONE"}, {"promotion_code": "FIRST"}])
     with world.environment.write() as transaction:
         rewards.redeem(world.call(), transaction, shown.charges.coupons)
-        paid = {"status": "paid", "total": owner.credit + 1, "created_at": NOW}
-        transaction.put(Invoice(id="inv", stripe_id="in_1", customer=owner.internal_id, **paid))
+        transaction.put(paid(owner.internal_id))
     with world.refused(400, code, message):
         attach(world, "pro", discounts=[{"reward_id": "p10"}, sent])
 
