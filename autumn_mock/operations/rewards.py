@@ -29,7 +29,7 @@ class GivenCoupon(NamedTuple):
 
 def create(call: Call, params: RewardsCreate) -> Coupon:
     """``rewards.create``; 400 for a grant of features, and for an id or a code that is taken."""
-    if params.coupon is None:
+    if params.feature_grant is not None or params.coupon is None:
         raise invalid_request("autumn-mock does not emulate feature grants; give customers balances.create instead")
     return create_coupon(call, params.coupon)
 
