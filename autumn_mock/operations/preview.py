@@ -6,6 +6,7 @@ Nothing is changed. A preview refuses what the call itself would refuse.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from decimal import Decimal
 from typing import Literal
 
@@ -16,14 +17,18 @@ from autumn_mock.domain.amount import ZERO
 from autumn_mock.domain.customer import Customer, CustomerPlan
 from autumn_mock.domain.payment import CheckoutMode
 from autumn_mock.domain.plan import Plan
-from autumn_mock.operations import attachments
+from autumn_mock.operations import attachments, licenses
 from autumn_mock.operations.billing_rules import refuse_attach, refuse_update
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.charges import Charges, Refund, charges_of_attach, charges_of_update, refund_of
+from autumn_mock.operations.creation import get_or_create_customer, get_or_create_entity
 from autumn_mock.operations.forecasts import forecast_of
+from autumn_mock.operations.purchase_rules import refuse_page, refuse_purchase
+from autumn_mock.operations.purchases import purchase_of
 from autumn_mock.operations.subjects import get_customer, get_entity, open_account
 from autumn_mock.payments.forecasts import Forecast
 from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate
+from autumn_mock.wire.requests.common import CustomerData
 
 Intent = Literal["update_plan", "update_quantity", "cancel_immediately", "cancel_end_of_cycle", "uncancel", "none"]
 
@@ -62,15 +67,33 @@ class Preview(Struct, frozen=True):
         return max(min(self.credit, self.charges.total), ZERO)
 
 
+class _Previewed(Exception):
+    """Ends the transaction of a preview, which undoes what was changed for it."""
+
+
 def preview_attach(call: Call, params: BillingAttach) -> Preview:
-    """What attaching a plan would do."""
-    customer = _customer(call, params.customer_id)
-    scope = params.entity_id or None
-    if scope is not None and params.entity_data is None:
-        scope = get_entity(call.environment, customer, scope).id
+    """What attaching a plan would do; a customer or entity that the call would create need not be there."""
+    found: list[Preview] = []
+    with suppress(_Previewed), call.write() as transaction:
+        customer = get_or_create_customer(call, transaction, params.customer_id, params.customer_data or CustomerData())
+        scope = params.entity_id or None
+        if scope is not None and params.entity_data is not None:
+            scope = get_or_create_entity(call, transaction, customer, scope, params.entity_data).id
+        elif scope is not None:
+            scope = get_entity(call.environment, customer, scope).id
+        open_account(call, transaction, customer)
+        found.append(_attached(call, customer, scope, params))
+        raise _Previewed
+    return found[0]
+
+
+def _attached(call: Call, customer: Customer, scope: str | None, params: BillingAttach) -> Preview:
     decided = attachments.decide(call, customer, scope, params)
+    purchase = purchase_of(call, customer, params, decided)
+    refuse_page(params, decided, purchase, call.now)
     refuse_attach(call, customer, params, decided)
-    charges = charges_of_attach(call, customer, decided, params)
+    licenses.refuse_attach(call, customer, params, decided.plan, None if decided.is_deferred else decided.current)
+    refuse_purchase(params, decided, purchase, call.now)
     current, turn = decided.current, decided.starts_at if decided.is_deferred else None
     begins = CustomerPlan(
         id="",
@@ -89,12 +112,14 @@ def preview_attach(call: Call, params: BillingAttach) -> Preview:
         if decided.is_deferred:
             incoming.append(replace(current, canceled_at=call.now, expires_at=decided.starts_at))
     replaced = attachments.scheduled(call, customer, decided.plan, scope) if decided.plan.is_main else []
+    charges = charges_of_attach(call, customer, decided, params)
     return Preview(
         tuple(_change(each, each.started_at if each.status == "scheduled" else None) for each in incoming),
         tuple(_change(each, turn) for each in outgoing),
         charges=charges,
         next_cycle=forecast_of(call, customer, charges, incoming, without=(*outgoing, *replaced)),
         credit=customer.credit,
+        page=purchase.page,
     )
 
 
@@ -106,6 +131,8 @@ def preview_update(call: Call, params: BillingUpdate) -> Preview:
     ends = params.cancel_action in ("cancel_immediately", "cancel_end_of_cycle")
     revised = None if ends else attachments.revised(call, current, params)
     refuse_update(call, params, current, revised)
+    if revised is not None:
+        licenses.refuse_update(call, customer, params, current, revised)
     charges = charges_of_update(call, customer, current, revised, params)
     incoming, intent = _incoming(call, current, revised, params)
     without: Iterable[CustomerPlan] = (current,)

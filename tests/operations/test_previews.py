@@ -1,0 +1,122 @@
+"""Previews beside the calls that they preview: the same refusals, pages and totals, and nothing is changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from autumn_mock.ledger.intervals import DAY
+from autumn_mock.operations.errors import ApiError
+from autumn_mock.operations.preview import preview_attach
+from autumn_mock.payments.lines import total_of
+from autumn_mock.wire.requests.billing import BillingAttach
+from autumn_mock.wire.schema import parse
+from tests.operations.purchases import PurchaseWorld
+from tests.support.world import NOW
+
+
+@pytest.fixture
+def world() -> PurchaseWorld:
+    return PurchaseWorld()
+
+
+Answer = tuple[Any, ...]
+
+
+def previewed(world: PurchaseWorld, body: dict[str, Any]) -> Answer:
+    before = world.snapshot()
+    try:
+        shown = preview_attach(world.call(), parse(BillingAttach, body, now_ms=world.now))
+    except ApiError as error:
+        return error.status, error.code, error.message
+    finally:
+        assert world.snapshot() == before
+    return shown.page, float(shown.charges.total)
+
+
+def bought(world: PurchaseWorld, body: dict[str, Any]) -> Answer:
+    try:
+        outcome = world.buy(**body)
+    except ApiError as error:
+        return error.status, error.code, error.message
+    if outcome.checkout is not None:
+        return outcome.checkout.mode, float(total_of(outcome.checkout.lines))
+    return None, 0.0 if outcome.invoice is None else float(outcome.invoice.total)
+
+
+@pytest.mark.parametrize(
+    ("before", "card", "body", "expected"),
+    [
+        ([], None, {"plan_id": "pro"}, ("subscription", 20)),
+        ([], "ok", {"plan_id": "pro"}, (None, 20)),
+        ([], "ok", {"plan_id": "pro", "redirect_mode": "always"}, ("subscription", 20)),
+        ([], None, {"plan_id": "pro", "redirect_mode": "never"}, (None, 20)),
+        ([], None, {"plan_id": "once"}, ("payment", 10)),
+        ([], None, {"plan_id": "free"}, (None, 0)),
+        ([], None, {"plan_id": "free", "redirect_mode": "always"}, ("autumn", 0)),
+        ([], None, {"plan_id": "trial"}, ("subscription", 0)),
+        ([], None, {"plan_id": "tryout"}, (None, 0)),
+        ([], None, {"plan_id": "pro", "starts_at": NOW + DAY}, (None, 0)),
+        ([], None, {"plan_id": "pro", "customer_id": "new"}, ("subscription", 20)),
+        (["pro"], "ok", {"plan_id": "premium"}, (None, 30)),
+        (["pro"], "ok", {"plan_id": "premium", "redirect_mode": "always"}, ("autumn", 30)),
+        (["premium"], "ok", {"plan_id": "pro"}, (None, 0)),
+        (["pro"], "ok", {"plan_id": "extra"}, (None, 20)),
+        (["pro"], "ok", {"plan_id": "extra", "new_billing_subscription": True}, (None, 20)),
+        (
+            ["pro"],
+            "ok",
+            {"plan_id": "pro"},
+            (
+                409,
+                "plan_already_attached",
+                "Cannot attach because the customer's current product 'pro' is the same as the product being attached",
+            ),
+        ),
+        ([], "ok", {"plan_id": "nope"}, (404, "product_not_found", "Product nope not found")),
+        (
+            [],
+            None,
+            {"plan_id": "pro", "starts_at": NOW - DAY},
+            (400, "invalid_request", "Past starts_at cannot be used when Stripe Checkout is required."),
+        ),
+        (
+            [],
+            "ok",
+            {"plan_id": "pro", "custom_line_items": [{"amount": 1, "description": "x"}]},
+            (
+                400,
+                "invalid_request",
+                "custom_line_items can only be used when updating an existing subscription (not creating a new one)",
+            ),
+        ),
+        (
+            [],
+            "ok",
+            {"plan_id": "pro", "discounts": [{"reward_id": "x"}]},
+            (400, "invalid_request", 'Invalid coupon ID: "x"'),
+        ),
+        (
+            [],
+            "ok",
+            {"plan_id": "pro", "new_billing_subscription": False},
+            (
+                400,
+                "invalid_request",
+                "Cannot merge with an existing billing cycle because the customer has no active paid recurring "
+                "subscription. Set new_billing_subscription to true to create a new cycle.",
+            ),
+        ),
+    ],
+)
+def test_preview_attach_says_what_attach_does(
+    world: PurchaseWorld, before: list[str], card: Any, body: dict[str, Any], expected: Answer
+) -> None:
+    world.card("ok")
+    for plan_id in before:
+        world.buy(plan_id)
+    world.card(card)
+    asked = {"customer_id": "c", **body}
+    assert previewed(world, asked) == expected
+    assert bought(world, asked) == expected
