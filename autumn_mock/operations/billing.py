@@ -1,4 +1,4 @@
-"""``billing.attach`` and ``billing.update``: attaching, changing and cancelling plans.
+"""``billing.attach``: plans that customers begin.
 
 Of the main plans of one group a customer is on one. An upgrade replaces it at once; a downgrade is scheduled for the
 end of its billing period. Add-ons and one-off purchases are independent of it.
@@ -9,53 +9,40 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import replace
 
-from autumn_mock.domain.balance import Balance
 from autumn_mock.domain.customer import Customer, CustomerPlan, Entity
-from autumn_mock.domain.payment import Checkout, CheckoutMode, Deferred, Invoice, Subscription
-from autumn_mock.domain.plan import Plan
+from autumn_mock.domain.payment import CheckoutMode, Deferred, Subscription
 from autumn_mock.operations import bills, checkouts, licenses, rewards
 from autumn_mock.operations.accounts import store
 from autumn_mock.operations.attachments import (
     Attachment,
-    current_plan,
     decide,
-    ending,
-    fallback,
-    find_attached,
-    revised,
-    scheduled,
 )
-from autumn_mock.operations.billing_rules import refuse_attach, refuse_update
+from autumn_mock.operations.billing_rules import refuse_attach
 from autumn_mock.operations.bills import Collected, card_of
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.carry import carry, selects
 from autumn_mock.operations.creation import get_or_create_customer, get_or_create_entity
-from autumn_mock.operations.grants import begin, grant, requantify, rows_of, withdraw, withdraw_rows
+from autumn_mock.operations.grants import begin, rows_of, withdraw
 from autumn_mock.operations.purchase_rules import refuse_page, refuse_purchase
 from autumn_mock.operations.purchases import (
     Outcome,
     Purchase,
+    Settled,
     adjustable_features,
+    collection_of,
     purchase_of,
     sends_invoice,
     waits_for_payment,
 )
-from autumn_mock.operations.subjects import get_customer, get_entity, open_account
-from autumn_mock.operations.subscriptions import begun, changed, close_unused
+from autumn_mock.operations.subjects import get_entity, open_account
+from autumn_mock.operations.subscriptions import begun, changed, close_unused, drop_scheduled
 from autumn_mock.operations.topups import top_up
 from autumn_mock.store.environment import Transaction
-from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate
+from autumn_mock.wire.requests.billing import BillingAttach
 from autumn_mock.wire.requests.common import CustomerData
 
 #: The parent of seats while theirs is replaced.
 _MOVING = "moving"
-
-
-class Settled(Struct, frozen=True):
-    """How a purchase was paid for: an invoice that was made before, or a page."""
-
-    invoice: Invoice | None = None
-    checkout: Checkout | None = None
 
 
 class _Attaching(Struct, frozen=True, kw_only=True):
@@ -172,13 +159,7 @@ def _invoice(
     subscription: Subscription | None,
     settled: Settled | None,
 ) -> Collected:
-    mode = case.params.invoice_mode or {}
-    collection = "charge"
-    if settled is not None and settled.checkout is not None and settled.checkout.mode != "autumn":
-        collection = "paid"
-    elif sends_invoice(case.params):
-        is_draft = mode.get("finalize") is False or mode.get("issue_method") == "draft"
-        collection = "draft" if is_draft else "send"
+    collection = collection_of(case.params, settled)
     waiting = case.wanted if collection == "charge" else replace(case.wanted, expires_at=None)
     exists = case.purchase.subscription is not None
     return bills.invoice(
@@ -205,7 +186,7 @@ def _perform(call: Call, transaction: Transaction, case: _Attaching, subscriptio
     rewards.redeem(call, transaction, case.purchase.coupons)
     old = [row for each in decided.removed for row in withdraw(call, transaction, each)]
     if decided.plan.is_main:
-        _drop_scheduled(call, transaction, customer, decided.plan, scope)
+        drop_scheduled(call, transaction, customer, decided.plan, scope)
     if current is not None and waits:
         transaction.put(replace(current, canceled_at=call.now, expires_at=decided.starts_at))
     elif current is not None:
@@ -247,105 +228,3 @@ def _entity(call: Call, transaction: Transaction, customer: Customer, params: Bi
     if params.entity_data is not None:
         return get_or_create_entity(call, transaction, customer, params.entity_id, params.entity_data)
     return get_entity(call.environment, customer, params.entity_id)
-
-
-def _drop_scheduled(call: Call, transaction: Transaction, customer: Customer, plan: Plan, scope: str | None) -> None:
-    for each in scheduled(call, customer, plan, scope):
-        transaction.delete(each)
-
-
-def update(call: Call, params: BillingUpdate) -> Outcome:
-    """Change an attached plan (quantities, items, version, trial, cycle), cancel it, or undo a cancellation."""
-    environment = call.environment
-    with call.write() as transaction:
-        customer = get_customer(environment, params.customer_id)
-        open_account(call, transaction, customer)
-        scope = params.entity_id or None
-        current = find_attached(call, customer, scope, params)
-        cancels = params.cancel_action not in (None, "uncancel")
-        new = None if cancels else revised(call, current, params)
-        refuse_update(call, params, current, new)
-        if new is not None:
-            licenses.refuse_update(call, customer, params, current, new)
-            new = replace(new, license_names=licenses.names(call, new.plan))
-        done = Outcome(customer_id=params.customer_id, entity_id=scope)
-        if new is None:
-            _cancel(call, transaction, customer, current, params)
-            return done
-        if params.cancel_action == "uncancel" and current.canceled_at is not None:
-            _drop_scheduled(call, transaction, customer, current.plan, scope)
-            new = replace(new, canceled_at=None, expires_at=None)
-        transaction.put(new)
-        if (new.plan, new.trial_ends_at, new.anchor) == (current.plan, current.trial_ends_at, current.anchor):
-            requantify(call, transaction, new)
-        else:
-            _regrant(call, transaction, customer, current, new, params)
-        return done
-
-
-def _cancel(
-    call: Call, transaction: Transaction, customer: Customer, current: CustomerPlan, params: BillingUpdate
-) -> None:
-    """End a plan now or at the end of its period; its group falls back to its default plan.
-
-    A scheduled plan is deleted, and the one that was to end for it goes on.
-    """
-    scope, plan = current.entity_id, current.plan
-    if current.status == "scheduled":
-        transaction.delete(current)
-        before = current_plan(call, customer, plan, scope) if plan.is_main else None
-        if before is not None and before.canceled_at is not None:
-            transaction.put(replace(before, canceled_at=None, expires_at=None))
-        return
-    following = fallback(call, current)
-    if plan.is_main:
-        _drop_scheduled(call, transaction, customer, plan, scope)
-    if params.cancel_action == "cancel_immediately":
-        withdraw(call, transaction, current)
-        if following is not None:
-            begin(call, transaction, customer, following, trial_ends_at=None)
-        return
-    ended = ending(call, current)
-    transaction.put(ended)
-    if following is not None and ended.expires_at is not None:
-        terms = {"status": "scheduled", "started_at": ended.expires_at, "trial_ends_at": None}
-        begin(call, transaction, customer, following, **terms)
-
-
-def _regrant(
-    call: Call,
-    transaction: Transaction,
-    customer: Customer,
-    current: CustomerPlan,
-    new: CustomerPlan,
-    params: BillingUpdate,
-) -> None:
-    """Replace the rows of a plan that has changed. Usage goes along unless a fresh period begins.
-
-    A row that continues another keeps its id and, in the same cycle, its next reset.
-    """
-    old = withdraw_rows(call, transaction, current)
-    same_cycle = (new.anchor, new.trial_ends_at) == (current.anchor, current.trial_ends_at)
-    rows, left = [], list(old)
-    for row in grant(call, transaction, new):
-        before = None if row.pool else _counterpart(row, left)
-        if before is not None:
-            transaction.delete(row)
-            keeps_reset = same_cycle and before.reset == row.reset
-            next_reset_at = before.next_reset_at if keeps_reset else row.next_reset_at
-            expires_at = None if row.expires_at is None else before.expires_at
-            row = replace(row, id=before.id, created_at=before.created_at)
-            row = replace(row, next_reset_at=next_reset_at, expires_at=expires_at)
-            transaction.put(row)
-        rows.append(row)
-    fresh = params.billing_cycle_anchor == "now"
-    carry(call, transaction, customer, old, rows, selects(params.carry_over_usages, default=not fresh))
-
-
-def _counterpart(row: Balance, old_rows: list[Balance]) -> Balance | None:
-    """The old row that a new one continues, removed from ``old_rows``: same feature, if possible billed alike."""
-    same = [each for each in old_rows if each.feature_id == row.feature_id]
-    found = next((each for each in same if each.usage_allowed == row.usage_allowed), next(iter(same), None))
-    if found is not None:
-        old_rows.remove(found)
-    return found

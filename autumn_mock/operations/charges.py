@@ -147,7 +147,19 @@ def _charges_of_update(
         fresh = params.billing_cycle_anchor == "now"
         ended = _ending(call, customer, current, params.carry_over_usages, default=not fresh)
         changed = Requantified(switching([ended], new, terms, features, before=before, same_plan=True), ())
-    return Charges(_adjusted(changed.now, params), changed.later, subscription, terms)
+    begun = () if not before.is_trialing or terms.is_trialing else _of_others(call, customer, current, terms)
+    return Charges(_adjusted((*changed.now, *begun), params), changed.later, subscription, terms)
+
+
+def _of_others(call: Call, customer: Customer, current: CustomerPlan, terms: Terms) -> tuple[InvoiceLine, ...]:
+    """What the other plans of a subscription cost whose trial ends with that of ``current``."""
+    features = call.environment.features.by_key
+    others = [
+        Billed.of(each, entity_name=entity_name(call, customer, each.entity_id))
+        for each in call.environment.customer_plans.of(customer.internal_id).values()
+        if each.id != current.id and each.billed_by == current.billed_by and each.status == "active"
+    ]
+    return tuple(line for each in others for line in switching((), each, terms, features) if line.period_end)
 
 
 def _charges_of_first_bill(

@@ -10,7 +10,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from autumn_mock.domain.customer import Customer, CustomerPlan
 from autumn_mock.domain.plan import Plan
-from autumn_mock.operations import billing, plans
+from autumn_mock.operations import billing, plans, updates
 from autumn_mock.operations.attachments import attached_plans, current_plan, is_deferred
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.creation import get_or_create_customer, get_or_create_entity
@@ -153,7 +153,7 @@ def _again(call: Call, same: CustomerPlan, plan: Plan, params: OldAttach) -> tup
     else:
         message = f"Product {plan.name} is already attached, can't attach again"
         raise ApiError(400, message, "product_already_attached")
-    billing.update(call, changes)
+    updates.update(call, changes)
     return code, message
 
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from autumn_mock.operations.attachments import Attachment
+from autumn_mock.domain.customer import Customer, CustomerPlan
+from autumn_mock.operations.attachments import Attachment, revised
+from autumn_mock.operations.call import Call
+from autumn_mock.operations.charges import Charges, charges_of_update
 from autumn_mock.operations.errors import invalid_request
-from autumn_mock.operations.purchases import Purchase, adjustable_features
-from autumn_mock.wire.requests.billing import BillingAttach
+from autumn_mock.operations.purchases import Purchase, adjustable_features, sends_invoice
+from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate
 
 
 class _Case(Struct, frozen=True):
@@ -122,3 +126,89 @@ def refuse_purchase(params: BillingAttach, decided: Attachment, purchase: Purcha
                 raise invalid_request(
                     f"Plan '{each.plan_id}' is billed on a separate subscription and cannot be removed in this attach"
                 )
+
+
+class _Change(Struct, frozen=True):
+    """A change of an attached plan; ``new`` None: it is cancelled."""
+
+    params: BillingUpdate
+    current: CustomerPlan
+    new: CustomerPlan | None
+    charges: Charges
+
+    @property
+    def redirects(self) -> bool:
+        return self.params.redirect_mode == "always" and not self.params.no_billing_changes
+
+    @property
+    def ends_trial(self) -> bool:
+        return self.new is not None and self.current.trial_ends_at is not None and self.new.trial_ends_at is None
+
+    @property
+    def adds_once(self) -> bool:
+        """Whether items that are paid once are added."""
+        if self.new is None:
+            return False
+        before = {item.feature_id for item in self.current.plan.items if item.is_bought_once}
+        return any(item.is_bought_once and item.feature_id not in before for item in self.new.plan.items)
+
+
+_UPDATE: tuple[tuple[Callable[[_Change], bool], str], ...] = (
+    (
+        lambda c: c.new is not None and c.current.plan.is_one_off and c.new.plan.prices != c.current.plan.prices,
+        "For one-off products, only entitlement changes are allowed; price and billing changes are not supported",
+    ),
+    (
+        lambda c: c.ends_trial and c.adds_once,
+        "Cannot remove the free trial while adding one-off items to a paid recurring subscription",
+    ),
+    (
+        lambda c: c.ends_trial and c.charges.subscription is not None and c.params.proration_behavior == "none",
+        "Cannot set proration_behavior to 'none' when removing a free trial",
+    ),
+    (
+        lambda c: sends_invoice(c.params) and not c.charges.lines and not c.params.no_billing_changes,
+        "Cannot create an invoice for this subscription update because there are no billing changes.",
+    ),
+    (
+        lambda c: c.redirects and c.params.cancel_action is not None,
+        "Autumn checkout does not support cancel or uncancel updates",
+    ),
+    (
+        lambda c: c.redirects and c.new == c.current and not _is_adjustable(c.params),
+        "Cannot create checkout when no billing changes will happen in this update",
+    ),
+    (
+        lambda c: (
+            c.redirects
+            and c.new is not None
+            and c.new.prepaid == c.current.prepaid
+            and c.new.plan == c.current.plan
+            and not _is_adjustable(c.params)
+        ),
+        "Cannot create checkout when quantities are not updated or adjustable",
+    ),
+)
+
+
+def _is_adjustable(params: BillingUpdate) -> bool:
+    return any(each.adjustable for each in params.feature_quantities or ())
+
+
+def refuse_billed_update(
+    call: Call,
+    customer: Customer,
+    params: BillingUpdate,
+    current: CustomerPlan,
+    new: CustomerPlan | None,
+    charges: Charges,
+) -> None:
+    """400 for a change that cannot be billed or confirmed like this; ``new`` None: the plan is cancelled."""
+    case = _Change(params, current, new, charges)
+    for applies, message in _UPDATE:
+        if applies(case):
+            raise invalid_request(message)
+    if params.cancel_action == "cancel_end_of_cycle" and (params.feature_quantities or params.customize):
+        otherwise = replace(params, cancel_action=None)
+        if charges_of_update(call, customer, current, revised(call, current, otherwise), otherwise).lines:
+            raise invalid_request("Cannot use cancel: 'end_of_cycle' when an invoice will be created")

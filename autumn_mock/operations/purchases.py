@@ -72,6 +72,23 @@ class Outcome(Struct, frozen=True, kw_only=True):
     refusal: Refusal | None = None
 
 
+class Settled(Struct, frozen=True):
+    """How a change was paid for: by an invoice that was made before, or on a page."""
+
+    invoice: Invoice | None = None
+    checkout: Checkout | None = None
+
+
+def collection_of(params: BillingParams, settled: Settled | None) -> str:
+    """How an invoice is collected, as :class:`~autumn_mock.operations.bills.Bill` has it."""
+    if settled is not None and settled.checkout is not None and settled.checkout.mode != "autumn":
+        return "paid"
+    if not sends_invoice(params):
+        return "charge"
+    mode = params.invoice_mode or {}
+    return "draft" if mode.get("finalize") is False or mode.get("issue_method") == "draft" else "send"
+
+
 def purchase_of(call: Call, customer: Customer, params: BillingAttach, decided: Attachment) -> Purchase:
     """What attaching a plan to a customer costs, and how it is paid."""
     plan = decided.plan
@@ -121,10 +138,11 @@ def sends_invoice(params: BillingParams) -> bool:
     return bool((params.invoice_mode or {}).get("enabled"))
 
 
-def waits_for_payment(params: BillingAttach) -> bool:
-    """Whether the plan is attached after the payment only."""
-    mode = params.invoice_mode or {}
-    return not (params.enable_plan_immediately or mode.get("enable_plan_immediately"))
+def waits_for_payment(params: BillingParams) -> bool:
+    """Whether the change is made after the payment only."""
+    if isinstance(params, BillingAttach) and params.enable_plan_immediately:
+        return False
+    return not (params.invoice_mode or {}).get("enable_plan_immediately")
 
 
 def adjustable_features(params: BillingAttach, decided: Attachment) -> tuple[str, ...]:

@@ -14,16 +14,17 @@ from msgspec.structs import replace
 from autumn_mock.domain.customer import Customer, CustomerPlan
 from autumn_mock.domain.payment import DECLINED, Card, CardCharge, Checkout, Deferred, Invoice, Refusal
 from autumn_mock.operations import bills, checkouts
-from autumn_mock.operations.billing import Settled, attach_within
+from autumn_mock.operations.billing import attach_within
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.charges import subscription_of
 from autumn_mock.operations.errors import ApiError, invalid_request
 from autumn_mock.operations.payment_methods import new_card, with_card
-from autumn_mock.operations.purchases import Outcome
+from autumn_mock.operations.purchases import Outcome, Settled
 from autumn_mock.operations.subscriptions import begun
+from autumn_mock.operations.updates import update_within
 from autumn_mock.payments.cycles import Terms
 from autumn_mock.store.environment import Transaction
-from autumn_mock.wire.requests.billing import BillingAttach
+from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate
 from autumn_mock.wire.schema import parse
 
 Action = Literal["pay", "decline", "abandon", "3ds"]
@@ -150,7 +151,11 @@ def _attach(call: Call, transaction: Transaction, body: Any, settled: Settled) -
     return attach_within(call, transaction, parse(BillingAttach, body, now_ms=call.now), settled)
 
 
-_PERFORMERS = {"attach": _attach}
+def _update(call: Call, transaction: Transaction, body: Any, settled: Settled) -> Outcome:
+    return update_within(call, transaction, parse(BillingUpdate, body, now_ms=call.now), settled)
+
+
+_PERFORMERS = {"attach": _attach, "update": _update}
 
 
 def _bill_attached(call: Call, transaction: Transaction, customer: Customer, session: Checkout) -> None:

@@ -6,7 +6,9 @@ from msgspec.structs import replace
 
 from autumn_mock.domain.customer import Customer
 from autumn_mock.domain.payment import Subscription
+from autumn_mock.domain.plan import Plan
 from autumn_mock.ids import new_id
+from autumn_mock.operations.attachments import scheduled
 from autumn_mock.operations.call import Call
 from autumn_mock.payments.cycles import Terms
 from autumn_mock.store.environment import Transaction
@@ -49,3 +51,9 @@ def close_unused(call: Call, transaction: Transaction, customer: Customer) -> No
     for each in list(call.environment.subscriptions.of(customer.internal_id).values()):
         if each.id not in used and each.status != "canceled":
             transaction.put(replace(each, status="canceled"))
+
+
+def drop_scheduled(call: Call, transaction: Transaction, customer: Customer, plan: Plan, scope: str | None) -> None:
+    """Delete the scheduled main plans of the group of a plan."""
+    for each in scheduled(call, customer, plan, scope):
+        transaction.delete(each)

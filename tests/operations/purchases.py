@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from autumn_mock.domain.payment import CardCharge, Checkout, Invoice, Refusal
 from autumn_mock.domain.version import Version
-from autumn_mock.operations import billing, settlement
+from autumn_mock.operations import billing, settlement, updates
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.payment_methods import new_card
 from autumn_mock.operations.purchases import Outcome
@@ -71,7 +71,7 @@ class PurchaseWorld(World):
 
     def change(self, plan_id: str, **fields: Any) -> Outcome:
         body = {"customer_id": "c", "plan_id": plan_id, **fields}
-        return billing.update(self.call(), parse(BillingUpdate, body, now_ms=self.now))
+        return updates.update(self.call(), parse(BillingUpdate, body, now_ms=self.now))
 
     def pay(self, outcome: Outcome, **more: Any) -> Checkout | Invoice:
         """Pay what an outcome asks for, on its page."""

@@ -8,7 +8,7 @@ import pytest
 
 from autumn_mock.domain.plan import Plan
 from autumn_mock.ledger.intervals import add_months
-from autumn_mock.operations import billing
+from autumn_mock.operations import updates
 from autumn_mock.operations.attachments import is_upgrade
 from autumn_mock.operations.errors import ApiError
 from autumn_mock.operations.preview import preview_attach, preview_update
@@ -469,5 +469,5 @@ def test_the_callers_id_of_a_subscription(plans: World) -> None:
         BillingUpdate,
         {"customer_id": "c", "subscription_id": "s2", "cancel_action": "cancel_immediately"},
     )
-    billing.update(plans.call(), body)
+    updates.update(plans.call(), body)
     assert [each.subscription_id for each in plans.attached()] == ["s1"]

@@ -44,6 +44,7 @@ from autumn_mock.operations import (
     plans,
     subjects,
     track,
+    updates,
 )
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError
@@ -184,7 +185,7 @@ class World:
 
     def update_billing(self, plan_id: str, customer_id: str = "c", **fields: Any) -> None:
         body = {"customer_id": customer_id, "plan_id": plan_id, "no_billing_changes": True, **fields}
-        billing.update(self.call(), parse(BillingUpdate, body))
+        updates.update(self.call(), parse(BillingUpdate, body))
 
     # -- use
 

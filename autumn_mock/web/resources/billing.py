@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autumn_mock.operations import billing, preview
+from autumn_mock.operations import billing, preview, updates
 from autumn_mock.web.context import Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
 from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate
@@ -26,7 +26,7 @@ def attach(request: RequestContext, params: BillingAttach) -> Answer:
     "POST /v1/billing.update", scopes="customers:write", request=BillingUpdate, answers=AttachedBody, limit="attach"
 )
 def update(request: RequestContext, params: BillingUpdate) -> Answer:
-    return Answer(attached_body(billing.update(request.call, params), request.base_url))
+    return Answer(attached_body(updates.update(request.call, params), request.base_url))
 
 
 @endpoint("POST /v1/billing.preview_attach", scopes="customers:read", request=BillingAttach, answers=AttachPreviewBody)

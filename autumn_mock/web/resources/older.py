@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autumn_mock.operations import balances, billing, customers, entities, old_attach, plans
+from autumn_mock.operations import balances, customers, entities, old_attach, plans, updates
 from autumn_mock.operations.catalogue.update import creation
 from autumn_mock.web.context import SUCCESS, Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
@@ -28,14 +28,14 @@ def attach(request: RequestContext, params: OldAttach) -> Answer:
 
 @endpoint("POST /v1/cancel", scopes="customers:write", request=OldCancel, answers=CancelledBody, limit="attach")
 def cancel(request: RequestContext, params: OldCancel) -> Answer:
-    billing.update(
+    updates.update(
         request.call,
         BillingUpdate(
             customer_id=params.customer_id,
             entity_id=params.entity_id,
             plan_id=params.product_id,
             cancel_action="cancel_immediately" if params.cancel_immediately else "cancel_end_of_cycle",
-            no_billing_changes=True,
+            proration_behavior="none" if params.prorate is False else None,
         ),
     )
     return Answer(CancelledBody(customer_id=params.customer_id, product_id=params.product_id))

@@ -63,7 +63,6 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
         "finalize_invoice": _PAYMENTS,
         "metadata": _PAYMENTS,
     },
-    "OldCancel": {"prorate": _PAYMENTS},
     "PlanItemParams": {
         "threshold_billing": _PAYMENTS,
         "entitlement_id": "ids are given by the server",

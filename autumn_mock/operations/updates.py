@@ -1,0 +1,245 @@
+"""``billing.update``: changing and cancelling plans that are attached.
+
+A change that costs something is charged first; one that cannot be paid leaves everything as it is, and is made once its
+invoice is paid.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from autumn_mock.domain.amount import ZERO
+from autumn_mock.domain.balance import Balance
+from autumn_mock.domain.customer import Customer, CustomerPlan
+from autumn_mock.domain.payment import Subscription
+from autumn_mock.operations import bills, checkouts, licenses, rewards
+from autumn_mock.operations.attachments import current_plan, ending, fallback, find_attached, revised
+from autumn_mock.operations.billing_rules import refuse_update
+from autumn_mock.operations.bills import card_of
+from autumn_mock.operations.call import Call
+from autumn_mock.operations.carry import carry, selects
+from autumn_mock.operations.charges import Charges, charges_of_update, refund_of
+from autumn_mock.operations.grants import begin, grant, requantify, withdraw, withdraw_rows
+from autumn_mock.operations.purchase_rules import refuse_billed_update
+from autumn_mock.operations.purchases import Outcome, Settled, collection_of, sends_invoice, waits_for_payment
+from autumn_mock.operations.subjects import get_customer, open_account
+from autumn_mock.operations.subscriptions import begun, changed, close_unused, drop_scheduled
+from autumn_mock.store.environment import Transaction
+from autumn_mock.wire.requests.billing import BillingUpdate
+
+
+class _Updating(Struct, frozen=True, kw_only=True):
+    """An attached plan that is being changed; ``new`` None: it is cancelled."""
+
+    params: BillingUpdate
+    customer: Customer
+    current: CustomerPlan
+    new: CustomerPlan | None
+    charges: Charges
+
+    @property
+    def done(self) -> Outcome:
+        return Outcome(customer_id=self.params.customer_id, entity_id=self.params.entity_id or None)
+
+
+def update(call: Call, params: BillingUpdate) -> Outcome:
+    """Change an attached plan (quantities, items, version, trial, cycle), cancel it, or undo a cancellation."""
+    with call.write() as transaction:
+        return update_within(call, transaction, params)
+
+
+def update_within(
+    call: Call, transaction: Transaction, params: BillingUpdate, settled: Settled | None = None
+) -> Outcome:
+    """Change an attached plan in a transaction; ``settled``: how it was paid for."""
+    customer = get_customer(call.environment, params.customer_id)
+    open_account(call, transaction, customer)
+    current = find_attached(call, customer, params.entity_id or None, params)
+    cancels = params.cancel_action not in (None, "uncancel")
+    new = None if cancels else revised(call, current, params)
+    refuse_update(call, params, current, new)
+    if new is not None:
+        licenses.refuse_update(call, customer, params, current, new)
+        new = replace(new, license_names=licenses.names(call, new.plan))
+    charges = charges_of_update(call, customer, current, new, params)
+    case = _Updating(params=params, customer=customer, current=current, new=new, charges=charges)
+    if settled is None:
+        refuse_billed_update(call, customer, params, current, new, charges)
+        if params.redirect_mode == "always" and not params.no_billing_changes:
+            return _open_session(call, transaction, case)
+    return _make(call, transaction, case, settled)
+
+
+def _open_session(call: Call, transaction: Transaction, case: _Updating) -> Outcome:
+    """Have the change confirmed on a page."""
+    params = case.params
+    wanted = checkouts.deferred("update", params, call.now)
+    session = checkouts.find_open(call, case.customer, wanted)
+    if session is None:
+        checkouts.end_open(call, transaction, case.customer)
+        adjustable = tuple(each.feature_id for each in params.feature_quantities or () if each.adjustable)
+        session = checkouts.open_session(
+            call,
+            transaction,
+            case.customer,
+            checkouts.Session(
+                mode="autumn",
+                deferred=wanted,
+                entity_id=case.done.entity_id,
+                lines=case.charges.lines,
+                adjustable=adjustable,
+            ),
+        )
+    return replace(case.done, checkout=session)
+
+
+def _make(call: Call, transaction: Transaction, case: _Updating, settled: Settled | None) -> Outcome:
+    """Invoice the change, and make it unless that waits for the payment of the invoice."""
+    params, done = case.params, case.done
+    subscription = _subscription_after(call, case)
+    if settled is not None and settled.invoice is not None:
+        done = replace(done, invoice=settled.invoice)
+    elif case.charges.lines or (subscription is not None and case.charges.subscription is None):
+        collection = collection_of(params, settled)
+        wanted = checkouts.deferred("update", params, call.now)
+        waiting = wanted if collection == "charge" else replace(wanted, expires_at=None)
+        exists = case.charges.subscription
+        collected = bills.invoice(
+            call,
+            transaction,
+            case.customer,
+            bills.Bill(
+                lines=case.charges.lines,
+                plan_ids=(case.current.plan_id,),
+                entity_id=case.current.entity_id,
+                subscription=None if exists is None else exists.id,
+                deferred=waiting if waits_for_payment(params) else None,
+                collection=collection,
+            ),
+        )
+        done = replace(done, invoice=collected.invoice, refusal=collected.refusal)
+        if collected.invoice.status in ("open", "draft") and waits_for_payment(params):
+            return done
+    if done.invoice is not None and subscription is not None and done.invoice.subscription is None:
+        transaction.put(replace(done.invoice, subscription=subscription.id))
+    _perform(call, transaction, case, subscription)
+    return done
+
+
+def _subscription_after(call: Call, case: _Updating) -> Subscription | None:
+    """The subscription that bills the plan afterwards."""
+    charges, new = case.charges, case.new
+    if charges.subscription is not None:
+        after = charges.subscription if charges.terms is None else changed(charges.subscription, charges.terms)
+        return replace(after, coupons=charges.applied, pending=(*after.pending, *charges.later))
+    if new is None or charges.terms is None or new.plan.is_free or new.plan.is_one_off or not case.current.plan.is_free:
+        return None
+    sends = sends_invoice(case.params) or card_of(call, case.customer) is None
+    return replace(begun(call, case.customer, charges.terms, sends_invoices=sends), coupons=charges.applied)
+
+
+def _perform(call: Call, transaction: Transaction, case: _Updating, subscription: Subscription | None) -> None:
+    params, customer, current, new = case.params, case.customer, case.current, case.new
+    if subscription is not None:
+        transaction.put(subscription)
+    rewards.redeem(call, transaction, case.charges.coupons)
+    if new is None:
+        _cancel(call, transaction, customer, current, params)
+        close_unused(call, transaction, customer)
+        return
+    if params.cancel_action == "uncancel" and current.canceled_at is not None:
+        drop_scheduled(call, transaction, customer, current.plan, current.entity_id)
+        new = replace(new, canceled_at=None, expires_at=None)
+    if subscription is not None:
+        new = replace(new, billed_by=None if new.plan.is_free else subscription.id)
+    transaction.put(new)
+    if (new.plan, new.trial_ends_at, new.anchor) == (current.plan, current.trial_ends_at, current.anchor):
+        requantify(call, transaction, new)
+    else:
+        _regrant(call, transaction, customer, current, new, params)
+    if subscription is not None and new.trial_ends_at != current.trial_ends_at:
+        _move_others(call, transaction, customer, new, params)
+    close_unused(call, transaction, customer)
+
+
+def _move_others(
+    call: Call, transaction: Transaction, customer: Customer, new: CustomerPlan, params: BillingUpdate
+) -> None:
+    """The other plans of a subscription begin, or end, their trial with it."""
+    for each in list(call.environment.customer_plans.of(customer.internal_id).values()):
+        if each.id != new.id and each.billed_by == new.billed_by and each.status == "active":
+            moved = replace(each, trial_ends_at=new.trial_ends_at, anchor=new.anchor)
+            transaction.put(moved)
+            _regrant(call, transaction, customer, each, moved, params)
+
+
+def _cancel(
+    call: Call, transaction: Transaction, customer: Customer, current: CustomerPlan, params: BillingUpdate
+) -> None:
+    """End a plan now or at the end of its period; its group falls back to its default plan.
+
+    A scheduled plan is deleted, and the one that was to end for it goes on.
+    """
+    scope, plan = current.entity_id, current.plan
+    if current.status == "scheduled":
+        transaction.delete(current)
+        before = current_plan(call, customer, plan, scope) if plan.is_main else None
+        if before is not None and before.canceled_at is not None:
+            transaction.put(replace(before, canceled_at=None, expires_at=None))
+        return
+    following = fallback(call, current)
+    refund = refund_of(call, customer, current, params)
+    if refund is not None and refund.amount > ZERO:
+        transaction.put(replace(refund.invoice, refunded_amount=refund.invoice.refunded_amount + refund.amount))
+    if plan.is_main:
+        drop_scheduled(call, transaction, customer, plan, scope)
+    if params.cancel_action == "cancel_immediately":
+        withdraw(call, transaction, current)
+        if following is not None:
+            begin(call, transaction, customer, following, trial_ends_at=None)
+        return
+    ended = ending(call, current)
+    transaction.put(ended)
+    if following is not None and ended.expires_at is not None:
+        terms = {"status": "scheduled", "started_at": ended.expires_at, "trial_ends_at": None}
+        begin(call, transaction, customer, following, **terms)
+
+
+def _regrant(
+    call: Call,
+    transaction: Transaction,
+    customer: Customer,
+    current: CustomerPlan,
+    new: CustomerPlan,
+    params: BillingUpdate,
+) -> None:
+    """Replace the rows of a plan that has changed. Usage goes along unless a fresh period begins.
+
+    A row that continues another keeps its id and, in the same cycle, its next reset.
+    """
+    old = withdraw_rows(call, transaction, current)
+    same_cycle = (new.anchor, new.trial_ends_at) == (current.anchor, current.trial_ends_at)
+    rows, left = [], list(old)
+    for row in grant(call, transaction, new):
+        before = None if row.pool else _counterpart(row, left)
+        if before is not None:
+            transaction.delete(row)
+            keeps_reset = same_cycle and before.reset == row.reset
+            next_reset_at = before.next_reset_at if keeps_reset else row.next_reset_at
+            expires_at = None if row.expires_at is None else before.expires_at
+            row = replace(row, id=before.id, created_at=before.created_at)
+            row = replace(row, next_reset_at=next_reset_at, expires_at=expires_at)
+            transaction.put(row)
+        rows.append(row)
+    fresh = params.billing_cycle_anchor == "now"
+    carry(call, transaction, customer, old, rows, selects(params.carry_over_usages, default=not fresh))
+
+
+def _counterpart(row: Balance, old_rows: list[Balance]) -> Balance | None:
+    """The old row that a new one continues, removed from ``old_rows``: same feature, if possible billed alike."""
+    same = [each for each in old_rows if each.feature_id == row.feature_id]
+    found = next((each for each in same if each.usage_allowed == row.usage_allowed), next(iter(same), None))
+    if found is not None:
+        old_rows.remove(found)
+    return found

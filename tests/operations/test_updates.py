@@ -1,0 +1,230 @@
+"""Changing and cancelling plans that are billed: what is charged or credited, and what the customer has then."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from autumn_mock.ledger.intervals import DAY, MINUTE
+from tests.operations.purchases import MONTH, PurchaseWorld
+from tests.operations.test_purchases import need
+from tests.support.world import monthly, priced
+
+PACKS = {"amount": 10, "interval": "month", "billing_units": 100, "billing_method": "prepaid"}
+WEEK = {"duration_length": 7, "duration_type": "day"}
+ONCE = {**PACKS, "interval": "one_off"}
+
+
+@pytest.fixture
+def world() -> PurchaseWorld:
+    world = PurchaseWorld()
+    world.card()
+    return world
+
+
+def quantity(units: float, feature_id: str = "messages", **more: Any) -> dict[str, Any]:
+    return {"feature_quantities": [{"feature_id": feature_id, "quantity": units, **more}]}
+
+
+#: Plans before, the plan, fields; what is asked for; the plans then; invoices after those of the plans before.
+Case = tuple[list[str], str, dict[str, Any], str, dict[str, str], list[tuple[str, float]]]
+CANCEL: dict[str, Any] = {"cancel_action": "cancel_immediately"}
+CASES: dict[str, Case] = {
+    "at the end": (["pro"], "pro", {"cancel_action": "cancel_end_of_cycle"}, "nothing", {"pro": "canceling"}, []),
+    "at once": (["pro"], "pro", CANCEL, "invoice paid -20.00", {}, [("paid", -20)]),
+    "at once, not prorated": (["pro"], "pro", {**CANCEL, "proration_behavior": "none"}, "nothing", {}, []),
+    "at once, on trial": (["trial"], "trial", CANCEL, "nothing", {}, []),
+    "one of two": (["pro", "extra"], "extra", CANCEL, "invoice paid -20.00", {"pro": "active"}, [("paid", -20)]),
+    "refund": (["pro"], "pro", {**CANCEL, "refund_last_payment": "full"}, "nothing", {}, []),
+    "scheduled": (["premium", "pro"], "pro", CANCEL, "nothing", {"premium": "active"}, []),
+    "uncancel": (["premium", "pro"], "premium", {"cancel_action": "uncancel"}, "nothing", {"premium": "active"}, []),
+    "uncancel what goes on": (["pro"], "pro", {"cancel_action": "uncancel"}, "nothing", {"pro": "active"}, []),
+    "other price": (
+        ["pro"], "pro", {"customize": {"price": {"amount": 35, **MONTH}}}, "invoice paid 15.00",
+        {"pro": "active"}, [("paid", 15)],
+    ),
+    "price for a free plan": (
+        ["free"], "free", {"customize": {"price": {"amount": 35, **MONTH}}}, "invoice paid 35.00",
+        {"free": "active"}, [("paid", 35)],
+    ),
+    "end of a trial": (
+        ["trial"], "trial", {"customize": {"free_trial": None}}, "invoice paid 20.00",
+        {"trial": "active"}, [("paid", 20)],
+    ),
+    "end of a trial with an add-on": (
+        ["trial", "extra"], "trial", {"customize": {"free_trial": None}}, "invoice paid 40.00",
+        {"trial": "active", "extra": "active"}, [("paid", 40)],
+    ),
+    "begin of a trial": (
+        ["pro"], "pro", {"customize": {"free_trial": WEEK}}, "invoice paid -20.00",
+        {"pro": "trialing"}, [("paid", -20)],
+    ),
+    "sent": (
+        ["pro"], "pro", {"customize": {"price": {"amount": 35, **MONTH}}, "invoice_mode": {"enabled": True}},
+        "invoice open 15.00", {"pro": "active"}, [("open", 15)],
+    ),
+    "confirmed": (
+        ["packs"], "packs", {**quantity(200), "redirect_mode": "always"}, "autumn", {"packs": "active"}, [],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_update(world: PurchaseWorld, case: Case) -> None:
+    before, plan_id, fields, asked, plans, invoices = case
+    world.plan("packs", {"feature_id": "messages", "price": PACKS})
+    for each in before:
+        world.buy(each, **(quantity(100) if each == "packs" else {}))
+    known = len(world.invoices())
+    outcome = world.change(plan_id, **fields)
+    assert need(outcome) == asked
+    assert (world.plans(), world.invoices()[known:]) == (plans, invoices)
+    used = {each.billed_by for each in world.attached()}
+    assert all((each.id in used) is (each.status != "canceled") for each in world.environment.subscriptions)
+    if outcome.checkout is not None or asked.startswith("invoice open"):
+        world.pay(outcome)
+        assert [each[0] for each in world.invoices()[known:]] == ["paid"]
+
+
+@pytest.mark.parametrize(
+    ("prices", "before", "after", "totals", "left"),
+    [
+        ({}, 1000, 2000, [80], 2000),
+        ({}, 2000, 500, [-120], 500),
+        ({}, 1000, 1000, [], 1000),
+        ({"proration": {"on_increase": "bill_immediately", "on_decrease": "prorate"}}, 1000, 2000, [80], 2000),
+        ({"proration": {"on_increase": "bill_next_cycle", "on_decrease": "prorate"}}, 1000, 2000, [], 2000),
+        ({"proration": {"on_increase": "prorate_next_cycle", "on_decrease": "prorate"}}, 1000, 2000, [], 2000),
+        ({"proration": {"on_increase": "prorate_immediately", "on_decrease": "none"}}, 2000, 500, [], 2000),
+    ],
+)
+def test_quantities(
+    world: PurchaseWorld, prices: dict[str, Any], before: int, after: int, totals: list[float], left: float
+) -> None:
+    world.plan("packs", {"feature_id": "messages", "price": {**PACKS, "amount": 8}, **prices})
+    world.buy("packs", **quantity(before))
+    world.change("packs", **quantity(after))
+    assert [total for _, total in world.invoices()][1:] == totals
+    assert world.remaining() == left
+
+
+def test_a_change_for_the_next_invoice_waits_on_the_subscription(world: PurchaseWorld) -> None:
+    world.plan(
+        "packs",
+        {
+            "feature_id": "messages",
+            "price": PACKS,
+            "proration": {"on_increase": "prorate_next_cycle", "on_decrease": "prorate"},
+        },
+    )
+    world.buy("packs", **quantity(100))
+    world.change("packs", **quantity(300))
+    (subscription,) = world.environment.subscriptions
+    assert sum(line.total for line in subscription.pending) == 20
+
+
+@pytest.mark.parametrize(("how", "refunded"), [("full", 20), ("prorated", 10)])
+def test_refund_of_the_last_payment(world: PurchaseWorld, how: str, refunded: float) -> None:
+    world.plan("weekly", price={"amount": 20, "interval": "week"})
+    world.buy("weekly")
+    world.now += 7 * DAY // 2
+    world.change("weekly", cancel_action="cancel_immediately", refund_last_payment=how)
+    (invoice,) = world.environment.invoices
+    assert invoice.refunded_amount == refunded
+    assert world.account().customer.credit == 0
+
+
+def test_a_declined_change_waits_for_its_invoice(world: PurchaseWorld) -> None:
+    world.plan("packs", {"feature_id": "messages", "price": PACKS})
+    world.buy("packs", **quantity(100))
+    world.card("declines")
+    outcome = world.change("packs", **quantity(300))
+    assert need(outcome) == "payment_failed"
+    assert (world.remaining(), world.plans()) == (100, {"packs": "active"})
+    world.pay(outcome)
+    assert (world.remaining(), world.invoices()) == (300, [("paid", 10), ("paid", 20)])
+
+
+def test_units_that_are_paid_once_are_bought_in_addition(world: PurchaseWorld) -> None:
+    world.plan("once2", {"feature_id": "messages", "price": ONCE}, price={"amount": 20, **MONTH})
+    world.buy("once2", **quantity(100))
+    world.change("once2", **quantity(200))
+    assert (world.remaining(), world.invoices()) == (300, [("paid", 30), ("paid", 20)])
+
+
+def test_a_session_of_an_update_is_found_again(world: PurchaseWorld) -> None:
+    world.plan("packs", {"feature_id": "messages", "price": PACKS})
+    world.buy("packs", **quantity(100))
+    fields = {**quantity(200, adjustable=True), "redirect_mode": "always"}
+    first = world.change("packs", **fields)
+    assert world.change("packs", **fields) == first
+    world.pay(first, quantities={"messages": 400})
+    assert (world.remaining(), world.invoices()) == (400, [("paid", 10), ("paid", 30)])
+
+
+def test_usage_of_a_plan_that_ends_at_once_is_not_charged(world: PurchaseWorld) -> None:
+    world.plan("used", priced(100, billing_units=1), price={"amount": 20, **MONTH})
+    world.buy("used")
+    world.track(500)
+    world.change("used", cancel_action="cancel_immediately")
+    assert world.invoices() == [("paid", 20), ("paid", -20)]
+
+
+def test_a_void_change_is_not_made(world: PurchaseWorld) -> None:
+    world.buy("pro")
+    world.card("declines")
+    world.change("pro", customize={"price": {"amount": 35, **MONTH}})
+    world.now += 10 * MINUTE
+    assert (world.plans(), world.invoices()) == ({"pro": "active"}, [("paid", 20), ("void", 15)])
+
+
+@pytest.mark.parametrize(
+    ("before", "fields", "message"),
+    [
+        (
+            "once",
+            {"customize": {"price": {"amount": 5, "interval": "one_off"}}},
+            "For one-off products, only entitlement changes are allowed; price and billing changes are not supported",
+        ),
+        (
+            "trial",
+            {"customize": {"free_trial": None, "add_items": [{"feature_id": "words", "price": ONCE}]}},
+            "Cannot remove the free trial while adding one-off items to a paid recurring subscription",
+        ),
+        (
+            "trial",
+            {"customize": {"free_trial": None}, "proration_behavior": "none"},
+            "Cannot set proration_behavior to 'none' when removing a free trial",
+        ),
+        (
+            "pro",
+            {"customize": {"items": [monthly(5)]}, "invoice_mode": {"enabled": True}},
+            "Cannot create an invoice for this subscription update because there are no billing changes.",
+        ),
+        (
+            "pro",
+            {"cancel_action": "cancel_immediately", "redirect_mode": "always"},
+            "Autumn checkout does not support cancel or uncancel updates",
+        ),
+        (
+            "pro",
+            {"redirect_mode": "always"},
+            "Cannot create checkout when no billing changes will happen in this update",
+        ),
+        (
+            "pro",
+            {"redirect_mode": "always", "billing_cycle_anchor": "now"},
+            "Cannot create checkout when quantities are not updated or adjustable",
+        ),
+        (
+            "pro",
+            {"cancel_action": "cancel_end_of_cycle", "customize": {"price": {"amount": 35, **MONTH}}},
+            "Cannot use cancel: 'end_of_cycle' when an invoice will be created",
+        ),
+    ],
+)
+def test_update_refuses(world: PurchaseWorld, before: str, fields: dict[str, Any], message: str) -> None:
+    world.buy(before)
+    with world.refused(400, "invalid_request", message):
+        world.change(before, **fields)
