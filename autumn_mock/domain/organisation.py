@@ -12,12 +12,20 @@ Env = Literal["sandbox", "live"]
 
 
 class OrganisationConfig(Record, frozen=True, kw_only=True):
-    """Switches of an organisation that change how balances move."""
+    """Switches of an organisation that change how balances move, and what becomes of plans that are not paid."""
 
     #: Rows without a reset, and longer intervals, are spent first.
     reverse_deduction_order: bool = False
     #: An old overdraft is taken off the new grant at a reset.
     persist_free_overage: bool = False
+    #: A subscription ends when a renewal of it is not paid.
+    cancel_on_past_due: bool = False
+    #: The open invoices of a subscription are void when it ends.
+    void_invoices_on_subscription_deletion: bool = False
+    #: Usage beyond what is included is not billed by renewals.
+    disable_overage_billing: bool = False
+    #: A customer may begin the trial of a plan again.
+    multiple_trials: bool = False
     #: Usage alerts of all customers, in live and in sandbox.
     usage_alerts: tuple[UsageAlert, ...] = ()
     sandbox_usage_alerts: tuple[UsageAlert, ...] = ()

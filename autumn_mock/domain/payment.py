@@ -12,7 +12,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from autumn_mock.domain.amount import ZERO
-from autumn_mock.domain.record import Instant, Record
+from autumn_mock.domain.record import Count, Instant, Record
 
 CardBehavior = Literal["ok", "declines", "needs_3ds"]
 """What happens when a card is charged."""
@@ -172,6 +172,8 @@ class Invoice(Record, frozen=True, kw_only=True):
     required_action: RequiredAction | None = None
     #: Whether it bills a period that a subscription renewed for.
     is_renewal: bool = False
+    #: How often a card was charged again for a renewal.
+    tries: Count = 0
     #: The change that is made when it is paid.
     deferred: Deferred | None = None
 

@@ -35,7 +35,7 @@ def refresh(account: Account, new_id: NewId) -> None:
     for row in list(account.rows.values()):
         fresh = row
         if fresh.next_reset_at is not None and fresh.next_reset_at < now and fresh.reset is not None:
-            fresh = _renewed(fresh, now, new_id, keep_debt=account.config.persist_free_overage)
+            fresh = renewed(fresh, now, new_id, keep_debt=account.config.persist_free_overage)
         if any(each.expires_at is not None and each.expires_at <= now for each in fresh.rollovers):
             live = tuple(each for each in fresh.rollovers if each.expires_at is None or each.expires_at > now)
             fresh = replace(fresh, rollovers=live)
@@ -43,7 +43,8 @@ def refresh(account: Account, new_id: NewId) -> None:
             account.put(fresh)
 
 
-def _renewed(row: Balance, now: int, new_id: NewId, *, keep_debt: bool) -> Balance:
+def renewed(row: Balance, now: int, new_id: NewId, *, keep_debt: bool) -> Balance:
+    """An overdue row in its new period; ``keep_debt``: what it was overdrawn by is taken off."""
     assert row.reset is not None
     assert row.next_reset_at is not None
     rollovers = row.rollovers

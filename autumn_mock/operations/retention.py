@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import islice
 
+from msgspec.structs import replace
+
 from autumn_mock.domain.books import Books
+from autumn_mock.domain.payment import ChargeProblem
 from autumn_mock.domain.version import Version
 from autumn_mock.operations.call import Call
-from autumn_mock.operations.due import changes_at
+from autumn_mock.operations.renewals import next_change
 from autumn_mock.operations.subjects import open_account
 from autumn_mock.store.environment import Environment
 
 
-def sweep(environment: Environment) -> int:
-    """Apply all resets, plan starts, plan ends and lock releases that are due, and delete expired idempotency keys.
+def sweep(environment: Environment, charges_of: Callable[[Environment], ChargeProblem] | None = None) -> int:
+    """Apply all resets, changes of plans and lock releases that are due, and delete expired idempotency keys.
+
+    ``charges_of`` returns the faults of charges in an environment.
 
     Returns the number of customers concerned. The environment's lock is released between two customers.
     """
     call = Call(environment, Version.NEWEST, environment.clock.now())
+    if charges_of is not None:
+        call = replace(call, charge_problem=charges_of(environment))
     with environment.write() as transaction:
         for claim in [each for each in environment.claims if each.expires_at <= call.now]:
             transaction.delete(claim)
@@ -49,10 +57,11 @@ def drop_oldest_events(environment: Environment, most: int) -> int:
 def _due(environment: Environment, now: int) -> set[str]:
     """The internal ids of the customers for whom something is due at ``now`` (ms)."""
     due = {row.customer for row in environment.balances if row.next_reset_at is not None and row.next_reset_at < now}
-    for attached in environment.customer_plans:
-        at = changes_at(attached)
+    tables = (environment.customer_plans, environment.checkouts, environment.invoices)
+    for owner in {record.customer for table in tables for record in table} - due:
+        at = next_change(environment, owner)
         if at is not None and at <= now:
-            due.add(attached.customer)
+            due.add(owner)
     for lock in environment.locks:
         if lock.forgotten_at <= now or (lock.releases_at is not None and lock.releases_at <= now):
             due.add(lock.customer)

@@ -108,8 +108,7 @@ def organisation_body(organisation: Organisation, keys: Iterable[ApiKey]) -> Org
             "usage_alerts": [control_body(each) for each in config.usage_alerts],
             "sandbox_usage_alerts": [control_body(each) for each in config.sandbox_usage_alerts],
             **_SWITCHES,
-            "reverse_deduction_order": config.reverse_deduction_order,
-            "persist_free_overage": config.persist_free_overage,
+            **{name: getattr(config, name) for name in config.__struct_fields__ if not name.endswith("_alerts")},
         },
         custom_buttons=[],
     )

@@ -1,0 +1,338 @@
+"""What time does to the plans of a customer, instant by instant: they begin, end, end their trials and renew.
+
+Applied before a customer is read, and by a sweep; the result does not depend on how often. At one instant, in this
+order:
+
+1. unpaid renewals are tried again
+2. plans that are over end; with a trial that nothing pays for, so do all plans of the subscription
+3. scheduled plans begin
+4. the balances of the plans that renew are reset: usage, units bought in advance, rollovers
+5. each subscription is billed: its pending lines, the prices whose cycle begins, the usage of those whose cycle ends
+6. the default plan follows plans that ended
+
+What is used during a trial, and with a plan that no subscription bills, is free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from functools import lru_cache
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from autumn_mock.domain.balance import Balance
+from autumn_mock.domain.customer import Customer, CustomerPlan
+from autumn_mock.domain.feature import Feature
+from autumn_mock.domain.payment import InvoiceLine, Subscription
+from autumn_mock.domain.plan import Interval
+from autumn_mock.ids import new_id
+from autumn_mock.ledger.intervals import first_reset, period_end
+from autumn_mock.ledger.resets import refresh, renewed
+from autumn_mock.operations import bills
+from autumn_mock.operations.accounts import load_account, store
+from autumn_mock.operations.attachments import fallback
+from autumn_mock.operations.call import Call
+from autumn_mock.operations.carry import carry
+from autumn_mock.operations.grants import begin, grant, rows_of, withdraw
+from autumn_mock.operations.past_due import settle_renewal, tries_at, try_again
+from autumn_mock.operations.subscriptions import close_unused
+from autumn_mock.payments.cycles import Terms, recurs
+from autumn_mock.payments.lines import Billed, ending, overage_of, renewing, starting, switching
+from autumn_mock.store.environment import Environment, Transaction
+
+#: How many instants of a customer one call passes. Renewals beyond them are not billed.
+MOST = 500
+
+
+def next_change(environment: Environment, owner: str) -> int | None:
+    """When (ms) time changes something of a customer's plans next."""
+    plans = environment.customer_plans.of(owner)
+    instants = [changes_at(each) for each in plans.values()]
+    if len(environment.checkouts) or len(environment.invoices):
+        instants += waiting_until(environment, owner)
+    if len(environment.subscriptions):
+        subscriptions = environment.subscriptions.of(owner).values()
+        instants += [renews_at(each, plans.values()) for each in subscriptions]
+        if any(each.status == "past_due" for each in subscriptions):
+            instants += [at for at, _ in tries_at(environment, owner)]
+    return min((at for at in instants if at is not None), default=None)
+
+
+def waiting_until(environment: Environment, owner: str) -> Iterator[int | None]:
+    """When (ms) the payments that changes of a customer wait for are settled, or waited for no longer."""
+    for session in environment.checkouts.of(owner).values():
+        if session.status == "open":
+            yield session.expires_at
+        elif session.status == "complete" and not session.is_settled:
+            yield session.settles_at
+    for made in environment.invoices.of(owner).values():
+        if made.status == "open" and made.deferred is not None:
+            yield made.deferred.expires_at
+
+
+def changes_at(attached: CustomerPlan) -> int | None:
+    """When an attached plan begins, ends, or ends its trial next (ms)."""
+    if attached.status == "scheduled":
+        return attached.started_at
+    if attached.trial_ends_at is None:
+        return attached.expires_at
+    return attached.trial_ends_at if attached.expires_at is None else min(attached.trial_ends_at, attached.expires_at)
+
+
+def renews_at(subscription: Subscription, plans: Iterable[CustomerPlan]) -> int | None:
+    """When a subscription is billed next (ms); None for one that bills no active plan."""
+    if subscription.status == "canceled":
+        return None
+    own = [each for each in plans if each.billed_by == subscription.id and each.status == "active"]
+    since, trial = subscription.billed_until, subscription.trial_ends_at
+    if not own:
+        return None
+    if trial is not None and trial > since:
+        return trial
+    if subscription.anchor > since:
+        return subscription.anchor
+    ends = (
+        _boundary(price.interval, price.interval_count, subscription.anchor, since)
+        for each in own
+        for price in each.plan.prices
+        if recurs(price)
+    )
+    return min((at for at in ends if at > since), default=None)
+
+
+@lru_cache(maxsize=4096)
+def _boundary(interval: Interval, count: int, anchor: int, since: int) -> int:
+    """The first boundary of cycles after an instant; it is asked for with every use of a customer."""
+    return period_end(interval, count, anchor, since)
+
+
+def apply_plan_changes(call: Call, transaction: Transaction, customer: Customer) -> None:
+    """Make all changes that are due, in the order of time, each as of its own time."""
+    owner = customer.internal_id
+    for _ in range(MOST):
+        at = next_change(call.environment, owner)
+        if at is None or at > call.now:
+            return
+        transaction.describe_plans(call.now)  # what the call itself has changed so far
+        due = replace(call, now=at)
+        if len(call.environment.checkouts) or len(call.environment.invoices):
+            from autumn_mock.operations.settlement import settle_due  # it makes changes that need this module
+
+            settle_due(due, transaction, customer)
+            transaction.describe_plans(at)
+        _Instant(due, transaction, customer).happen()
+        transaction.describe_plans(at, by_time=True)
+    for each in list(call.environment.subscriptions.of(owner).values()):
+        if each.status != "canceled":
+            transaction.put(replace(each, billed_until=max(each.billed_until, call.now)))
+
+
+class _Renewal(Struct):
+    """A subscription that is billed at this instant."""
+
+    subscription: Subscription
+    lines: tuple[InvoiceLine, ...]
+    #: The plans that the invoice names.
+    plan_ids: tuple[str, ...]
+    #: Whether plans of it go on.
+    goes_on: bool
+
+
+class _Instant:
+    """What happens to a customer's plans at one instant, the time of the call."""
+
+    def __init__(self, call: Call, transaction: Transaction, customer: Customer) -> None:
+        self.call = call
+        self.now = call.now
+        self.transaction = transaction
+        self.customer = customer
+
+    def happen(self) -> None:
+        """Make the changes."""
+        call, transaction, customer = self.call, self.transaction, self.customer
+        try_again(call, transaction, customer)
+        account = load_account(call, customer)
+        refresh(account, new_id)
+        store(transaction, account)
+        plans = list(call.environment.customer_plans.of(customer.internal_id).values())
+        subscriptions = [
+            each
+            for each in call.environment.subscriptions.of(customer.internal_id).values()
+            if each.status != "canceled"
+        ]
+        #: Those that are billed now.
+        self.due = {each.id for each in subscriptions if (renews_at(each, plans) or self.now + 1) <= self.now}
+        unpaid = {each.id for each in subscriptions if self._is_unpaid(each, plans)}
+        active = [each for each in plans if each.status == "active"]
+        self.ended = [each for each in active if each.billed_by in unpaid or self._has_ended(each)]
+        self.begun = [each for each in plans if each.status == "scheduled" and each.started_at <= self.now]
+        self.staying = [each for each in active if each not in self.ended]
+        renewals = [self._renewal(each) for each in subscriptions if each.id not in unpaid]
+        rows = self._end()
+        self._begin(rows)
+        for each in self.staying:
+            if each.billed_by in self.due:
+                self._reset_rows(each)
+        for renewal in renewals:
+            if renewal is not None:
+                self._bill(renewal)
+        for each in self.ended:
+            plan = fallback(call, each)
+            if plan is not None:
+                begin(call, transaction, customer, plan, trial_ends_at=None)
+        if subscriptions:
+            close_unused(call, transaction, customer)
+
+    # -- which plans are over
+
+    def _is_trial_over(self, trial_ends_at: int | None) -> bool:
+        return trial_ends_at is not None and trial_ends_at <= self.now
+
+    def _is_unpaid(self, subscription: Subscription, plans: list[CustomerPlan]) -> bool:
+        """Whether a trial that needed no card is over without one."""
+        if not self._is_trial_over(subscription.trial_ends_at) or subscription.sends_invoices:
+            return False
+        customer = self.call.environment.customers.get(self.customer.internal_id) or self.customer
+        if bills.card_of(self.call, customer) is not None:
+            return False
+        trials = [each.plan.free_trial for each in plans if each.billed_by == subscription.id]
+        return not any(each is not None and each.card_required for each in trials)
+
+    def _has_ended(self, attached: CustomerPlan) -> bool:
+        """Whether a plan is over; without billing, the trial of a free plan, or one without a card, ends its plan."""
+        if attached.expires_at is not None and attached.expires_at <= self.now:
+            return True
+        if attached.billed_by is not None or not self._is_trial_over(attached.trial_ends_at):
+            return False
+        trial = attached.plan.free_trial
+        return attached.plan.is_free or (trial is not None and not trial.card_required)
+
+    # -- what is billed
+
+    def _renewal(self, subscription: Subscription) -> _Renewal | None:
+        """What a subscription bills now; None when nothing of it changes. The balances are those before."""
+
+        def own(plans: list[CustomerPlan]) -> list[CustomerPlan]:
+            return [each for each in plans if each.billed_by == subscription.id]
+
+        ended, begun, staying = own(self.ended), own(self.begun), own(self.staying)
+        if subscription.id not in self.due and not ended and not begun:
+            return None
+        terms, features = self._terms(subscription, begun), self.call.environment.features.by_key
+        over = [self._billed(each, self._overage(each, is_over=True)) for each in ended]
+        fresh = [self._billed(each, {}) for each in begun]
+        if subscription.id in self.due:
+            going = [*(self._billed(each, self._overage(each)) for each in staying), *fresh]
+            lines = renewing(going, terms, features)
+            lines += tuple(line for each in over for line in ending(each, terms, features))
+        elif fresh and (over or staying):
+            lines = switching(over, fresh[0], terms, features)
+            lines += tuple(line for each in fresh[1:] for line in switching((), each, terms, features))
+        elif fresh:
+            lines = tuple(line for each in fresh for line in starting(each, terms, features))
+        else:
+            lines = tuple(line for each in over for line in ending(each, terms, features))
+        named = [*staying, *begun] or ended
+        return _Renewal(
+            subscription=subscription,
+            lines=(*subscription.pending, *lines),
+            plan_ids=tuple(dict.fromkeys(each.plan_id for each in named)),
+            goes_on=bool(staying or begun),
+        )
+
+    def _terms(self, subscription: Subscription, begun: list[CustomerPlan]) -> Terms:
+        terms = Terms(
+            self.now,
+            subscription.anchor,
+            subscription.created_at,
+            subscription.trial_ends_at,
+            subscription.billed_until,
+        )
+        if self._is_trial_over(subscription.trial_ends_at):
+            return replace(terms, anchor=self.now, billed_until=self.now)
+        return replace(terms, billed_until=self.now) if begun or subscription.anchor != self.now else terms
+
+    def _billed(self, attached: CustomerPlan, overage: Mapping[str, Decimal]) -> Billed:
+        entities = self.call.environment.entities.of(attached.customer).values()
+        name = next((each.name for each in entities if each.id == attached.entity_id), None)
+        return Billed.of(attached, overage, name)
+
+    def _overage(self, attached: CustomerPlan, *, is_over: bool = False) -> Mapping[str, Decimal]:
+        """What a plan is overdrawn by: in rows whose period ends now, or in all if the plan ``is_over``."""
+        config = self.call.environment.organisation.config
+        if attached.trial_ends_at is not None or config.disable_overage_billing:
+            return {}
+        return overage_of(rows_of(self.call, attached), seats=True, due=None if is_over else self.now)
+
+    def _bill(self, renewal: _Renewal) -> None:
+        """Invoice a subscription. One whose plans all ended leaves an open invoice at worst."""
+        call, subscription = self.call, renewal.subscription
+        is_over = self._is_trial_over(subscription.trial_ends_at)
+        subscription = replace(
+            subscription,
+            pending=(),
+            billed_until=self.now,
+            anchor=self.now if is_over else subscription.anchor,
+            trial_ends_at=None if is_over else subscription.trial_ends_at,
+            status="active" if is_over else subscription.status,
+        )
+        self.transaction.put(subscription)
+        if not renewal.lines:
+            return
+        bill = bills.Bill(
+            lines=renewal.lines,
+            plan_ids=renewal.plan_ids,
+            occasion="renewal",
+            subscription=subscription.id,
+            collection="send" if subscription.sends_invoices else "charge",
+            is_renewal=renewal.goes_on,
+        )
+        billed = bills.invoice(call, self.transaction, self.customer, bill)
+        if renewal.goes_on:
+            settle_renewal(call, self.transaction, self.customer, subscription, billed)
+
+    # -- what becomes of plans and balances
+
+    def _end(self) -> dict[tuple[str, str | None], list[Balance]]:
+        """End plans and trials; returns the rows of the main plans that ended, by their scope."""
+        rows: dict[tuple[str, str | None], list[Balance]] = {}
+        for each in self.ended:
+            withdrawn = withdraw(self.call, self.transaction, each)
+            if each.plan.is_main:
+                rows.setdefault(each.scope, []).extend(withdrawn)
+        for place, each in enumerate(self.staying):
+            if self._is_trial_over(each.trial_ends_at):
+                anchor = each.anchor if each.billed_by is None else self.now
+                self.staying[place] = replace(each, trial_ends_at=None, anchor=anchor)
+                self.transaction.put(self.staying[place])
+        return rows
+
+    def _begin(self, rows: dict[tuple[str, str | None], list[Balance]]) -> None:
+        """Begin scheduled plans; one that a subscription bills has its cycles."""
+        call = self.call
+        for each in self.begun:
+            subscription = call.environment.subscriptions.get(each.billed_by or "")
+            anchor = each.anchor if subscription is None else subscription.anchor
+            if subscription is not None and self._is_trial_over(subscription.trial_ends_at):
+                anchor = self.now
+            begun = replace(each, status="active", anchor=anchor)
+            self.transaction.put(begun)
+            granted = grant(call, self.transaction, begun)
+            old = rows.get(each.scope, []) if each.plan.is_main else []
+            carry(call, self.transaction, self.customer, old, granted, _nothing, _nothing)
+
+    def _reset_rows(self, attached: CustomerPlan) -> None:
+        """Reset what is due of a plan that renews. What it was overdrawn by is billed."""
+        keeps_debt = self.call.environment.organisation.config.persist_free_overage
+        for row in rows_of(self.call, attached):
+            if row.reset is None or row.next_reset_at is None or row.next_reset_at > self.now:
+                continue
+            fresh = renewed(row, self.now, new_id, keep_debt=keeps_debt and row.price is None)
+            next_reset_at = first_reset(row.reset, attached.cycle_anchor, self.now)
+            self.transaction.put(replace(fresh, next_reset_at=next_reset_at))
+
+
+def _nothing(_: Feature) -> bool:
+    return False
