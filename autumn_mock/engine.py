@@ -10,6 +10,7 @@ from typing import Any
 from autumn_mock.clock import Clock, stopwatch, wall_clock
 from autumn_mock.domain.books import Books
 from autumn_mock.domain.organisation import ApiKey, hash_key
+from autumn_mock.domain.version import Version
 from autumn_mock.domain.webhook import DEFAULT_SECRET, WebhookEndpoint
 from autumn_mock.faults.board import FaultBoard
 from autumn_mock.faults.grammar import Rule
@@ -21,6 +22,7 @@ from autumn_mock.journal.messages import MessageJournal
 from autumn_mock.journal.requests import NO_ENVIRONMENT, RequestJournal
 from autumn_mock.lifecycle import Forget, Lifecycle
 from autumn_mock.maintenance import MaintenanceThread
+from autumn_mock.operations.call import Call
 from autumn_mock.parking import spare_thread
 from autumn_mock.settings import Settings, read_key, settings_of
 from autumn_mock.store.database import Database
@@ -72,9 +74,13 @@ class Engine(Lifecycle):
         self.register("webhooks", lambda name: self.webhooks.clear(*(name or ())))
         self._call_names: Callable[[], Mapping[str, Collection[str]]] = dict
         self._workers = Workers(self.queue, settings.workers, self.board_for, self.deliveries, self._names_of)
-        self._maintenance = MaintenanceThread(self.state, self.gate, settings.max_events, self.close_idle)
+        self._maintenance = MaintenanceThread(self.state, self.gate, settings.max_events, self.close_idle, self.call_in)
         self._is_stopped = False
-        self.state.on_clock_move(self.queue.wake)
+        self.state.on_clock_move(self._move_clock)
+
+    def _move_clock(self) -> None:
+        self.queue.wake()
+        self._maintenance.sweep_soon()
 
     def _watch_webhooks(self) -> None:
         writer: WebhookWriter | None = None
@@ -251,6 +257,12 @@ class Engine(Lifecycle):
     def board_for(self, environment: Environment) -> FaultBoard:
         """The fault rules of an environment. Those of the settings and the world are armed when it is first used."""
         return self.boards.of(environment)
+
+    def call_in(self, environment: Environment) -> Call:
+        """The context of an operation that no request of a client asks for: on a payment page, by a test."""
+        organisation = environment.organisation
+        charges = self.board_for(environment).charges((organisation.id, organisation.slug), ())
+        return Call(environment, Version.NEWEST, environment.clock.now(), charge_problem=charges)
 
     def startup_rules(self) -> list[Rule]:
         """The fault rules of the settings and of the world."""

@@ -7,7 +7,9 @@ import threading
 from collections.abc import Callable
 
 from autumn_mock.barrier import RequestBarrier
+from autumn_mock.operations.call import Call
 from autumn_mock.operations.retention import drop_oldest_events, sweep
+from autumn_mock.store.environment import Environment
 from autumn_mock.store.state import State
 
 #: Seconds between rounds.
@@ -24,25 +26,39 @@ class MaintenanceThread:
     """The maintenance threads: one for checkpoints, which take seconds for a large file, one for the rest.
 
     ``max_events``: events kept per environment. ``close_idle`` closes the organisations that have been idle for long.
+    ``call_in`` makes the context of what is done in an environment.
     """
 
-    def __init__(self, state: State, gate: RequestBarrier, max_events: int, close_idle: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        state: State,
+        gate: RequestBarrier,
+        max_events: int,
+        close_idle: Callable[[], None],
+        call_in: Callable[[Environment], Call],
+    ) -> None:
         self._state = state
         self._gate = gate
         self._max_events = max_events
+        self._call_in = call_in
         self._stopping = threading.Event()
+        self._sweeping = Task("sweep for what is due", self._sweep, every=_SWEEP_EVERY)
         tasks = {
             "writer": (Task("checkpoint", self._checkpoint),),
             "housekeeper": (
                 Task("dropping old events", self._drop_events),
                 Task("closing idle organisations", close_idle),
-                Task("sweep for due resets", self._sweep, every=_SWEEP_EVERY),
+                self._sweeping,
             ),
         }
         self._threads = [
             threading.Thread(target=self._run, args=(each,), name=f"autumn-mock-{name}", daemon=True)
             for name, each in tasks.items()
         ]
+
+    def sweep_soon(self) -> None:
+        """Sweep in the next round: the time was changed."""
+        self._sweeping.hurry()
 
     def start(self) -> None:
         """Start the threads."""
@@ -74,7 +90,7 @@ class MaintenanceThread:
     def _sweep(self) -> None:
         for environment in self._state.environments():
             with self._gate.passed(environment.name[0]):
-                sweep(environment)
+                sweep(self._call_in(environment))
 
 
 class Task:
@@ -90,6 +106,11 @@ class Task:
         self._every = every
         self._wait = every
         self._failures = 0
+
+    def hurry(self) -> None:
+        """Run the task in the next round, unless it is retried after a failure."""
+        if not self._failures:
+            self._wait = 0
 
     def turn(self) -> None:
         """Run the task if it is due."""

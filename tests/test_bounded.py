@@ -105,7 +105,7 @@ def test_nothing_grows(engine: Engine, act: Callable[[AppClient, int], None]) ->
         deadline = time.monotonic() + 20
         while len(environment.events) > KEPT and time.monotonic() < deadline:
             time.sleep(0.1)  # maintenance drops the oldest
-        sweep(environment)
+        sweep(engine.call_in(environment))
         return sizes({"engine": engine, "app": client.app, **module_values("autumn_mock")})
 
     play(0)

@@ -206,7 +206,7 @@ def _narrowed(call: Call, params: RowsOfACustomer) -> tuple[str | None, str | No
     environment = call.environment
     customer_id = params.customer_id
     if not customer_id:
-        sweep(environment)
+        sweep(call)
         return None, None
     with call.write() as transaction:
         customer = find_customer(environment, customer_id)

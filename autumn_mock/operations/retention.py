@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import islice
 
-from msgspec.structs import replace
-
 from autumn_mock.domain.books import Books
-from autumn_mock.domain.payment import ChargeProblem
-from autumn_mock.domain.version import Version
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.renewals import next_change
 from autumn_mock.operations.subjects import open_account
 from autumn_mock.store.environment import Environment
 
 
-def sweep(environment: Environment, charges_of: Callable[[Environment], ChargeProblem] | None = None) -> int:
+def sweep(call: Call) -> int:
     """Apply all resets, changes of plans and lock releases that are due, and delete expired idempotency keys.
-
-    ``charges_of`` returns the faults of charges in an environment.
 
     Returns the number of customers concerned. The environment's lock is released between two customers.
     """
-    call = Call(environment, Version.NEWEST, environment.clock.now())
-    if charges_of is not None:
-        call = replace(call, charge_problem=charges_of(environment))
+    environment = call.environment
     with environment.write() as transaction:
         for claim in [each for each in environment.claims if each.expires_at <= call.now]:
             transaction.delete(claim)

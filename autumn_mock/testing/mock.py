@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, get_args
 from autumn_mock.clock import stopwatch
 from autumn_mock.domain.amount import number
 from autumn_mock.domain.books import EnqueueFailure, LostItem
-from autumn_mock.domain.version import Version
 from autumn_mock.domain.webhook import WebhookType
 from autumn_mock.faults.armed import ArmedRule
 from autumn_mock.faults.board import FaultBoard
@@ -21,7 +20,6 @@ from autumn_mock.journal.findings import Finding
 from autumn_mock.journal.requests import NO_ENVIRONMENT, RequestEntry
 from autumn_mock.journal.selection import select
 from autumn_mock.operations import customers, entities
-from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError
 from autumn_mock.operations.payment_methods import PaymentMethod, set_payment_method
 from autumn_mock.store.environment import Environment
@@ -197,7 +195,7 @@ class AutumnMock:
 
         Raises :class:`AssertionError` when the customer, the entity or the balance does not exist.
         """
-        call = Call(self._environment, Version.NEWEST, self._environment.clock.now())
+        call = self.emulator.call_in(self._environment)
         try:
             if entity is None:
                 balances = fixed_balances(customers.get(call, customer))

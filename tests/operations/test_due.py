@@ -27,7 +27,7 @@ def test_every_call_applies_a_due_reset(world: World, reader: str) -> None:
     elif reader == "track":
         world.track(0)
     else:
-        assert sweep(world.environment) == 1
+        assert sweep(world.call()) == 1
     (row,) = world.rows()
     assert row.balance == 10
     assert row.next_reset_at == add_months(NOW, 2)
@@ -58,7 +58,7 @@ def test_open_account_twice_at_one_instant_changes_nothing(world: World) -> None
     world.account()
     before = world.snapshot()
     world.account()
-    sweep(world.environment)
+    sweep(world.call())
     assert world.snapshot() == before
 
 
@@ -113,7 +113,7 @@ def test_plan_changes_are_applied_when_due(world: World) -> None:
     world.now = turn - 1
     assert world.remaining() == 100
     world.now = turn
-    assert sweep(world.environment) == 1
+    assert sweep(world.call()) == 1
     assert world.amounts() == (10, 10, 0)
     (row,) = world.rows()
     assert row.next_reset_at == add_months(turn, 1)
@@ -144,10 +144,10 @@ def test_lock_of_an_ended_plan_can_be_finalized(world: World) -> None:
 
 def test_sweep_deletes_expired_keys(world: World) -> None:
     world.track(idempotency_key="k")
-    sweep(world.environment)
+    sweep(world.call())
     assert len(world.environment.claims) == 1
     world.now += KEY_LIFETIME
-    sweep(world.environment)
+    sweep(world.call())
     assert len(world.environment.claims) == 0
 
 
@@ -156,7 +156,7 @@ def test_sweep_with_nothing_due_changes_nothing(world: World) -> None:
     world.attach("p")
     world.track(4, lock=lock())
     before = world.snapshot()
-    assert sweep(world.environment) == 0
+    assert sweep(world.call()) == 0
     assert world.snapshot() == before
 
 

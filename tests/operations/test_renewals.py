@@ -378,7 +378,7 @@ def test_what_time_does(moment: Moment, by: str) -> None:
         world.pass_to(moment.at)
     else:
         world.now = moment.at
-        retention.sweep(world.environment, lambda _: world._problem)
+        retention.sweep(world.call())
     assert world.webhooks() == moment.webhooks
     assert world.invoices() == moment.invoices
     assert world.seen() == moment.seen

@@ -9,10 +9,8 @@ import flask
 import msgspec
 from flask import Response
 
-from autumn_mock.domain.version import Version
 from autumn_mock.ledger.account import Account
 from autumn_mock.operations import customers
-from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import invalid_request
 from autumn_mock.operations.payment_methods import PaymentMethod, payment_method, set_payment_method
 from autumn_mock.store.changes import ENCODER
@@ -33,7 +31,7 @@ def list_customers(request: ControlRequest) -> Response:
     environment = _environment(request)
     limit = min(request.whole_number("limit", 50), _MOST_CUSTOMERS)
     wanted = CustomersListOffset(limit=limit, search=flask.request.args.get("search"))
-    page = customers.list_(_call(environment), wanted)
+    page = customers.list_(request.engine.call_in(environment), wanted)
     return json_reply(
         {"list": [_row(each) for each in page.rows], "found": page.filtered_count, "total": page.total_count}
     )
@@ -42,7 +40,7 @@ def list_customers(request: ControlRequest) -> Response:
 def show_customer(request: ControlRequest) -> Response:
     """A customer with balances, plans, entities and locks."""
     environment = _environment(request)
-    account = customers.get(_call(environment), request.path["customer_id"])
+    account = customers.get(request.engine.call_in(environment), request.path["customer_id"])
     env, locks = environment.env, environment.locks.of(account.customer.internal_id).values()
     shown = in_fixed_shape(customer_body(account, env))
     shown["entities"] = [
@@ -80,10 +78,6 @@ def _environment(request: ControlRequest) -> Environment:
     if environment is None:
         raise invalid_request(f"name the organisation: its secret key in Authorization, or {ENVIRONMENT_HEADER}")
     return environment
-
-
-def _call(environment: Environment) -> Call:
-    return Call(environment, Version.NEWEST, environment.clock.now())
 
 
 def _row(account: Account) -> dict[str, Any]:

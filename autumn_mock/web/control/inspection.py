@@ -10,14 +10,12 @@ import msgspec
 from flask import Response
 from msgspec.structs import asdict
 
-from autumn_mock.domain.version import Version
 from autumn_mock.journal.audit import accepted_by, audit, report
 from autumn_mock.journal.effects import Effects, effects_of
 from autumn_mock.journal.item_status import item_statuses
 from autumn_mock.journal.requests import RequestEntry
 from autumn_mock.journal.selection import select
 from autumn_mock.operations import customers
-from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError, invalid_request
 from autumn_mock.store.changes import ENCODER
 from autumn_mock.store.environment import Environment
@@ -67,7 +65,7 @@ def show_balances(request: ControlRequest) -> Response:
     """
     customer_id = request.path["customer_id"]
     environment = request.environment_of_customer(customer_id)
-    account = customers.get(Call(environment, Version.NEWEST, environment.clock.now()), customer_id)
+    account = customers.get(request.engine.call_in(environment), customer_id)
     return json_reply(_of(environment, {"customer_id": customer_id, "balances": fixed_balances(account)}))
 
 
