@@ -10,7 +10,7 @@ from autumn_mock.domain.customer import Customer
 from autumn_mock.domain.payment import Card, CardBehavior
 from autumn_mock.ids import new_id
 from autumn_mock.operations.call import Call
-from autumn_mock.operations.subjects import get_customer
+from autumn_mock.operations.subjects import get_customer, open_account
 
 PaymentMethod = Literal["none", "ok", "declines", "needs_3ds"]
 """No card, or what happens when the card is charged."""
@@ -39,6 +39,7 @@ def set_payment_method(call: Call, customer_id: str, method: PaymentMethod) -> C
     """Give a customer another payment method, or take it away; 404 for an unknown customer."""
     with call.write() as transaction:
         customer = get_customer(call.environment, customer_id)
+        customer = open_account(call, transaction, customer).customer  # what was due before meets the old one
         customer = with_card(customer, None if method == "none" else new_card(call, method))
         transaction.put(customer)
         return customer

@@ -255,7 +255,7 @@ class AutumnMock:
         """
         if method not in get_args(PaymentMethod):
             raise ValueError(f"{method!r} is not one of {', '.join(get_args(PaymentMethod))}")
-        call = Call(self._environment, Version.NEWEST, self._environment.clock.now())
+        call = self.emulator.call_in(self._environment)
         try:
             set_payment_method(call, customer, method)
         except ApiError as error:

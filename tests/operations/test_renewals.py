@@ -15,7 +15,6 @@ from autumn_mock.domain.customer import CustomerPlan
 from autumn_mock.domain.organisation import OrganisationConfig
 from autumn_mock.domain.payment import (
     DECLINED,
-    CardBehavior,
     CardCharge,
     Invoice,
     InvoiceLine,
@@ -26,10 +25,11 @@ from autumn_mock.domain.version import Version
 from autumn_mock.domain.webhook import Webhook
 from autumn_mock.ids import new_id
 from autumn_mock.ledger.intervals import DAY, add_months
-from autumn_mock.operations import bills, retention, subjects
+from autumn_mock.operations import retention, subjects
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.grants import begin
 from autumn_mock.operations.past_due import RETRY_AFTER
+from autumn_mock.operations.payment_methods import PaymentMethod, set_payment_method
 from autumn_mock.operations.plans import latest_plan
 from autumn_mock.operations.renewals import MOST
 from autumn_mock.store.environment import Transaction
@@ -80,11 +80,8 @@ class Paying(World):
         """Have a free default plan."""
         self.plan("default", monthly(3), group="g", auto_enable=True)
 
-    def set_card(self, behavior: CardBehavior | None) -> None:
-        with self.environment.write() as transaction:
-            customer = subjects.get_customer(self.environment, "c")
-            card = None if behavior is None else bills.new_card(self.call(), behavior)
-            transaction.put(replace(customer, card=card))
+    def set_card(self, method: PaymentMethod) -> None:
+        set_payment_method(self.call(), "c", method)
 
     def subscribe(self, plan_id: str, **fields: Any) -> CustomerPlan:
         """Put the customer on a plan that a subscription of its own bills from now on, its first period paid."""
@@ -208,8 +205,8 @@ def used(value: float) -> Steps:
     return lambda world: world.track(value)
 
 
-def card(behavior: CardBehavior | None) -> Steps:
-    return lambda world: world.set_card(behavior)
+def card(method: PaymentMethod) -> Steps:
+    return lambda world: world.set_card(method)
 
 
 def ends(world: Paying) -> None:
@@ -292,7 +289,7 @@ MOMENTS = [
     ),
     Moment(
         "a trial without a card ends without one",
-        (Paying.default, card(None), on("trial"), used(150)),
+        (Paying.default, card("none"), on("trial"), used(150)),
         NOW + 7 * DAY,
         [("default", "active", False)],
         [("default", "active")],
@@ -301,7 +298,7 @@ MOMENTS = [
     ),
     Moment(
         "a trial with a card ends without one",
-        (on("carded"), card(None)),
+        (on("carded"), card("none")),
         NOW + 7 * DAY,
         [("carded", "active", True)],
         [("carded", "past_due")],
@@ -467,6 +464,15 @@ def test_a_fault_makes_a_renewal_fail_and_the_next_try_succeeds() -> None:
     assert world.seen() == ACTIVE_PRO
 
 
+def test_another_card_does_not_pay_what_was_due_before() -> None:
+    world = Paying()
+    world.subscribe("pro")
+    world.set_card("declines")
+    world.now = ONE
+    world.set_card("ok")
+    assert world.seen() == [("pro", "active", True)]
+
+
 # -- what a renewal resets and bills
 
 
@@ -595,7 +601,7 @@ JUMPS = st.lists(st.integers(min_value=1, max_value=45 * DAY), min_size=1, max_s
 SETTINGS: list[tuple[Steps, ...]] = [
     (on("pro"), used(150)),
     (on("annual"), used(150)),
-    (on("trial"), used(40), card(None)),
+    (on("trial"), used(40), card("none")),
     (on("carded"), used(140)),
     (Paying.default, on("pro"), used(130), card("declines")),
     (on("premium"), used(130), lambda world: world.schedule("pro", ONE)),

@@ -58,7 +58,8 @@ def change_payment_method(request: ControlRequest) -> Response:
     known = get_args(PaymentMethod)
     if wanted not in known:
         raise invalid_request(f"payment_method: must be one of {', '.join(known)}")
-    changed = set_payment_method(_call(request.environment_of_customer(customer_id)), customer_id, wanted)
+    call = request.engine.call_in(request.environment_of_customer(customer_id))
+    changed = set_payment_method(call, customer_id, wanted)
     return json_reply({"customer_id": changed.id, "payment_method": payment_method(changed)})
 
 
