@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from autumn_mock.testing.embedded import Emulator
+    from autumn_mock.testing.mock import AutumnMock
     from autumn_mock.web import create_app
 
-__all__ = ["Emulator", "__version__", "create_app"]
+__all__ = ["AutumnMock", "Emulator", "__version__", "create_app"]
 __version__ = "0.1.0"
 
 
@@ -20,6 +21,10 @@ def __getattr__(name: str) -> Any:
         from autumn_mock.testing.embedded import Emulator
 
         return Emulator
+    if name == "AutumnMock":
+        from autumn_mock.testing.mock import AutumnMock
+
+        return AutumnMock
     if name == "create_app":
         from autumn_mock.web import create_app
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
-from autumn_mock.clock import Clock, stopwatch, wall_clock
+from autumn_mock.clock import stopwatch, wall_clock
 from autumn_mock.domain.books import Books
 from autumn_mock.domain.organisation import ApiKey, hash_key
 from autumn_mock.domain.version import Version
@@ -20,7 +20,7 @@ from autumn_mock.journal.finding_state import FindingState
 from autumn_mock.journal.findings import Finding, find, find_in_state, in_order, wrong_keys
 from autumn_mock.journal.messages import MessageJournal
 from autumn_mock.journal.requests import NO_ENVIRONMENT, RequestJournal
-from autumn_mock.lifecycle import Forget, Lifecycle
+from autumn_mock.lifecycle import Forget, Lifecycle, started_clock
 from autumn_mock.maintenance import MaintenanceThread
 from autumn_mock.operations.call import Call
 from autumn_mock.parking import spare_thread
@@ -43,9 +43,7 @@ class Engine(Lifecycle):
 
     def __init__(self, settings: Settings | None = None, *, progress: Progress = no_progress, **knobs: Any) -> None:
         settings = settings_of(settings, **knobs)
-        clock = Clock()
-        if settings.now is not None:
-            clock.set(settings.now)
+        clock = started_clock(settings)
         world = read_world(find_file("world", settings.world))
         self._database = Database.open(settings.db, fsync=settings.fsync) if settings.db is not None else None
         try:

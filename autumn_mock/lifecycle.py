@@ -21,6 +21,7 @@ from autumn_mock.clock import Clock, wall_clock
 from autumn_mock.domain.organisation import Env, Organisation
 from autumn_mock.faults.board import FaultBoards
 from autumn_mock.faults.grammar import Rule, parse_rule
+from autumn_mock.ids import SeededIds, scope_of
 from autumn_mock.ingest.queue import Queue
 from autumn_mock.locks import Level, new_rlock
 from autumn_mock.parking import spare_thread
@@ -56,6 +57,16 @@ class _Registered(Struct, frozen=True):
     describes_data: bool
 
 
+def started_clock(settings: Settings) -> Clock:
+    """A clock as a server begins with it."""
+    clock = Clock()
+    if settings.frozen:
+        clock.freeze()
+    if settings.now is not None:
+        clock.set(settings.now)
+    return clock
+
+
 class Lifecycle:
     """The data of the server's organisations, and everything that replaces it."""
 
@@ -64,6 +75,10 @@ class Lifecycle:
         #: What the server starts from, again after every reset.
         self.world = world
         self.state = state
+        #: Makes the ids of a server with a seed.
+        self.ids = (
+            SeededIds(settings.seed, has_data=len(state.organisations) > 0) if settings.seed is not None else None
+        )
         #: The server's clock; those of organisations follow it.
         self.clock = state.clock
         self.gate = RequestBarrier()
@@ -127,7 +142,7 @@ class Lifecycle:
         Without a key one is generated. ``now`` (ms) is the time of its clock when it is filled; with ``frozen`` the
         clock does not run. Raises :class:`ValueError` for a key or a slug that exists.
         """
-        key = key or f"am_sk_test_{secrets.token_hex(12)}"
+        key = key or f"am_sk_test_{self.ids.token() if self.ids is not None else secrets.token_hex(12)}"
         template = template or self.world
         org_id = organisation_id(key)
         with self._changing():
@@ -205,6 +220,8 @@ class Lifecycle:
         """
         place = Path("the snapshot")
         changes = list(changes_of(read_snapshot(content, place).tables, place))
+        if self.ids is not None:
+            self.ids.skip(content)
         del content  # which may be as large as the state
         prepared = State(Clock())
         prepared.restore(changes)
@@ -255,10 +272,7 @@ class Lifecycle:
         return {what: count for what, count in cleared.items() if count}
 
     def _reset_all(self) -> dict[str, int]:
-        clock = Clock()
-        if self.settings.now is not None:
-            clock.set(self.settings.now)
-        prepared = State(clock)
+        prepared = State(started_clock(self.settings))
         seed(prepared, self.world)
         self._add_further(prepared)
         replaced = self.state.adopt(prepared, alone=True)
@@ -267,6 +281,8 @@ class Lifecycle:
         for organisation in self.state.organisations:
             self.state.clock_of(organisation.id).reset()
         self.state.clock.reset()
+        if self.settings.frozen:
+            self.state.clock.freeze()
         if self.settings.now is not None:
             self.state.clock.set(self.settings.now)
         return replaced
@@ -295,7 +311,7 @@ class Lifecycle:
     @contextmanager
     def _changing(self) -> Iterator[None]:
         """Run the block while no other organisation is opened, closed or replaced; it may take many seconds."""
-        with spare_thread(), self._change_lock:
+        with spare_thread(), self._change_lock, scope_of(self.ids):
             yield
 
     @contextmanager

@@ -268,9 +268,14 @@ class Settings:
         "Write the URL to this file once the server is ready; deleted at the end; - is standard output.",
         metavar="FILE",
     )
-    seed: int | None = _setting(None, _seed, "Seed for random faults that name none.", metavar="N")
+    seed: int | None = _setting(
+        None, _seed, "Seed for random faults that name none, and for ids: they are the same in each run.", metavar="N"
+    )
     now: int | None = _setting(
         None, read_instant, "Initial time: ISO 8601, or milliseconds since 1970.", metavar="INSTANT"
+    )
+    frozen: bool = _setting(
+        False, _switch, "Begin with a clock that does not run; it can be moved, and unfrozen.", flag=True
     )
 
     def __post_init__(self) -> None:

@@ -20,7 +20,7 @@ LAYERS = (
     ("store", "payments", "wire.schema", "wire.versions"),
     ("wire.requests",),
     ("faults", "operations", "webhooks"),
-    ("settings", "wire", "input_schema"),
+    ("settings", "settings_keywords", "wire", "input_schema"),
     ("journal",),
     ("ingest", "worlds"),
     ("barrier",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from autumn_mock.domain.record import LATEST
 from autumn_mock.engine import Engine
 from autumn_mock.input_files import InputFileError
 from autumn_mock.settings import Settings, declarations, settings_of, variable
+from autumn_mock.settings_keywords import SettingsKeywords
 
 #: Texts that are not a secret.
 BLANK = ["", " ", "\t", "\n", "a\nb", "é", "\x7f", " a"]
@@ -111,3 +113,7 @@ def test_a_time_beyond_the_calendar_is_refused(value: str) -> None:
 def test_a_number_of_thousands_of_digits_is_refused(name: str, value: str) -> None:
     with pytest.raises(ValueError, match=name):
         WAYS["keyword"]({name: value})
+
+
+def test_keywords_of_python_are_the_settings() -> None:
+    assert list(SettingsKeywords.__annotations__) == [each.name for each in dataclasses.fields(Settings)]

@@ -24,6 +24,7 @@ from autumn_mock.domain.track import TrackItem
 from autumn_mock.domain.version import default_version
 from autumn_mock.faults.board import FaultBoard
 from autumn_mock.faults.sites import WorkerFault
+from autumn_mock.ids import resume_request
 from autumn_mock.ingest.environment_queue import Delivery
 from autumn_mock.ingest.queue import Queue
 from autumn_mock.ingest.worker_faults import WorkerFaults
@@ -229,6 +230,7 @@ class _MessageRun:
             if message.id in done or message.id not in waiting:
                 continue  # delivered before
             try:
+                resume_request(message.request_id, message.index)
                 if message.id in dropped:
                     raise ApiError(500, "A fault made the worker drop the item", "dropped")
                 self._deduct(message)

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING
 
 from autumn_mock.domain.organisation import hash_key
 from autumn_mock.engine import Engine
@@ -16,6 +16,11 @@ from autumn_mock.settings import Settings
 from autumn_mock.testing.mock import AutumnMock
 from autumn_mock.web.server import Server
 from autumn_mock.worlds import World, read_world
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from autumn_mock.settings_keywords import SettingsKeywords
 
 # Without a handler, Python would print our warnings in a program that does not configure logging.
 logging.getLogger("autumn_mock").addHandler(logging.NullHandler())
@@ -35,7 +40,9 @@ class Emulator(Engine):
     settings, a world or a port that cannot be used.
     """
 
-    def __init__(self, settings: Settings | None = None, *, faults: Sequence[str] | str = (), **values: Any) -> None:
+    def __init__(
+        self, settings: Settings | None = None, *, faults: Sequence[str] | str = (), **values: Unpack[SettingsKeywords]
+    ) -> None:
         if settings is None:
             values.setdefault("port", 0)
         if faults:

@@ -22,12 +22,13 @@ import re
 import flask
 import msgspec
 from flask import Response
+from werkzeug.http import http_date
 
 from autumn_mock.clock import stopwatch
 from autumn_mock.domain.version import Version, default_version, is_newer, parse_version
 from autumn_mock.engine import Engine
 from autumn_mock.faults.grammar import Rule, RuleError, parse_rules, require_route
-from autumn_mock.ids import new_id
+from autumn_mock.ids import begin_request
 from autumn_mock.journal.requests import RequestEntry
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError, invalid_request
@@ -113,7 +114,7 @@ class Dispatcher:
         engine, http = self._engine, request.http
         key = request.key = authenticate(request)
         environment = request.environment = engine.state.environment(key.org_id, key.env)
-        request.request_id = new_id("req")
+        request.request_id = begin_request(engine.ids)
         request.now = environment.clock.now()
         request.query = read_query(http.query_string)
         board = engine.board_for(environment)
@@ -316,6 +317,8 @@ def _add_headers(request: RequestContext, reply: Response) -> None:
             reply.headers.setdefault(name, value)
     if request.limit is not None:
         reply.headers.extend(request.limit.headers())
+    if request.engine.settings.frozen:  # Waitress would send the machine's time
+        reply.headers["date"] = http_date(request.engine.clock.now() / 1000)
     correlation_id = correlation_id_of(request)
     if correlation_id is not None:
         reply.headers["x-request-id"] = correlation_id

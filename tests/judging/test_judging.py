@@ -10,7 +10,7 @@ from tests.support.effort import examples
 
 #: Marks that are made once and are seen to differ.
 CLEAR = ("key", "header", "properties")
-#: Rules whose breach can only be told by comparing amounts: not always found, and the amount is an estimate.
+#: Rules whose breach is only seen by comparing amounts: not always found, and the amount is an estimate.
 GUESSED = ("makes a new key for each try", "adds up what failed")
 
 
