@@ -49,11 +49,27 @@ class Refusal(Struct, frozen=True):
 
     action: RequiredAction
     reason: str
+    #: In how many ms it succeeds all the same; None: it failed.
+    succeeds_in: int | None = None
 
 
 NO_CARD = Refusal("payment_method_required", "Payment method required")
 DECLINED = Refusal("payment_failed", "Your card was declined.")
 NEEDS_3DS = Refusal("3ds_required", "Additional authentication required")
+
+#: Why a card is declined, as the provider names it.
+DECLINE_REASONS = {
+    "card_declined": DECLINED,
+    "insufficient_funds": Refusal("payment_failed", "Your card has insufficient funds."),
+    "expired_card": Refusal("payment_failed", "Your card has expired."),
+    "authentication_required": NEEDS_3DS,
+}
+
+
+def processing(succeeds_in: int) -> Refusal:
+    """A payment that succeeds in some ms."""
+    return Refusal("payment_processing", "The payment is being processed", succeeds_in)
+
 
 ChargeProblem = Callable[[CardCharge], "Refusal | None"]
 """Why a charge fails, whatever the card; None: the card decides."""
@@ -176,6 +192,10 @@ class Invoice(Record, frozen=True, kw_only=True):
     tries: Count = 0
     #: The change that is made when it is paid.
     deferred: Deferred | None = None
+    #: The card that it was paid with on a page, while the service does not know of the payment.
+    card: Card | None = None
+    #: When the service will know of it; None: when it is asked for.
+    settles_at: Instant | None = None
 
     @property
     def due(self) -> Decimal:

@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from autumn_mock.clock import Clock
-from autumn_mock.domain.payment import DECLINED, NO_CARD, CardCharge, ChargeProblem, Refusal
+from autumn_mock.domain.payment import CardCharge, ChargeProblem, Refusal
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.faults.armed import ArmedRule, Subject
 from autumn_mock.faults.grammar import Rule
-from autumn_mock.faults.sites import ChargeFault, EnqueueFault, LimitFault, MessagePlan, WorkerFault
+from autumn_mock.faults.sites import EnqueueFault, LimitFault, MessagePlan, PaymentFault, WorkerFault
 from autumn_mock.locks import Level, new_lock
 from autumn_mock.store.environment import Environment
 
@@ -159,15 +159,18 @@ class FaultBoard:
         """
 
         def problem(charge: CardCharge) -> Refusal | None:
-            if charge.occasion != "topup":
-                return None
-            values = {"customer_id": (charge.customer_id,), "feature_id": (charge.feature_id or "",)}
-            armed = self.trigger(ChargeFault, Subject(orgs, calls, lambda field: values[field]), once)
+            values = {
+                "occasion": (charge.occasion,),
+                "customer_id": (charge.customer_id,),
+                "plan_id": charge.plan_ids,
+                "feature_id": (charge.feature_id or "",),
+            }
+            armed = self.trigger(PaymentFault, Subject(orgs, calls, lambda field: values[field]), once)
             if triggered is not None:
                 triggered.extend(each.rule.text for each in armed)
-            if not armed:
-                return None
-            return NO_CARD if armed[0].on_charge() == "missing_payment_method" else DECLINED
+            refusals = [each.on_charge() for each in armed]
+            failures = [each for each in refusals if each.succeeds_in is None]
+            return next(iter([*failures, *refusals]), None)
 
         return problem
 

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from autumn_mock.domain.payment import DECLINE_REASONS
 from autumn_mock.durations import parse_duration
 
 #: Reads a written value. Raises :class:`ValueError`, which describes a valid value.
@@ -153,6 +154,13 @@ def topup_problem(text: str) -> str:
     """Why a charge fails: charge_failed or missing_payment_method."""
     if text not in ("charge_failed", "missing_payment_method"):
         raise ValueError("must be charge_failed or missing_payment_method")
+    return text
+
+
+def decline_reason(text: str) -> str:
+    """Why a card is declined, as the payment provider names it."""
+    if text not in DECLINE_REASONS:
+        raise ValueError(f"must be one of {', '.join(DECLINE_REASONS)}")
     return text
 
 

@@ -11,9 +11,10 @@ from typing import ClassVar, Literal
 import msgspec
 from msgspec import Struct
 
+from autumn_mock.domain.payment import DECLINE_REASONS, Occasion, Refusal
 from autumn_mock.domain.track import TrackItem
-from autumn_mock.faults.armed import ArmedRule
-from autumn_mock.faults.options import EVENT, Option
+from autumn_mock.faults.armed import ArmedRule, Subject
+from autumn_mock.faults.options import EVENT, Option, decline_reason, name
 
 #: What the client receives of a reply: the service's, a changed one, or not (all of) it.
 ReplyOutcome = Literal["sent", "altered", "lost"]
@@ -70,15 +71,31 @@ class EnqueueFault(ArmedRule):
         return matching if self.is_selected() else []
 
 
-# -- charges
+# -- payments
+
+#: The plans that a payment is for.
+PLAN = Option("plan", name, "only payments for this plan", "ID")
 
 
-class ChargeFault(ArmedRule):
-    """Acts on the pretended charge of an auto top-up."""
+class PaymentFault(ArmedRule):
+    """Acts on the pretended charge of a card: declines it, unless its kind says otherwise."""
 
-    def on_charge(self) -> str:
-        """Why the charge fails, in the words of the webhook."""
-        raise NotImplementedError
+    own_options: ClassVar[tuple[Option, ...]] = (
+        PLAN,
+        Option("reason", decline_reason, f"{', '.join(DECLINE_REASONS)}; without it the first", "REASON"),
+    )
+    #: When it acts.
+    occasions: ClassVar[frozenset[Occasion]]
+
+    def matches(self, subject: Subject) -> bool:
+        if self.occasions.isdisjoint(subject.values("occasion")):
+            return False
+        plans = subject.values("plan_id")
+        return ("plan" not in self.options or self.options["plan"] in plans) and super().matches(subject)
+
+    def on_charge(self) -> Refusal:
+        """What becomes of the charge."""
+        return DECLINE_REASONS[self.options.get("reason", next(iter(DECLINE_REASONS)))]
 
 
 # -- messages

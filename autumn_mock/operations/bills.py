@@ -131,7 +131,7 @@ def invoice(call: Call, transaction: Transaction, customer: Customer, bill: Bill
 
 def mark_paid(call: Call, transaction: Transaction, made: Invoice) -> Invoice:
     """An invoice after its payment. The change that waited for it is the caller's to make."""
-    paid = replace(made, status="paid", amount_paid=made.due, required_action=None, deferred=None)
+    paid = replace(made, status="paid", amount_paid=made.due, required_action=None, deferred=None, card=None)
     transaction.put(paid)
     if made.total < 0:
         customer = call.environment.customers.get(made.customer)
@@ -162,5 +162,7 @@ def find_invoice(environment: Environment, invoice_id: str) -> Invoice:
 
 def require_open(made: Invoice) -> None:
     """400 for an invoice that cannot be paid."""
+    if made.card is not None:
+        raise invalid_request(f"Invoice {made.stripe_id} was paid, which is being processed")
     if made.status not in ("open", "draft"):
         raise invalid_request(f"Invoice {made.stripe_id} is {made.status} and cannot be paid")

@@ -58,18 +58,24 @@ def complete(
         customer = call.environment.customers.get(session.customer)
         assert customer is not None  # sessions are deleted with their customer
         session = _adjusted(session, quantities or {})
+        refusal = None
         if session.mode == "autumn":
             card = None
         else:
             refusal = _page_refusal(call, customer, session.deferred)
-            if refusal is not None:
+            if refusal is not None and refusal.succeeds_in is None:
                 return session, refusal
             card = new_card(call, "needs_3ds" if action == "3ds" else "ok")
-        session = replace(session, status="complete", card=card)
+        session = replace(session, status="complete", card=card, settles_at=_end_of(call, refusal))
         transaction.put(session)
-        if not settle_later:
+        if not settle_later and refusal is None:
             session = _settle(call, transaction, session)
         return session, None
+
+
+def _end_of(call: Call, refusal: Refusal | None) -> int | None:
+    """When a payment that is being processed succeeds."""
+    return None if refusal is None or refusal.succeeds_in is None else call.now + refusal.succeeds_in
 
 
 def _page_refusal(call: Call, customer: Customer, waiting: Deferred) -> Refusal | None:
@@ -117,7 +123,10 @@ def settle_due(call: Call, transaction: Transaction, customer: Customer) -> None
             _settle(replace(call, now=each.settles_at), transaction, each)
     for made in list(call.environment.invoices.of(customer.internal_id).values()):
         expires_at = made.deferred.expires_at if made.deferred is not None else None
-        if made.status == "open" and expires_at is not None and expires_at <= call.now:
+        if made.card is not None:
+            if made.settles_at is not None and made.settles_at <= call.now:
+                _paid(replace(call, now=made.settles_at), transaction, made, made.card)
+        elif made.status == "open" and expires_at is not None and expires_at <= call.now:
             bills.void(call, transaction, made)
 
 
@@ -188,7 +197,9 @@ def _bill_attached(call: Call, transaction: Transaction, customer: Customer, ses
     )
 
 
-def pay_invoice(call: Call, invoice_id: str, action: Action = "pay") -> tuple[Invoice, Refusal | None]:
+def pay_invoice(
+    call: Call, invoice_id: str, action: Action = "pay", *, settle_later: bool = False
+) -> tuple[Invoice, Refusal | None]:
     """Do something on the page of an invoice, by its id or the provider's; returns it, and why it was not paid.
 
     The card that pays is kept. A change that waited for the payment is made. Raises :class:`ApiError` (404) for an
@@ -207,10 +218,23 @@ def pay_invoice(call: Call, invoice_id: str, action: Action = "pay") -> tuple[In
             return made, DECLINED
         named = customer.id or customer.internal_id
         refusal = call.charge_problem(CardCharge(occasion="page", customer_id=named, plan_ids=made.plan_ids))
-        if refusal is not None:
+        if refusal is not None and refusal.succeeds_in is None:
             return made, refusal
         card = new_card(call, "needs_3ds" if action == "3ds" else "ok")
-        return _paid(call, transaction, made, card), None
+        if not settle_later and refusal is None:
+            return _paid(call, transaction, made, card), None
+        made = replace(made, required_action="payment_processing", card=card, settles_at=_end_of(call, refusal))
+        transaction.put(made)
+        return made, None
+
+
+def settle_invoice(call: Call, invoice_id: str) -> Invoice:
+    """Let the service know of the payment of an invoice; 400 when there is nothing to settle."""
+    with call.write() as transaction:
+        made = bills.find_invoice(call.environment, invoice_id)
+        if made.card is None:
+            raise invalid_request(f"Invoice {made.stripe_id} has nothing to settle")
+        return _paid(call, transaction, made, made.card)
 
 
 def _paid(call: Call, transaction: Transaction, made: Invoice, card: Card) -> Invoice:

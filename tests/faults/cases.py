@@ -7,6 +7,8 @@ A case is a rule and steps. The items of a request are written as letters, and s
     w  words of cus_1           k  messages of cus_1,      r  refused
     e  event message.sent          all with one key        l  lost
     u  units of cus_1, which each use tops up
+    b  a pass that cus_1 buys with a card
+    p  a pass that cus_2 buys on a page
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from typing import Literal
 
 from tests.faults.wire import Ending
 
-Call = Literal["batch", "track", "old track", "track now", "check", "customer", "customer by path"]
+Call = Literal["batch", "track", "old track", "track now", "check", "customer", "customer by path", "buy"]
 
 SUCCESS = '{"success":true}'
 QUEUE_DOWN = '{"message":"Async track is not available right now","code":"internal_error","env":"sandbox"}'
@@ -85,7 +87,17 @@ class Clear:
     """Clear all rules."""
 
 
-Step = Send | Freeze | Advance | Held | Clear
+@dataclass(frozen=True)
+class Pay:
+    """Pay the newest open checkout of the organisation on its page."""
+
+    #: Why that fails; None: it is paid.
+    refusal: str | None = None
+    #: Whether the service knows of the payment at once.
+    settles: bool = True
+
+
+Step = Send | Freeze | Advance | Held | Clear | Pay
 
 
 def accepted(items: str = "mm", fates: str = "", call: Call = "batch", **more: object) -> Send:
@@ -109,6 +121,17 @@ def succeeded(call: Call, items: str = "m") -> Send:
 def topped_up(*, triggered: bool = True) -> Send:
     """A use that calls for a top-up; a failure blocks the next one."""
     return Send("track now", "u", 200, None, triggered=triggered, service=200)
+
+
+def bought(items: str = "b") -> Send:
+    """A pass is bought, or its page is opened."""
+    return Send("buy", items, 200, None, triggered=False, service=200)
+
+
+def declined(reason: str = "Your card was declined.", code: str = "payment_failed") -> Send:
+    """A card is declined when a pass is bought."""
+    body = re.compile(rf'.*"required_action":\{{"code":"{code}","reason":"{re.escape(reason)}"\}}.*')
+    return Send("buy", "b", 200, body, service=200)
 
 
 def failed(call: Call = "batch", items: str = "mm", status: int = 500, **more: object) -> Send:
@@ -167,7 +190,7 @@ class Case:
         """Whether it can be a rule of cus_1 as well."""
         words = self.rule.split()
         calls = {step.items for step in self.steps if isinstance(step, Send)}
-        return "o" not in "".join(calls) and not any(word.startswith("customer=") for word in words)
+        return not {"o", "p"} & set("".join(calls)) and not any(word.startswith("customer=") for word in words)
 
     @property
     def uses_clock(self) -> bool:
@@ -450,6 +473,41 @@ CASES = (
     # -- topup:fail
     Case("topup:fail", [topped_up(), topped_up(triggered=False), succeeded("track now")], Proof(1)),
     Case("topup:fail reason=missing_payment_method", [topped_up(), topped_up()], Proof(2)),
+    # -- payment:decline
+    Case("payment:decline", [declined(), declined(), succeeded("customer")], Proof(2)),
+    Case(
+        "payment:decline times=1",
+        [declined(), bought()],
+        Proof(1, remaining=0, completed=True),
+        header=[declined(), declined()],
+    ),
+    Case("payment:decline reason=insufficient_funds", [declined("Your card has insufficient funds.")], Proof(1)),
+    Case(
+        "payment:decline reason=authentication_required",
+        [declined("Additional authentication required", "3ds_required")],
+        Proof(1),
+    ),
+    Case("payment:decline plan=pass", [declined()], Proof(1)),
+    Case("payment:decline plan=other", [bought()], Proof(0)),
+    Case(
+        "payment:decline customer=cus_2",
+        [bought(), bought("p"), Pay("Your card was declined.")],
+        Proof(1),
+        header=[bought(), bought("p"), Pay()],
+    ),
+    Case(
+        "payment:decline reason=expired_card times=1",
+        [bought("p"), Pay("Your card has expired."), Pay()],
+        Proof(1, 0, 0, True),
+    ),
+    # -- payment:late
+    Case("payment:late 30s", [bought("p"), Pay(settles=False), bought()], Proof(1), header=[bought("p"), Pay()]),
+    Case(
+        "payment:late 30s plan=pass times=1",
+        [bought("p"), Pay(settles=False), Advance("30s"), bought("p"), bought()],
+        Proof(1, 0, 0, True),
+    ),
+    Case("payment:late 30s plan=other", [bought("p"), Pay()], Proof(0)),
     # -- limits
     Case("limit:exhaust", [limited(retry_after="1"), limited("customer", "m", retry_after="1")], Proof(2)),
     Case(

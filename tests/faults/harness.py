@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.actions import until
-from tests.faults.cases import Advance, Call, Case, Freeze, Held, Proof, Send, Step
+from tests.faults.cases import Advance, Call, Case, Freeze, Held, Pay, Proof, Send, Step
 from tests.faults.wire import exchange
 from tests.support.client import BATCH, CHECK, TRACK, Client
 
@@ -36,7 +36,9 @@ def organisation(slug: str, key: str, faults: Sequence[str] = (), of_customer: S
     plan = {"plan_id": "units", "name": "units", "items": [{"feature_id": "units", "price": price}]}
     bought = {"plan_id": "units", "feature_quantities": [{"feature_id": "units", "quantity": 1001}]}
     customers[0] |= {"faults": list(of_customer), "plans": [bought], "billing_controls": {"auto_topups": [topup]}}
-    sandbox = {"features": features, "plans": [plan], "customers": customers, "faults": list(faults)}
+    customers[0]["payment_method"] = "ok"
+    one_pass = {"plan_id": "pass", "name": "Pass", "add_on": True, "price": {"amount": 5, "interval": "one_off"}}
+    sandbox = {"features": features, "plans": [plan, one_pass], "customers": customers, "faults": list(faults)}
     return {"slug": slug, "keys": [key], "sandbox": sandbox}
 
 
@@ -52,6 +54,8 @@ _LETTERS: Mapping[str, Mapping[str, Any]] = {
     "u": {"customer_id": "cus_1", "feature_id": "units"},
     "o": {"customer_id": "cus_2", "feature_id": "messages"},
     "k": {"customer_id": "cus_1", "feature_id": "messages", "idempotency_key": "the same"},
+    "b": {"customer_id": "cus_1", "plan_id": "pass"},
+    "p": {"customer_id": "cus_2", "plan_id": "pass"},
 }
 
 
@@ -66,6 +70,7 @@ def request(send: Send) -> tuple[str, str, Any]:
         "track now": ("POST", TRACK, {**first, "async": False}),
         "check": ("POST", CHECK, first),
         "customer": ("POST", "/v1/customers.get", {"customer_id": first["customer_id"]}),
+        "buy": ("POST", "/v1/billing.attach", first),
         "customer by path": ("GET", f"/v1/customers/{first['customer_id']}", None),
     }
     return calls[send.call]
@@ -114,9 +119,22 @@ class Target:
             self.client.advance(step.by)
         elif isinstance(step, Held):
             self._check_held(step)
+        elif isinstance(step, Pay):
+            self._pay(step)
         else:
             self._read_report()
             self._clear()
+
+    def _pay(self, step: Pay) -> None:
+        checkout = self._get("checkouts?status=open")["list"][0]
+        paid = self.client.ask(f"/_mock/checkouts/{checkout['id']}", {"action": "pay"})
+        refusal = paid.get("required_action", {}).get("reason")
+        status = "complete" if step.refusal is None else "open"
+        assert (refusal, paid["status"], paid["settled"]) == (
+            step.refusal,
+            status,
+            step.refusal is None and step.settles,
+        )
 
     def _clear(self) -> None:
         key, path = (self.client.key, "faults") if self.number is None else (None, f"faults/{self.number}")

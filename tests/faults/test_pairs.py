@@ -72,7 +72,10 @@ _VALUES: dict[str, Callable[[Random], str]] = {
     "json": _one_of("'{}'", """'{"allowed":true}'""", "'[1, 2]'"),
     "text": _one_of("busy", "'it is late'"),
     "header": _one_of("X-Region:eu", "'X-Region: eu | X-Request: 7'"),
-    "reason": _one_of("charge_failed", "missing_payment_method"),
+    "plan": _one_of("free", "pro"),
+    "reason": _one_of("card_declined", "insufficient_funds", "expired_card", "authentication_required"),
+    "topup:fail reason": _one_of("charge_failed", "missing_payment_method"),
+    "payment:late": _SHORT,
 }
 #: Options that do not go with another one.
 _EXCLUDES = {"text": "json="}
