@@ -27,6 +27,7 @@ NOT_AT_THE_START = {
     "autumn_mock.fidelity": "the command fidelity",
     "autumn_mock.scenarios": "the command scenario, the page",
     "autumn_mock.testing": "the fixture",
+    "autumn_mock.web.checkout": "payment pages",
     "autumn_mock.web.control": "/_mock",
     "autumn_mock.web.control_app": "/_mock",
     "autumn_mock.web.openapi": "/_mock/openapi.json",

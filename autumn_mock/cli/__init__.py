@@ -23,6 +23,8 @@ SECTIONS = {
         "reset": "reset:reset",
     },
     "Take payments": {
+        "checkouts": "checkouts:checkouts",
+        "invoices": "checkouts:invoices",
         "payment-method": "payment_method:payment_method",
     },
     "Inject failures": {

@@ -25,6 +25,7 @@ from autumn_mock.operations.payment_methods import PaymentMethod, set_payment_me
 from autumn_mock.store.environment import Environment
 from autumn_mock.testing.clock import MockClock
 from autumn_mock.testing.lines import MAX_WITH_BODIES, failure_lines, request_line, unknown_key_lines
+from autumn_mock.testing.payments import MockCheckouts
 from autumn_mock.testing.webhooks import MockWebhooks
 from autumn_mock.webhooks.journal import WebhookDelivery
 from autumn_mock.wire.responses.customer import fixed_balances
@@ -247,6 +248,11 @@ class AutumnMock:
         return [*self.emulator.findings(self._environment), *self.emulator.stray_findings(self._created)]
 
     # -- payments
+
+    @property
+    def checkouts(self) -> MockCheckouts:
+        """The payment pages: ``mock.checkouts.pay("cus_123")``, ``.decline()``, ``.settle()``."""
+        return MockCheckouts(lambda: self.emulator.call_in(self._environment))
 
     def set_payment_method(self, customer: str, method: PaymentMethod) -> None:
         """How a customer pays: ``"none"``, or a card that is ``"ok"``, ``"declines"`` or ``"needs_3ds"``.

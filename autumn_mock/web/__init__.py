@@ -19,6 +19,8 @@ from autumn_mock.web.waitress_adapter import AbortMiddleware
 
 #: Paths that begin with these are served by the second application, :mod:`autumn_mock.web.control_app`.
 CONTROL_PREFIXES = ("/_mock",)
+#: And these by a third one, :mod:`autumn_mock.web.checkout`.
+CHECKOUT_PREFIXES = ("/checkout/", "/invoice/", "/portal/")
 
 
 def create_app(emulator: Engine) -> Flask:
@@ -43,7 +45,13 @@ def create_app(emulator: Engine) -> Flask:
 
         return create_control_app(emulator, guard, app, dispatcher.dispatch)
 
+    def checkout_app() -> Flask:
+        from autumn_mock.web.checkout import create_checkout_app
+
+        return create_checkout_app(emulator, guard)
+
     by_path = PathMiddleware(app.wsgi_app, CONTROL_PREFIXES, DeferredApplication(control_app))
+    by_path = PathMiddleware(by_path, CHECKOUT_PREFIXES, DeferredApplication(checkout_app))
     app.wsgi_app = AbortMiddleware(by_path)  # type: ignore[method-assign]  # how Flask is given middleware
     return app
 

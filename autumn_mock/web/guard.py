@@ -43,14 +43,28 @@ class Guard:
 
     def check(self) -> None:
         """Raises :class:`ApiError` (401, 403) when Flask's current request is not allowed."""
-        origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site", "none")
-        is_own = origin is None or origin.lower() == request.host_url.rstrip("/").lower()
-        if not is_own or site not in ("none", "same-origin"):
-            raise ApiError(403, "The control API answers no pages of other sites", "cross_site")
+        self._check_origin("The control API answers no pages of other sites")
         if self._token is None or not self.has_token(request.environ):
             self._check_name()  # a client with the token may use any name: a page of another site does not have it
         if not self.has_token(request.environ):
             raise ApiError(401, f"The control API of this server wants its token in {TOKEN_HEADER}", "no_control_token")
+
+    def check_page(self) -> None:
+        """Raises :class:`ApiError` (403) when the current request is not allowed on a page that needs no token.
+
+        Any page may lead to it, but only its own forms may change something.
+        """
+        self.check_host()
+        if request.method not in ("GET", "HEAD"):
+            self._check_origin("This page takes only what its own forms send")
+
+    @staticmethod
+    def _check_origin(text: str) -> None:
+        """The request comes from a program, or from a page of this server."""
+        origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site", "none")
+        is_own = origin is None or origin.lower() == request.host_url.rstrip("/").lower()
+        if not is_own or site not in ("none", "same-origin"):
+            raise ApiError(403, text, "cross_site")
 
     def has_token(self, variables: Mapping[str, str]) -> bool:
         """Whether a request with these variables (``HTTP_X_…``) has the token, or needs none."""

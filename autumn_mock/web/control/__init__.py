@@ -15,7 +15,18 @@ from autumn_mock.domain.organisation import ApiKey
 from autumn_mock.engine import Engine
 from autumn_mock.operations.errors import invalid_request
 from autumn_mock.web.authentication import ACTING_KEY
-from autumn_mock.web.control import clock, customers, faults, guide, inspection, organisations, probes, server, webhooks
+from autumn_mock.web.control import (
+    checkouts,
+    clock,
+    customers,
+    faults,
+    guide,
+    inspection,
+    organisations,
+    probes,
+    server,
+    webhooks,
+)
 from autumn_mock.web.control.context import ENVIRONMENT_HEADER, ControlCall, ControlHandler, ControlRequest
 from autumn_mock.web.guard import Guard
 from autumn_mock.web.replies import reply_to
@@ -23,7 +34,7 @@ from autumn_mock.web.replies import reply_to
 #: ``METHOD /path`` below ``/_mock``, and what serves it: a handler that takes neither fields nor a query is bare.
 ROUTES: dict[str, ControlHandler] = {
     route: handler
-    for module in (probes, server, organisations, clock, faults, webhooks, inspection, customers, guide)
+    for module in (probes, server, organisations, clock, faults, webhooks, inspection, customers, checkouts, guide)
     for route, handler in module.ROUTES.items()
 }
 

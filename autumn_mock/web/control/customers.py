@@ -3,7 +3,7 @@ and no limit, and is not journalled."""
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import flask
 import msgspec
@@ -59,7 +59,7 @@ def change_payment_method(request: ControlRequest) -> Response:
     if wanted not in known:
         raise invalid_request(f"payment_method: must be one of {', '.join(known)}")
     call = request.engine.call_in(request.environment_of_customer(customer_id))
-    changed = set_payment_method(call, customer_id, wanted)
+    changed = set_payment_method(call, customer_id, cast(PaymentMethod, wanted))
     return json_reply({"customer_id": changed.id, "payment_method": payment_method(changed)})
 
 

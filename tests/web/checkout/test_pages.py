@@ -1,0 +1,288 @@
+"""The payment pages as a browser without scripts uses them: what they show, what their forms do, who may send them."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+from autumn_mock import create_app
+from autumn_mock.engine import Engine
+from autumn_mock.operations.subjects import get_customer
+from tests.support.client import Reply
+
+from .conftest import KEY, Shop
+
+BACK = "http://127.0.0.1:3000/thanks?order=1"
+FORM = {"content-type": "application/x-www-form-urlencoded", "host": "127.0.0.1:4000"}
+
+
+def send(shop: Shop, path: str, **fields: str) -> Reply:
+    """Send a form, as a browser does."""
+    headers = {**FORM, "origin": "http://127.0.0.1:4000", "sec-fetch-site": "same-origin"}
+    return shop.request("POST", path, urlencode(fields).encode(), headers)
+
+
+def read(shop: Shop, path: str) -> str:
+    status, _, text = shop.request("GET", path, None, {"host": "127.0.0.1:4000"})
+    assert status == 200, text
+    return str(text)
+
+
+def portal(engine: Engine, customer: str = "ada") -> str:
+    return f"/portal/{get_customer(engine.state.environment('org_shop', 'sandbox'), customer).internal_id}"
+
+
+class _Names(HTMLParser):
+    """The names of everything on a page that acts or is loaded."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+# -- a checkout
+
+
+def test_checkout_shows_what_is_due_today_and_then(shop: Shop) -> None:
+    text = read(shop, shop.packs())
+    assert "Acme &lt;Maps&gt;" in text
+    assert "$50.00 <small>due today</small>" in text
+    assert re.search(r"Then \$50\.00 on \d\d \w{3} \d{4}", text)
+    assert "For Ada Example" in text
+    assert re.search(r"Packs - 300 Messages .*\$30\.00", text)
+
+
+def test_checkout_pays_and_returns_to_the_shop(shop: Shop) -> None:
+    page = shop.buy(success_url=BACK)
+    assert shop.plans() == []
+    reply = send(shop, page, action="pay")
+    assert (reply.status, reply.headers["location"]) == (303, BACK)
+    assert shop.plans() == ["pro"]
+    assert "Paid." in read(shop, page)
+
+
+@pytest.mark.parametrize("address", ["javascript:alert(1)", "not an address", "//evil.example"])
+def test_checkout_returns_to_no_other_kind_of_address(shop: Shop, address: str) -> None:
+    page = shop.buy(success_url=address)
+    reply = send(shop, page, action="pay")
+    assert (reply.status, reply.headers["location"]) == (303, page)
+
+
+def test_checkout_without_a_way_back_stays(shop: Shop) -> None:
+    page = shop.buy()
+    assert send(shop, page, action="pay").headers["location"] == page
+
+
+def test_checkout_declines_and_stays_open(shop: Shop) -> None:
+    page = shop.buy()
+    reply = send(shop, page, action="decline")
+    assert (reply.status, "Your card was declined." in str(reply.body)) == (200, True)
+    assert shop.plans() == []
+    assert send(shop, page, action="pay").status == 303
+    assert shop.plans() == ["pro"]
+
+
+def test_checkout_asks_for_3d_secure_first(shop: Shop) -> None:
+    page = shop.packs()
+    reply = send(shop, page, action="challenge", settle="later", **{"quantity:messages": "500"})
+    assert "Complete authentication" in str(reply.body)
+    assert shop.plans() == []
+    hidden = {each["name"]: each["value"] for tag, each in _Names(str(reply.body)).found if tag == "input"}
+    assert hidden == {"quantity:messages": "500", "settle": "later"}
+    send(shop, page, action="3ds", **{"quantity:messages": "500"})
+    assert shop.get("/_mock/customers/ada").body["payment_method"] == "needs_3ds"
+    assert shop.balance("ada") == 500
+
+
+def test_checkout_abandoned_stays_open(shop: Shop) -> None:
+    page = shop.buy()
+    assert f'href="{page}"' in str(send(shop, page, action="abandon").body)
+    assert "Pay $20.00" in read(shop, page)
+
+
+def test_checkout_changes_quantities(shop: Shop) -> None:
+    page = shop.packs()
+    updated = str(send(shop, page, action="update", **{"quantity:messages": "500"}).body)
+    assert "Pay $70.00" in updated
+    assert 'value="500"' in updated
+    send(shop, page, action="pay", **{"quantity:messages": "500"})
+    assert shop.balance("ada") == 500
+    assert shop.get("/_mock/invoices").body["list"][0]["total"] == 70
+
+
+@pytest.mark.parametrize("quantity", ["-1", "1.5", "many", "²", "9" * 13])
+def test_checkout_refuses_an_invalid_quantity(shop: Shop, quantity: str) -> None:
+    reply = send(shop, shop.packs(), action="pay", **{"quantity:messages": quantity})
+    assert (reply.status, "must be a whole number" in str(reply.body)) == (400, True)
+
+
+def test_checkout_is_settled_later(shop: Shop) -> None:
+    page = shop.buy(success_url=BACK)
+    assert send(shop, page, action="pay", settle="later").headers["location"] == BACK
+    assert shop.plans() == []
+    assert "does not know of it yet" in read(shop, page)
+    again = shop.post("/v1/billing.attach", {"customer_id": "ada", "plan_id": "pro"})
+    assert (again.status, again.body["code"]) == (423, "lock_already_exists")
+    send(shop, page, action="settle")
+    assert shop.plans() == ["pro"]
+
+
+def test_checkout_meets_the_faults_of_payments(shop: Shop) -> None:
+    shop.ask("/_mock/faults", {"rule": "payment:decline plan=pro reason=insufficient_funds times=1"})
+    shop.ask("/_mock/faults", {"rule": "payment:late 30s"})
+    page = shop.buy()
+    assert "insufficient funds" in str(send(shop, page, action="pay").body)
+    send(shop, page, action="pay")
+    assert shop.plans() == []
+    assert "it will on" in read(shop, page)
+    shop.advance("30s")
+    assert shop.plans() == ["pro"]
+
+
+def test_checkout_expires(shop: Shop) -> None:
+    page = shop.buy()
+    shop.advance("25h")
+    assert "This checkout is over" in read(shop, page)
+    assert send(shop, page, action="pay").status == 400
+
+
+@pytest.mark.parametrize("path", ["/checkout/co_x", "/invoice/in_x", "/portal/x"])
+def test_unknown_pages_are_not_found(shop: Shop, path: str) -> None:
+    for reply in (shop.get(path), send(shop, path, action="pay")):
+        assert (reply.status, "not found" in str(reply.body)) == (404, True)
+        assert reply.headers["content-type"].startswith("text/html")
+
+
+def test_unknown_actions_are_refused(shop: Shop, engine: Engine) -> None:
+    for page in (shop.buy(), shop.buy("bob"), portal(engine)):
+        assert send(shop, page, action="steal").status == 400
+
+
+# -- an invoice
+
+
+def test_invoice_is_paid(shop: Shop) -> None:
+    page = shop.buy("bob")
+    assert page.startswith("/invoice/")
+    assert "Pay $20.00" in read(shop, page)
+    assert "Your card was declined." in str(send(shop, page, action="decline").body)
+    assert "Complete authentication" in str(send(shop, page, action="challenge").body)
+    assert shop.plans("bob") == []
+    assert send(shop, page, action="pay").headers["location"] == page
+    assert shop.plans("bob") == ["pro"]
+    assert "Paid." in read(shop, page)
+    assert send(shop, page, action="pay").status == 400
+
+
+def test_invoice_is_settled_later(shop: Shop) -> None:
+    page = shop.buy("bob")
+    send(shop, page, action="pay", settle="later")
+    assert shop.plans("bob") == []
+    assert send(shop, page, action="pay").status == 400
+    shop.advance("1h")  # the change would not have waited this long for a payment
+    assert shop.plans("bob") == []
+    send(shop, page, action="settle")
+    assert shop.plans("bob") == ["pro"]
+
+
+def test_invoice_is_paid_late_by_a_fault(shop: Shop) -> None:
+    shop.ask("/_mock/faults", {"rule": "payment:late 2h customer=bob"})
+    page = shop.buy("bob")
+    send(shop, page, action="pay")
+    assert "it will on" in read(shop, page)
+    shop.advance("1h")
+    assert shop.plans("bob") == []
+    shop.advance("1h")
+    assert shop.plans("bob") == ["pro"]
+
+
+# -- the portal
+
+
+def test_portal_shows_and_cancels_plans(shop: Shop, engine: Engine) -> None:
+    shop.ask("/v1/billing.attach", {"customer_id": "eve", "plan_id": "pro"})
+    page = portal(engine, "eve")
+    text = read(shop, f"{page}?return_url={BACK}")
+    assert "Visa ending in 4242" in text
+    assert "$20.00" in text
+    assert 'href="http://127.0.0.1:3000/thanks?order=1"' in text
+    (plan,) = [each["value"] for tag, each in _Names(text).found if each.get("name") == "plan"]
+    send(shop, page, action="cancel_end_of_cycle", plan=str(plan))
+    (shown,) = shop.ask("/v1/customers.get", {"customer_id": "eve"})["subscriptions"]
+    assert shown["canceled_at"] is not None
+    assert "Keep Pro" in read(shop, page)
+    send(shop, page, action="uncancel", plan=str(plan))
+    assert "Cancel Pro" in read(shop, page)
+
+
+def test_portal_changes_the_payment_method(shop: Shop, engine: Engine) -> None:
+    page = portal(engine)
+    for method in ("ok", "declines", "needs_3ds", "none"):
+        assert send(shop, page, action="payment_method", payment_method=method).status == 303
+        assert shop.get("/_mock/customers/ada").body["payment_method"] == method
+    assert send(shop, page, action="payment_method", payment_method="gold").status == 400
+
+
+def test_portal_leads_to_no_other_kind_of_address(shop: Shop, engine: Engine) -> None:
+    assert "javascript:" not in read(shop, f"{portal(engine)}?return_url=javascript:alert(1)")
+
+
+# -- who may send forms
+
+ELSEWHERE = [
+    {"origin": "http://evil.example"},
+    {"origin": "null"},
+    {"origin": "http://127.0.0.1:4001"},
+    {"sec-fetch-site": "cross-site"},
+    {"sec-fetch-site": "same-site"},
+    {"host": "evil.example"},
+    {"host": "evil.example", "origin": "http://evil.example", "sec-fetch-site": "same-origin"},
+]
+
+
+@pytest.mark.parametrize("headers", ELSEWHERE)
+def test_forms_of_other_origins_are_refused(shop: Shop, engine: Engine, headers: dict[str, str]) -> None:
+    for page in (shop.buy(), shop.buy("bob"), portal(engine)):
+        reply = shop.request("POST", page, b"action=pay", {**FORM, **headers})
+        assert reply.status == 403, reply
+    assert shop.plans() == shop.plans("bob") == []
+
+
+def test_pages_need_no_token_but_a_form_of_their_own(world: Path) -> None:
+    with Engine(world=str(world), host="0.0.0.0", control_token="secret") as engine:  # it is not listening
+        shop = Shop(create_app(engine), KEY)
+        page = shop.buy()
+        assert "Pay $20.00" in read(shop, page)
+        strange = {**FORM, "origin": "http://evil.example"}
+        assert shop.request("POST", page, b"action=pay", strange).status == 403
+        assert send(shop, page, action="pay").status == 303
+
+
+def test_other_sites_may_lead_to_a_page(shop: Shop) -> None:
+    headers = {"host": "127.0.0.1:4000", "sec-fetch-site": "cross-site"}
+    assert shop.request("GET", shop.buy(), None, headers).status == 200
+
+
+def test_pages_have_no_scripts_and_load_nothing_from_elsewhere(shop: Shop, engine: Engine) -> None:
+    pages = [shop.buy(), shop.buy("bob"), portal(engine), "/checkout/co_x"]
+    for page in pages:
+        reply = shop.request("GET", page, None, {"host": "127.0.0.1:4000"})
+        policy = reply.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "script-src" not in policy
+        assert "frame-ancestors 'none'" in policy
+        assert reply.headers["referrer-policy"] == "same-origin"
+        names = _Names(str(reply.body)).found
+        assert not [tag for tag, _ in names if tag in ("script", "iframe", "img", "style")]
+        assert not [each for _, each in names if any(name.startswith("on") or name == "style" for name in each)]
+        loaded = [each["href"] for tag, each in names if tag == "link"]
+        assert loaded == ["data:,", "/checkout/static/checkout.css"]
+    assert shop.request("GET", "/checkout/static/checkout.css").status == 200
