@@ -89,3 +89,13 @@ def test_a_feature_shows_how_it_combines_unless_it_adds(world: World, how: str) 
 def test_only_metered_features_and_credits_combine(world: World, kind: str) -> None:
     with world.refused(400, "invalid_request", "combine is only for metered and credit system features"):
         create_feature(world.call(), feature_id="other", name="Other", type=kind, combine="max")
+
+
+def test_use_of_a_grant_that_does_not_count_is_not_carried_to_the_one_that_does(world: World) -> None:
+    combining(world, "max")
+    addons(world, monthly(30))
+    world.track(20)
+    assert world.remaining() == 10
+    world.plan("higher", monthly(50), add_on=True)
+    world.attach("higher")
+    assert world.remaining() == 50

@@ -223,3 +223,12 @@ def test_refusals_of_several_licences_and_archived_ones(world: LicenseWorld) -> 
     plan_update.update(world.call(), "extra", parse(PlanPatch, {"archived": True}))
     with world.refused(400, "invalid_request", "License plan extra is archived and cannot be assigned."):
         world.assign("e2", plan_id="extra")
+
+
+def test_a_pooled_item_of_a_licence_is_the_seats_own(world: LicenseWorld) -> None:
+    world.plan("desk", monthly(100, pooled=True), group="desks")
+    world.plan("office", group="office", licenses=[{"license_plan_id": "desk", "included": 2}])
+    world.attach("office")
+    world.assign("e1", "e2", plan_id="desk")
+    world.track(30, entity_id="e1")
+    assert (world.remaining(entity_id="e1"), world.remaining(entity_id="e2")) == (70, 100)

@@ -258,3 +258,10 @@ def test_fewer_units_count_from_the_next_reset(world: World) -> None:
     assert buy(200) == (400, 400, 0)
     world.now = add_months(NOW, 1) + 1
     assert world.amounts() == (200, 200, 0)
+
+
+def test_plans_share_a_pool_whatever_their_anchors_are(world: World) -> None:
+    world.attach("p100", billing_cycle_anchor=add_months(NOW, 1) - 20 * DAY)
+    world.attach("p50", entity_id="e1", billing_cycle_anchor=add_months(NOW, 1) - 5 * DAY)
+    assert len(world.rows()) == 1
+    assert world.amounts() == world.amounts(entity_id="e1") == (150, 150, 0)

@@ -1,0 +1,150 @@
+"""Every difference from the real service that the README lists is shown by a test.
+
+A line without a test is not known to be true. What no other test shows is in ``tests/web/test_differences.py``.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+_TESTS = Path(__file__).parent
+_README = _TESTS.parent / "README.md"
+
+#: How a line begins, without markup, and the tests that show it.
+SHOWN_BY: dict[str, tuple[str, ...]] = {
+    "An accepted batch returns 202": ("web/test_differences.py::test_accepted_batch_is_answered_as_the_settings_say",),
+    "Items of one customer are deducted in the order of arrival": (
+        "web/test_differences.py::test_items_of_one_customer_are_deducted_in_the_order_of_arrival",
+    ),
+    'customer_id: "" is an unknown customer': ("operations/test_track.py::test_track_refuses",),
+    "Payments are pretended": (
+        "operations/test_purchases.py::test_purchase",
+        "operations/test_purchases.py::test_the_setting_is_the_card_of_who_has_none",
+        "operations/test_billing.py::test_attach_refuses",
+    ),
+    "Plans have billing cycles without payments": (
+        "operations/test_attachments.py::test_update_of_the_billing_cycle",
+        "operations/test_attachments.py::test_a_later_switch_waits_for_the_end_of_the_period",
+        "operations/test_attachments.py::test_the_cycle_goes_on_through_several_switches",
+        "operations/test_attachments.py::test_next_reset_at_after_a_switch",
+    ),
+    "A trial that needed no card ends its plan": ("operations/test_attachments.py::test_the_end_of_a_trial",),
+    "Auto top-ups charge nothing": (
+        "operations/test_topups.py::test_queued_items_top_up_between_them",
+        "operations/test_topups.py::test_three_failures_in_a_row_suspend_until_the_configuration_is_set",
+        "operations/test_topups.py::test_webhook_of_success",
+    ),
+    "Priced balances are reset at the end of their period": (
+        "operations/test_due.py::test_plan_changes_are_applied_when_due",
+        "operations/test_attachments.py::test_everything_that_is_due_happens_in_its_order",
+    ),
+    "Versions 2.4 to 2.6 return the answers of 2.3": (
+        "web/test_differences.py::test_versions_after_2_3_answer_as_2_3_does",
+        "web/test_differences.py::test_track_is_asynchronous_from_2_5_unless_it_says_otherwise",
+        "web/test_dispatch.py::test_dispatch_answers_newer_versions_as_the_newest_and_notes_it",
+        "web/test_dispatch.py::test_dispatch_refuses_newer_versions_when_it_is_strict",
+    ),
+    "Rate cards charge the exact share of billing_units": (
+        "operations/test_rate_cards.py::test_a_rate_covers_its_billing_units",
+        "operations/test_rate_cards.py::test_tiers_are_refused",
+    ),
+    "combine: max or min": (
+        "operations/test_combined_grants.py::test_use_of_a_grant_that_does_not_count_is_not_carried_to_the_one_that_does",
+        "ledger/test_alerts.py::test_the_basis_of_an_alert_is_what_100_percent_are",
+    ),
+    "balance_allocations: a share is taken before": (
+        "operations/test_allocations.py::test_a_share_is_taken_first",
+        "operations/test_allocations.py::test_shares_are_renewed_with_their_row",
+        "operations/test_allocations.py::test_what_is_left_is_shared_in_proportion",
+    ),
+    "balances.list shows no balances of plans that ended": (
+        "web/test_differences.py::test_balances_of_ended_plans_are_not_listed",
+    ),
+    "Sums are exact decimals": ("operations/test_track.py::test_track_computes_exactly",),
+    "Releasing a lock that drained a loose balance to zero": (
+        "web/test_differences.py::test_a_released_lock_returns_nothing_to_a_loose_balance_that_it_drained",
+    ),
+    "customers.advance_test_clock moves the clock of the whole organisation": (
+        "web/resources/test_customers.py::test_advance_test_clock_moves_one_organisation",
+        "web/test_differences.py::test_clocks_are_not_stored_in_the_database",
+    ),
+    "A reply has the x-request-id of its request": (
+        "journal/test_exchange.py::test_long_or_odd_request_ids_are_not_sent_back",
+    ),
+    "/v1/organization shows publishable keys masked": (
+        "web/test_differences.py::test_publishable_keys_are_shown_masked",
+    ),
+    "catalog.update accepts no rewards and no referral programs": (
+        "web/test_differences.py::test_catalog_update_refuses_what_the_catalogue_does_not_hold",
+    ),
+    "Pooled items share a pool whatever the anchors of their plans are": (
+        "operations/test_pools.py::test_plans_share_a_pool_whatever_their_anchors_are",
+    ),
+    "Seats of licences move to a plan that replaces their parent": (
+        "operations/test_licenses.py::test_a_plan_that_replaces_the_parent_takes_its_seats_over",
+        "operations/test_licenses.py::test_a_pooled_item_of_a_licence_is_the_seats_own",
+    ),
+    "A base price follows to a variant only if both have the same interval": (
+        "operations/test_variants.py::test_a_price_follows_unless_the_variant_has_another_interval",
+        "operations/test_variants.py::test_variants_of_an_update_are_made_and_changed",
+    ),
+    "An unchanged plan gets no new version": (
+        "operations/test_plans.py::test_update_without_a_change_makes_no_version",
+    ),
+    "Some fields are accepted and have no effect": (
+        "wire/test_ignored.py::test_the_readme_lists_them",
+        "wire/test_ignored.py::test_a_request_that_sends_one_is_noted",
+    ),
+    "PATCH /v1/organization/config takes usage_alerts": (
+        "web/test_differences.py::test_organization_config_takes_usage_alerts_only",
+    ),
+    "Of older clients /v1/checkout": (
+        "web/resources/test_unsupported.py::test_unsupported_calls_reply_400_with_their_message",
+        "web/resources/test_older.py::test_attach_refuses",
+    ),
+    "A route that is not served returns the real answer": (
+        "web/test_dispatch.py::test_dispatch_refuses_an_unserved_route_and_notes_it_in_the_journal",
+    ),
+}
+
+
+def lines() -> list[str]:
+    """The lines of the list, each as one text without markup."""
+    section = _README.read_text("utf-8").split("\n## Differences", 1)[1].split("\n## ", 1)[0]
+    listed = section[section.index("\n- ") :].split("\n\n", 1)[0]
+    return [re.sub(r"\s+", " ", each).replace("*", "").replace("`", "") for each in listed.split("\n- ")[1:]]
+
+
+@cache
+def functions(path: str) -> frozenset[str]:
+    """The tests of a module; none if there is no such file."""
+    file = _TESTS / path
+    if not file.is_file():
+        return frozenset()
+    nodes = ast.parse(file.read_text("utf-8")).body
+    return frozenset(each.name for each in nodes if isinstance(each, ast.FunctionDef) and each.name.startswith("test_"))
+
+
+def test_the_readme_has_the_list() -> None:
+    assert len(lines()) > 20
+
+
+@pytest.mark.parametrize("line", lines(), ids=lambda line: line[:40])
+def test_every_difference_names_a_test(line: str) -> None:
+    found = [beginning for beginning in SHOWN_BY if line.startswith(beginning)]
+    assert len(found) == 1, f"SHOWN_BY has {len(found)} entries for: {line}"
+
+
+@pytest.mark.parametrize("beginning", SHOWN_BY)
+def test_every_test_shows_a_difference_of_the_readme(beginning: str) -> None:
+    assert any(line.startswith(beginning) for line in lines()), "the README has no such line"
+    missing = [
+        each for each in SHOWN_BY[beginning] if each.partition("::")[2] not in functions(each.partition("::")[0])
+    ]
+    assert missing == []
+    assert SHOWN_BY[beginning]
