@@ -93,10 +93,29 @@ def decide(call: Call, customer: Customer, scope: str | None, params: BillingAtt
 
 
 def trial_available(call: Call, customer: Customer, scope: str | None, plan: Plan) -> bool:
-    """Whether a plan has a trial that a customer (or an entity) may begin: one who is or was on the plan may not."""
-    if plan.free_trial is None or plan.id in customer.ended_plans:
+    """Whether a plan has a trial that a customer (or an entity) may begin.
+
+    One who is or was on the plan may not, nor may a customer with the fingerprint of one; unless the organisation
+    allows ``multiple_trials``.
+    """
+    if plan.free_trial is None:
         return False
-    return all(each.plan_id != plan.id for each in attached_plans(call, customer, scope))
+    environment = call.environment
+    if environment.organisation.config.multiple_trials:
+        return True
+    if plan.id in customer.ended_plans or any(
+        each.plan_id == plan.id for each in attached_plans(call, customer, scope)
+    ):
+        return False
+    if not customer.fingerprint:
+        return True
+    others = [each for each in environment.customers if each.fingerprint == customer.fingerprint]
+    return not any(_has_had(call, each, plan) for each in others if each.internal_id != customer.internal_id)
+
+
+def _has_had(call: Call, customer: Customer, plan: Plan) -> bool:
+    held = call.environment.customer_plans.of(customer.internal_id).values()
+    return plan.id in customer.ended_plans or any(each.plan_id == plan.id for each in held)
 
 
 def _require_payments(call: Call, plan: Plan, params: BillingParams) -> None:

@@ -113,13 +113,23 @@ def end_subscription(call: Call, transaction: Transaction, customer: Customer, s
         ):
             transaction.delete(attached)
     if environment.organisation.config.void_invoices_on_subscription_deletion:
-        for made in list(environment.invoices.of(owner).values()):
-            if made.subscription == subscription.id and made.status == "open":
-                bills.void(call, transaction, made)
+        void_open(call, transaction, subscription)
     for attached in ended:
         plan = fallback(call, attached)
         if plan is not None:
             begin(call, transaction, customer, plan, trial_ends_at=None)
+
+
+def ends_at_once(call: Call, attached: CustomerPlan) -> bool:
+    """Whether a cancellation of a plan takes effect now, without a credit, as its renewal was not paid."""
+    return attached.past_due and call.environment.organisation.config.void_invoices_on_subscription_deletion
+
+
+def void_open(call: Call, transaction: Transaction, subscription: Subscription) -> None:
+    """Void the open invoices of a subscription."""
+    for made in list(call.environment.invoices.of(subscription.customer).values()):
+        if made.subscription == subscription.id and made.status == "open":
+            bills.void(call, transaction, made)
 
 
 def plans_of(call: Call, subscription: Subscription) -> list[CustomerPlan]:

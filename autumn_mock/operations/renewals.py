@@ -37,8 +37,10 @@ from autumn_mock.operations.call import Call
 from autumn_mock.operations.carry import carry
 from autumn_mock.operations.grants import begin, grant, rows_of, withdraw
 from autumn_mock.operations.past_due import settle_renewal, tries_at, try_again
+from autumn_mock.operations.rewards import live
 from autumn_mock.operations.subscriptions import close_unused
 from autumn_mock.payments.cycles import Terms, recurs
+from autumn_mock.payments.discounts import discounted
 from autumn_mock.payments.lines import Billed, ending, overage_of, renewing, starting, switching
 from autumn_mock.store.environment import Environment, Transaction
 
@@ -235,9 +237,10 @@ class _Instant:
         else:
             lines = tuple(line for each in over for line in ending(each, terms, features))
         named = [*staying, *begun] or ended
+        every = discounted((*subscription.pending, *lines), live(self.call, subscription.coupons, self.now))
         return _Renewal(
             subscription=subscription,
-            lines=(*subscription.pending, *lines),
+            lines=every,
             plan_ids=tuple(dict.fromkeys(each.plan_id for each in named)),
             goes_on=bool(staying or begun),
         )

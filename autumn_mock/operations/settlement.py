@@ -11,15 +11,16 @@ from typing import Any, Literal
 
 from msgspec.structs import replace
 
-from autumn_mock.domain.customer import Customer, CustomerPlan
+from autumn_mock.domain.customer import Customer
 from autumn_mock.domain.payment import DECLINED, Card, CardCharge, Checkout, Deferred, Invoice, Refusal
 from autumn_mock.operations import bills, checkouts
 from autumn_mock.operations.billing import attach_within
 from autumn_mock.operations.call import Call
-from autumn_mock.operations.charges import subscription_of
 from autumn_mock.operations.errors import ApiError, invalid_request
+from autumn_mock.operations.past_due import recover
 from autumn_mock.operations.payment_methods import new_card, with_card
 from autumn_mock.operations.purchases import Outcome, Settled
+from autumn_mock.operations.subjects import open_account
 from autumn_mock.operations.subscriptions import begun
 from autumn_mock.operations.updates import update_within
 from autumn_mock.payments.cycles import Terms
@@ -209,7 +210,7 @@ def pay_invoice(
         made = bills.find_invoice(call.environment, invoice_id)
         customer = call.environment.customers.get(made.customer)
         assert customer is not None  # invoices are deleted with their customer
-        settle_due(call, transaction, customer)
+        open_account(call, transaction, customer)  # what is due before the payment
         made = bills.find_invoice(call.environment, made.id)
         bills.require_open(made)
         if action == "abandon":
@@ -246,19 +247,5 @@ def _paid(call: Call, transaction: Transaction, made: Invoice, card: Card) -> In
     if waiting is not None:
         perform(call, transaction, waiting, Settled(invoice=paid))
     if made.is_renewal:
-        _end_past_due(call, transaction, made)
+        recover(call, transaction, made)
     return call.environment.invoices.get(paid.id) or paid
-
-
-def _end_past_due(call: Call, transaction: Transaction, made: Invoice) -> None:
-    """The plans of a subscription whose renewal was paid are not past due any more, unless another one is open."""
-    open_ones = call.environment.invoices.of(made.customer).values()
-    if any(each.is_renewal and each.status == "open" and each.subscription == made.subscription for each in open_ones):
-        return
-    plans: list[CustomerPlan] = list(call.environment.customer_plans.of(made.customer).values())
-    for attached in plans:
-        subscription = subscription_of(call, attached)
-        if subscription is not None and subscription.id == made.subscription and attached.past_due:
-            transaction.put(replace(attached, past_due=False))
-            if subscription.status == "past_due":
-                transaction.put(replace(subscription, status="active"))

@@ -21,6 +21,7 @@ from autumn_mock.operations.call import Call
 from autumn_mock.operations.carry import carry, selects
 from autumn_mock.operations.charges import Charges, charges_of_update, refund_of
 from autumn_mock.operations.grants import begin, grant, requantify, withdraw, withdraw_rows
+from autumn_mock.operations.past_due import ends_at_once, void_open
 from autumn_mock.operations.purchase_rules import refuse_billed_update
 from autumn_mock.operations.purchases import Outcome, Settled, collection_of, sends_invoice, waits_for_payment
 from autumn_mock.operations.subjects import get_customer, open_account
@@ -57,6 +58,8 @@ def update_within(
     open_account(call, transaction, customer)
     current = find_attached(call, customer, params.entity_id or None, params)
     cancels = params.cancel_action not in (None, "uncancel")
+    if cancels and ends_at_once(call, current):
+        params = replace(params, cancel_action="cancel_immediately", proration_behavior="none")
     new = None if cancels else revised(call, current, params)
     refuse_update(call, params, current, new)
     if new is not None:
@@ -146,6 +149,8 @@ def _perform(call: Call, transaction: Transaction, case: _Updating, subscription
     rewards.redeem(call, transaction, case.charges.coupons)
     if new is None:
         _cancel(call, transaction, customer, current, params)
+        if subscription is not None and ends_at_once(call, current):
+            void_open(call, transaction, subscription)
         close_unused(call, transaction, customer)
         return
     if params.cancel_action == "uncancel" and current.canceled_at is not None:

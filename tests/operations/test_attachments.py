@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from autumn_mock.domain.plan import Plan
 from autumn_mock.ledger.intervals import add_months
@@ -471,3 +472,40 @@ def test_the_callers_id_of_a_subscription(plans: World) -> None:
     )
     updates.update(plans.call(), body)
     assert [each.subscription_id for each in plans.attached()] == ["s1"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "config", "begins"),
+    [
+        ("print", "print", {}, False),
+        ("print", "other", {}, True),
+        (None, None, {}, True),
+        ("print", "print", {"multiple_trials": True}, True),
+    ],
+)
+def test_customers_with_one_fingerprint_share_a_trial(
+    plans: World, first: str | None, second: str | None, config: dict[str, bool], begins: bool
+) -> None:
+    organisation = plans.environment.organisation
+    plans.environment.organisation = replace(organisation, config=replace(organisation.config, **config))
+    for customer_id, fingerprint in (("one", first), ("two", second)):
+        plans.customer(customer_id, fingerprint=fingerprint)
+        plans.attach("trial", customer_id)
+    assert (plans.attached("two")[-1].trial_ends_at is not None) is begins
+    plans.update_billing("trial", "one", cancel_action="cancel_immediately")
+    plans.customer("three", fingerprint=first)
+    plans.attach("trial", "three")
+    assert (plans.attached("three")[-1].trial_ends_at is not None) is (first is None or bool(config))
+
+
+def test_multiple_trials_of_one_customer(plans: World) -> None:
+    organisation = plans.environment.organisation
+    for allowed in (False, True):
+        config = replace(organisation.config, multiple_trials=allowed)
+        plans.environment.organisation = replace(organisation, config=config)
+        plans.customer(f"c{allowed}")
+        for _ in range(2):
+            plans.attach("trial", f"c{allowed}")
+            shown = plans.attached(f"c{allowed}")[-1].trial_ends_at
+            plans.update_billing("trial", f"c{allowed}", cancel_action="cancel_immediately")
+        assert (shown is not None) is allowed

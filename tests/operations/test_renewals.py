@@ -15,18 +15,21 @@ from autumn_mock.domain.customer import CustomerPlan
 from autumn_mock.domain.organisation import OrganisationConfig
 from autumn_mock.domain.payment import (
     DECLINED,
+    AppliedCoupon,
     CardCharge,
     Invoice,
     InvoiceLine,
     Refusal,
     Subscription,
 )
+from autumn_mock.domain.reward import Coupon
 from autumn_mock.domain.version import Version
 from autumn_mock.domain.webhook import Webhook
 from autumn_mock.ids import new_id
 from autumn_mock.ledger.intervals import DAY, add_months
-from autumn_mock.operations import retention, subjects
+from autumn_mock.operations import retention, settlement, subjects
 from autumn_mock.operations.call import Call
+from autumn_mock.operations.forecasts import upcoming
 from autumn_mock.operations.grants import begin
 from autumn_mock.operations.past_due import RETRY_AFTER
 from autumn_mock.operations.payment_methods import PaymentMethod, set_payment_method
@@ -473,6 +476,23 @@ def test_another_card_does_not_pay_what_was_due_before() -> None:
     assert world.seen() == [("pro", "active", True)]
 
 
+def test_a_cancellation_of_an_unpaid_plan_ends_it_now_where_its_invoices_are_void_then() -> None:
+    world = Paying(void_invoices_on_subscription_deletion=True)
+    world.subscribe("pro")
+    world.set_card("declines")
+    world.pass_to(ONE)
+    world.update_billing("pro", cancel_action="cancel_end_of_cycle", no_billing_changes=False)
+    assert world.invoices() == [("void", 20)]
+    assert world.attached() == []
+
+
+def test_a_renewal_that_is_paid_on_its_page_ends_past_due() -> None:
+    world = failing()
+    settlement.pay_invoice(world.call(), world.invoice().stripe_id)
+    assert world.invoices() == [("paid", 25)]
+    assert world.seen() == [("pro", "active", False)]
+
+
 # -- what a renewal resets and bills
 
 
@@ -558,6 +578,46 @@ def test_pending_lines_are_on_the_next_invoice_once() -> None:
         transaction.put(replace(world.subscription(), pending=(line,)))
     world.pass_to(add_months(NOW, 2))
     assert world.invoices() == [("paid", 27.5), ("paid", 20)]
+
+
+@pytest.mark.parametrize("plan_id", ["pro", "annual", "trial", "carded"])
+@pytest.mark.parametrize("value", [0, 40, 150.5])
+def test_the_invoice_is_the_one_that_was_forecast(plan_id: str, value: float) -> None:
+    world = Paying()
+    world.subscribe(plan_id)
+    world.join("addon", prepaid={"words": Decimal(100)}, trial_ends_at=world.subscription().trial_ends_at)
+    for months in range(1, 4):
+        if value:
+            world.track(value)
+        customer = subjects.get_customer(world.environment, "c")
+        forecast = upcoming(world.call(), customer, world.subscription())
+        assert forecast is not None
+        world.pass_to(forecast.starts_at)
+        assert len(world.invoices()) == months
+        assert world.invoice().lines == forecast.lines
+
+
+@pytest.mark.parametrize(
+    ("duration", "months", "totals"), [("forever", None, [18, 18, 18]), ("months", 2, [18, 20, 20])]
+)
+def test_coupons_of_a_subscription_reduce_its_renewals(duration: Any, months: int | None, totals: list[float]) -> None:
+    world = Paying()
+    world.subscribe("pro")
+    coupon = Coupon(
+        id="ten",
+        name="Ten",
+        type="percentage_discount",
+        value=Decimal(10),
+        duration=duration,
+        months=months,
+        created_at=NOW,
+    )
+    with world.environment.write() as transaction:
+        transaction.put(coupon)
+        applied = AppliedCoupon(reward_id="ten", applied_at=NOW)
+        transaction.put(replace(world.subscription(), coupons=(applied,)))
+    world.pass_to(add_months(NOW, 3))
+    assert [total for _, total in world.invoices()] == totals
 
 
 def test_the_credit_of_the_customer_is_spent_first() -> None:
