@@ -38,6 +38,13 @@ def forecast_of(
     return _reduced(call, found, charges.applied)
 
 
+def next_invoices(call: Call, customer: Customer) -> list[Forecast]:
+    """The next invoice of each subscription of a customer on which something recurs, the soonest first."""
+    every = call.environment.subscriptions.of(customer.internal_id).values()
+    found = [upcoming(call, customer, each) for each in every if each.status != "canceled"]
+    return sorted((each for each in found if each is not None), key=lambda each: each.starts_at)
+
+
 def upcoming(call: Call, customer: Customer, subscription: Subscription) -> Forecast | None:
     """The next invoice of a subscription as it is, with the usage so far; None when nothing recurs."""
     plans = _plans_of(call, subscription)

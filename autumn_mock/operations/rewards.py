@@ -165,3 +165,11 @@ def live(call: Call, applied: Iterable[AppliedCoupon], at: int) -> list[Coupon]:
     """Those coupons of a subscription that count for an invoice of an instant (ms)."""
     pairs = ((call.environment.coupons.get(each.reward_id), each) for each in applied)
     return [coupon for coupon, each in pairs if coupon is not None and goes_on(coupon, each, at)]
+
+
+def coupons_of(call: Call, customer: Customer) -> list[tuple[Coupon, AppliedCoupon]]:
+    """The coupons that the subscriptions of a customer have."""
+    every = call.environment.subscriptions.of(customer.internal_id).values()
+    applied = [each for subscription in every if subscription.status != "canceled" for each in subscription.coupons]
+    pairs = ((call.environment.coupons.get(each.reward_id), each) for each in applied)
+    return [(coupon, each) for coupon, each in pairs if coupon is not None and goes_on(coupon, each, call.now)]

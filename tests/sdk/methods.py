@@ -55,10 +55,14 @@ METERING = (
     "billing.preview_attach",
     "billing.preview_update",
     "invoices.list",
+    "rewards.create",
+    "rewards.get",
+    "rewards.list",
+    "rewards.delete",
 )
 
 #: What the organisation shows, tested where it is made.
-ELSEWHERE = {"rewards.list", "referrals.list_programs", "licenses.attach", "licenses.release"}
+ELSEWHERE = {"referrals.list_programs", "licenses.attach", "licenses.release"}
 
 _PLANS = {"customer_id": "cus_1", "plans": [{"plan_id": "free"}]}
 _UPDATES = {"customer_id": "cus_1", "updates": [{"plan_id": "free", "cancel_action": "cancel_immediately"}]}
@@ -97,10 +101,7 @@ UNSUPPORTED: dict[str, tuple[str, dict[str, Any]]] = {
     "referrals.get_program": ("referral_programs.get", {"referral_program_id": "friends"}),
     "referrals.update_program": ("referral_programs.update", {"referral_program_id": "friends"}),
     "referrals.delete_program": ("referral_programs.delete", {"referral_program_id": "friends"}),
-    "rewards.create": ("rewards.create", {}),
-    "rewards.get": ("rewards.get", {"reward_id": "gift"}),
     "rewards.update": ("rewards.update", {"reward_id": "gift"}),
-    "rewards.delete": ("rewards.delete", {"reward_id": "gift"}),
     "rewards.redeem_code": ("rewards.redeem", {"customer_id": "cus_1", "code": "HELLO"}),
     "platform.disconnect_stripe": ("platform.disconnect_stripe", _ORGANISATION),
     "platform.get_stripe_connection": ("platform.get_stripe_connection", _ORGANISATION),
@@ -509,13 +510,13 @@ class EveryMethod:
         assert (answer["customer_id"], answer["payment_url"]) == ("cus_1", None)
         assert remaining(client) == 1100
 
-    def test_billing_attach_that_would_have_to_be_paid(self, client: SdkClient) -> None:
+    def test_billing_attach_that_has_to_be_paid(self, client: SdkClient) -> None:
         make_plan(client, "pro", price={"amount": 20, "interval": "month"})
-        for method in ("billing.attach", "billing.preview_attach"):
-            with pytest.raises(ClientError) as caught:
-                client.call(method, customer_id="cus_1", plan_id="pro")
-            assert caught.value.status == 400
-            assert "no_billing_changes: true" in caught.value.body
+        shown = client.call("billing.preview_attach", customer_id="cus_1", plan_id="pro")
+        assert (shown["total"], shown["redirect_to_checkout"], shown["checkout_type"]) == (20, True, "stripe_checkout")
+        answer = client.call("billing.attach", customer_id="cus_1", plan_id="pro")
+        assert answer["payment_url"] is not None
+        assert remaining(client) == 1000
 
     def test_billing_update(self, client: SdkClient) -> None:
         make_plan(client)
@@ -543,6 +544,53 @@ class EveryMethod:
         assert incoming["effective_at"] == outgoing["effective_at"] == ending["expires_at"] is not None
         found = client.organisation.ask("/v1/customers.get", {"customer_id": "cus_1"})
         assert [each["plan_id"] for each in found["subscriptions"]] == ["pro"]  # the preview changed nothing
+
+    def test_billing_preview_attach_shows_lines_and_the_next_cycle(self, client: SdkClient) -> None:
+        use = {"amount": 0.1, "interval": "month", "billing_method": "usage_based"}
+        pack = {"amount": 5, "interval": "month", "billing_method": "prepaid", "billing_units": 100}
+        items = [{"feature_id": "messages", "included": 50, "price": each} for each in (use, pack)]
+        make_plan(client, "pro", price={"amount": 20, "interval": "month"}, items=items)
+        coupon = {"type": "percentage_discount", "value": 10, "duration": {"type": "one_off", "length": None}}
+        given = {"id": "ten", "name": "Ten", "plan_ids": None, "promo_codes": [{"code": "TEN"}], **coupon}
+        client.call("rewards.create", coupon=given)
+        wanted = {"feature_quantities": [{"feature_id": "messages", "quantity": 250}], "plan_id": "pro"}
+        shown = client.call(
+            "billing.preview_attach", customer_id="cus_1", discounts=[{"promotion_code": "TEN"}], **wanted
+        )
+        assert [
+            (each["plan_id"], each["subtotal"], each["total"], each["quantity"]) for each in shown["line_items"]
+        ] == [
+            ("pro", 20, 18, 1),
+            ("pro", 10, 9, 250),
+        ]
+        (discount,) = shown["line_items"][0]["discounts"]
+        assert discount == {"amount_off": 2, "percent_off": 10, "reward_id": "ten", "reward_name": "Ten"}
+        assert (shown["subtotal"], shown["total"], shown["currency"]) == (30, 27, "usd")
+        following = shown["next_cycle"]
+        assert following["starts_at"] == shown["line_items"][0]["period"]["end"]
+        assert (following["total"], [each["feature_id"] for each in following["usage_line_items"]]) == (
+            30,
+            ["messages"],
+        )
+
+    def test_rewards(self, client: SdkClient) -> None:
+        given = {
+            "id": "launch",
+            "name": "Launch",
+            "type": "fixed_discount",
+            "value": 5,
+            "duration": {"type": "months", "length": 3},
+            "plan_ids": ["pro"],
+            "promo_codes": [{"code": "LAUNCH", "global_max_redemption": 10, "first_time_transaction": True}],
+        }
+        made = client.call("rewards.create", coupon=given)["coupon"]
+        assert {name: made[name] for name in given} == given
+        assert client.call("rewards.get", reward_id="launch")["coupon"] == made
+        assert client.call("rewards.list") == {"coupons": [made], "feature_grants": []}
+        assert client.call("rewards.delete", reward_id="launch") == {"success": True}
+        with pytest.raises(ClientError) as caught:
+            client.call("rewards.get", reward_id="launch")
+        assert caught.value.status == 404
 
     def test_billing_preview_update(self, client: SdkClient) -> None:
         pack = {"amount": 5, "interval": "month", "billing_method": "prepaid", "billing_units": 100}

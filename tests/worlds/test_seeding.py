@@ -260,6 +260,48 @@ def test_seed_gives_customers_their_payment_method(write_world: WriteWorld) -> N
     assert payment_method(get_customer(sandbox, "cus_2")) == "none"
 
 
+_REWARDS = """
+      rewards:
+        - {id: launch, type: percentage_discount, value: 20, plan_ids: [pro], promo_codes: [LAUNCH20]}
+        - id: loyal
+          name: Loyal customers
+          type: fixed_discount
+          value: 5
+          duration: {type: months, length: 3}
+          promo_codes: [{code: LOYAL, global_max_redemption: 10, first_time_transaction: true}]
+        - {id: staff, type: percentage_discount, value: 100, duration: forever}
+      customers:
+"""
+
+
+def test_seed_gives_an_environment_its_coupons(write_world: WriteWorld) -> None:
+    state = fresh_state()
+    seed(state, read_world(write_world(_WORLD.replace("\n      customers:\n", _REWARDS))))
+    launch, loyal, staff = state.environment("org_acme_inc", "sandbox").coupons
+    assert (launch.name, float(launch.value), launch.duration) == ("launch", 20, "one_off")
+    assert launch.plan_ids == ("pro",)
+    assert [each.code for each in launch.promo_codes] == ["LAUNCH20"]
+    assert (loyal.name, loyal.duration, loyal.months) == ("Loyal customers", "months", 3)
+    assert (loyal.promo_codes[0].global_max_redemption, loyal.promo_codes[0].first_time_transaction) == (10, True)
+    assert (staff.duration, staff.promo_codes, staff.plan_ids) == ("forever", (), None)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("plan_ids: [pro]", "plan_ids: [prof]", "there is no plan 'prof'"),
+        ("value: 20", "value: 120", "value of a percentage_discount must be at most 100"),
+        ("duration: {type: months, length: 3}", "duration: months", "length is required"),
+        ("percentage_discount, value: 20", "free_product, value: 20", "type: "),
+        ("LAUNCH20", "LOYAL", "Promotion code LOYAL already exists"),
+    ],
+)
+def test_seed_refuses_wrong_coupons(write_world: WriteWorld, old: str, new: str, message: str) -> None:
+    text = _WORLD.replace("\n      customers:\n", _REWARDS.replace(old, new))
+    with pytest.raises(InputFileError, match=message):
+        seed(fresh_state(), read_world(write_world(text)))
+
+
 def test_seed_refuses_an_unknown_payment_method(write_world: WriteWorld) -> None:
     path = write_world(_WORLD.replace("name: Ada", "payment_method: gold"))
     with pytest.raises(InputFileError, match=r"payment_method: .*none.*needs_3ds"):

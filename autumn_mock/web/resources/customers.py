@@ -7,6 +7,8 @@ from msgspec.structs import asdict
 from autumn_mock.ledger.account import Account
 from autumn_mock.operations import customers
 from autumn_mock.operations.errors import no_stripe
+from autumn_mock.operations.forecasts import next_invoices
+from autumn_mock.operations.rewards import coupons_of
 from autumn_mock.web.context import SUCCESS, Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
 from autumn_mock.web.pagination import cursor_page, offset_page, paged
@@ -24,12 +26,18 @@ from autumn_mock.wire.requests.customers import (
     CustomersUpdate,
 )
 from autumn_mock.wire.responses.customer import CustomerBody, customer_body
+from autumn_mock.wire.responses.lines import customer_rewards_body, invoice_preview_body
 
 
 def _body(request: RequestContext, account: Account, *, with_autumn_id: bool = False) -> CustomerBody:
     if "payment_method" in request.expand:
         raise no_stripe()
-    return customer_body(account, request.call.env, request.expanded, with_autumn_id=with_autumn_id)
+    body = customer_body(account, request.call.env, request.expanded, with_autumn_id=with_autumn_id)
+    if "invoice_previews" in request.expand:
+        body.invoice_previews = [invoice_preview_body(each) for each in next_invoices(request.call, account.customer)]
+    if "rewards" in request.expand:
+        body.rewards = customer_rewards_body(coupons_of(request.call, account.customer))
+    return body
 
 
 @endpoint(

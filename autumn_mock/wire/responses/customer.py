@@ -19,6 +19,7 @@ from autumn_mock.operations.licenses import LicensePool, pools_of
 from autumn_mock.wire.answer import Body, Number, in_fixed_shape
 from autumn_mock.wire.responses.balance import BalanceBody, FlagBody, Owner, balance_body, flag_body
 from autumn_mock.wire.responses.controls import ControlsBody, controls_body
+from autumn_mock.wire.responses.lines import CustomerRewardsBody, InvoicePreviewBody
 from autumn_mock.wire.responses.plan import PlanDetailsBody, plan_body
 
 
@@ -110,6 +111,8 @@ class CustomerBody(Body, kw_only=True):
     flags: dict[str, FlagBody]
     config: dict[str, Any]
     invoices: list[dict[str, Any]] | UnsetType = UNSET
+    invoice_previews: list[InvoicePreviewBody] | UnsetType = UNSET
+    rewards: CustomerRewardsBody | UnsetType = UNSET
     entities: list[EntitySummaryBody] | UnsetType = UNSET
     trials_used: list[dict[str, Any]] | UnsetType = UNSET
     referrals: list[dict[str, Any]] | UnsetType = UNSET

@@ -12,7 +12,7 @@ from msgspec import UNSET, UnsetType
 from autumn_mock.domain.amount import ZERO, number
 from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.organisation import Env
-from autumn_mock.domain.payment import Discount, Invoice, InvoiceLine
+from autumn_mock.domain.payment import Invoice
 from autumn_mock.domain.plan import Plan
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.preview import Intent, PlanPreviewChange, Preview
@@ -20,11 +20,9 @@ from autumn_mock.operations.upgrade_options import UpgradeOption
 from autumn_mock.payments.forecasts import Forecast
 from autumn_mock.payments.lines import subtotal_of
 from autumn_mock.wire.answer import Body, Number
+from autumn_mock.wire.responses.lines import CURRENCY, LineBody, PeriodBody, line_body
 from autumn_mock.wire.responses.plan import PlanDetailsBody, plan_body
 from autumn_mock.wire.versions.v2_0 import offered_product
-
-#: Amounts are in one currency.
-CURRENCY = "usd"
 
 Features = Mapping[str, Feature]
 
@@ -45,36 +43,6 @@ class PreviewedPlanBody(Body, kw_only=True):
     effective_at: int | None
     canceled_at: int | None
     expires_at: int | None
-
-
-class DiscountBody(Body, kw_only=True):
-    """What a coupon takes off a line."""
-
-    amount_off: Number
-    percent_off: Number | UnsetType = UNSET
-    reward_id: str | UnsetType = UNSET
-    reward_name: str | UnsetType = UNSET
-
-
-class PeriodBody(Body):
-    """From when to when (ms)."""
-
-    start: int
-    end: int
-
-
-class LineBody(Body, kw_only=True):
-    """A line of an invoice: a charge, or below zero a credit; in the major unit of the currency."""
-
-    display_name: str
-    description: str
-    subtotal: Number
-    total: Number
-    discounts: list[DiscountBody]
-    plan_id: str
-    feature_id: str | None
-    period: PeriodBody | UnsetType = UNSET
-    quantity: Number
 
 
 class UsageLineBody(Body, kw_only=True):
@@ -227,31 +195,6 @@ def next_cycle_body(forecast: Forecast) -> NextCycleBody:
             )
             for each in forecast.usage
         ],
-    )
-
-
-def line_body(line: InvoiceLine) -> LineBody:
-    """A line of an invoice or a preview."""
-    has_period = line.period_start is not None and line.period_end is not None
-    return LineBody(
-        display_name=line.display_name,
-        description=line.description,
-        subtotal=number(line.subtotal),
-        total=number(line.total),
-        discounts=[_discount_body(each) for each in line.discounts],
-        plan_id=line.plan_id,
-        feature_id=line.feature_id,
-        period=PeriodBody(line.period_start or 0, line.period_end or 0) if has_period else UNSET,
-        quantity=number(line.quantity),
-    )
-
-
-def _discount_body(discount: Discount) -> DiscountBody:
-    return DiscountBody(
-        amount_off=number(discount.amount_off),
-        percent_off=UNSET if discount.percent_off is None else number(discount.percent_off),
-        reward_id=UNSET if discount.reward_id is None else discount.reward_id,
-        reward_name=UNSET if discount.reward_name is None else discount.reward_name,
     )
 
 

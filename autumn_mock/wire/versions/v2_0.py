@@ -186,7 +186,7 @@ def _interval_fields(reset: Json | None, counts: bool) -> Json:
 def _customer(body: Json) -> Json:
     """Products in place of subscriptions, features in place of balances."""
     dropped = ("id", "created_at", "billing_controls", "subscriptions", "scheduled_subscriptions", "balances")
-    last = ("invoices", "entities", "trials_used", "referrals")
+    last = ("invoices", "invoice_previews", "rewards", "entities", "trials_used", "referrals")
     rows = [*body["subscriptions"], *body["scheduled_subscriptions"]]
     return {
         "id": body["id"],
