@@ -9,7 +9,7 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import replace
 
-from autumn_mock.domain.customer import Customer, CustomerPlan, Entity
+from autumn_mock.domain.customer import Customer, CustomerPlan
 from autumn_mock.domain.payment import CheckoutMode, Deferred, Subscription
 from autumn_mock.operations import bills, checkouts, licenses, rewards
 from autumn_mock.operations.accounts import store
@@ -38,14 +38,14 @@ from autumn_mock.operations.subjects import get_entity, open_account
 from autumn_mock.operations.subscriptions import begun, changed, close_unused, drop_scheduled
 from autumn_mock.operations.topups import top_up
 from autumn_mock.store.environment import Transaction
-from autumn_mock.wire.requests.billing import BillingAttach
+from autumn_mock.wire.requests.billing import BillingAttach, BillingParams
 from autumn_mock.wire.requests.common import CustomerData
 
 #: The parent of seats while theirs is replaced.
 _MOVING = "moving"
 
 
-class _Attaching(Struct, frozen=True, kw_only=True):
+class PlanPurchase(Struct, frozen=True, kw_only=True):
     """A plan that is being attached, and how it is paid."""
 
     params: BillingAttach
@@ -71,15 +71,43 @@ def attach_within(
     call: Call, transaction: Transaction, params: BillingAttach, settled: Settled | None = None
 ) -> Outcome:
     """Attach a plan in a transaction; ``settled``: how it was paid for."""
-    customer = get_or_create_customer(call, transaction, params.customer_id, params.customer_data or CustomerData())
-    entity = _entity(call, transaction, customer, params)
-    scope = entity.id if entity is not None else None
-    open_account(call, transaction, customer)
-    wanted = checkouts.deferred("attach", params, call.now)
+    customer, scope = owner_of(call, transaction, params)
     is_new = settled is None and not params.no_billing_changes
+    wanted = checkouts.deferred("attach", params, call.now)
     session = checkouts.find_open(call, customer, wanted) if is_new else None
     if session is not None and session.attached is not None:
         return Outcome(customer_id=params.customer_id, entity_id=scope, checkout=session)
+    case = examine(call, customer, scope, params, wanted, settled)
+    if is_new and case.purchase.is_billed:
+        if session is not None and session.mode == case.purchase.page:
+            return replace(case.done, checkout=session)
+        checkouts.end_open(call, transaction, customer)
+        if case.purchase.page is not None:
+            return _open_session(call, transaction, case, case.purchase.page)
+    return _buy(call, transaction, case, settled)
+
+
+def owner_of(call: Call, transaction: Transaction, params: BillingParams) -> tuple[Customer, str | None]:
+    """The customer and the entity that a plan is attached to, brought up to date; created if need be."""
+    customer = get_or_create_customer(call, transaction, params.customer_id, params.customer_data or CustomerData())
+    entity = None
+    if params.entity_id and params.entity_data is not None:
+        entity = get_or_create_entity(call, transaction, customer, params.entity_id, params.entity_data)
+    elif params.entity_id:
+        entity = get_entity(call.environment, customer, params.entity_id)
+    account = open_account(call, transaction, customer)
+    return account.customer, None if entity is None else entity.id
+
+
+def examine(
+    call: Call,
+    customer: Customer,
+    scope: str | None,
+    params: BillingAttach,
+    wanted: Deferred,
+    settled: Settled | None = None,
+) -> PlanPurchase:
+    """What attaching a plan does and costs. Raises :class:`ApiError` for what is refused."""
     decided = decide(call, customer, scope, params)
     purchase = purchase_of(call, customer, params, decided)
     if settled is None:
@@ -88,17 +116,12 @@ def attach_within(
     licenses.refuse_attach(call, customer, params, decided.plan, None if decided.is_deferred else decided.current)
     if settled is None:
         refuse_purchase(params, decided, purchase, call.now)
-    case = _Attaching(params=params, customer=customer, scope=scope, decided=decided, purchase=purchase, wanted=wanted)
-    if is_new and purchase.is_billed:
-        if session is not None and session.mode == purchase.page:
-            return replace(case.done, checkout=session)
-        checkouts.end_open(call, transaction, customer)
-        if purchase.page is not None:
-            return _open_session(call, transaction, case, purchase.page)
-    return _buy(call, transaction, case, settled)
+    return PlanPurchase(
+        params=params, customer=customer, scope=scope, decided=decided, purchase=purchase, wanted=wanted
+    )
 
 
-def _open_session(call: Call, transaction: Transaction, case: _Attaching, page: CheckoutMode) -> Outcome:
+def _open_session(call: Call, transaction: Transaction, case: PlanPurchase, page: CheckoutMode) -> Outcome:
     """Have it paid on a page. With ``enable_plan_immediately`` the plan is attached meanwhile, without being billed."""
     params = case.params
     session = checkouts.open_session(
@@ -122,7 +145,7 @@ def _open_session(call: Call, transaction: Transaction, case: _Attaching, page: 
     return replace(case.done, checkout=session)
 
 
-def _buy(call: Call, transaction: Transaction, case: _Attaching, settled: Settled | None) -> Outcome:
+def _buy(call: Call, transaction: Transaction, case: PlanPurchase, settled: Settled | None) -> Outcome:
     """Invoice it, and attach the plan unless that waits for the payment of the invoice."""
     purchase, done, billed = case.purchase, case.done, None
     subscription = _subscription_after(call, case)
@@ -140,7 +163,7 @@ def _buy(call: Call, transaction: Transaction, case: _Attaching, settled: Settle
     return done
 
 
-def _subscription_after(call: Call, case: _Attaching) -> Subscription | None:
+def _subscription_after(call: Call, case: PlanPurchase) -> Subscription | None:
     """The subscription that bills the plan, or that the plan which it replaces is billed by."""
     purchase = case.purchase
     if purchase.subscription is not None:
@@ -155,7 +178,7 @@ def _subscription_after(call: Call, case: _Attaching) -> Subscription | None:
 def _invoice(
     call: Call,
     transaction: Transaction,
-    case: _Attaching,
+    case: PlanPurchase,
     subscription: Subscription | None,
     settled: Settled | None,
 ) -> Collected:
@@ -177,7 +200,9 @@ def _invoice(
     )
 
 
-def _perform(call: Call, transaction: Transaction, case: _Attaching, subscription: Subscription | None) -> CustomerPlan:
+def _perform(
+    call: Call, transaction: Transaction, case: PlanPurchase, subscription: Subscription | None
+) -> CustomerPlan:
     """Attach the plan, and end or schedule the end of what it replaces."""
     params, customer, scope, decided = case.params, case.customer, case.scope, case.decided
     waits, current = decided.is_deferred, decided.current
@@ -220,11 +245,3 @@ def _perform(call: Call, transaction: Transaction, case: _Attaching, subscriptio
     top_up(call, transaction, account)
     store(transaction, account)
     return attached
-
-
-def _entity(call: Call, transaction: Transaction, customer: Customer, params: BillingAttach) -> Entity | None:
-    if not params.entity_id:
-        return None
-    if params.entity_data is not None:
-        return get_or_create_entity(call, transaction, customer, params.entity_id, params.entity_data)
-    return get_entity(call.environment, customer, params.entity_id)

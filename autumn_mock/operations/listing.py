@@ -23,7 +23,7 @@ from autumn_mock.operations.subjects import find_customer, find_entity, get_cust
 from autumn_mock.store.environment import Transaction
 from autumn_mock.wire.requests.balances import BalancesList, ContributionsList
 from autumn_mock.wire.requests.billing import SubscriptionsList
-from autumn_mock.wire.requests.common import RowsOfACustomer
+from autumn_mock.wire.requests.common import RowsOfOwner
 
 
 class Listed(Protocol):
@@ -91,13 +91,13 @@ class PlanLine(Struct, frozen=True):
 def list_balances(call: Call, params: BalancesList, before: Place | None) -> Page[BalanceLine]:
     """``balances.list``: rows of balances, granted by plans and loose; boolean features are left out."""
     environment = call.environment
-    owner, scope = _narrowed(call, params)
-    if owner is _NO_ONE:
+    owner, scope = narrowed(call, params)
+    if owner is NO_ONE:
         return Page([], None)
     wanted = set(params.statuses or ("active",))
     with call.write() as transaction:
         rows = environment.balances.of(owner).values() if owner is not None else environment.balances
-        shown, following = _cut(
+        shown, following = cut_newest(
             [
                 row
                 for row in rows
@@ -170,13 +170,13 @@ def list_purchases(call: Call, params: SubscriptionsList, before: Place | None) 
 
 def _list_plans(call: Call, params: SubscriptionsList, before: Place | None, *, one_off: bool) -> Page[PlanLine]:
     environment = call.environment
-    owner, scope = _narrowed(call, params)
-    if owner is _NO_ONE:
+    owner, scope = narrowed(call, params)
+    if owner is NO_ONE:
         return Page([], None)
     wanted = set(params.statuses or ("active", "scheduled"))
     with environment.lock:
         plans = environment.customer_plans.of(owner).values() if owner is not None else environment.customer_plans
-        shown, following = _cut(
+        shown, following = cut_newest(
             [
                 each
                 for each in plans
@@ -197,10 +197,10 @@ def _list_plans(call: Call, params: SubscriptionsList, before: Place | None, *, 
 
 
 #: In place of the internal id of an unknown customer, or of the id of an unknown entity.
-_NO_ONE = ""
+NO_ONE = ""
 
 
-def _narrowed(call: Call, params: RowsOfACustomer) -> tuple[str | None, str | None]:
+def narrowed(call: Call, params: RowsOfOwner) -> tuple[str | None, str | None]:
     """The internal id of the customer and the id of the entity that a list is narrowed to. Plans and balances of that
     customer, or of all customers, are brought up to date."""
     environment = call.environment
@@ -211,13 +211,13 @@ def _narrowed(call: Call, params: RowsOfACustomer) -> tuple[str | None, str | No
     with call.write() as transaction:
         customer = find_customer(environment, customer_id)
         if customer is None:
-            return _NO_ONE, None
+            return NO_ONE, None
         open_account(call, transaction, customer)
         entity_id = params.entity_id
         if not entity_id:
             return customer.internal_id, None
         entity = find_entity(environment, customer, entity_id)
-        return (customer.internal_id, entity.id) if entity is not None else (_NO_ONE, None)
+        return (customer.internal_id, entity.id) if entity is not None else (NO_ONE, None)
 
 
 def cut(found: list[N], before: Place | None, offset: int, limit: int) -> tuple[list[N], Place | None]:
@@ -234,7 +234,7 @@ def cut(found: list[N], before: Place | None, offset: int, limit: int) -> tuple[
     return shown, (last.created_at, last.id) if last is not None and last.id is not None else None
 
 
-def _cut(records: list[L], before: Place | None, limit: int) -> tuple[list[L], Place | None]:
+def cut_newest(records: list[L], before: Place | None, limit: int) -> tuple[list[L], Place | None]:
     """The newest records after a place, and the place to go on from when there are more."""
     rest = [each for each in records if before is None or (each.created_at, each.id) < before]
     rest.sort(key=lambda each: (each.created_at, each.id), reverse=True)

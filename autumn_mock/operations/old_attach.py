@@ -99,6 +99,7 @@ def _attach(call: Call, customer: Customer, plan: Plan, params: OldAttach) -> tu
             free_trial=_trial(params),
             new_billing_subscription=params.new_billing_subscription,
             no_billing_changes=params.no_billing_changes,
+            success_url=params.success_url,
         ),
     )
     return _done(customer, plan, current)

@@ -20,6 +20,7 @@ from autumn_mock.operations.errors import ApiError, invalid_request
 from autumn_mock.operations.past_due import recover
 from autumn_mock.operations.payment_methods import new_card, with_card
 from autumn_mock.operations.purchases import Outcome, Settled
+from autumn_mock.operations.sessions import after_setup
 from autumn_mock.operations.subjects import open_account
 from autumn_mock.operations.subscriptions import begun
 from autumn_mock.operations.updates import update_within
@@ -165,7 +166,7 @@ def _update(call: Call, transaction: Transaction, body: Any, settled: Settled) -
     return update_within(call, transaction, parse(BillingUpdate, body, now_ms=call.now), settled)
 
 
-_PERFORMERS = {"attach": _attach, "update": _update}
+_PERFORMERS = {"attach": _attach, "update": _update, "setup_payment": after_setup}
 
 
 def _bill_attached(call: Call, transaction: Transaction, customer: Customer, session: Checkout) -> None:

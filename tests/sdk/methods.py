@@ -54,6 +54,8 @@ METERING = (
     "billing.update",
     "billing.preview_attach",
     "billing.preview_update",
+    "billing.setup_payment",
+    "billing.open_customer_portal",
     "invoices.list",
     "rewards.create",
     "rewards.get",
@@ -80,8 +82,6 @@ UNSUPPORTED: dict[str, tuple[str, dict[str, Any]]] = {
         {"customer_id": "cus_1", "phases": [{"starts_at": 1_900_000_000_000, "plans": [{"plan_id": "free"}]}]},
     ),
     "billing.import_": ("billing.import", {"customer_id": "cus_1", "billables": []}),
-    "billing.setup_payment": ("billing.setup_payment", {"customer_id": "cus_1"}),
-    "billing.open_customer_portal": ("billing.open_customer_portal", {"customer_id": "cus_1"}),
     "billing.verify": ("billing.verify", {"customer_id": "cus_1"}),
     "invoices.create": ("invoices.create", {"customer_id": "cus_1"}),
     "invoices.finalize": ("invoices.finalize", {"invoice_id": "in_1"}),
@@ -614,6 +614,23 @@ class EveryMethod:
 
     def test_invoices_list(self, client: SdkClient) -> None:
         assert client.call("invoices.list", customer_id="cus_1")["list"] == []
+        make_plan(client, "pro", price={"amount": 20, "interval": "month"}, items=[])
+        sent = {"enabled": True, "enable_plan_immediately": True}
+        outcome = client.call("billing.attach", customer_id="cus_1", plan_id="pro", invoice_mode=sent)
+        (invoice,) = client.call("invoices.list", customer_id="cus_1")["list"]
+        assert (invoice["status"], invoice["total"], invoice["plan_ids"]) == ("open", 20, ["pro"])
+        assert invoice["hosted_invoice_url"] == outcome["payment_url"]
+        (item,) = invoice["items"]
+        assert (item["plan_id"], item["amount"]) == ("pro", 20)
+
+    def test_billing_setup_payment(self, client: SdkClient) -> None:
+        make_plan(client, "pro", price={"amount": 20, "interval": "month"}, items=[])
+        opened = client.call("billing.setup_payment", customer_id="cus_1", plan_id="pro")
+        assert (opened["customer_id"], "/checkout/co_" in opened["url"]) == ("cus_1", True)
+
+    def test_billing_open_customer_portal(self, client: SdkClient) -> None:
+        opened = client.call("billing.open_customer_portal", customer_id="cus_1", return_url="https://shop.test/a?b=c")
+        assert (opened["customer_id"], "/portal/cus_" in opened["url"]) == ("cus_1", True)
 
     # -- what is not emulated
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from autumn_mock.operations import billing, preview, updates
+from autumn_mock.operations import billing, preview, sessions, updates
 from autumn_mock.web.context import Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
-from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate
-from autumn_mock.wire.responses.billing import AttachedBody, attached_body
+from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate, OpenPortal, SetupPayment
+from autumn_mock.wire.responses.billing import AttachedBody, PageBody, attached_body, portal_url, setup_body
 from autumn_mock.wire.responses.preview import (
     AttachPreviewBody,
     UpdatePreviewBody,
@@ -39,3 +39,17 @@ def preview_attach(request: RequestContext, params: BillingAttach) -> Answer:
 def preview_update(request: RequestContext, params: BillingUpdate) -> Answer:
     found = preview.preview_update(request.call, params)
     return Answer(update_preview_body(request.call, params.customer_id, found, request.expand))
+
+
+@endpoint(
+    "POST /v1/billing.setup_payment", scopes="customers:write", request=SetupPayment, answers=PageBody, limit="attach"
+)
+def setup_payment(request: RequestContext, params: SetupPayment) -> Answer:
+    return Answer(setup_body(sessions.setup_payment(request.call, params), request.base_url))
+
+
+@endpoint("POST /v1/billing.open_customer_portal", scopes="customers:write", request=OpenPortal, answers=PageBody)
+def open_customer_portal(request: RequestContext, params: OpenPortal) -> Answer:
+    customer = sessions.portal(request.call, params.customer_id)
+    url = portal_url(customer, params.return_url, request.base_url)
+    return Answer(PageBody(customer_id=params.customer_id, url=url))

@@ -8,6 +8,7 @@ from autumn_mock.ledger.account import Account
 from autumn_mock.operations import customers
 from autumn_mock.operations.errors import no_stripe
 from autumn_mock.operations.forecasts import next_invoices
+from autumn_mock.operations.invoices import invoices_of
 from autumn_mock.operations.rewards import coupons_of
 from autumn_mock.web.context import SUCCESS, Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
@@ -25,19 +26,33 @@ from autumn_mock.wire.requests.customers import (
     CustomersQuery,
     CustomersUpdate,
 )
-from autumn_mock.wire.responses.customer import CustomerBody, customer_body
+from autumn_mock.wire.responses.billing import customer_invoice_body, payment_method_body
+from autumn_mock.wire.responses.customer import CustomerBody, EntityBody, customer_body
 from autumn_mock.wire.responses.lines import customer_rewards_body, invoice_preview_body
 
 
 def _body(request: RequestContext, account: Account, *, with_autumn_id: bool = False) -> CustomerBody:
-    if "payment_method" in request.expand:
-        raise no_stripe()
     body = customer_body(account, request.call.env, request.expanded, with_autumn_id=with_autumn_id)
+    add_payments(request, body, account)
     if "invoice_previews" in request.expand:
         body.invoice_previews = [invoice_preview_body(each) for each in next_invoices(request.call, account.customer)]
     if "rewards" in request.expand:
         body.rewards = customer_rewards_body(coupons_of(request.call, account.customer))
     return body
+
+
+def add_payments(
+    request: RequestContext, body: CustomerBody | EntityBody, account: Account, entity_id: str | None = None
+) -> None:
+    """Add invoices and the card to a customer or an entity, if the request asks for them."""
+    expanded = request.expanded
+    if "payment_method" in expanded:
+        if request.call.environment.payments == "off":
+            raise no_stripe()
+        body.payment_method = payment_method_body(account.customer)
+    if "invoices" in expanded:
+        found = invoices_of(request.call, account.customer, entity_id)
+        body.invoices = [customer_invoice_body(each, request.base_url) for each in found]
 
 
 @endpoint(

@@ -8,6 +8,7 @@ from autumn_mock.operations import entities
 from autumn_mock.web.context import SUCCESS, Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
 from autumn_mock.web.pagination import cursor_page, offset_page, paged
+from autumn_mock.web.resources.customers import add_payments
 from autumn_mock.wire.answer import CursorPage
 from autumn_mock.wire.requests.entities import (
     EntitiesCreate,
@@ -23,7 +24,9 @@ Found = tuple[Account, Entity]
 
 
 def _body(request: RequestContext, found: Found, *, created: bool = False) -> EntityBody:
-    return entity_body(*found, request.call.env, request.expanded, created=created)
+    body = entity_body(*found, request.call.env, request.expanded, created=created)
+    add_payments(request, body, found[0], found[1].id)
+    return body
 
 
 @endpoint("POST /v1/entities.create", scopes="customers:write", request=EntitiesCreate, answers=EntityBody)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from autumn_mock.operations import listing
+from autumn_mock.operations import invoices, listing
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.clock import advance
 from autumn_mock.operations.listing import Page
 from autumn_mock.web.context import Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
-from autumn_mock.web.pagination import from_cursor, next_cursor, offset_page
+from autumn_mock.web.pagination import cursor_page, from_cursor, next_cursor, offset_page
 from autumn_mock.wire.answer import Body, CursorPage, FullCursorPage, OffsetPage
 from autumn_mock.wire.requests.balances import BalancesList, BalancesListQuery, ContributionsList
-from autumn_mock.wire.requests.billing import SubscriptionsList
+from autumn_mock.wire.requests.billing import InvoicesList, SubscriptionsList
 from autumn_mock.wire.requests.common import RowsOfACustomer
 from autumn_mock.wire.requests.customers import AdvanceTestClock
+from autumn_mock.wire.responses.billing import InvoiceBody, invoice_body
 from autumn_mock.wire.responses.listing import (
     AdvancedClockBody,
     BalanceLineBody,
@@ -93,10 +94,13 @@ def list_purchases(request: RequestContext, params: SubscriptionsList) -> Answer
     return _page(request, params, listing.list_purchases, purchase_line_body)
 
 
-@endpoint("POST /v1/invoices.list", scopes="customers:read", answers=CursorPage[dict[str, Any]])
-def list_invoices(_request: RequestContext) -> Answer:
-    """Without payments there are no invoices."""
-    return Answer(CursorPage(rows=[], next_cursor=None))
+@endpoint("POST /v1/invoices.list", scopes="customers:read", request=InvoicesList, answers=CursorPage[InvoiceBody])
+def list_invoices(request: RequestContext, params: InvoicesList) -> Answer:
+    return cursor_page(
+        params,
+        lambda before: invoices.list_invoices(request.call, params, before),
+        lambda found: invoice_body(found, request.base_url),
+    )
 
 
 @endpoint(

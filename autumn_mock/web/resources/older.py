@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autumn_mock.operations import balances, customers, entities, old_attach, plans, updates
+from autumn_mock.operations import balances, customers, entities, invoices, old_attach, plans, sessions, updates
 from autumn_mock.operations.catalogue.update import creation
 from autumn_mock.web.context import SUCCESS, Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
@@ -10,9 +10,19 @@ from autumn_mock.web.resources.plans import listed
 from autumn_mock.wire import schema as z
 from autumn_mock.wire.answer import Listing
 from autumn_mock.wire.requests.balances import BalancesUpdate
-from autumn_mock.wire.requests.billing import BillingUpdate
+from autumn_mock.wire.requests.billing import BillingUpdate, SetupPayment
 from autumn_mock.wire.requests.entities import EntitiesCreate
-from autumn_mock.wire.requests.older import OldAttach, OldBalances, OldCancel, OldEntity, ProductsCreate
+from autumn_mock.wire.requests.older import (
+    OldAttach,
+    OldBalances,
+    OldCancel,
+    OldEntity,
+    OldPortal,
+    OldSetupPayment,
+    ProductsCreate,
+    RefundInvoice,
+)
+from autumn_mock.wire.responses.billing import InvoiceBody, PageBody, invoice_body, portal_url, setup_body
 from autumn_mock.wire.responses.customer import EntityBody, entity_body
 from autumn_mock.wire.responses.older import CancelledBody, OldAttachedBody
 from autumn_mock.wire.responses.plan import PlanBody
@@ -39,6 +49,49 @@ def cancel(request: RequestContext, params: OldCancel) -> Answer:
         ),
     )
     return Answer(CancelledBody(customer_id=params.customer_id, product_id=params.product_id))
+
+
+@endpoint("POST /v1/setup_payment", scopes="customers:write", request=OldSetupPayment, answers=PageBody, limit="attach")
+def setup_payment(request: RequestContext, params: OldSetupPayment) -> Answer:
+    wanted = SetupPayment(
+        customer_id=params.customer_id, customer_data=params.customer_data, success_url=params.success_url
+    )
+    return Answer(setup_body(sessions.setup_payment(request.call, wanted), request.base_url))
+
+
+def _portal(request: RequestContext, return_url: str | None) -> Answer:
+    customer_id = request.path["customer_id"]
+    customer = sessions.portal(request.call, customer_id)
+    return Answer(PageBody(customer_id=customer_id, url=portal_url(customer, return_url, request.base_url)))
+
+
+@endpoint("GET /v1/customers/<customer_id>/billing_portal", scopes="customers:write", query=OldPortal, answers=PageBody)
+def open_portal(request: RequestContext, query: OldPortal) -> Answer:
+    return _portal(request, query.return_url)
+
+
+@endpoint(
+    "POST /v1/customers/<customer_id>/billing_portal",
+    scopes="customers:write",
+    request=OldPortal,
+    query=OldPortal,
+    answers=PageBody,
+)
+def open_portal_by_post(request: RequestContext, params: OldPortal) -> Answer:
+    return _portal(request, params.return_url or request.parsed_query.return_url)
+
+
+@endpoint(
+    "POST /v1/customers/<customer_id>/invoices/<invoice_id>/refund",
+    scopes="customers:write",
+    request=RefundInvoice,
+    answers=InvoiceBody,
+)
+def refund_invoice(request: RequestContext, params: RefundInvoice) -> Answer:
+    customer_id = request.path["customer_id"]
+    refunded = invoices.refund(request.call, customer_id, request.path["invoice_id"], params)
+    customer = sessions.portal(request.call, customer_id)
+    return Answer(invoice_body(invoices.InvoiceOf(customer, refunded), request.base_url))
 
 
 @endpoint("POST /v1/products", scopes="plans:write", request=ProductsCreate, answers=PlanBody)

@@ -18,7 +18,7 @@ _KEYS = "give the server further keys with --key or in its world, and empty an o
 _GROUPS: tuple[tuple[str, str, str], ...] = (
     (
         "billing.multi_attach billing.preview_multi_attach billing.multi_update billing.preview_multi_update "
-        "billing.create_schedule billing.import billing.setup_payment billing.open_customer_portal billing.verify",
+        "billing.create_schedule billing.import billing.verify",
         _NO_PAYMENTS,
         _ATTACH,
     ),
@@ -63,10 +63,9 @@ _GROUPS: tuple[tuple[str, str, str], ...] = (
 #: Routes without such a name, of older clients and of the dashboard's own calls with a secret key.
 _ROUTES: tuple[tuple[str, str, str], ...] = (
     (
-        "POST /v1/attach/preview, POST /v1/checkout, POST /v1/setup_payment, "
-        "GET /v1/customers/<customer_id>/billing_portal, POST /v1/customers/<customer_id>/billing_portal, "
+        "POST /v1/attach/preview, POST /v1/checkout, "
         "POST /v1/customers/<customer_id>/coupons/<coupon_id>, DELETE /v1/customers/<customer_id>/coupons, "
-        "POST /v1/customers/<customer_id>/invoices/<invoice_id>/refund, GET /v1/organization/stripe, "
+        "GET /v1/organization/stripe, "
         "POST /v1/organization/stripe, DELETE /v1/organization/stripe",
         _NO_PAYMENTS,
         _ATTACH,
@@ -120,7 +119,6 @@ PARTLY: dict[str, str] = {
 _LIMITS: dict[str, GroupName] = {
     "billing.multi_attach": "attach",
     "billing.multi_update": "attach",
-    "billing.setup_payment": "attach",
     "logs.search": "logs",
 }
 

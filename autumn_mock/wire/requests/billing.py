@@ -7,7 +7,7 @@ from typing import Any, Literal
 from msgspec import UNSET, UnsetType
 
 from autumn_mock.wire import schema as z
-from autumn_mock.wire.requests.common import CustomerData, EntityData, RowsOfACustomer
+from autumn_mock.wire.requests.common import CustomerData, EntityData, RowsOfACustomer, RowsOfOwner
 from autumn_mock.wire.requests.items import Customize, FreeTrialParams
 
 
@@ -83,8 +83,9 @@ class BillingParams(z.Params):
     no_billing_changes: bool | None = z.field(z.boolean(), default=None)
 
 
-class BillingAttach(BillingParams):
-    plan_id: str = z.field(z.string())
+class AttachParams(BillingParams):
+    """How a plan is attached."""
+
     redirect_mode: str = z.field(_REDIRECT_MODE, default="if_required")
     success_url: str | None = z.field(z.string(), default=None)
     new_billing_subscription: bool | None = z.field(z.boolean(), default=None)
@@ -104,6 +105,35 @@ class BillingAttach(BillingParams):
     billing_details: dict[str, Any] | None = z.field(z.record(), default=None)
     currency: str | None = z.field(z.string(), default=None)
     remove_plan_ids: list[str] | None = z.field(z.array(z.string()), default=None)
+
+
+class BillingAttach(AttachParams):
+    plan_id: str = z.field(z.string())
+
+
+class SetupPayment(AttachParams):
+    """Have a customer enter a card; with ``plan_id`` the plan is attached afterwards."""
+
+
+class OpenPortal(z.Params):
+    """The page where a customer manages plans and cards."""
+
+    customer_id: str = z.field(z.string())
+    return_url: str | None = z.field(z.string(), default=None)
+    configuration_id: str | None = z.field(z.string(), default=None)
+
+
+class InvoicesList(RowsOfOwner):
+    """Invoices, newest first."""
+
+    invoice_id: str | None = z.field(z.string(), default=None)
+    stripe_id: str | None = z.field(z.string(), default=None)
+    status: list[str] | None = z.field(z.array(z.enum("draft", "open", "void", "paid", "uncollectible")), default=None)
+    processor_types: list[str] | None = z.field(z.array(z.enum("stripe", "revenuecat", "vercel")), default=None)
+
+    @z.rule("entity_id filter requires customer_id", ("entity_id",))
+    def _names_the_owner(self) -> bool:
+        return not self.entity_id or bool(self.customer_id)
 
 
 #: Of these an update needs one.

@@ -111,13 +111,17 @@ def page_limit(most: int, *, least: int = 1) -> z.Schema[int]:
     return z.coerced_integer(min=least, max=most)
 
 
-class RowsOfACustomer(z.Params):
+class RowsOfOwner(z.Params):
     """The parameters of the lists that can be narrowed to a customer and one of its entities."""
 
     customer_id: str | None = z.field(z.string(), default=None)
     entity_id: str | None = z.field(z.string(), default=None)
     limit: int = z.field(page_limit(200), default=50)
     start_cursor: str = z.field(START_CURSOR, default="")
+
+
+class RowsOfACustomer(RowsOfOwner):
+    """Those that refuse an entity without its customer in these words."""
 
     @z.rule("entity_id requires customer_id", ("entity_id",))
     def _names_the_owner(self) -> bool:

@@ -25,7 +25,7 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
         "entitlement_id": "ids are given by the server",
         "stripe_price_id": _PROCESSOR,
     },
-    "BillingAttach": {
+    "AttachParams": {
         "checkout_session_params": _PROCESSOR,
         "metadata": _PAYMENTS,
         "tax": _PAYMENTS,
@@ -54,8 +54,10 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
     "FreeTrialParams": {"on_end": _PAYMENTS},
     "ItemPriceParams": {"additional_currencies": "amounts are in one currency"},
     "ListFilters": {"processors": _PROCESSOR},
+    "OpenPortal": {"configuration_id": _PROCESSOR},
+    "OldPortal": {"configuration_id": _PROCESSOR},
+    "OldSetupPayment": {"checkout_session_params": _PROCESSOR},
     "OldAttach": {
-        "success_url": _PAYMENTS,
         "force_checkout": _PAYMENTS,
         "checkout_session_params": _PAYMENTS,
         "invoice": _PAYMENTS,

@@ -106,3 +106,30 @@ class ProductsCreate(PlanPatch, leading=("id",)):
     """A new plan, by the old path."""
 
     id: str = z.field(z.identifier())
+
+
+class OldSetupPayment(z.Params):
+    """``setup_payment``: a page where a customer enters a card."""
+
+    customer_id: str = z.field(z.string())
+    success_url: str | None = z.field(z.nullable(z.string()), default=None)
+    customer_data: CustomerData | None = z.field(z.nullable(z.obj(CustomerData)), default=None)
+    checkout_session_params: dict[str, Any] | None = z.field(z.nullable(z.record()), default=None)
+
+
+class OldPortal(z.Params):
+    """The page of the customer in the path; by query, or by body."""
+
+    return_url: str | None = z.field(z.nullable(z.string()), default=None)
+    configuration_id: str | None = z.field(z.nullable(z.string()), default=None)
+
+
+class RefundInvoice(z.Params):
+    """Give back what an invoice was paid with; ``amount`` in the major unit."""
+
+    mode: str = z.field(z.enum("full", "partial"), default="full")
+    amount: float | None = z.field(z.number(min=0), default=None)
+
+    @z.rule("amount is required when mode is partial", ("amount",))
+    def _names_the_part(self) -> bool:
+        return self.mode == "full" or self.amount is not None

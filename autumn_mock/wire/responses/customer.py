@@ -18,6 +18,7 @@ from autumn_mock.operations.attachments import current_period
 from autumn_mock.operations.licenses import LicensePool, pools_of
 from autumn_mock.wire.answer import Body, Number, in_fixed_shape
 from autumn_mock.wire.responses.balance import BalanceBody, FlagBody, Owner, balance_body, flag_body
+from autumn_mock.wire.responses.billing import CustomerInvoiceBody
 from autumn_mock.wire.responses.controls import ControlsBody, controls_body
 from autumn_mock.wire.responses.lines import CustomerRewardsBody, InvoicePreviewBody
 from autumn_mock.wire.responses.plan import PlanDetailsBody, plan_body
@@ -110,12 +111,13 @@ class CustomerBody(Body, kw_only=True):
     balances: dict[str, BalanceBody]
     flags: dict[str, FlagBody]
     config: dict[str, Any]
-    invoices: list[dict[str, Any]] | UnsetType = UNSET
+    invoices: list[CustomerInvoiceBody] | UnsetType = UNSET
     invoice_previews: list[InvoicePreviewBody] | UnsetType = UNSET
     rewards: CustomerRewardsBody | UnsetType = UNSET
     entities: list[EntitySummaryBody] | UnsetType = UNSET
     trials_used: list[dict[str, Any]] | UnsetType = UNSET
     referrals: list[dict[str, Any]] | UnsetType = UNSET
+    payment_method: dict[str, Any] | UnsetType | None = UNSET
 
 
 class EntityBody(Body, kw_only=True):
@@ -132,6 +134,8 @@ class EntityBody(Body, kw_only=True):
     balances: dict[str, BalanceBody]
     flags: dict[str, FlagBody]
     billing_controls: ControlsBody
+    invoices: list[CustomerInvoiceBody] | UnsetType = UNSET
+    payment_method: dict[str, Any] | UnsetType | None = UNSET
 
 
 def customer_body(
@@ -157,7 +161,6 @@ def customer_body(
         balances=_balances(account, None, "balances.feature" in expand),
         flags=_flags(account, None, "flags.feature" in expand),
         config=customer.config,
-        invoices=[] if "invoices" in expand else UNSET,
         entities=_entities(account, env) if "entities" in expand else UNSET,
         trials_used=[] if "trials_used" in expand else UNSET,
         referrals=[] if "referrals" in expand else UNSET,

@@ -40,6 +40,7 @@ class VersionTraits(NamedTuple):
         "flags.feature",
         "balance.feature",
         "flag.feature",
+        "invoices",
     )
 
 

@@ -39,7 +39,7 @@ def _customer(body: Json) -> Json:
         "entitlements": [_entitlement(each) for each in body["features"]],
         "invoices": body.get("invoices", []),
     }
-    return split | ({"trials_used": body["trials_used"]} if "trials_used" in body else {})
+    return split | {name: body[name] for name in ("trials_used", "payment_method") if name in body}
 
 
 def _entitlement(feature: Json) -> Json:
@@ -90,4 +90,7 @@ def _attached(body: Json) -> Json:
     return {name: body[name] for name in ("success", "message")}
 
 
-CHANGES = VersionChanges(answers={"CheckBody": _check, "CustomerBody": _customer, "OldAttachedBody": _attached})
+CHANGES = VersionChanges(
+    traits=lambda before: before._replace(expands=tuple(each for each in before.expands if each != "invoices")),
+    answers={"CheckBody": _check, "CustomerBody": _customer, "OldAttachedBody": _attached},
+)

@@ -186,7 +186,7 @@ def _interval_fields(reset: Json | None, counts: bool) -> Json:
 def _customer(body: Json) -> Json:
     """Products in place of subscriptions, features in place of balances."""
     dropped = ("id", "created_at", "billing_controls", "subscriptions", "scheduled_subscriptions", "balances")
-    last = ("invoices", "invoice_previews", "rewards", "entities", "trials_used", "referrals")
+    last = ("invoices", "invoice_previews", "rewards", "entities", "trials_used", "referrals", "payment_method")
     rows = [*body["subscriptions"], *body["scheduled_subscriptions"]]
     return {
         "id": body["id"],
@@ -196,6 +196,11 @@ def _customer(body: Json) -> Json:
         "features": {name: _flat_balance(view) for name, view in body["balances"].items()},
         **{name: body[name] for name in last if name in body},
     }
+
+
+def _invoice(body: Json) -> Json:
+    kept = {name: value for name, value in body.items() if name not in ("plan_ids", "processor_type")}
+    return {"product_ids": body["plan_ids"], **kept}
 
 
 def _product(row: Json) -> Json:
@@ -263,6 +268,7 @@ CHANGES = VersionChanges(
         "CheckBody": _check,
         "CustomerBody": _customer,
         "EntityBody": _customer,
+        "CustomerInvoiceBody": _invoice,
         "FeatureBody": old_feature,
         "PlanBody": listed_product,
     },
