@@ -70,7 +70,9 @@ def waiting_until(environment: Environment, owner: str) -> Iterator[int | None]:
         elif session.status == "complete" and not session.is_settled:
             yield session.settles_at
     for made in environment.invoices.of(owner).values():
-        if made.status == "open" and made.deferred is not None:
+        if made.card is not None:  # paid: the change waits no longer for that
+            yield made.settles_at
+        elif made.status == "open" and made.deferred is not None:
             yield made.deferred.expires_at
 
 

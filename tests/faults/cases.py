@@ -9,6 +9,7 @@ A case is a rule and steps. The items of a request are written as letters, and s
     u  units of cus_1, which each use tops up
     b  a pass that cus_1 buys with a card
     p  a pass that cus_2 buys on a page
+    c  a club that cus_1 joins, by the month
 """
 
 from __future__ import annotations
@@ -97,7 +98,14 @@ class Pay:
     settles: bool = True
 
 
-Step = Send | Freeze | Advance | Held | Clear | Pay
+@dataclass(frozen=True)
+class PastDue:
+    """Whether the club of cus_1 is past due."""
+
+    is_so: bool = True
+
+
+Step = Send | Freeze | Advance | Held | Clear | Pay | PastDue
 
 
 def accepted(items: str = "mm", fates: str = "", call: Call = "batch", **more: object) -> Send:
@@ -500,6 +508,19 @@ CASES = (
         [bought("p"), Pay("Your card has expired."), Pay()],
         Proof(1, 0, 0, True),
     ),
+    # -- payment:renewal-fails
+    Case(
+        "payment:renewal-fails",
+        [Freeze(), bought("c"), Advance("32d"), PastDue()],
+        Proof(1),
+        header=[Freeze(), bought("c"), bought("b")],
+    ),
+    Case(
+        "payment:renewal-fails plan=club reason=expired_card times=1",
+        [Freeze(), bought("c"), Advance("32d"), PastDue()],
+        Proof(1, remaining=0, completed=True),
+    ),
+    Case("payment:renewal-fails plan=other", [Freeze(), bought("c"), Advance("32d"), PastDue(is_so=False)], Proof(0)),
     # -- payment:late
     Case("payment:late 30s", [bought("p"), Pay(settles=False), bought()], Proof(1), header=[bought("p"), Pay()]),
     Case(

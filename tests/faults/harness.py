@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.actions import until
-from tests.faults.cases import Advance, Call, Case, Freeze, Held, Pay, Proof, Send, Step
+from tests.faults.cases import Advance, Call, Case, Freeze, Held, PastDue, Pay, Proof, Send, Step
 from tests.faults.wire import exchange
 from tests.support.client import BATCH, CHECK, TRACK, Client
 
@@ -38,7 +38,8 @@ def organisation(slug: str, key: str, faults: Sequence[str] = (), of_customer: S
     customers[0] |= {"faults": list(of_customer), "plans": [bought], "billing_controls": {"auto_topups": [topup]}}
     customers[0]["payment_method"] = "ok"
     one_pass = {"plan_id": "pass", "name": "Pass", "add_on": True, "price": {"amount": 5, "interval": "one_off"}}
-    sandbox = {"features": features, "plans": [plan, one_pass], "customers": customers, "faults": list(faults)}
+    club = {"plan_id": "club", "name": "Club", "group": "clubs", "price": {"amount": 9, "interval": "month"}}
+    sandbox = {"features": features, "plans": [plan, one_pass, club], "customers": customers, "faults": list(faults)}
     return {"slug": slug, "keys": [key], "sandbox": sandbox}
 
 
@@ -56,6 +57,7 @@ _LETTERS: Mapping[str, Mapping[str, Any]] = {
     "k": {"customer_id": "cus_1", "feature_id": "messages", "idempotency_key": "the same"},
     "b": {"customer_id": "cus_1", "plan_id": "pass"},
     "p": {"customer_id": "cus_2", "plan_id": "pass"},
+    "c": {"customer_id": "cus_1", "plan_id": "club"},
 }
 
 
@@ -121,6 +123,9 @@ class Target:
             self._check_held(step)
         elif isinstance(step, Pay):
             self._pay(step)
+        elif isinstance(step, PastDue):
+            shown = self._get("customers/cus_1")["subscriptions"]
+            assert [each["past_due"] for each in shown if each["plan_id"] == "club"] == [step.is_so]
         else:
             self._read_report()
             self._clear()
