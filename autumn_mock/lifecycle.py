@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from autumn_mock.barrier import RequestBarrier
 from autumn_mock.clock import Clock, wall_clock
-from autumn_mock.domain.organisation import Env, Organisation
+from autumn_mock.domain.organisation import Env, Organisation, hash_key
 from autumn_mock.faults.board import FaultBoards
 from autumn_mock.faults.grammar import Rule, parse_rule
 from autumn_mock.ids import SeededIds, scope_of
@@ -29,7 +29,7 @@ from autumn_mock.settings import Settings
 from autumn_mock.store.changes import Change
 from autumn_mock.store.documents import changes_of
 from autumn_mock.store.environment import Environment
-from autumn_mock.store.errors import NoSuchOrganisation, StoreError
+from autumn_mock.store.errors import NoSuchOrganisation, NothingToCopy, StoreError
 from autumn_mock.store.state import State
 from autumn_mock.store.tinyfile import read_snapshot
 from autumn_mock.worlds import World, fill_copy, open_copy, organisation_for_key, organisation_id, seed
@@ -118,6 +118,8 @@ class Lifecycle:
                 seed(prepared, self.world)
             self._add_further(prepared)
             self.state.adopt(prepared)
+        if self.settings.auto_org_like is not None and not self.state.has_key(hash_key(self.settings.auto_org_like)):
+            raise NothingToCopy("auto_org_like: no organisation here has this key; give it with --key, or in the world")
 
     def _add_further(self, prepared: State) -> None:
         for key in self.settings.key:
@@ -126,6 +128,26 @@ class Lifecycle:
                 prepared.add(organisation, [api_key])
 
     # -- organisations on demand
+
+    def template_like(self, key: str) -> World:
+        """The organisation of a key, as it is now, as what another one begins with, and returns to when it is reset.
+
+        Raises :class:`ValueError` for a key that opens nothing.
+        """
+        found = self.state.keys.get(hash_key(key))
+        if found is None:
+            raise ValueError("like: no organisation here has this key")
+        origin = self._templates.get(found.org_id, self.world)
+        place = Path("the organisation to copy")
+        content = b"".join(self.state.snapshot(found.org_id))
+        changes = tuple(changes_of(read_snapshot(content, place).tables, place))
+        rules = tuple(each for each in origin.organisations if each.id == found.org_id or origin is not self.world)
+        return World(origin.file, rules[:1], changes)
+
+    def template_on_demand(self) -> World:
+        """What an organisation that is opened for a new key begins with."""
+        like = self.settings.auto_org_like
+        return self.world if like is None else self.template_like(like)
 
     def open_organisation(
         self,
@@ -304,7 +326,7 @@ class Lifecycle:
         if self.world.holds(org_id):
             seed(prepared, self.world, only=name)
         elif self.is_on_demand(org_id):
-            fill_copy(prepared, self._templates.get(org_id, self.world), name)
+            fill_copy(prepared, self._templates.get(org_id) or self.template_on_demand(), name)
 
     # -- steps
 

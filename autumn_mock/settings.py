@@ -197,6 +197,12 @@ class Settings:
     auto_org: bool = _setting(
         False, _switch, "Open a copy of the world's first organisation for every new am_sk_test_ key.", flag=True
     )
+    auto_org_like: str | None = _setting(
+        None,
+        read_key,
+        "The same, with copies of the organisation of this key, as it is when it is copied; also --auto-org like=KEY.",
+        metavar="KEY",
+    )
     auto_org_idle: int | None = _setting(
         None,
         _idle_time,

@@ -18,6 +18,7 @@ class SettingsKeywords(TypedDict, total=False):
     world: str
     key: str | Sequence[str]
     auto_org: bool | str
+    auto_org_like: str | None
     auto_org_idle: int | str | None
     rate_limit: str
     workers: int | str

@@ -21,7 +21,18 @@ from autumn_mock.settings_keywords import SettingsKeywords
 BLANK = ["", " ", "\t", "\n", "a\nb", "é", "\x7f", " a"]
 SECRETS = ("control_token", "webhook_secret", "key")
 #: Settings whose text can be empty in no way.
-TEXTS = ("host", "db", "world", "ready_file", *SECRETS, "webhook_url", "fault", "rate_limit", "payments")
+TEXTS = (
+    "host",
+    "db",
+    "world",
+    "auto_org_like",
+    "ready_file",
+    *SECRETS,
+    "webhook_url",
+    "fault",
+    "rate_limit",
+    "payments",
+)
 
 Given = Callable[[Mapping[str, Any]], Any]
 

@@ -76,6 +76,20 @@ class DefaultGroup(click.Group):
 class SettingsCommand(click.Command):
     """A command with an option for each setting. Help lists the limits in a section of their own."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read ``--auto-org like=KEY`` as ``--auto-org-like KEY``."""
+        end = args.index("--") if "--" in args else len(args)
+        own: list[str] = []
+        for each in args[:end]:
+            name, _, key = each.partition("like=")
+            if key and name == "--auto-org=":
+                own.append(f"--auto-org-like={key}")
+            elif key and not name and own and own[-1] == "--auto-org":
+                own[-1] = f"--auto-org-like={key}"
+            else:
+                own.append(each)
+        return super().parse_args(ctx, own + args[end:])
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, and then the limits."""
         sections: dict[str, list[tuple[str, str]]] = {"Options": [], "Limits": []}

@@ -13,6 +13,10 @@ class StoreError(Exception):
     """
 
 
+class NothingToCopy(ValueError):
+    """The key of the organisation that others should be copies of opens nothing."""
+
+
 class NoSuchOrganisation(StoreError, LookupError):
     """There is no organisation with that id, or it was closed."""
 

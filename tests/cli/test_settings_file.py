@@ -24,6 +24,7 @@ VALUES: dict[str, tuple[Any, Any]] = {
     "world": ("mine.yaml", "FOLDER/mine.yaml"),
     "key": (["am_sk_test_a", "am_sk_test_b"], ("am_sk_test_a", "am_sk_test_b")),
     "auto_org": (True, True),
+    "auto_org_like": ("am_sk_test_a", "am_sk_test_a"),
     "auto_org_idle": ("1h", 3_600_000),
     "rate_limit": ("off", "off"),
     "workers": (2, 2),
@@ -42,6 +43,7 @@ VALUES: dict[str, tuple[Any, Any]] = {
     "ready_file": ("ready", "FOLDER/ready"),
     "seed": (8, 8),
     "now": ("2026-01-31", 1_769_817_600_000),
+    "frozen": (True, True),
     "payments": ("accept", "accept"),
 }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.exec.running import Done, execute
+from tests.exec.running import Done, child, execute
 from tests.support.node import Node
 
 SCRIPTS = Path(__file__).with_name("node")
@@ -77,3 +77,36 @@ def test_usage_that_goes_nowhere(node: Node, tmp_path: Path) -> None:
     done = judged(node, tmp_path, "nowhere.mjs", "--check-findings")
     assert (done.code, codes(done)) == (3, ["lost_after_accepted", "unknown_route"])
     assert last_line(done) == "autumn-mock: lost: 5 messages; no such route: POST /v1/balances.batchTrack"
+
+
+# -- variables of the command
+
+
+def test_the_command_knows_the_server_by_every_name_asked_for() -> None:
+    key = "am_sk_test_mine"
+    options = ["--world", "empty", "--key", key, "--env", "AUTUMN_API_URL=/v1", "--env", "AUTUMN_BASE_URL"]
+    proxies = {"NO_PROXY": "internal.example", "HTTP_PROXY": "http://127.0.0.1:9"}
+    done = execute(*options, "--", *child("env"), env=proxies)
+    [found] = done.lines
+    url = found["AUTUMN_MOCK_URL"]
+    assert (found["ATMN_BACKEND_URL"], found["AUTUMN_BASE_URL"], found["AUTUMN_API_URL"]) == (url, url, f"{url}/v1")
+    assert (found["AUTUMN_SECRET_KEY"], found["AUTUMN_MOCK_KEY"]) == (key, key)
+    assert found["NO_PROXY"] == found["no_proxy"] == "internal.example,127.0.0.1,localhost"
+
+
+@pytest.mark.parametrize("name", ["", "A-B", "1A", "AUTUMN_API_URL=v1"])
+def test_names_of_variables_are_checked(name: str) -> None:
+    done = execute("--env", name, "--", *child("env"))
+    assert done.code == 2
+    assert "must be the name of a variable" in done.err
+
+
+@pytest.mark.parametrize(("text", "word"), [("sure", "there is no finding"), ("probable,hamering", "hammering")])
+def test_levels_and_codes_are_checked(text: str, word: str) -> None:
+    done = execute(f"--check-findings={text}", "--", *child("env"))
+    assert done.code == 2
+    assert word in done.err
+
+
+def test_check_findings_takes_no_argument_of_the_command() -> None:
+    assert execute("--check-findings", *child("batch=3")).code == 0

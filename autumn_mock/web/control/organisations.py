@@ -38,14 +38,19 @@ def list_organisations(request: ControlRequest) -> Response:
 
 
 def open_organisation(request: ControlRequest) -> Response:
-    """Open an organisation from a shipped ``world``, or from the server's own; replies its ``key``.
+    """Open an organisation: a copy of the one of the key ``like`` as it is now, or of the first one of a shipped
+    ``world``, or of the server's own world; replies its ``key``.
 
     ``name`` and ``slug`` are those that it is listed with.
     """
     given = _texts(request)
-    world, key = given.pop("world", None), given.pop("key", None)
+    world, key, like = given.pop("world", None), given.pop("key", None), given.pop("like", None)
+    if world is not None and like is not None:
+        raise invalid_request("input: give a world or like, not both")
     try:
         template = read_world(find_shipped("world", world)) if world is not None else None
+        if like is not None:
+            template = request.engine.template_like(like)
         opened = request.engine.open_organisation(template, read_key(key) if key is not None else None, **given)
     except (ValueError, InputFileError) as error:
         raise invalid_request(str(error)) from None
@@ -89,7 +94,7 @@ def _texts(request: ControlRequest) -> dict[str, Any]:
 
 ROUTES: dict[str, ControlHandler] = {
     "GET /organisations": list_organisations,
-    "POST /organisations": ControlCall(open_organisation, ("world", "key", "name", "slug")),
+    "POST /organisations": ControlCall(open_organisation, ("world", "like", "key", "name", "slug")),
     "PATCH /organisations": ControlCall(name_organisation, ("name", "slug")),
     "DELETE /organisations": close_organisation,
 }
