@@ -139,7 +139,7 @@ def _open_session(call: Call, transaction: Transaction, case: PlanPurchase, page
         ),
     )
     if not waits_for_payment(params) and page != "autumn":
-        attached = _perform(call, transaction, case, None)
+        attached = perform(call, transaction, case, None)
         session = replace(session, attached=attached.id)
         transaction.put(session)
     return replace(case.done, checkout=session)
@@ -148,7 +148,7 @@ def _open_session(call: Call, transaction: Transaction, case: PlanPurchase, page
 def _buy(call: Call, transaction: Transaction, case: PlanPurchase, settled: Settled | None) -> Outcome:
     """Invoice it, and attach the plan unless that waits for the payment of the invoice."""
     purchase, done, billed = case.purchase, case.done, None
-    subscription = _subscription_after(call, case)
+    subscription = subscription_after(call, case)
     if settled is not None and settled.invoice is not None:
         billed = Collected(settled.invoice)
     elif not case.decided.is_deferred and (purchase.lines or purchase.begins_subscription):
@@ -159,11 +159,11 @@ def _buy(call: Call, transaction: Transaction, case: PlanPurchase, settled: Sett
             return done
         if subscription is not None and billed.invoice.subscription != subscription.id:
             transaction.put(replace(billed.invoice, subscription=subscription.id))
-    _perform(call, transaction, case, subscription)
+    perform(call, transaction, case, subscription)
     return done
 
 
-def _subscription_after(call: Call, case: PlanPurchase) -> Subscription | None:
+def subscription_after(call: Call, case: PlanPurchase) -> Subscription | None:
     """The subscription that bills the plan, or that the plan which it replaces is billed by."""
     purchase = case.purchase
     if purchase.subscription is not None:
@@ -200,7 +200,7 @@ def _invoice(
     )
 
 
-def _perform(
+def perform(
     call: Call, transaction: Transaction, case: PlanPurchase, subscription: Subscription | None
 ) -> CustomerPlan:
     """Attach the plan, and end or schedule the end of what it replaces."""

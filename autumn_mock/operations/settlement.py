@@ -17,6 +17,7 @@ from autumn_mock.operations import bills, checkouts
 from autumn_mock.operations.billing import attach_within
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError, invalid_request
+from autumn_mock.operations.multi_attach import multi_attach_within
 from autumn_mock.operations.past_due import recover
 from autumn_mock.operations.payment_methods import new_card, with_card
 from autumn_mock.operations.purchases import Outcome, Settled
@@ -27,6 +28,7 @@ from autumn_mock.operations.updates import update_within
 from autumn_mock.payments.cycles import Terms
 from autumn_mock.store.environment import Transaction
 from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate
+from autumn_mock.wire.requests.multi_attach import MultiAttach
 from autumn_mock.wire.schema import parse
 
 Action = Literal["pay", "decline", "abandon", "3ds"]
@@ -166,7 +168,16 @@ def _update(call: Call, transaction: Transaction, body: Any, settled: Settled) -
     return update_within(call, transaction, parse(BillingUpdate, body, now_ms=call.now), settled)
 
 
-_PERFORMERS = {"attach": _attach, "update": _update, "setup_payment": after_setup}
+def _multi_attach(call: Call, transaction: Transaction, body: Any, settled: Settled) -> Outcome:
+    return multi_attach_within(call, transaction, parse(MultiAttach, body, now_ms=call.now), settled)
+
+
+_PERFORMERS = {
+    "attach": _attach,
+    "multi_attach": _multi_attach,
+    "update": _update,
+    "setup_payment": after_setup,
+}
 
 
 def _bill_attached(call: Call, transaction: Transaction, customer: Customer, session: Checkout) -> None:

@@ -54,6 +54,7 @@ METERING = (
     "billing.update",
     "billing.preview_attach",
     "billing.preview_update",
+    "billing.multi_attach",
     "billing.setup_payment",
     "billing.open_customer_portal",
     "invoices.list",
@@ -73,7 +74,6 @@ _HOOKS = {"webhooks": [{"id": "hook", "url": "https://example.com/hook"}]}
 
 #: Methods that are not emulated: the call on the wire, and arguments that get past the client's own checks.
 UNSUPPORTED: dict[str, tuple[str, dict[str, Any]]] = {
-    "billing.multi_attach": ("billing.multi_attach", _PLANS),
     "billing.preview_multi_attach": ("billing.preview_multi_attach", _PLANS),
     "billing.multi_update": ("billing.multi_update", _UPDATES),
     "billing.preview_multi_update": ("billing.preview_multi_update", _UPDATES),
@@ -622,6 +622,14 @@ class EveryMethod:
         assert invoice["hosted_invoice_url"] == outcome["payment_url"]
         (item,) = invoice["items"]
         assert (item["plan_id"], item["amount"]) == ("pro", 20)
+
+    def test_billing_multi_attach(self, client: SdkClient) -> None:
+        make_plan(client, "pro", price={"amount": 20, "interval": "month"}, items=[])
+        make_plan(client, "extra", price={"amount": 5, "interval": "one_off"}, items=[], add_on=True)
+        sent = {"enabled": True, "enable_plan_immediately": True}
+        plans = [{"plan_id": "pro"}, {"plan_id": "extra"}]
+        outcome = client.call("billing.multi_attach", customer_id="cus_1", plans=plans, invoice_mode=sent)
+        assert (outcome["invoice"]["status"], outcome["invoice"]["total"]) == ("open", 25)
 
     def test_billing_setup_payment(self, client: SdkClient) -> None:
         make_plan(client, "pro", price={"amount": 20, "interval": "month"}, items=[])

@@ -103,12 +103,12 @@ def test_entities_and_events_are_shown(browser: Browser, organisation: Client) -
 def test_pages_are_opened(browser: Browser) -> None:
     assert "/portal/" in browser.get("openCustomerPortal", {})["url"]
     assert "/checkout/" in browser.get("setupPayment", {})["url"]
+    assert browser.get("multiAttach", {"plans": [{"planId": "free"}]})["customerId"] == "cus_1"
 
 
 @pytest.mark.parametrize(
     ("route", "call", "body"),
     [
-        ("multiAttach", "billing.multi_attach", {"plans": [{"planId": "free"}]}),
         ("createReferralCode", "referrals.create_code", {"programId": "friends"}),
         ("redeemReferralCode", "referrals.redeem_code", {"code": "HELLO"}),
     ],

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from autumn_mock.operations import billing, preview, sessions, updates
+from autumn_mock.operations import billing, multi_attach, preview, sessions, updates
 from autumn_mock.web.context import Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
 from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate, OpenPortal, SetupPayment
+from autumn_mock.wire.requests.multi_attach import MultiAttach
 from autumn_mock.wire.responses.billing import AttachedBody, PageBody, attached_body, portal_url, setup_body
 from autumn_mock.wire.responses.preview import (
     AttachPreviewBody,
@@ -53,3 +54,10 @@ def open_customer_portal(request: RequestContext, params: OpenPortal) -> Answer:
     customer = sessions.portal(request.call, params.customer_id)
     url = portal_url(customer, params.return_url, request.base_url)
     return Answer(PageBody(customer_id=params.customer_id, url=url))
+
+
+@endpoint(
+    "POST /v1/billing.multi_attach", scopes="customers:write", request=MultiAttach, answers=AttachedBody, limit="attach"
+)
+def attach_several(request: RequestContext, params: MultiAttach) -> Answer:
+    return Answer(attached_body(multi_attach.multi_attach(request.call, params), request.base_url))

@@ -17,7 +17,7 @@ _KEYS = "give the server further keys with --key or in its world, and empty an o
 #: Calls, why they are not emulated, and what to use instead.
 _GROUPS: tuple[tuple[str, str, str], ...] = (
     (
-        "billing.multi_attach billing.preview_multi_attach billing.multi_update billing.preview_multi_update "
+        "billing.preview_multi_attach billing.multi_update billing.preview_multi_update "
         "billing.create_schedule billing.import billing.verify",
         _NO_PAYMENTS,
         _ATTACH,
@@ -117,7 +117,6 @@ PARTLY: dict[str, str] = {
 
 #: Calls whose limit is not the general one.
 _LIMITS: dict[str, GroupName] = {
-    "billing.multi_attach": "attach",
     "billing.multi_update": "attach",
     "logs.search": "logs",
 }

@@ -27,7 +27,7 @@ class CarryOver(z.Params):
     feature_ids: list[str] | None = z.field(z.array(z.string()), default=None)
 
 
-_INVOICE_MODE = z.obj(
+INVOICE_MODE = z.obj(
     {
         "enabled": z.boolean(),
         "enable_plan_immediately": z.optional(z.boolean()),
@@ -38,8 +38,8 @@ _INVOICE_MODE = z.obj(
         "payment_method_types": z.optional(z.array(z.string())),
     }
 )
-_REDIRECT_MODE = z.enum("always", "if_required", "never")
-_DISCOUNT = z.obj({"reward_id": z.optional(z.string()), "promotion_code": z.optional(z.string())})
+REDIRECT_MODE = z.enum("always", "if_required", "never")
+DISCOUNT = z.obj({"reward_id": z.optional(z.string()), "promotion_code": z.optional(z.string())})
 _LINE = z.obj(
     {
         "amount": z.number(),
@@ -61,16 +61,16 @@ class BillingParams(z.Params):
     version: float | None = z.field(z.number(), default=None)
     free_trial: FreeTrialParams | UnsetType | None = z.field(z.nullable(z.obj(FreeTrialParams)), default=UNSET)
     customize: Customize | None = z.field(z.obj(Customize), default=None)
-    invoice_mode: dict[str, Any] | None = z.field(_INVOICE_MODE, default=None)
+    invoice_mode: dict[str, Any] | None = z.field(INVOICE_MODE, default=None)
     proration_behavior: str | None = z.field(
         z.enum("prorate_immediately", "none", unlisted=("bill_difference",)), default=None
     )
     transition_rules: dict[str, Any] | None = z.field(z.record(), default=None)
-    redirect_mode: str | None = z.field(_REDIRECT_MODE, default=None)
+    redirect_mode: str | None = z.field(REDIRECT_MODE, default=None)
     subscription_id: str | None = z.field(z.string(), default=None)
     customer_data: CustomerData | None = z.field(z.obj(CustomerData), default=None)
     entity_data: EntityData | None = z.field(z.obj(EntityData), default=None)
-    discounts: list[dict[str, Any]] | None = z.field(z.array(_DISCOUNT), default=None)
+    discounts: list[dict[str, Any]] | None = z.field(z.array(DISCOUNT), default=None)
     remove_discounts: list[dict[str, Any]] | None = z.field(z.array(z.obj({"reward_id": z.string()})), default=None)
     custom_line_items: list[dict[str, Any]] | None = z.field(
         z.array(z.obj({"amount": z.number(), "description": z.string()})), default=None
@@ -86,7 +86,7 @@ class BillingParams(z.Params):
 class AttachParams(BillingParams):
     """How a plan is attached."""
 
-    redirect_mode: str = z.field(_REDIRECT_MODE, default="if_required")
+    redirect_mode: str = z.field(REDIRECT_MODE, default="if_required")
     success_url: str | None = z.field(z.string(), default=None)
     new_billing_subscription: bool | None = z.field(z.boolean(), default=None)
     plan_schedule: Literal["immediate", "end_of_cycle"] | None = z.field(

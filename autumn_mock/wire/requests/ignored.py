@@ -54,6 +54,7 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
     "FreeTrialParams": {"on_end": _PAYMENTS},
     "ItemPriceParams": {"additional_currencies": "amounts are in one currency"},
     "ListFilters": {"processors": _PROCESSOR},
+    "MultiAttach": {"checkout_session_params": _PROCESSOR},
     "OpenPortal": {"configuration_id": _PROCESSOR},
     "OldPortal": {"configuration_id": _PROCESSOR},
     "OldSetupPayment": {"checkout_session_params": _PROCESSOR},
