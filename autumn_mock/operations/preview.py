@@ -23,7 +23,8 @@ from autumn_mock.operations.call import Call
 from autumn_mock.operations.charges import Charges, Refund, charges_of_attach, charges_of_update, refund_of
 from autumn_mock.operations.creation import get_or_create_customer, get_or_create_entity
 from autumn_mock.operations.forecasts import forecast_of
-from autumn_mock.operations.purchase_rules import refuse_page, refuse_purchase
+from autumn_mock.operations.past_due import ends_at_once
+from autumn_mock.operations.purchase_rules import refuse_billed_update, refuse_page, refuse_purchase
 from autumn_mock.operations.purchases import purchase_of
 from autumn_mock.operations.subjects import get_customer, get_entity, open_account
 from autumn_mock.payments.forecasts import Forecast
@@ -129,11 +130,14 @@ def preview_update(call: Call, params: BillingUpdate) -> Preview:
     scope = params.entity_id or None
     current = attachments.find_attached(call, customer, scope, params)
     ends = params.cancel_action in ("cancel_immediately", "cancel_end_of_cycle")
+    if ends and ends_at_once(call, current):
+        params = replace(params, cancel_action="cancel_immediately", proration_behavior="none")
     revised = None if ends else attachments.revised(call, current, params)
     refuse_update(call, params, current, revised)
     if revised is not None:
         licenses.refuse_update(call, customer, params, current, revised)
     charges = charges_of_update(call, customer, current, revised, params)
+    refuse_billed_update(call, customer, params, current, revised, charges)
     incoming, intent = _incoming(call, current, revised, params)
     without: Iterable[CustomerPlan] = (current,)
     if params.cancel_action is not None and current.plan.is_main:
@@ -158,9 +162,9 @@ def _incoming(
     if revised is not None:
         if params.cancel_action == "uncancel":
             return [replace(revised, canceled_at=None, expires_at=None)], "uncancel"
-        if revised == current:
-            return [], "none"
-        return [revised], "update_plan" if revised.plan != current.plan else "update_quantity"
+        if _terms(revised) != _terms(current):
+            return [revised], "update_plan"
+        return ([], "none") if revised.prepaid == current.prepaid else ([revised], "update_quantity")
     intent: Intent = "cancel_immediately"
     after: list[CustomerPlan] = []
     if params.cancel_action == "cancel_end_of_cycle" and current.status == "active":
@@ -173,6 +177,11 @@ def _incoming(
         turn = after[0].expires_at if after else None
         after.insert(0, begins if turn is None else replace(begins, status="scheduled", started_at=turn))
     return after, intent
+
+
+def _terms(attached: CustomerPlan) -> tuple[object, ...]:
+    """What an update of a plan changes, apart from quantities and the day of its cycles."""
+    return attached.plan, attached.trial_ends_at, attached.license_quantities
 
 
 def _customer(call: Call, customer_id: str) -> Customer:

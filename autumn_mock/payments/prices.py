@@ -6,7 +6,8 @@ price           cost of bought units
 flat            packs times the amount
 graduated       each band of what is bought at the rate of its tier; flat amounts do not count
 volume          all units, the included ones too, at the rate of their one tier, plus its flat amount;
-                nothing for no more than is included
+                nothing for no more than is included. Of usage that is billed afterwards, the included
+                units decide which tier it is, and cost nothing
 ==============  =====================================================================================
 
 Bought units are rounded up to whole packs (``billing_units``).
@@ -58,7 +59,8 @@ def _by_volume(price: ItemPrice, included: Decimal, bought: Decimal) -> Decimal:
     for tier in price.tiers or ():
         if units <= _limit(tier):
             rate = amount(tier.get("amount") or 0)
-            return rounded(units / price.billing_units * rate) + amount(tier.get("flat_amount") or 0)
+            charged = units if price.is_prepaid else bought
+            return rounded(charged / price.billing_units * rate) + amount(tier.get("flat_amount") or 0)
     return ZERO
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from autumn_mock.ledger.intervals import DAY
 from autumn_mock.operations.errors import ApiError
-from autumn_mock.operations.preview import preview_attach
+from autumn_mock.operations.preview import preview_attach, preview_update
 from autumn_mock.payments.lines import total_of
-from autumn_mock.wire.requests.billing import BillingAttach
+from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate
 from autumn_mock.wire.schema import parse
 from tests.operations.purchases import PurchaseWorld
 from tests.support.world import NOW
@@ -120,3 +120,77 @@ def test_preview_attach_says_what_attach_does(
     asked = {"customer_id": "c", **body}
     assert previewed(world, asked) == expected
     assert bought(world, asked) == expected
+
+
+def previewed_update(world: PurchaseWorld, body: dict[str, Any]) -> Answer:
+    before = world.snapshot()
+    try:
+        shown = preview_update(world.call(), parse(BillingUpdate, body, now_ms=world.now))
+    except ApiError as error:
+        return error.status, error.code, error.message
+    finally:
+        assert world.snapshot() == before
+    refund = 0.0 if shown.refund is None else float(shown.refund.amount)
+    return shown.intent, float(shown.charges.total), refund
+
+
+def updated(world: PurchaseWorld, body: dict[str, Any], intent: Any) -> Answer:
+    def refunded() -> float:
+        return float(sum(each.refunded_amount for each in world.environment.invoices))
+
+    before = refunded()
+    try:
+        outcome = world.change(**{name: value for name, value in body.items() if name != "customer_id"})
+    except ApiError as error:
+        return error.status, error.code, error.message
+    total = 0.0 if outcome.invoice is None else float(total_of(outcome.invoice.lines))
+    return intent, total, refunded() - before
+
+
+@pytest.mark.parametrize(
+    ("bought_before", "body", "expected"),
+    [
+        ("pro", {"cancel_action": "cancel_immediately"}, ("cancel_immediately", -20, 0)),
+        ("pro", {"cancel_action": "cancel_end_of_cycle"}, ("cancel_end_of_cycle", 0, 0)),
+        (
+            "pro",
+            {"cancel_action": "cancel_immediately", "refund_last_payment": "full"},
+            ("cancel_immediately", 0, 20),
+        ),
+        ("pro", {"cancel_action": "uncancel"}, ("uncancel", 0, 0)),
+        ("pro", {"customize": {"price": {"amount": 35, "interval": "month"}}}, ("update_plan", 15, 0)),
+        ("pro", {"billing_cycle_anchor": "now"}, ("none", 0, 0)),
+        (
+            "pro",
+            {"cancel_action": "uncancel", "redirect_mode": "always"},
+            (400, "invalid_request", "Autumn checkout does not support cancel or uncancel updates"),
+        ),
+        (
+            "pro",
+            {"cancel_action": "cancel_end_of_cycle", "refund_last_payment": "full"},
+            (400, "invalid_request", "refund_last_payment requires cancel_action to be 'cancel_immediately'."),
+        ),
+        (
+            "free",
+            {"cancel_action": "cancel_end_of_cycle"},
+            (
+                400,
+                "invalid_request",
+                "Free products do not have billing cycles; use cancel: 'immediately' instead.",
+            ),
+        ),
+        (
+            "pro",
+            {"feature_quantities": [], "discounts": [{"reward_id": "x"}]},
+            (400, "invalid_request", 'Invalid coupon ID: "x"'),
+        ),
+    ],
+)
+def test_preview_update_says_what_update_does(
+    world: PurchaseWorld, bought_before: str, body: dict[str, Any], expected: Answer
+) -> None:
+    world.card("ok")
+    world.buy(bought_before)
+    asked = {"customer_id": "c", "plan_id": bought_before, **body}
+    assert previewed_update(world, asked) == expected
+    assert updated(world, asked, expected[0]) == expected

@@ -44,6 +44,7 @@ def tiered(
         (tiered("volume", included=100), 400, 50),
         (tiered("volume", included=100), 500, 30),
         (tiered("volume", included=100), 0, 0),
+        (item("messages", tiers=TIERS, behavior="volume", units=100, included=100, billed="usage_based"), 500, 25),
         (tiered("volume", ({"to": 10, "amount": 1, "flat_amount": 7}, {"to": "inf", "amount": 2}), units=1), 10, 17),
         (tiered("graduated", ({"to": 10, "amount": 1, "flat_amount": 7}, {"to": "inf", "amount": 2}), units=1), 12, 14),
     ],
