@@ -28,7 +28,14 @@ _LONGEST = 16 << 20
 
 
 class AdapterFailed(Exception):
-    """The adapter cannot be started, ended, printed no answer in time, or something that is not one."""
+    """The adapter cannot be started, ended, printed no answer in time, or something that is not one.
+
+    ``label``: what happened, in few words.
+    """
+
+    def __init__(self, text: str, label: str = "failed") -> None:
+        super().__init__(text)
+        self.label = label
 
 
 class TimedAnswer(NamedTuple):
@@ -98,11 +105,14 @@ class Adapter:
         """Give one instruction and wait for its answer."""
         return self.ask_all([(do, fields)])[0]
 
-    def ask_all(self, instructions: Sequence[tuple[str, Mapping[str, Any]]]) -> list[TimedAnswer]:
+    def ask_all(
+        self, instructions: Sequence[tuple[str, Mapping[str, Any]]], timeout: float | None = None
+    ) -> list[TimedAnswer]:
         """Give instructions without waiting in between; the answers, which may arrive in any order, in that of these.
 
-        An adapter may handle them one after the other, or at the same time.
+        An adapter may handle them one after the other, or at the same time. ``timeout`` (s): a shorter one for these.
         """
+        until = min(self._timeout, timeout or self._timeout)
         first, started = self._number + 1, stopwatch()
         self._number += len(instructions)
         lines = [instruction_line(first + index, *each) for index, each in enumerate(instructions)]
@@ -113,7 +123,7 @@ class Adapter:
         answers: dict[int, TimedAnswer] = {}
         while len(answers) < len(instructions):
             waiting = next(name for number, name in names.items() if number not in answers)
-            answer = self._next(waiting, started)
+            answer = self._next(waiting, started, until)
             if answer.id not in names or answer.id in answers:
                 raise self._failed(f"the adapter answered number {answer.id}, which is not a number it was asked for")
             answers[answer.id] = TimedAnswer(answer, round((stopwatch() - started) * 1000, 1))
@@ -137,12 +147,12 @@ class Adapter:
             self._process.stdin.write(content)
             self._process.stdin.flush()
 
-    def _next(self, waiting: str, started: float) -> AdapterAnswer:
-        left = self._timeout - (stopwatch() - started)
+    def _next(self, waiting: str, started: float, timeout: float) -> AdapterAnswer:
+        left = timeout - (stopwatch() - started)
         try:
             line = self._lines.get(timeout=max(left, 0.001))
         except queue.Empty:
-            raise self._failed(f"the adapter did not answer {waiting!r} within {self._timeout:g} s") from None
+            raise self._failed(f"the adapter did not answer {waiting!r} within {timeout:g} s", "no answer") from None
         if line is None:
             assert self._process is not None
             with suppress(subprocess.TimeoutExpired):
@@ -151,16 +161,16 @@ class Adapter:
                 reader.join(_TERM_S)
             code = self._process.poll()
             how = "closed its output" if code is None else f"ended with exit code {code}"
-            raise self._failed(f"the adapter {how} before it answered {waiting!r}")
+            raise self._failed(f"the adapter {how} before it answered {waiting!r}", "ended the process")
         try:
             return read_answer(line)
         except ProtocolError as error:
             raise self._failed(str(error)) from None
 
-    def _failed(self, text: str) -> AdapterFailed:
+    def _failed(self, text: str, label: str = "no valid answer") -> AdapterFailed:
         last = [line for line in self._errors if line.strip()][-_SHOWN:]
         lines = "".join(f"\n  {line}" for line in last)
-        return AdapterFailed(f"{text}{'; its last lines on standard error:' + lines if lines else ''}")
+        return AdapterFailed(f"{text}{'; its last lines on standard error:' + lines if lines else ''}", label)
 
     def _read_answers(self, stream: IO[bytes]) -> None:
         with suppress(OSError, ValueError):

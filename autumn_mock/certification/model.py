@@ -80,6 +80,7 @@ GROUPS = (
     "outages",
     "retries",
     "refusals",
+    "concurrency",
     "payloads",
     "clock",
     "shutdown",

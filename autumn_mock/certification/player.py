@@ -32,6 +32,8 @@ from autumn_mock.scenarios.target import ScenarioTarget
 
 #: Seconds after which requests that a client gave up on are in the journal, and between two readings of it.
 _SETTLE_S, _READING_S = 2.0, 0.1
+#: Seconds after which an answer that is too late is not awaited any longer.
+_LATE_S = 5.0
 #: More events than a case makes.
 _ALL_EVENTS = 1_000_000
 
@@ -53,6 +55,8 @@ class CasePlayer:
         self._buffered: list[Use] = []
         self._unsupported: list[str] = []
         self._instructed = 0
+        #: What the client did, in the words of :attr:`AdapterAnswer.label`, without repetitions.
+        self.answers: dict[str, None] = {}
         self._closed = False
         self.problems: list[str] = []
         self.steps: list[StepStory] = []
@@ -65,6 +69,7 @@ class CasePlayer:
                 self._step(step)
         except AdapterFailed as error:
             self.problems.append(str(error))
+            self.answers[error.label] = None
             if self.steps:
                 last = self.steps.pop()
                 self.steps.append(_with_line(last, StoryLine("FAIL", str(error))))
@@ -114,8 +119,9 @@ class CasePlayer:
         asked = [instruction_of(action, self._now, number) for number in range(1, action.count + 1)]
         groups = [asked] if action.together else [[each] for each in asked]
         answers: list[TimedAnswer] = []
+        within = action.expect.within
         for group in groups:
-            answers += self._adapter.ask_all(group)
+            answers += self._adapter.ask_all(group, within / 1000 + _LATE_S if within is not None else None)
         for (do, fields), timed in zip(asked, answers, strict=True):
             self._count(do, fields, timed.answer)
         self._closed = isinstance(action, InstructClose)
@@ -132,6 +138,7 @@ class CasePlayer:
             return
         if do in ("track", "batch", "check", "finalize"):
             self._instructed += 1
+            self.answers[answer.label] = None
         if do in ("flush", "close"):
             (self._certain if answer.outcome == "returned" else self._uncertain).extend(self._buffered)
             self._buffered.clear()
@@ -185,7 +192,7 @@ class CasePlayer:
         if expected.request_rules:
             journal = self.journal()
             for rule in expected.request_rules:
-                yield from judge_requests(rule, journal)
+                yield from judge_requests(rule, journal, self._now)
 
     # -- the server
 
@@ -230,6 +237,7 @@ def play_case(
             charged=charged,
             findings=findings,
             took=round((stopwatch() - started) * 1000),
+            answers=tuple(player.answers),
             errors=tuple(adapter.errors),
         )
 

@@ -40,6 +40,13 @@ class AdapterAnswer(Struct, frozen=True, kw_only=True):
     status: int | None = None
 
     @property
+    def label(self) -> str:
+        """The answer in few words: ``returned``, ``made up``, ``raised 503``, ``raised ReadTimeout``."""
+        if self.outcome == "raised":
+            return f"raised {self.status or self.error or 'an error'}"
+        return "made up" if self.outcome == "returned" and self.made_up else self.outcome
+
+    @property
     def sentence(self) -> str:
         """The answer in one line."""
         if self.outcome == "raised":

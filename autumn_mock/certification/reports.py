@@ -74,6 +74,7 @@ def _case_data(result: CaseResult) -> dict[str, Any]:
         "verdict": result.verdict,
         "problems": list(result.problems),
         "took_ms": result.took,
+        "answers": list(result.answers),
         "charged": [
             {"customer": customer, "feature": feature, "amount": amount}
             for (customer, feature), amount in result.charged.items()

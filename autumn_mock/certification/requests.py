@@ -10,6 +10,7 @@ from typing import Any
 from autumn_mock.certification.model import RequestsExpectation
 from autumn_mock.scenarios.events import ExpectationResult
 from autumn_mock.scenarios.expectations import differences, shown
+from autumn_mock.scenarios.template import fill
 
 #: A row of the journal.
 JournalRow = Mapping[str, Any]
@@ -17,8 +18,8 @@ JournalRow = Mapping[str, Any]
 _TOLERANCE_MS = 60
 
 
-def judge_requests(rule: RequestsExpectation, journal: Sequence[JournalRow]) -> Iterator[ExpectationResult]:
-    """What is expected of requests, a result for each kind of expectation."""
+def judge_requests(rule: RequestsExpectation, journal: Sequence[JournalRow], now: int) -> Iterator[ExpectationResult]:
+    """What is expected of requests, a result for each kind of expectation. ``now`` (ms) is for placeholders."""
     rows = [row for row in journal if rule.call in (None, row["call"])]
     what = f"requests of {rule.call}" if rule.call else "requests"
     yield from _counts(rule, len(rows), what)
@@ -39,7 +40,7 @@ def judge_requests(rule: RequestsExpectation, journal: Sequence[JournalRow]) -> 
     if rule.keys is not None:
         yield _keys_present(rows) if rule.keys == "present" else _keys_stable(rows)
     if rule.items:
-        yield _items(rule.items, rows)
+        yield _items(fill(rule.items, now), rows)
 
 
 def status_of(row: JournalRow) -> int | str:

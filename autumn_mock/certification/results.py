@@ -47,6 +47,8 @@ class CaseResult(Struct, frozen=True, kw_only=True):
     findings: Sequence[Mapping[str, Any]]
     #: In ms.
     took: float
+    #: What the client did with the instructions, in few words: ``returned``, ``raised 503``.
+    answers: tuple[str, ...] = ()
     #: The last lines that the adapter printed on standard error.
     errors: tuple[str, ...] = ()
 

@@ -69,11 +69,12 @@ BATCH = {"call": "balances.batch_track", "items": 2, "body": [KEYED, {**OTHER, "
         ({"items": [{"feature_id": "messages", "value": 2}]}, [row(1, **BATCH)], True),
         ({"items": [{"feature_id": "seats"}]}, [row(1, **BATCH)], False),
         ({"items": [{"feature_id": "seats"}]}, [], False),
+        ({"items": [{"timestamp": "${now-1s}"}]}, [row(1, body={"timestamp": 4000})], True),
         ({"items": [{}]}, [row(1, request_body="no JSON")], False),
     ],
 )
 def test_rule_judges_requests(rule: dict[str, Any], rows: list[dict[str, Any]], met: bool) -> None:
-    results = list(judge_requests(parse(RequestsExpectation, rule), rows))
+    results = list(judge_requests(parse(RequestsExpectation, rule), rows, now=5000))
     assert results
     assert all(each.met for each in results) is met
 
