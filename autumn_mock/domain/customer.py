@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Literal
 
+from autumn_mock.domain.balance import Balance
 from autumn_mock.domain.controls import BillingControls, TopupHistory
 from autumn_mock.domain.payment import Card
 from autumn_mock.domain.plan import Plan
@@ -85,6 +86,8 @@ class CustomerPlan(Record, frozen=True, kw_only=True):
     billed_by: str | None = None
     #: Whether the last renewal was not paid.
     past_due: bool = False
+    #: The closed plan that follows a trial with ``on_end: revert``.
+    paused: str | None = None
 
     @property
     def cycle_anchor(self) -> int:
@@ -99,3 +102,26 @@ class CustomerPlan(Record, frozen=True, kw_only=True):
     @property
     def plan_id(self) -> str:
         return self.plan.id
+
+
+class ClosedPlan(Record, frozen=True, kw_only=True):
+    """A plan that a customer is not on now, and the balances that it had then."""
+
+    #: That of ``attached``.
+    id: str
+    customer: str
+    attached: CustomerPlan
+    rows: tuple[Balance, ...] = ()
+    #: None: it goes on when a trial ends.
+    ended_at: Instant | None = None
+
+    @property
+    def created_at(self) -> int:
+        """When the plan was attached (ms)."""
+        return self.attached.created_at
+
+    @property
+    def feature_ids(self) -> set[str]:
+        """The features that it names."""
+        items = (item.feature_id for item in self.attached.plan.items)
+        return {*items, *(row.feature_id for row in self.rows)}

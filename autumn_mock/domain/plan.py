@@ -29,6 +29,8 @@ class BasePrice(Record, frozen=True, kw_only=True):
     interval: Interval
     interval_count: Length = 1
     price_id: str
+    #: The same price in other currencies, as it was sent.
+    additional_currencies: tuple[dict[str, Any], ...] | None = None
 
 
 class ItemPrice(Record, frozen=True, kw_only=True):
@@ -43,6 +45,8 @@ class ItemPrice(Record, frozen=True, kw_only=True):
     tier_behavior: str | None = None
     billing_units: Annotated[Decimal, Meta(extra={"divisor": True})] = Decimal(1)
     max_purchase: Decimal | None = None
+    #: The same price in other currencies, as it was sent.
+    additional_currencies: tuple[dict[str, Any], ...] | None = None
 
     @property
     def is_prepaid(self) -> bool:
@@ -111,6 +115,8 @@ class FreeTrial(Record, frozen=True, kw_only=True):
     duration_length: Length
     duration_type: str
     card_required: bool = False
+    #: What follows: the first payment, or the plan that the customer had before.
+    on_end: Literal["bill", "revert"] | None = None
 
 
 class PlanItem(Record, frozen=True, kw_only=True):
@@ -130,6 +136,8 @@ class PlanItem(Record, frozen=True, kw_only=True):
     entity_feature_id: str | None = None
     #: None: at once, prorated.
     proration: Proration | None = None
+    #: From which overage on a bill is sent before the period ends.
+    threshold: Decimal | None = None
 
     @property
     def is_prepaid(self) -> bool:

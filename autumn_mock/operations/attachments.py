@@ -50,6 +50,12 @@ class Attachment(Struct, frozen=True):
     anchor: int | None
     trial_ends_at: int | None
 
+    @property
+    def reverts(self) -> bool:
+        """Whether it is a trial that the present plan follows again."""
+        trial = self.plan.free_trial
+        return self.trial_ends_at is not None and trial is not None and trial.on_end == "revert"
+
 
 def decide(call: Call, customer: Customer, scope: str | None, params: BillingAttach) -> Attachment:
     """The effect of attaching a plan to a customer (or an entity, by its id)."""
@@ -119,7 +125,8 @@ def _has_had(call: Call, customer: Customer, plan: Plan) -> bool:
 
 
 def _require_payments(call: Call, plan: Plan, params: BillingParams) -> None:
-    needs_card = plan.free_trial is None or plan.free_trial.card_required
+    trial = plan.free_trial
+    needs_card = trial is None or (trial.card_required and trial.on_end != "revert")
     if call.environment.payments == "off" and not plan.is_free and needs_card and not params.no_billing_changes:
         raise invalid_request(
             f"Plan '{plan.id}' has a price, and payments are off (the real service would ask Stripe). "
@@ -343,4 +350,5 @@ def revised(call: Call, current: CustomerPlan, params: BillingUpdate) -> Custome
         trial_ends_at=trial,
         anchor=anchor,
         license_quantities={**current.license_quantities, **seats},
+        past_due=current.past_due if params.status is None else params.status == "past_due",
     )

@@ -30,7 +30,7 @@ from autumn_mock.wire.requests.balances import (
     BalancesCreate,
     BalancesDelete,
     BalancesUpdate,
-    FeatureOfACustomer,
+    Recalculate,
     SetUsage,
 )
 from autumn_mock.wire.requests.common import CustomerData
@@ -350,7 +350,7 @@ def set_usage(call: Call, params: SetUsage) -> None:
             store(transaction, account)
 
 
-def recalculated(call: Call, params: FeatureOfACustomer, *, keep: bool) -> list[tuple[Balance, Balance]]:
+def recalculated(call: Call, params: Recalculate, *, keep: bool) -> list[tuple[Balance, Balance]]:
     """Level overdrawn rows of a feature with the others; returns each row before and after.
 
     ``keep`` False only previews.
@@ -361,7 +361,7 @@ def recalculated(call: Call, params: FeatureOfACustomer, *, keep: bool) -> list[
         feature = call.feature(params.feature_id)
         entity = _entity(environment, customer, params.entity_id)
         account = open_account(call, transaction, customer)
-        rows = in_order(account, _selected(account, feature.id, entity), entity)
+        rows = in_order(account, _selected(account, feature.id, entity, interval=params.interval), entity)
         if not rows:
             raise _no_balance(feature.id, params.customer_id)
         _level(account, rows)

@@ -23,6 +23,7 @@ from autumn_mock.operations.call import Call
 from autumn_mock.operations.carry import carry, selects
 from autumn_mock.operations.creation import get_or_create_customer, get_or_create_entity
 from autumn_mock.operations.grants import begin, rows_of, withdraw
+from autumn_mock.operations.pauses import pause
 from autumn_mock.operations.purchase_rules import refuse_page, refuse_purchase
 from autumn_mock.operations.purchases import (
     Outcome,
@@ -216,7 +217,8 @@ def perform(
         transaction.put(replace(current, canceled_at=call.now, expires_at=decided.starts_at))
     elif current is not None:
         licenses.move_seats(call, transaction, customer, current.id, _MOVING)
-        old += withdraw(call, transaction, current)
+        take = pause if decided.reverts else withdraw
+        old += take(call, transaction, current)
     recurs = not decided.plan.is_free and not decided.plan.is_one_off
     attached = begin(
         call,
@@ -234,6 +236,7 @@ def perform(
         license_quantities=licenses.quantities(params),
         license_names=licenses.names(call, decided.plan),
         billed_by=subscription.id if subscription is not None and recurs else None,
+        paused=current.id if current is not None and decided.reverts else None,
     )
     licenses.move_seats(call, transaction, customer, _MOVING, attached.id)
     usages, balances = params.carry_over_usages, params.carry_over_balances

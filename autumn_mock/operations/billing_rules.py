@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from autumn_mock.domain.customer import Customer, CustomerPlan
@@ -19,6 +19,7 @@ from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError, invalid_request
 from autumn_mock.operations.plan_diff import diff
 from autumn_mock.wire.requests.billing import BillingAttach, BillingParams, BillingUpdate, CarryOver
+from autumn_mock.wire.requests.items import FreeTrialParams
 
 
 class Attaching(Struct, frozen=True):
@@ -171,6 +172,14 @@ UPDATE: tuple[tuple[Callable[[Updating], bool], str], ...] = (
         "refund_last_payment requires cancel_action to be 'cancel_immediately'.",
     ),
     (
+        lambda u: any(each is not None and each.on_end == "revert" for each in _trials(u.params)),
+        "on_end: 'revert' can only be set when attaching a plan.",
+    ),
+    (
+        lambda u: u.current.paused is not None and None in _trials(u.params),
+        "Cannot remove a revert trial. Use cancel_action to end it and restore the previous plan.",
+    ),
+    (
         lambda u: u.params.cancel_action == "uncancel" and u.current.status == "scheduled",
         "Cannot uncancel a subscription that is scheduled",
     ),
@@ -242,6 +251,12 @@ def _invoices(params: BillingParams) -> bool:
     return bool(mode.get("enabled")) and not mode.get("enable_plan_immediately")
 
 
+def _trials(params: BillingParams) -> list[FreeTrialParams | None]:
+    """The trials that a request sends; None: to have none."""
+    sent = (params.free_trial, UNSET if params.customize is None else params.customize.free_trial)
+    return [each for each in sent if not isinstance(each, UnsetType)]
+
+
 def _trial_of(u: Updating) -> int | None:
     return u.current.trial_ends_at if u.revised is None else u.revised.trial_ends_at
 
@@ -266,6 +281,9 @@ def refuse_attach(call: Call, customer: Customer, params: BillingAttach, decided
     for applies, message in ATTACH:
         if applies(case):
             raise invalid_request(message)
+    held = list(call.environment.customer_plans.of(customer.internal_id).values())
+    if decided.reverts and not any(_is_paid(each) for each in held):
+        raise invalid_request("Cannot use on_end: 'revert' without an existing paid subscription.")
     for message in _transition_problems(call, params):
         raise invalid_request(message)
     for name, setting in (
@@ -279,11 +297,14 @@ def refuse_attach(call: Call, customer: Customer, params: BillingAttach, decided
     if params.plan_id in (params.remove_plan_ids or ()):
         raise invalid_request(f"Cannot remove plan '{params.plan_id}' in the same attach that adds it")
     taken = params.subscription_id
-    held = call.environment.customer_plans.of(customer.internal_id).values()
     if taken is not None and any(each.subscription_id == taken for each in held):
         raise ApiError(
             409, f"subscription_id '{taken}' is already in use for this customer", "duplicate_subscription_id"
         )
+
+
+def _is_paid(attached: CustomerPlan) -> bool:
+    return attached.status == "active" and not attached.plan.is_free and not attached.plan.is_one_off
 
 
 def _transition_problems(call: Call, params: BillingParams) -> Iterator[str]:

@@ -25,7 +25,7 @@ from msgspec.structs import replace
 
 from autumn_mock.domain.amount import ZERO
 from autumn_mock.domain.balance import Balance, Rollover
-from autumn_mock.domain.customer import Customer
+from autumn_mock.domain.customer import Customer, CustomerPlan
 from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.plan import Reset
 from autumn_mock.ids import new_id
@@ -34,6 +34,7 @@ from autumn_mock.ledger.order import for_spending
 from autumn_mock.ledger.resets import cut_rollovers, maximum
 from autumn_mock.operations.accounts import load_account, store
 from autumn_mock.operations.call import Call
+from autumn_mock.operations.grants import rows_of
 from autumn_mock.store.environment import Transaction
 from autumn_mock.wire.requests.billing import CarryOver
 
@@ -130,6 +131,34 @@ def _roll_over(account: Account, old: list[Balance], targets: list[str]) -> None
         row = account.rows[id]
         if row.rollovers and row.rollover is not None:
             account.put(replace(row, rollovers=cut_rollovers(row.rollovers, maximum(row, row.rollover))))
+
+
+def recalculate(
+    call: Call, transaction: Transaction, customer: Customer, attached: CustomerPlan, feature_ids: Iterable[str]
+) -> None:
+    """Let the units that a plan buys pay for what it bills as overage, and the other way round."""
+    for feature_id in feature_ids:
+        rows = [row for row in rows_of(call, attached) if row.feature_id == feature_id and not row.pool]
+        _level(call, transaction, customer, [row for row in rows if row.price and not row.price.is_bought_once])
+
+
+def _level(call: Call, transaction: Transaction, customer: Customer, rows: list[Balance]) -> None:
+    """Pay what rows are overdrawn by from the others, in the order in which they are spent. What they do not hold is
+    overdraft of a row that may be overdrawn for money, if there is one."""
+    account = load_account(call, customer)
+    ordered = for_spending(account, [account.rows[row.id] for row in rows], None)
+    numbers = [(row.id, share) for row in ordered for share in share_ids(row, None)]
+    for share in dict.fromkeys(share for _, share in numbers):
+        own = [each for each in numbers if each[1] == share]
+        debt = ZERO
+        for id, _ in own:
+            row = account.rows[id]
+            left = raw_balance(row, share)
+            if left < 0:
+                debt -= left
+                account.put(with_balance(row, share, ZERO))
+        _take(account, own, debt)
+    store(transaction, account)
 
 
 def _is_live(rollover: Rollover) -> bool:

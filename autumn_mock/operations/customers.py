@@ -139,6 +139,10 @@ def delete(call: Call, customer_id: str) -> None:
         for table in (
             environment.balances,
             environment.customer_plans,
+            environment.closed_plans,
+            environment.subscriptions,
+            environment.invoices,
+            environment.checkouts,
             environment.entities,
             environment.windows,
             environment.locks,

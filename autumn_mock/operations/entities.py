@@ -117,6 +117,9 @@ def delete(call: Call, entity_id: str, customer_id: str | None) -> None:
         for attached in list(environment.customer_plans.of(customer.internal_id).values()):
             if attached.entity_id == entity.id:
                 withdraw(call, transaction, attached)
+        for closed in list(environment.closed_plans.of(customer.internal_id).values()):
+            if closed.attached.entity_id == entity.id:
+                transaction.delete(closed)
         take_share(call, transaction, entity)
         transaction.delete(entity)
 

@@ -172,7 +172,7 @@ def update(call: Call, feature_id: str, params: FeaturePatch | FeaturesUpdate) -
         if new_id and new_id != feature.id:
             if new_id in environment.features:
                 raise _taken(new_id)
-            if any(balance.feature_id == feature.id for balance in environment.balances):
+            if _is_held(environment, feature.id):
                 text = f"Cannot change id of feature {feature.id} because a customer is using it or has used it before"
                 raise ApiError(400, text, "invalid_feature")
             changes["id"] = new_id
@@ -182,6 +182,12 @@ def update(call: Call, feature_id: str, params: FeaturePatch | FeaturesUpdate) -
         if new_id and new_id != feature_id:
             _rename(call, transaction, feature_id, new_id)
         return feature
+
+
+def _is_held(environment: Environment, feature_id: str) -> bool:
+    """Whether a customer has, or had by a plan, a balance of a feature."""
+    rows = (row for closed in environment.closed_plans for row in closed.rows)
+    return any(row.feature_id == feature_id for row in (*environment.balances, *rows))
 
 
 def _rename(call: Call, transaction: Transaction, old: str, new: str) -> None:
@@ -205,6 +211,10 @@ def _rename(call: Call, transaction: Transaction, old: str, new: str) -> None:
             prepaid = {new if name == old else name: units for name, units in attached.prepaid.items()}
             transaction.put(replace(attached, plan=renamed, prepaid=prepaid))
     transaction.take_plan_changes()  # the plans are what they were
+    for closed in list(environment.closed_plans):
+        renamed = _renamed(closed.attached.plan, old, new)
+        if renamed is not closed.attached.plan:
+            transaction.put(replace(closed, attached=replace(closed.attached, plan=renamed)))
     for system in list(environment.features):
         schema = _renamed_costs(system.credit_schema, old, new)
         if schema is not system.credit_schema:
@@ -239,6 +249,15 @@ def _renamed_costs(schema: tuple[CreditCost, ...], old: str, new: str) -> tuple[
     return tuple(replace(e, metered_feature_id=new) if e.metered_feature_id == old else e for e in schema)
 
 
+def plans_with(call: Call, feature_id: str) -> list[Plan]:
+    """The versions of plans that have an item of a feature, oldest first, once for each item; 404 if there is no such
+    feature."""
+    with call.environment.lock:
+        feature = call.feature(feature_id)
+        found = sorted(call.environment.plans, key=lambda plan: plan.created_at)
+        return [plan for plan in found for item in plan.items if item.feature_id == feature.id]
+
+
 def delete(call: Call, feature_id: str) -> None:
     """Delete an unused feature; 409 when plans or credit systems use it."""
     environment = call.environment
@@ -247,7 +266,8 @@ def delete(call: Call, feature_id: str) -> None:
         for system in environment.features:
             if system.cost_of(feature.id) is not None:
                 raise invalid_request(f"Feature {feature.id} is used by credit system {system.id}", status=409)
-        plans = (*environment.plans, *(attached.plan for attached in environment.customer_plans))
+        paused = [closed.attached for closed in environment.closed_plans if closed.ended_at is None]
+        plans = (*environment.plans, *(attached.plan for attached in (*environment.customer_plans, *paused)))
         if any(item.feature_id == feature.id for plan in plans for item in plan.items):
             raise invalid_request(
                 f"Feature {feature.id} is used in a product. You must delete the product first, or archive it instead.",
@@ -255,6 +275,9 @@ def delete(call: Call, feature_id: str) -> None:
             )
         for balance in [each for each in environment.balances if each.feature_id == feature.id]:
             transaction.delete(balance)
+        for closed in list(environment.closed_plans):
+            if feature.id in closed.feature_ids:
+                transaction.delete(closed)
         for lock in [each for each in environment.locks if each.feature_id == feature.id]:
             transaction.delete(lock)
         transaction.delete(feature)

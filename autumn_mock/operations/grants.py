@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from autumn_mock.domain.amount import ZERO
 from autumn_mock.domain.balance import Balance, EntityShare
-from autumn_mock.domain.customer import Customer, CustomerPlan, Entity
+from autumn_mock.domain.customer import ClosedPlan, Customer, CustomerPlan, Entity
 from autumn_mock.domain.plan import FreeTrial, Plan, PlanItem, Reset
 from autumn_mock.domain.record import instant
 from autumn_mock.ids import new_id
@@ -149,9 +149,8 @@ def requantify(call: Call, transaction: Transaction, attached: CustomerPlan) -> 
 
 
 def withdraw(call: Call, transaction: Transaction, attached: CustomerPlan) -> list[Balance]:
-    """Delete an attached plan and its rows, and note that the customer had it; returns the rows."""
-    rows = withdraw_rows(call, transaction, attached)
-    transaction.delete(attached)
+    """End an attached plan: close it with its rows, and note that the customer had it; returns the rows."""
+    rows = close(call, transaction, attached, ended_at=call.now)
     for seat in list(call.environment.customer_plans.of(attached.customer).values()):
         if seat.license_parent == attached.id:
             withdraw(call, transaction, seat)
@@ -160,6 +159,16 @@ def withdraw(call: Call, transaction: Transaction, attached: CustomerPlan) -> li
     versions = customer.ended_plans.get(plan.id, ())
     if plan.version not in versions:
         transaction.put(replace(customer, ended_plans={**customer.ended_plans, plan.id: (*versions, plan.version)}))
+    return rows
+
+
+def close(call: Call, transaction: Transaction, attached: CustomerPlan, *, ended_at: int | None) -> list[Balance]:
+    """Take a plan and its rows from a customer, and keep them as closed; returns the rows."""
+    rows = withdraw_rows(call, transaction, attached)
+    transaction.delete(attached)
+    transaction.put(
+        ClosedPlan(id=attached.id, customer=attached.customer, attached=attached, rows=tuple(rows), ended_at=ended_at)
+    )
     return rows
 
 

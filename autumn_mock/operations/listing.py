@@ -7,13 +7,13 @@ missing from the page, which may therefore be shorter than its limit although mo
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
 
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from autumn_mock.domain.balance import Balance, Contribution
-from autumn_mock.domain.customer import Customer, CustomerPlan
+from autumn_mock.domain.customer import ClosedPlan, Customer, CustomerPlan
 from autumn_mock.ledger.account import Account
 from autumn_mock.ledger.views import BalanceView, balance_view
 from autumn_mock.operations.call import Call
@@ -50,6 +50,7 @@ L = TypeVar("L", bound=Listed)
 N = TypeVar("N", bound=Named)
 R = TypeVar("R")
 Place = tuple[int, str]
+PlanStatus = Literal["active", "scheduled", "expired"]
 
 
 class Page(Struct, Generic[R], frozen=True):
@@ -86,6 +87,7 @@ class PlanLine(Struct, frozen=True):
     attached: CustomerPlan
     #: When the list was made (ms).
     now: int
+    status: PlanStatus
 
 
 def list_balances(call: Call, params: BalancesList, before: Place | None) -> Page[BalanceLine]:
@@ -96,11 +98,12 @@ def list_balances(call: Call, params: BalancesList, before: Place | None) -> Pag
         return Page([], None)
     wanted = set(params.statuses or ("active",))
     with call.write() as transaction:
-        rows = environment.balances.of(owner).values() if owner is not None else environment.balances
+        ended = _ended(call, owner) if "expired" in wanted else []
+        rows: Iterable[Balance] = environment.balances.of(owner).values() if owner is not None else environment.balances
         shown, following = cut_newest(
             [
                 row
-                for row in rows
+                for row in (*rows, *(row for closed in ended for row in closed.rows))
                 if _is_metered(call, row)
                 and params.feature_id in (None, row.feature_id)
                 and params.plan_id in (UNSET, row.plan_id)
@@ -146,7 +149,8 @@ def _lines(call: Call, transaction: Transaction, rows: Iterable[Balance], scope:
             customer = call.environment.customers.get(listed.customer)
             assert customer is not None
             account = accounts[listed.customer] = open_account(call, transaction, customer)
-        row = account.rows.get(listed.id)
+        is_closed = listed.customer_plan_id is not None and listed.customer_plan_id not in account.plans
+        row = listed if is_closed else account.rows.get(listed.id)
         if row is None or (account.is_hidden(row) and not account.is_expired(row)):
             continue
         entity_id = row.entity_id or (scope if row.is_per_entity else None)
@@ -154,12 +158,19 @@ def _lines(call: Call, transaction: Transaction, rows: Iterable[Balance], scope:
         alone = replace(account, rows={row.id: row}, spending_order={})
         view = balance_view(alone, account.features[row.feature_id], entity, [row])
         assert view is not None
-        lines.append(BalanceLine(account.customer, row, entity_id, view, account.is_expired(row)))
+        lines.append(BalanceLine(account.customer, row, entity_id, view, is_closed or account.is_expired(row)))
     return lines
 
 
+def _ended(call: Call, owner: str | None) -> list[ClosedPlan]:
+    """The plans that a customer, or any customer, had."""
+    table = call.environment.closed_plans
+    found = table.of(owner).values() if owner is not None else table
+    return [each for each in found if each.ended_at is not None]
+
+
 def list_subscriptions(call: Call, params: SubscriptionsList, before: Place | None) -> Page[PlanLine]:
-    """``subscriptions.list``: recurring plans. None is ever past due here, and expired ones are deleted."""
+    """``subscriptions.list``: recurring plans."""
     return _list_plans(call, params, before, one_off=False)
 
 
@@ -175,13 +186,16 @@ def _list_plans(call: Call, params: SubscriptionsList, before: Place | None, *, 
         return Page([], None)
     wanted = set(params.statuses or ("active", "scheduled"))
     with environment.lock:
-        plans = environment.customer_plans.of(owner).values() if owner is not None else environment.customer_plans
+        plans: Iterable[CustomerPlan] = (
+            environment.customer_plans.of(owner).values() if owner is not None else environment.customer_plans
+        )
+        ended = {each.id: each for each in _ended(call, owner)} if "expired" in wanted else {}
         shown, following = cut_newest(
             [
                 each
-                for each in plans
+                for each in (*plans, *(closed.attached for closed in ended.values()))
                 if each.plan.is_one_off is one_off
-                and each.status in wanted
+                and (each.id in ended or each.status in wanted or (each.past_due and "past_due" in wanted))
                 and params.plan_id in (None, each.plan_id)
                 and scope in (None, each.entity_id)
             ],
@@ -192,7 +206,12 @@ def _list_plans(call: Call, params: SubscriptionsList, before: Place | None, *, 
         for each in shown:
             customer = environment.customers.get(each.customer)
             assert customer is not None
-            lines.append(PlanLine(customer, each, call.now))
+            closed = ended.get(each.id)
+            if closed is None:
+                lines.append(PlanLine(customer, each, call.now, each.status))
+            else:
+                ended_plan = replace(each, expires_at=closed.ended_at)
+                lines.append(PlanLine(customer, ended_plan, call.now, "expired"))
     return Page(lines, following)
 
 

@@ -20,9 +20,10 @@ from autumn_mock.domain.plan import Plan
 from autumn_mock.operations import plans
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.controls import to_controls
+from autumn_mock.operations.errors import invalid_request
 from autumn_mock.operations.plan_diff import PlanDiff, carry_over, diff
 from autumn_mock.operations.variants import refuse_variants, update_variants
-from autumn_mock.store.environment import Transaction
+from autumn_mock.store.environment import Environment, Transaction
 from autumn_mock.wire.requests.plans import PlanPatch
 
 
@@ -32,7 +33,7 @@ def propose(call: Call, current: Plan, params: PlanPatch) -> Plan:
         "id": params.new_plan_id or None,
         "name": params.name,
         "add_on": params.add_on,
-        "auto_enable": params.auto_enable,
+        "auto_enable": params.is_default if params.auto_enable is None else params.auto_enable,
         "archived": params.archived,
         "metadata": params.metadata,
     }
@@ -79,11 +80,14 @@ def update(call: Call, plan_id: str, params: PlanPatch) -> Plan:
     environment = call.environment
     with call.write() as transaction:
         current = plans.get(call, plan_id, params.version)
+        if params.new_plan_id and params.new_plan_id != current.id:
+            _rename(environment, transaction, current.id, params.new_plan_id)
+            current = plans.get(call, params.new_plan_id, params.version)
         change = diff(current, propose(call, current, params))
         proposed = change.proposed
-        if proposed.id != current.id:
-            plans.refuse_taken(environment, proposed.id)
         plans.check_auto_enable(environment, proposed)
+        if params.is_default and proposed.base_variant_id is not None:
+            raise invalid_request("is_default cannot be true on a variant")
         refuse_variants(call, current, params)
         versions = list(environment.plans.of(current.id).values())
         if makes_version(change, params, plans.customers_on(environment, current.id, current.version)):
@@ -99,6 +103,34 @@ def update(call: Call, plan_id: str, params: PlanPatch) -> Plan:
                 if other.version != current.version:
                     _put(transaction, other, carry_over(change, other))
         return proposed
+
+
+def _rename(environment: Environment, transaction: Transaction, old: str, new: str) -> None:
+    """Name a plan anew where it is named: its versions, its variants, and plans that offer licences of it.
+
+    400 if the id is taken, or if a customer is or was on the plan.
+    """
+    plans.refuse_taken(environment, new)
+    if plans.customers_on(environment, old, ended=True):
+        raise invalid_request("Cannot change product ID because it has existing customers")
+    for plan in list(environment.plans):
+        base = new if plan.base_variant_id == old else plan.base_variant_id
+        renamed = replace(_with_licenses_of(plan, old, new), id=new if plan.id == old else plan.id)
+        _put(transaction, plan, replace(renamed, base_variant_id=base))
+    for attached in list(environment.customer_plans):
+        plan = _with_licenses_of(attached.plan, old, new)
+        if plan is not attached.plan:
+            quantities = {new if key == old else key: value for key, value in attached.license_quantities.items()}
+            names = {new if key == old else key: value for key, value in attached.license_names.items()}
+            transaction.put(replace(attached, plan=plan, license_quantities=quantities, license_names=names))
+
+
+def _with_licenses_of(plan: Plan, old: str, new: str) -> Plan:
+    """The plan with another id for a plan that it offers licences of; itself when it offers none."""
+    if all(each.license_plan_id != old for each in plan.licenses):
+        return plan
+    renamed = (replace(each, license_plan_id=new) if each.license_plan_id == old else each for each in plan.licenses)
+    return replace(plan, licenses=tuple(renamed))
 
 
 def _put(transaction: Transaction, before: Plan, after: Plan) -> None:

@@ -169,6 +169,7 @@ def to_base_price(sent: BasePriceParams | None, old: BasePrice | None = None) ->
         interval=sent.interval,
         interval_count=length(sent.interval_count),
         price_id=new_id("pr") if old is None else old.price_id,
+        additional_currencies=_currencies(sent.additional_currencies),
     )
     return price if old is None or price == old else replace(price, price_id=new_id("pr"))
 
@@ -181,7 +182,12 @@ def to_trial(sent: FreeTrialParams | None) -> FreeTrial | None:
         duration_length=length(sent.duration_length),
         duration_type=sent.duration_type,
         card_required=sent.card_required,
+        on_end=sent.on_end,
     )
+
+
+def _currencies(sent: list[dict[str, Any]] | None) -> tuple[dict[str, Any], ...] | None:
+    return tuple(sent) if sent else None
 
 
 def to_items(call: Call, sent: Iterable[PlanItemParams]) -> tuple[PlanItem, ...]:
@@ -254,6 +260,7 @@ def to_item(call: Call, sent: PlanItemParams) -> PlanItem:
         feature_override=to_override(call, feature, sent.feature_override),
         entity_feature_id=sent.entity_feature_id,
         proration=None if sent.proration is None else Proration(**sent.proration),
+        threshold=_amount((sent.threshold_billing or {}).get("threshold")),
     )
 
 
@@ -302,6 +309,7 @@ def _item_price(sent: ItemPriceParams | None) -> ItemPrice | None:
         billing_method=sent.billing_method,
         max_purchase=_amount(sent.max_purchase),
         price_id=new_id("pr"),
+        additional_currencies=_currencies(sent.additional_currencies),
     )
 
 

@@ -92,7 +92,7 @@ def collection_of(params: BillingParams, settled: Settled | None) -> str:
 def purchase_of(call: Call, customer: Customer, params: BillingAttach, decided: Attachment) -> Purchase:
     """What attaching a plan to a customer costs, and how it is paid."""
     plan = decided.plan
-    if params.no_billing_changes:
+    if params.no_billing_changes or decided.reverts:
         return Purchase(is_billed=False)
     charges = charges_of_attach(call, customer, decided, params)
     subscription, terms = charges.subscription, None

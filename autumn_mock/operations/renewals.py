@@ -37,6 +37,7 @@ from autumn_mock.operations.call import Call
 from autumn_mock.operations.carry import carry
 from autumn_mock.operations.grants import begin, grant, rows_of, withdraw
 from autumn_mock.operations.past_due import settle_renewal, tries_at, try_again
+from autumn_mock.operations.pauses import resume
 from autumn_mock.operations.rewards import live
 from autumn_mock.operations.subscriptions import close_unused
 from autumn_mock.payments.cycles import Terms, recurs
@@ -183,6 +184,9 @@ class _Instant:
             if renewal is not None:
                 self._bill(renewal)
         for each in self.ended:
+            if each.paused is not None:
+                resume(call, transaction, each.paused)
+                continue
             plan = fallback(call, each)
             if plan is not None:
                 begin(call, transaction, customer, plan, trial_ends_at=None)
@@ -211,7 +215,7 @@ class _Instant:
         if attached.billed_by is not None or not self._is_trial_over(attached.trial_ends_at):
             return False
         trial = attached.plan.free_trial
-        return attached.plan.is_free or (trial is not None and not trial.card_required)
+        return attached.plan.is_free or (trial is not None and (not trial.card_required or trial.on_end == "revert"))
 
     # -- what is billed
 

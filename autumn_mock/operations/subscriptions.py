@@ -46,8 +46,11 @@ def changed(subscription: Subscription, terms: Terms) -> Subscription:
 
 
 def close_unused(call: Call, transaction: Transaction, customer: Customer) -> None:
-    """End the subscriptions of a customer that bill no plan any more."""
-    used = {each.billed_by for each in call.environment.customer_plans.of(customer.internal_id).values()}
+    """End the subscriptions of a customer that bill no plan any more, not even a paused one."""
+    closed = call.environment.closed_plans.of(customer.internal_id).values()
+    paused = (each.attached for each in closed if each.ended_at is None)
+    held = (*call.environment.customer_plans.of(customer.internal_id).values(), *paused)
+    used = {each.billed_by for each in held}
     for each in list(call.environment.subscriptions.of(customer.internal_id).values()):
         if each.id not in used and each.status != "canceled":
             transaction.put(replace(each, status="canceled"))

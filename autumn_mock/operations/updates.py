@@ -14,14 +14,15 @@ from autumn_mock.domain.balance import Balance
 from autumn_mock.domain.customer import Customer, CustomerPlan
 from autumn_mock.domain.payment import Subscription
 from autumn_mock.operations import bills, checkouts, licenses, rewards
-from autumn_mock.operations.attachments import current_plan, ending, fallback, find_attached, revised
+from autumn_mock.operations.attachments import current_plan, ending, fallback, find_attached, revised, sent_quantities
 from autumn_mock.operations.billing_rules import refuse_update
 from autumn_mock.operations.bills import card_of
 from autumn_mock.operations.call import Call
-from autumn_mock.operations.carry import carry, selects
+from autumn_mock.operations.carry import carry, recalculate, selects
 from autumn_mock.operations.charges import Charges, charges_of_update, refund_of
 from autumn_mock.operations.grants import begin, grant, requantify, withdraw, withdraw_rows
 from autumn_mock.operations.past_due import ends_at_once, void_open
+from autumn_mock.operations.pauses import resume
 from autumn_mock.operations.purchase_rules import refuse_billed_update
 from autumn_mock.operations.purchases import Outcome, Settled, collection_of, sends_invoice, waits_for_payment
 from autumn_mock.operations.subjects import get_customer, open_account
@@ -158,9 +159,15 @@ def _perform(call: Call, transaction: Transaction, case: _Updating, subscription
         new = replace(new, canceled_at=None, expires_at=None)
     if subscription is not None:
         new = replace(new, billed_by=None if new.plan.is_free else subscription.id)
+    if params.status == "expired":
+        withdraw(call, transaction, current)
+        close_unused(call, transaction, customer)
+        return
     transaction.put(new)
     if (new.plan, new.trial_ends_at, new.anchor) == (current.plan, current.trial_ends_at, current.anchor):
         requantify(call, transaction, new)
+        if (params.recalculate_balances or {}).get("enabled"):
+            recalculate(call, transaction, customer, new, sent_quantities(params))
     else:
         _regrant(call, transaction, customer, current, new, params)
     if subscription is not None and new.trial_ends_at != current.trial_ends_at:
@@ -192,6 +199,10 @@ def _cancel(
         before = current_plan(call, customer, plan, scope) if plan.is_main else None
         if before is not None and before.canceled_at is not None:
             transaction.put(replace(before, canceled_at=None, expires_at=None))
+        return
+    if current.paused is not None:
+        withdraw(call, transaction, current)
+        resume(call, transaction, current.paused)
         return
     following = fallback(call, current)
     refund = refund_of(call, customer, current, params)

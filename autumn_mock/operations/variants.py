@@ -42,6 +42,14 @@ def variants_of(environment: Environment, base_id: str) -> list[Plan]:
     return [each for each in newest if each is not None and not each.archived and each.base_variant_id == base_id]
 
 
+def get(call: Call, base_id: str, variant_id: str, version: float | None) -> Plan:
+    """A variant of a plan, its newest version or a certain one; 404 when it is not a variant of that plan."""
+    variant = plans.get(call, variant_id, version)
+    if variant.base_variant_id != plans.get(call, base_id).id:
+        raise plan_not_found(variant_id)
+    return variant
+
+
 def create(call: Call, params: PlansCreateVariant) -> Plan:
     """A new variant: a copy of its base that is not enabled automatically."""
     with call.write() as transaction:
@@ -147,8 +155,6 @@ def update_variants(
 ) -> None:
     """Let variants follow an update of their base, which is ``base`` now."""
     environment = call.environment
-    if base.id != change.current.id:
-        _relink(environment, transaction, change.current.id, base.id)
     described = {each.variant_plan_id for each in params.variants or ()}
     for plan_id in dict.fromkeys(params.update_variant_ids or ()):
         variant = plans.latest_plan(environment, plan_id)
@@ -163,12 +169,6 @@ def update_variants(
         else:
             new, in_place = made_version or bool(each.force_version), bool(each.disable_version)
             _put(call, transaction, before, after, new=new, in_place=in_place, always=bool(each.force_version))
-
-
-def _relink(environment: Environment, transaction: Transaction, old: str, new: str) -> None:
-    for plan in list(environment.plans):
-        if plan.base_variant_id == old:
-            transaction.put(replace(plan, base_variant_id=new))
 
 
 def _put(

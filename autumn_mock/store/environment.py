@@ -17,7 +17,7 @@ from autumn_mock.clock import Clock
 from autumn_mock.domain.balance import Balance
 from autumn_mock.domain.books import Books, EnqueueFailure, LostItem, Message
 from autumn_mock.domain.controls import UsageWindow
-from autumn_mock.domain.customer import Customer, CustomerPlan, Entity
+from autumn_mock.domain.customer import ClosedPlan, Customer, CustomerPlan, Entity
 from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.lock import Claim, Lock
 from autumn_mock.domain.organisation import Env, Organisation
@@ -79,6 +79,7 @@ class Environment:
         self.customers: Table[Customer] = Table(Customer, attrgetter("internal_id"), owner="id")
         self.entities: Table[Entity] = Table(Entity, attrgetter("internal_id"), owner="customer")
         self.customer_plans: Table[CustomerPlan] = Table(CustomerPlan, attrgetter("id"), owner="customer")
+        self.closed_plans: Table[ClosedPlan] = Table(ClosedPlan, attrgetter("id"), owner="customer")
         self.subscriptions: Table[Subscription] = Table(Subscription, attrgetter("id"), owner="customer")
         self.invoices: Table[Invoice] = Table(Invoice, attrgetter("id"), owner="customer")
         self.checkouts: Table[Checkout] = Table(Checkout, attrgetter("id"), owner="customer")

@@ -21,6 +21,8 @@ _REFERENCES: tuple[tuple[str, str, Callable[[Any], Iterable[str]], str], ...] = 
     ("balances", "feature_id", lambda row: (row.feature_id,), "features"),
     ("customer_plans", "customer", lambda attached: (attached.customer,), "customers"),
     ("customer_plans", "feature_id", lambda attached: _items(attached.plan), "features"),
+    ("closed_plans", "customer", lambda closed: (closed.customer,), "customers"),
+    ("closed_plans", "feature_id", lambda closed: closed.feature_ids, "features"),
     ("checkouts", "customer", lambda checkout: (checkout.customer,), "customers"),
     ("entities", "customer", lambda entity: (entity.customer,), "customers"),
     ("invoices", "customer", lambda invoice: (invoice.customer,), "customers"),

@@ -397,3 +397,17 @@ def test_update_refuses(world: World, fields: dict[str, Any], status: int, code:
     world.attach("free")
     with world.refused(status, code, message):
         world.update_billing(**{"plan_id": "free", **fields})
+
+
+# -- the status of a plan
+
+
+def test_update_sets_the_status(world: World) -> None:
+    world.plan("free", monthly(1), group="g", auto_enable=True)
+    world.plan("pro", monthly(10), group="g", price={"amount": 20, "interval": "month"})
+    world.attach("pro")
+    for status, past_due in (("past_due", True), ("active", False)):
+        world.update_billing("pro", status=status)
+        assert [(each.plan_id, each.past_due) for each in world.attached()] == [("pro", past_due)]
+    world.update_billing("pro", status="expired")
+    assert (world.attached(), world.rows()) == ([], [])

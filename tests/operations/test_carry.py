@@ -335,3 +335,58 @@ def test_rollovers_go_to_the_row_that_is_billed_alike(world: World) -> None:
     world.account()
     world.attach("b")
     assert [(int(row.included), len(row.rollovers)) for row in world.rows()] == [(7, 0), (50, 1), (9, 0)]
+
+
+# -- recalculate_balances of an update of quantities
+
+_PACKS = priced(100, method="prepaid", billing_units=100)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "setting", "prepaid", "overage"),
+    [
+        (500, ON, (50, 450), 0),
+        (400, ON, (0, 400), 50),
+        (200, ON, (0, 200), 250),
+        (500, OFF, (200, 300), 150),
+        (500, None, (200, 300), 150),
+    ],
+)
+@pytest.mark.parametrize("scope", [{}, {"entity_id": "e1"}], ids=["customer", "entity"])
+def test_more_units_pay_for_overage_on_request(
+    desks: World, scope: dict[str, Any], quantity: int, setting: Any, prepaid: tuple[int, int], overage: int
+) -> None:
+    desks.plan("p", _PACKS, priced(0), {"feature_id": "words", "included": 1})
+    desks.attach("p", feature_quantities=[{"feature_id": "messages", "quantity": 300}], **scope)
+    desks.track(450, **scope)
+    change: dict[str, Any] = {"feature_quantities": [{"feature_id": "messages", "quantity": quantity}]}
+    desks.update_billing("p", **change, **scope, **({} if setting is None else {"recalculate_balances": setting}))
+    rows = {row.usage_allowed: row for row in desks.rows()}
+    bought, billed = rows[False], rows[True]
+    assert (max(int(bought.balance), 0), int(bought.grant - bought.balance)) == prepaid
+    assert -billed.balance == overage
+
+
+def test_what_is_not_overdrawn_is_not_recalculated(desks: World) -> None:
+    desks.plan(
+        "p", _PACKS, priced(50), monthly(200, reset={"interval": "one_off"}), price={"amount": 1, "interval": "month"}
+    )
+    desks.plan("add", _PACKS, add_on=True)
+    quantities = [{"feature_id": "messages", "quantity": 300}]
+    desks.attach("p", feature_quantities=quantities)
+    desks.attach("add", feature_quantities=quantities)
+    desks.track(20)
+    before = {row.id: row.balance for row in desks.rows()}
+    more = [{"feature_id": "messages", "quantity": 500}]
+    desks.update_billing("p", feature_quantities=more, recalculate_balances=ON)
+    changed = [row.balance - before[row.id] for row in desks.rows() if row.balance != before[row.id]]
+    assert changed == [200]
+
+
+def test_shares_of_entities_are_recalculated_alone(desks: World) -> None:
+    split = {"entity_feature_id": "desks"}
+    desks.plan("p", {**_PACKS, **split}, {**priced(0), **split})
+    desks.attach("p", feature_quantities=[{"feature_id": "messages", "quantity": 100}])
+    desks.track(160, entity_id="e1")
+    desks.update_billing("p", feature_quantities=[{"feature_id": "messages", "quantity": 200}], recalculate_balances=ON)
+    assert [desks.amounts(entity_id=each) for each in ("e1", "e2")] == [(200, 40, 160), (200, 200, 0)]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from autumn_mock.domain.plan import Plan
-from autumn_mock.operations import plan_update, plans
+from autumn_mock.operations import plan_update, plans, variants
 from autumn_mock.operations.catalogue.preview import preview
 from autumn_mock.operations.catalogue.update import update as update_catalogue
-from autumn_mock.wire.requests.plans import Catalog, PlansUpdate
+from autumn_mock.wire.requests.plans import Catalog, PlansCreateVariant, PlansUpdate
+from autumn_mock.wire.responses.plan import plan_body
 from autumn_mock.wire.schema import parse
-from tests.support.world import World
+from tests.support.world import World, priced
 
 TEN = {"feature_id": "messages", "included": 10}
 TWENTY = {"feature_id": "messages", "included": 20}
@@ -69,12 +71,70 @@ def test_update_of_all_versions(used: World) -> None:
     assert [each.metadata for each in used.environment.plans.of("p").values()] == [{"a": 1}, {"a": 1}]
 
 
-def test_update_of_the_id_of_all_versions(used: World) -> None:
-    update(used, {"plan_id": "p", "new_plan_id": "q", "all_versions": True})
-    assert [(each.id, each.version) for each in used.environment.plans] == [("q", 2), ("q", 1)]
-    used.plan("p")
-    with used.refused(400, "product_already_exists", "Product p already exists"):
-        update(used, {"plan_id": "q", "new_plan_id": "p"})
+def test_update_of_the_id_renames_every_version_and_what_names_it(world: World) -> None:
+    world.plan("p", TEN)
+    update(world, {"plan_id": "p", "items": [TWENTY], "force_version": True})
+    world.plan("parent", licenses=[{"license_plan_id": "p", "included": 2}])
+    world.attach("parent", license_quantities=[{"license_plan_id": "p", "quantity": 3}])
+    update(world, {"plan_id": "p", "new_plan_id": "q"})
+    assert sorted((each.id, each.version) for each in world.environment.plans) == [("parent", 1), ("q", 1), ("q", 2)]
+    (offered,), (attached,) = world.environment.plans.of("parent").values(), world.attached()
+    for plan in (offered, attached.plan):
+        assert [each.license_plan_id for each in plan.licenses] == ["q"]
+    assert (attached.license_quantities, attached.license_names) == ({"q": 3}, {"q": "p"})
+    with world.refused(400, "product_already_exists", "Product parent already exists"):
+        update(world, {"plan_id": "q", "new_plan_id": "parent"})
+
+
+@pytest.mark.parametrize("is_ended", [False, True])
+def test_the_id_of_a_plan_that_customers_have_or_had_stays(used: World, is_ended: bool) -> None:
+    if is_ended:
+        used.update_billing("p", cancel_action="cancel_immediately")
+    with used.refused(400, "invalid_request", "Cannot change product ID because it has existing customers"):
+        update(used, {"plan_id": "p", "new_plan_id": "q"})
+
+
+def test_a_default_plan_by_its_newer_name(world: World) -> None:
+    world.plan("p", TEN)
+    assert update(world, {"plan_id": "p", "is_default": True}).auto_enable
+    assert not update(world, {"plan_id": "p", "is_default": True, "auto_enable": False}).auto_enable
+    variants.create(world.call(), parse(PlansCreateVariant, {"base_plan_id": "p", "variant_plan_id": "v", "name": "V"}))
+    with world.refused(400, "invalid_request", "is_default cannot be true on a variant"):
+        update(world, {"plan_id": "v", "is_default": True})
+
+
+_EUR = [{"currency": "eur", "amount": 0.9}]
+_TRIAL = {"duration_length": 7, "duration_type": "day", "card_required": False}
+#: What bills nothing here: as it is sent, and where it is shown.
+KEPT: list[tuple[dict[str, Any], tuple[str | int, ...], Any]] = [
+    (
+        {"price": {"amount": 1, "interval": "month", "additional_currencies": _EUR}},
+        ("price", "additional_currencies"),
+        _EUR,
+    ),
+    ({"free_trial": {**_TRIAL, "on_end": "revert"}}, ("free_trial", "on_end"), "revert"),
+    ({"free_trial": {**_TRIAL, "on_end": "bill"}}, ("free_trial", "on_end"), "bill"),
+    (
+        {"items": [{**priced(5), "threshold_billing": {"threshold": 50}}]},
+        ("items", 0, "threshold_billing"),
+        {"threshold": 50},
+    ),
+    ({"items": [priced(5, additional_currencies=_EUR)]}, ("items", 0, "price", "additional_currencies"), _EUR),
+]
+
+
+@pytest.mark.parametrize(("sent", "path", "kept"), KEPT)
+def test_what_bills_nothing_is_kept_and_compared(
+    world: World, sent: dict[str, Any], path: tuple[str | int, ...], kept: Any
+) -> None:
+    plan = world.plan("p", *sent.get("items", []), **{name: each for name, each in sent.items() if name != "items"})
+    shown = msgspec.to_builtins(plan_body(plan, world.environment.features.by_key, "sandbox"))
+    for step in path:
+        shown = shown[step]
+    assert shown == kept
+    assert update(world, {"plan_id": "p", **sent}) == plan
+    world.attach("p", free_trial=None)
+    assert update(world, {"plan_id": "p", "items": [TEN], "price": None, "free_trial": None}).version == 2
 
 
 def test_catalog_update_changes_a_plan_as_plans_update_does(used: World) -> None:

@@ -302,3 +302,13 @@ def test_a_preview_shows_variants_and_where_they_differ(client: AppClient) -> No
     assert client.ask("/v1/plans.preview_update", {**change, "include_variants": False})["variants"] == []
     made = {"base_plan_id": "pro", "variant_plan_id": "v", "name": "V"}
     assert client.ask("/v1/plans.create_variant", made)["variant_details"] == {"base_plan_id": "pro", "customize": {}}
+
+
+def test_a_variant_is_read_by_its_base(client: AppClient) -> None:
+    client.ask("/v1/plans.create", {"plan_id": "base", "name": "Base"})
+    client.ask("/v1/plans.create", {"plan_id": "other", "name": "Other"})
+    client.ask("/v1/plans.create_variant", {"base_plan_id": "base", "variant_plan_id": "v", "name": "V"})
+    assert client.ask("/v1/plans.get", {"plan_id": "base", "variant_id": "v"})["id"] == "v"
+    assert client.ask("/v1/plans.get", {"plan_id": "base", "variant_id": "v", "version": 1})["version"] == 1
+    for plan_id, variant_id in (("base", "other"), ("other", "v"), ("base", "gone"), ("gone", "v")):
+        assert client.post("/v1/plans.get", {"plan_id": plan_id, "variant_id": variant_id}).status == 404

@@ -12,6 +12,7 @@ from autumn_mock.wire.requests.features import (
     FeaturesCreate,
     FeaturesUpdate,
 )
+from autumn_mock.wire.responses.catalog import FeatureUsageBody
 from autumn_mock.wire.responses.feature import FeatureBody, feature_body
 
 
@@ -60,6 +61,12 @@ def update(request: RequestContext, params: FeaturesUpdate) -> Answer:
 @endpoint("POST /v1/features/<feature_id>", scopes="features:write", request=FeaturePatch, answers=FeatureBody)
 def update_by_path(request: RequestContext, params: FeaturePatch) -> Answer:
     return Answer(feature_body(features.update(request.call, request.path["feature_id"], params)))
+
+
+@endpoint("GET /v1/features/<feature_id>/deletion_info", scopes="features:read", answers=FeatureUsageBody)
+def deletion_info(request: RequestContext) -> Answer:
+    plans = features.plans_with(request.call, request.path["feature_id"])
+    return Answer(FeatureUsageBody(plans[0].name if plans else None, len(plans)))
 
 
 @endpoint("POST /v1/features.delete", scopes="features:write", request=FeatureId)

@@ -79,6 +79,8 @@ def list_(request: RequestContext, params: PlansList) -> Answer:
         shown = [plan for plan in call.environment.plans if archived or not plan.archived]
     else:
         shown = plans.in_order(plans.latest_plans(call.environment, include_archived=archived))
+    if params.group is not None:
+        shown = [plan for plan in shown if (plan.group or "") == params.group]
     customer = get_customer(call.environment, params.customer_id) if params.customer_id else None
     scope = params.entity_id or None
     bodies = [
@@ -89,7 +91,10 @@ def list_(request: RequestContext, params: PlansList) -> Answer:
 
 @endpoint("POST /v1/plans.get", scopes="plans:read", request=PlansGet, answers=PlanDetailsBody)
 def get(request: RequestContext, params: PlansGet) -> Answer:
-    return Answer(_body(request.call, plans.get(request.call, params.plan_id, params.version)))
+    call = request.call
+    if params.variant_id is not None:
+        return Answer(_body(call, variants.get(call, params.plan_id, params.variant_id, params.version)))
+    return Answer(_body(call, plans.get(call, params.plan_id, params.version)))
 
 
 @endpoint("GET /v1/plans/<plan_id>", "GET /v1/products/<plan_id>", scopes="plans:read", answers=PlanBody)
@@ -123,10 +128,11 @@ def update(request: RequestContext, params: PlansUpdate) -> Answer:
     "PATCH /v1/plans/<plan_id>",
     scopes="plans:write",
     request=PlanPatch,
-    answers=PlanDetailsBody,
+    answers=PlanBody,
 )
 def update_by_path(request: RequestContext, params: PlanPatch) -> Answer:
-    return Answer(_body(request.call, plan_update.update(request.call, request.path["plan_id"], params)))
+    plan = plan_update.update(request.call, request.path["plan_id"], params)
+    return Answer(listed(request.call, plan))
 
 
 @endpoint(

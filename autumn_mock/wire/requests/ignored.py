@@ -17,11 +17,11 @@ from autumn_mock.wire.requests.common import CustomerData
 _PAYMENTS = "payments are not emulated"
 _PROCESSOR = "there is no payment processor"
 _CACHE = "there is no cache"
+_CURRENCY = "amounts are in one currency"
 
 #: Class of parameters to field to the reason. A class has the entries of its base classes, too.
 IGNORED: Mapping[str, Mapping[str, str]] = {
     "BasePriceParams": {
-        "additional_currencies": "amounts are in one currency",
         "entitlement_id": "ids are given by the server",
         "stripe_price_id": _PROCESSOR,
     },
@@ -31,28 +31,29 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
         "tax": _PAYMENTS,
         "tax_rate_id": _PAYMENTS,
         "billing_details": _PAYMENTS,
+        "currency": _CURRENCY,
     },
     "BillingParams": {
         "processor_subscription_id": _PROCESSOR,
     },
-    "BillingUpdate": {"subscription_params": _PROCESSOR, "recalculate_balances": "its effect is not documented"},
+    "BillingUpdate": {"subscription_params": _PROCESSOR},
     "CheckQuery": {"skip_cache": _CACHE},
     "CustomerCreation": {"billing_details": _PAYMENTS},
     "CustomerData": {
         "create_in_stripe": _PROCESSOR,
+        "currency": _CURRENCY,
         "processors": _PROCESSOR,
         "internal_options": "it is internal to the real service",
     },
     "CustomersDelete": {"delete_in_stripe": _PROCESSOR},
     "CustomersQuery": {"skip_cache": _CACHE},
     "CustomerChanges": {
+        "currency": _CURRENCY,
         "processors": _PROCESSOR,
         "billing_details": _PAYMENTS,
         "internal_options": "it is internal to the real service",
     },
     "FeatureQuantity": {"stripe_price_id": _PROCESSOR},
-    "FreeTrialParams": {"on_end": _PAYMENTS},
-    "ItemPriceParams": {"additional_currencies": "amounts are in one currency"},
     "ListFilters": {"processors": _PROCESSOR},
     "MultiAttach": {"checkout_session_params": _PROCESSOR},
     "OpenPortal": {"configuration_id": _PROCESSOR},
@@ -67,7 +68,6 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
         "metadata": _PAYMENTS,
     },
     "PlanItemParams": {
-        "threshold_billing": _PAYMENTS,
         "entitlement_id": "ids are given by the server",
     },
     "PlanPatch": {
@@ -76,7 +76,6 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
         "create_in_stripe": _PROCESSOR,
     },
     "PlansCreate": {"create_in_stripe": _PROCESSOR},
-    "PlansGet": {"variant_id": "variants are read by their own plan_id"},
     "SpendLimitParams": {"skip_overage_billing": _PAYMENTS},
     "TrackQuery": {"skip_cache": _CACHE},
     "VariantParams": {"migration": "customers are migrated by updates of their plans"},

@@ -155,7 +155,7 @@ class FreeTrialParams(z.Params):
     duration_length: float = z.field(z.number())
     duration_type: Literal["day", "month", "year"] = z.field(z.enum("day", "month", "year"), default="month")
     card_required: bool = z.field(z.boolean(), default=True)
-    on_end: str | None = z.field(z.enum("bill", "revert"), default=None)
+    on_end: Literal["bill", "revert"] | None = z.field(z.enum("bill", "revert"), default=None)
 
 
 LICENSES: Final = z.array(

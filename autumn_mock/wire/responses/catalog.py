@@ -123,6 +123,13 @@ class HasCustomersBody(Body):
     archived: bool
 
 
+class FeatureUsageBody(Body):
+    """The items of plans that prevent the deletion of a feature: the name of the oldest plan, and their number."""
+
+    plan_name: str | None = field(name="productName")
+    item_count: int = field(name="totalCount")
+
+
 class PlanUsageBody(Body, kw_only=True):
     """The customers that prevent the deletion of a plan."""
 

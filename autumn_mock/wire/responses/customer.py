@@ -32,7 +32,7 @@ class SubscriptionBody(Body, kw_only=True):
     plan_id: str
     auto_enable: bool
     add_on: bool
-    status: Literal["active", "scheduled"]
+    status: Literal["active", "scheduled", "expired"]
     past_due: bool
     canceled_at: int | None
     expires_at: int | None

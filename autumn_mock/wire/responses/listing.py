@@ -9,7 +9,7 @@ from autumn_mock.domain.balance import Balance, Contribution
 from autumn_mock.domain.customer import RELEASED, Customer, CustomerPlan
 from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.plan import Reset
-from autumn_mock.operations.listing import BalanceLine, PlanLine
+from autumn_mock.operations.listing import BalanceLine, PlanLine, PlanStatus
 from autumn_mock.wire.answer import Body, Number
 from autumn_mock.wire.responses.balance import (
     BalanceRowBody,
@@ -91,7 +91,7 @@ class PurchaseLineBody(Body, kw_only=True):
     started_at: int
     quantity: Number
     scope: Owner
-    status: Literal["active", "scheduled"]
+    status: PlanStatus
     customer_id: str
     entity_id: str | None
     created_at: int
@@ -197,11 +197,12 @@ def subscription_line_body(line: PlanLine) -> SubscriptionLineBody:
     """A plan of a customer that renews."""
     attached = line.attached
     owner = _owner(line.customer, attached.entity_id, attached.created_at)
-    return SubscriptionLineBody(**subscription_fields(attached, line.now), **owner)
+    fields = {**subscription_fields(attached, line.now), "status": line.status}
+    return SubscriptionLineBody(**fields, **owner)
 
 
 def purchase_line_body(line: PlanLine) -> PurchaseLineBody:
     """A plan of a customer that was paid once."""
     attached = line.attached
     owner = _owner(line.customer, attached.entity_id, attached.created_at)
-    return PurchaseLineBody(id=attached.id, **purchase_fields(attached), status=attached.status, **owner)
+    return PurchaseLineBody(id=attached.id, **purchase_fields(attached), status=line.status, **owner)

@@ -37,6 +37,7 @@ class BasePriceBody(Body, kw_only=True):
     """The fixed price of a plan."""
 
     amount: Number
+    additional_currencies: list[dict[str, Any]] | UnsetType = UNSET
     interval: Interval
     interval_count: int | UnsetType = UNSET
     price_id: str
@@ -47,6 +48,7 @@ class ItemPriceBody(Body, kw_only=True):
     """The price of an item."""
 
     amount: Number | UnsetType = UNSET
+    additional_currencies: list[dict[str, Any]] | UnsetType = UNSET
     tiers: list[dict[str, Any]] | UnsetType = UNSET
     tier_behavior: str | UnsetType = UNSET
     interval: Interval
@@ -79,6 +81,12 @@ class ProrationBody(Body):
     on_decrease: str
 
 
+class ThresholdBillingBody(Body):
+    """From which overage on a bill is sent before the period ends."""
+
+    threshold: Number
+
+
 class PlanItemBody(Body, kw_only=True):
     """A feature that a plan grants."""
 
@@ -92,6 +100,7 @@ class PlanItemBody(Body, kw_only=True):
     display: DisplayBody
     rollover: RolloverConfigBody | UnsetType = UNSET
     proration: ProrationBody | UnsetType = UNSET
+    threshold_billing: ThresholdBillingBody | UnsetType = UNSET
     expiry: ExpiryBody | UnsetType = UNSET
     feature_override: FeatureOverrideBody | UnsetType = UNSET
     entity_feature_id: str | UnsetType = UNSET
@@ -105,7 +114,7 @@ class FreeTrialBody(Body):
     duration_length: int
     duration_type: str
     card_required: bool
-    on_end: None = None
+    on_end: Literal["bill", "revert"] | None
 
 
 class PlanDetailsBody(Body, kw_only=True):
@@ -186,7 +195,7 @@ def _fields(plan: Plan, features: Mapping[str, Feature], env: Env, expand_featur
         "items": [_item_body(item, features[item.feature_id], expand_features) for item in in_order(plan, features)],
         "free_trial": UNSET
         if trial is None
-        else FreeTrialBody(trial.duration_length, trial.duration_type, trial.card_required),
+        else FreeTrialBody(trial.duration_length, trial.duration_type, trial.card_required, trial.on_end),
         "created_at": plan.created_at,
         "env": env,
         "archived": plan.archived,
@@ -216,11 +225,16 @@ def in_order(plan: Plan, features: Mapping[str, Feature]) -> list[PlanItem]:
 def _base_price_body(price: BasePrice) -> BasePriceBody:
     return BasePriceBody(
         amount=number(price.amount),
+        additional_currencies=_currencies(price),
         interval=price.interval,
         interval_count=_count(price),
         price_id=price.price_id,
         display=DisplayBody(primary_text=f"${_plain(price.amount)}", secondary_text=_per(price)),
     )
+
+
+def _currencies(price: BasePrice | ItemPrice) -> list[dict[str, Any]] | UnsetType:
+    return UNSET if price.additional_currencies is None else list(price.additional_currencies)
 
 
 def _count(every: Reset | BasePrice | ItemPrice) -> int | UnsetType:
@@ -251,6 +265,7 @@ def _item_body(item: PlanItem, feature: Feature, expand_feature: bool) -> PlanIt
         display=_display(item, feature),
         rollover=UNSET if rollover is None else _rollover_body(rollover),
         proration=UNSET if proration is None else ProrationBody(proration.on_increase, proration.on_decrease),
+        threshold_billing=UNSET if item.threshold is None else ThresholdBillingBody(number(item.threshold)),
         expiry=UNSET if item.expiry is None else ExpiryBody(item.expiry.duration, item.expiry.length),
         feature_override=UNSET if item.feature_override is None else override_body(item.feature_override),
         entity_feature_id=UNSET if item.entity_feature_id is None else item.entity_feature_id,
@@ -272,6 +287,7 @@ def _item_price_body(price: ItemPrice) -> ItemPriceBody:
     has_tiers = price.tiers is not None
     return ItemPriceBody(
         amount=UNSET if price.amount is None else number(price.amount),
+        additional_currencies=_currencies(price),
         tiers=UNSET if price.tiers is None else list(price.tiers),
         tier_behavior=price.tier_behavior if has_tiers and price.tier_behavior is not None else UNSET,
         interval=price.interval,

@@ -26,6 +26,7 @@ _ITEM_PARAMS = (
     "price",
     "proration",
     "expiry",
+    "threshold_billing",
 )
 
 
@@ -34,7 +35,7 @@ def customize_body(diff: PlanDiff, before: Json, after: Json) -> Json:
     customize: Json = {}
     if diff.changes_price:
         price = after["price"]
-        customize["price"] = price and only(price, ("amount", "interval", "interval_count"))
+        customize["price"] = price and only(price, ("amount", "additional_currencies", "interval", "interval_count"))
     added = items_of(after, {item.entitlement_id for item in diff.added})
     removed = items_of(before, {item.entitlement_id for item in diff.removed})
     if added:

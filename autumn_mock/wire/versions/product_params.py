@@ -35,6 +35,12 @@ def plan_params(body: Json) -> Json:
     return plan
 
 
+def update_params(body: Json) -> Json:
+    """The parameters of a change of a plan, whose new id was called so."""
+    plan = plan_params(body)
+    return {("new_plan_id" if name == "id" else name): value for name, value in plan.items()}
+
+
 def creation_params(body: Json) -> Json:
     """The parameters of a new plan, which has no null for a price or trial."""
     plan = plan_params(body)

@@ -14,6 +14,7 @@ from autumn_mock.wire.versions.product_params import (
     named_feature_params,
     plan_params,
     trial_params,
+    update_params,
 )
 from autumn_mock.wire.versions.products import feature_type, listed_product, product, product_items, product_properties
 from autumn_mock.wire.versions.v2_1 import plan_with_features
@@ -279,8 +280,8 @@ CHANGES = VersionChanges(
         "billing.update": _attachment,
         "billing.preview_update": _attachment,
         "products": creation_params,
-        "post_products_plan_id": plan_params,
-        "post_products_plan_id_has_customers": plan_params,
+        "post_products_plan_id": update_params,
+        "post_products_plan_id_has_customers": update_params,
         "features": named_feature_params,
         "post_features_feature_id": feature_params,
     },

@@ -142,3 +142,61 @@ def test_subscriptions_list_omits_a_plan_that_has_ended(ask: Any, emulator: Engi
     assert ask("subscriptions.list", {})["list"][0]["canceled_at"] is not None
     emulator.clock.advance(32 * DAY)
     assert ask("subscriptions.list", {})["list"] == []
+
+
+@pytest.fixture
+def ended(ask: Any, emulator: Engine) -> Any:
+    """A plan that another one replaced, a purchase that expired, and a plan of an entity that was cancelled."""
+    plan(ask, "pro", price={"amount": 20, **MONTH}, group="g")
+    plan(ask, "max", price={"amount": 50, **MONTH}, group="g")
+    plan(ask, "once", price={"amount": 5, "interval": "one_off"})
+    ask("entities.create", {"customer_id": "c", "entity_id": "e1", "feature_id": "seats"})
+    attach(ask, "pro")
+    ask("balances.track", {"customer_id": "c", "feature_id": "messages", "value": 30, "async": False})
+    attach(ask, "once", ends_at=emulator.clock.now() + DAY)
+    attach(ask, "pro", entity_id="e1")
+    attach(ask, "max")
+    cancel = {"customer_id": "c", "entity_id": "e1", "plan_id": "pro", "cancel_action": "cancel_immediately"}
+    ask("billing.update", {**cancel, "no_billing_changes": True})
+    emulator.clock.advance(2 * DAY)
+    return ask
+
+
+@pytest.mark.parametrize(
+    ("narrowed", "found"),
+    [
+        ({"customer_id": "c"}, {("pro", "e1", 100), ("pro", None, 70), ("once", None, 100)}),
+        ({}, {("pro", "e1", 100), ("pro", None, 70), ("once", None, 100)}),
+        ({"customer_id": "c", "entity_id": "e1"}, {("pro", "e1", 100)}),
+        ({"plan_id": "once"}, {("once", None, 100)}),
+        ({"feature_id": "seats"}, set()),
+    ],
+)
+def test_balances_of_plans_that_ended_are_listed_as_expired(ended: Any, narrowed: Any, found: Any) -> None:
+    rows = ended("balances.list", {**narrowed, "statuses": ["expired"]})["list"]
+    assert {(row["plan_id"], row["entity_id"], row["remaining"]) for row in rows} == found
+    assert {row["status"] for row in rows} <= {"expired"}
+    both = ended("balances.list", {**narrowed, "statuses": ["active", "expired"]})["list"]
+    assert len(both) == len(rows) + len(ended("balances.list", narrowed)["list"])
+
+
+def test_plans_that_ended_are_listed_as_expired(ended: Any) -> None:
+    def listed(call: str, *statuses: str) -> list[tuple[str, str | None, str]]:
+        rows = ended(f"{call}.list", {"customer_id": "c", **({"statuses": statuses} if statuses else {})})["list"]
+        assert all(row["expires_at"] is not None for row in rows if row["status"] == "expired")
+        return [(row["plan_id"], row["entity_id"], row["status"]) for row in rows]
+
+    assert listed("subscriptions") == [("max", None, "active")]
+    assert listed("subscriptions", "expired") == [("pro", "e1", "expired"), ("pro", None, "expired")]
+    assert listed("purchases") == []
+    assert listed("purchases", "expired") == [("once", None, "expired")]
+    ended("billing.update", {"customer_id": "c", "plan_id": "max", "status": "past_due"})
+    assert listed("subscriptions", "past_due") == [("max", None, "active")]
+
+
+def test_what_ended_is_deleted_with_its_owner(ended: Any) -> None:
+    ended("entities.delete", {"customer_id": "c", "entity_id": "e1"})
+    assert {row["entity_id"] for row in ended("balances.list", {"statuses": ["expired"]})["list"]} == {None}
+    ended("customers.delete", {"customer_id": "c"})
+    assert ended("balances.list", {"statuses": ["expired"]})["list"] == []
+    assert ended("subscriptions.list", {"statuses": ["expired"]})["list"] == []
