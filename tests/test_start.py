@@ -16,6 +16,7 @@ ITEM = {"customer_id": "cus_123", "feature_id": "messages"}
 
 #: Modules, with all that they contain, that neither the start nor the first batch needs, and who needs them.
 NOT_AT_THE_START = {
+    "genai_prices": "calls that count tokens of a model without built-in prices",
     "httpx": "the control client of the other commands, scenarios and webhooks",
     "rich": "what the other commands print",
     "pygments": "rich and httpx's own command line",
@@ -23,6 +24,7 @@ NOT_AT_THE_START = {
     "multiprocessing": "nothing",
     "autumn_mock.control_client": "the other commands, scenarios",
     "autumn_mock.domain.model_prices": "calls that count tokens",
+    "autumn_mock.operations.model_prices": "calls that count tokens",
     "autumn_mock.faults.kinds": "servers with fault rules",
     "autumn_mock.fidelity": "the command fidelity",
     "autumn_mock.scenarios": "the command scenario, the page",

@@ -1,64 +1,28 @@
 """What language models cost: the public list prices of some that are widely used, in dollars per million tokens.
 
 The real service takes them from models.dev. Models that end in ``-test`` are made up: they are the ones that the
-recordings were made with. A model that is missing here can be given prices of its own as ``custom/<name>`` in the
-``model_markups`` of an AI credit system.
+recordings were made with. :mod:`autumn_mock.operations.model_prices` says where those of other models are from.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
-from msgspec import Struct
-from msgspec.structs import replace
-
-#: A call with more input tokens than this, cached ones included, is billed at the long rates.
-LONG_CONTEXT = 200_000
-
-
-class LongRates(Struct, frozen=True):
-    """The rates of a long call."""
-
-    input: Decimal
-    output: Decimal
-    cache_read: Decimal | None = None
-    cache_write: Decimal | None = None
-
-
-class Rates(Struct, frozen=True):
-    """Prices by kind of token. None: the price of text tokens in the same direction."""
-
-    input: Decimal
-    output: Decimal
-    cache_read: Decimal | None = None
-    cache_write: Decimal | None = None
-    audio_input: Decimal | None = None
-    audio_output: Decimal | None = None
-    reasoning: Decimal | None = None
-    long: LongRates | None = None
-
-    def for_context(self, tokens: int) -> tuple[Rates, bool]:
-        """The rates of a call with ``tokens`` input tokens, and whether they are the long ones."""
-        if self.long is None or tokens <= LONG_CONTEXT:
-            return self, False
-        long = self.long
-        return replace(
-            self,
-            input=long.input,
-            output=long.output,
-            cache_read=self.cache_read if long.cache_read is None else long.cache_read,
-            cache_write=self.cache_write if long.cache_write is None else long.cache_write,
-        ), True
+from autumn_mock.domain.token_rates import LongRates, Rates
 
 
 def _rates(input: str, output: str, cache_read: str = "", cache_write: str = "", **others: str) -> Rates:
     long = others.pop("long", "")
+    kinds: dict[str, Any] = dict(
+        zip(("input", "output", "cache_read", "cache_write"), map(Decimal, long.split()), strict=False)
+    )
     return Rates(
-        Decimal(input),
-        Decimal(output),
-        Decimal(cache_read) if cache_read else None,
-        Decimal(cache_write) if cache_write else None,
-        long=LongRates(*map(Decimal, long.split())) if long else None,
+        input=Decimal(input),
+        output=Decimal(output),
+        cache_read=Decimal(cache_read) if cache_read else None,
+        cache_write=Decimal(cache_write) if cache_write else None,
+        long=(LongRates(**kinds),) if long else (),
         **{name: Decimal(rate) for name, rate in others.items()},
     )
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from autumn_mock.domain.controls import UsageAlert
 from autumn_mock.domain.record import Instant, Record
+from autumn_mock.domain.token_rates import Rates
 
 Env = Literal["sandbox", "live"]
 
@@ -40,6 +41,8 @@ class Organisation(Record, frozen=True, kw_only=True):
     #: Decides the API version used when a request names none, and by the workers.
     created_at: Instant
     config: OrganisationConfig = OrganisationConfig()
+    #: Its own prices of language models, by ``provider/model``.
+    model_prices: dict[str, Rates] = {}
 
 
 class ApiKey(Record, frozen=True, kw_only=True):

@@ -15,6 +15,8 @@ class ApiError(Exception):
         self.message = message
         self.code = code
         self.retry_after = retry_after
+        #: What the log and the journal say besides; the reply does not have it.
+        self.note = ""
 
 
 def invalid_request(message: str, status: int = 400) -> ApiError:

@@ -15,10 +15,11 @@ from msgspec.structs import replace
 
 from autumn_mock.domain.amount import ONE, ZERO, amount, exact_number
 from autumn_mock.domain.feature import Feature
-from autumn_mock.domain.model_prices import PRICES, Rates
+from autumn_mock.domain.token_rates import Rates
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError, invalid_request
+from autumn_mock.operations.model_prices import find_rates, known_models
 from autumn_mock.operations.subjects import find_customer, get_customer, get_entity, open_account
 from autumn_mock.wire.requests.track import TrackTokens
 
@@ -49,6 +50,8 @@ def token_item(call: Call, params: TrackTokens) -> TrackItem:
         _as_planned(call, feature, params.customer_id),
         params.model_id,
         {kind: count or 0 for kind, count in tokens.items()},
+        own=call.environment.organisation.model_prices,
+        now=call.now,
     )
     cost = exact_number(price.cost)
     properties = {
@@ -97,18 +100,26 @@ def _tokens(params: TrackTokens) -> dict[str, int | None]:
     }
 
 
-def price_of(feature: Feature, model_id: str, tokens: Mapping[str, int]) -> Price:
-    """What tokens (by kind) of a model cost in an AI credit system; 400 for a model without prices."""
-    own = (feature.model_markups or {}).get(model_id) or {}
+def price_of(
+    feature: Feature, model_id: str, tokens: Mapping[str, int], *, own: Mapping[str, Rates] = {}, now: int = 0
+) -> Price:
+    """What tokens (by kind) of a model cost in an AI credit system at an instant (ms).
+
+    ``own``: the organisation's prices of models. 400 for a model without prices.
+    """
+    custom = (feature.model_markups or {}).get(model_id) or {}
     if model_id.startswith("custom/"):
-        if own.get("input_cost") is None or own.get("output_cost") is None:
+        if custom.get("input_cost") is None or custom.get("output_cost") is None:
             raise invalid_request(f"Custom model {model_id} is missing input_cost or output_cost in model_markups")
-        rates = Rates(amount(own["input_cost"]), amount(own["output_cost"]))
+        rates = Rates(input=amount(custom["input_cost"]), output=amount(custom["output_cost"]))
         tokens = {kind: tokens[kind] for kind in ("input", "output")}  # only these are billed
-    elif model_id in PRICES:
-        rates = PRICES[model_id]
     else:
-        raise invalid_request(f"Model {model_id} not found in models.dev pricing data")
+        found = find_rates(model_id, own, now)
+        if found is None:
+            error = invalid_request(f"Model {model_id} not found in models.dev pricing data")
+            error.note = known_models(model_id, own)
+            raise error
+        rates = found
     context = sum(tokens.get(kind, 0) for kind in ("input", "cache_read", "cache_write"))
     rates, is_long = rates.for_context(context)
     by_kind = _by_kind(rates)

@@ -96,6 +96,8 @@ class Dispatcher:
                         reply = _handle(request, served)
             except Exception as error:
                 reply = reply_to(error, http, request.key)
+                if isinstance(error, ApiError) and error.note:
+                    request.add_note(error.note)
             reply = _end_idempotency_key(request, reply)
             _add_headers(request, reply)
             reply, entry = self._journal(request, reply)

@@ -10,8 +10,10 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, get_args
 
+from autumn_mock.domain.amount import amount
 from autumn_mock.domain.organisation import OrganisationConfig
 from autumn_mock.domain.record import LATEST
+from autumn_mock.domain.token_rates import LONG_CONTEXT, LongRates, Rates
 from autumn_mock.domain.webhook import DEFAULT_SECRET
 from autumn_mock.input_files import guess
 from autumn_mock.input_schema import Read, Shorthand, file_schema, maps_in, read_rule
@@ -33,9 +35,12 @@ from autumn_mock.wire.schema import (
     enum,
     field,
     identifier,
+    integer,
     nullable,
+    number,
     obj,
     optional,
+    record,
     string,
 )
 from autumn_mock.wire.schema.base import must_be
@@ -149,6 +154,40 @@ _CONFIG = obj(
 )
 
 
+class LongRatesEntry(Params):
+    """What calls with more than ``above`` input tokens cost, in dollars per million tokens."""
+
+    above: int = field(integer(min=0), default=LONG_CONTEXT)
+    input: float = field(number(min=0))
+    output: float = field(number(min=0))
+    cache_read: float | None = field(nullable(number(min=0)), default=None)
+    cache_write: float | None = field(nullable(number(min=0)), default=None)
+
+
+class RatesEntry(Params):
+    """What a language model costs, in dollars per million tokens; what has no price costs what text does."""
+
+    input: float = field(number(min=0))
+    output: float = field(number(min=0))
+    cache_read: float | None = field(nullable(number(min=0)), default=None)
+    cache_write: float | None = field(nullable(number(min=0)), default=None)
+    audio_input: float | None = field(nullable(number(min=0)), default=None)
+    audio_output: float | None = field(nullable(number(min=0)), default=None)
+    reasoning: float | None = field(nullable(number(min=0)), default=None)
+    long: list[LongRatesEntry] | None = field(_list_of(obj(LongRatesEntry)), default=None)
+
+
+def rates_of(entry: RatesEntry) -> Rates:
+    """The rates of an entry, exact as it is written."""
+    long = [LongRates(**_amounts(each), above=each.above) for each in entry.long or ()]
+    return Rates(**_amounts(entry), long=tuple(sorted(long, key=lambda each: each.above)))
+
+
+def _amounts(entry: Params) -> dict[str, Any]:
+    prices = {name: getattr(entry, name) for name in entry.__struct_fields__ if name not in ("long", "above")}
+    return {name: None if price is None else amount(price) for name, price in prices.items()}
+
+
 class OrganisationEntry(Params):
     """An organisation. ``created_at`` None: the time of loading."""
 
@@ -157,6 +196,8 @@ class OrganisationEntry(Params):
     name: str | None = field(string(min=1), default=None)
     created_at: int | None = field(Read(_instant, _INSTANT), default=None)
     config: OrganisationConfig | None = field(nullable(_CONFIG), default=None)
+    #: By ``provider/model``.
+    model_prices: dict[str, RatesEntry] | None = field(nullable(record(obj(RatesEntry))), default=None)
     keys: list[KeyEntry] | None = field(_list_of(Shorthand("key", obj(KeyEntry))), default=None)
     webhooks: list[WebhookEntry] | None = field(_list_of(Shorthand("url", obj(WebhookEntry))), default=None)
     sandbox: EnvironmentEntry | None = field(nullable(obj(EnvironmentEntry)), default=None)

@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from autumn_mock.domain.organisation import ApiKey, Env, OrganisationConfig, hash_key, mask_key
+from autumn_mock.domain.token_rates import Rates
 from autumn_mock.domain.webhook import WebhookEndpoint
 from autumn_mock.faults.grammar import Rule, RuleError, parse_rule
 from autumn_mock.input_files import InputFile, InputFileError, KeyPath, Problem, files_of, read_file, report
@@ -27,7 +28,14 @@ from autumn_mock.wire.requests.balances import BalancesCreate
 from autumn_mock.wire.requests.billing import BillingAttach
 from autumn_mock.wire.requests.entities import EntitiesCreate
 from autumn_mock.wire.schema import obj
-from autumn_mock.worlds.entries import CustomerEntry, EnvironmentEntry, OrganisationEntry, WorldEntries, unknown_names
+from autumn_mock.worlds.entries import (
+    CustomerEntry,
+    EnvironmentEntry,
+    OrganisationEntry,
+    WorldEntries,
+    rates_of,
+    unknown_names,
+)
 
 T = TypeVar("T")
 
@@ -51,6 +59,7 @@ class WorldOrganisation(Struct, frozen=True):
     name: str
     created_at: int | None
     config: OrganisationConfig
+    model_prices: dict[str, Rates]
     keys: tuple[ApiKey, ...]
     #: Its secret keys in plain text.
     secret_keys: tuple[str, ...]
@@ -159,6 +168,7 @@ def _organisation(file: InputFile, entry: OrganisationEntry, index: int) -> Worl
         name=entry.name or entry.slug,
         created_at=entry.created_at,
         config=entry.config or OrganisationConfig(),
+        model_prices={name: rates_of(each) for name, each in (entry.model_prices or {}).items()},
         secret_keys=tuple(each.key for each in keys if each.key.startswith("am_sk")),
         keys=tuple(api_key(each.key, org_id, tuple(each.scopes or ())) for each in keys),
         webhooks=tuple(WebhookEndpoint(each.url, each.secret) for each in entry.webhooks or ()),

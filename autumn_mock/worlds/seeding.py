@@ -56,7 +56,12 @@ def open_copy(state: State, template: World, key: str) -> ApiKey:
     # The server's time, not the organisation's: it selects the API version of requests that name none.
     created_at = state.clock.now() if first.created_at is None else first.created_at
     organisation = Organisation(
-        id=opened.org_id, name=f"org-{name}", slug=f"org-{name}", created_at=created_at, config=first.config
+        id=opened.org_id,
+        name=f"org-{name}",
+        slug=f"org-{name}",
+        created_at=created_at,
+        config=first.config,
+        model_prices=first.model_prices,
     )
     stage = state.prepare()
     stage.add(organisation, [opened])
@@ -90,7 +95,14 @@ def _first(template: World) -> Organisation | WorldOrganisation | None:
 
 def _record(given: WorldOrganisation, now: int) -> Organisation:
     created_at = now if given.created_at is None else given.created_at
-    return Organisation(id=given.id, name=given.name, slug=given.slug, created_at=created_at, config=given.config)
+    return Organisation(
+        id=given.id,
+        name=given.name,
+        slug=given.slug,
+        created_at=created_at,
+        config=given.config,
+        model_prices=given.model_prices,
+    )
 
 
 def _fill(state: State, organisation: WorldOrganisation, env: Env) -> None:

@@ -141,7 +141,7 @@ def test_prices_of_models_are_plausible() -> None:
         assert model_id.count("/") == 1
         assert 0 < rates.input <= rates.output
         assert rates.cache_read is None or rates.cache_read < rates.input
-        assert rates.long is None or rates.long.input > rates.input
+        assert all(long.input > rates.input for long in rates.long)
 
 
 def test_token_item_keeps_the_other_parameters() -> None:
