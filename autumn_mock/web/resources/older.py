@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from autumn_mock.operations import balances, customers, entities, invoices, old_attach, plans, sessions, updates
+from autumn_mock.operations import (
+    balances,
+    customers,
+    entities,
+    invoices,
+    old_attach,
+    old_checkout,
+    plans,
+    sessions,
+    updates,
+)
 from autumn_mock.operations.catalogue.update import creation
 from autumn_mock.web.context import SUCCESS, Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
@@ -24,16 +34,25 @@ from autumn_mock.wire.requests.older import (
 )
 from autumn_mock.wire.responses.billing import InvoiceBody, PageBody, invoice_body, portal_url, setup_body
 from autumn_mock.wire.responses.customer import EntityBody, entity_body
-from autumn_mock.wire.responses.older import CancelledBody, OldAttachedBody
+from autumn_mock.wire.responses.older import (
+    CancelledBody,
+    OldAttachedBody,
+    OldCheckoutBody,
+    old_attached_body,
+    old_checkout_body,
+)
 from autumn_mock.wire.responses.plan import PlanBody
 
 
 @endpoint("POST /v1/attach", scopes="customers:write", request=OldAttach, answers=OldAttachedBody, limit="attach")
 def attach(request: RequestContext, params: OldAttach) -> Answer:
-    done = old_attach.attach(request.call, params)
-    return Answer(
-        OldAttachedBody(customer_id=done.customer_id, product_ids=done.plan_ids, code=done.code, message=done.message)
-    )
+    return Answer(old_attached_body(old_attach.attach(request.call, params), request.base_url))
+
+
+@endpoint("POST /v1/checkout", scopes="customers:write", request=OldAttach, answers=OldCheckoutBody, limit="attach")
+def checkout(request: RequestContext, params: OldAttach) -> Answer:
+    found = old_checkout.checkout(request.call, params)
+    return Answer(old_checkout_body(request.call, found, request.base_url))
 
 
 @endpoint("POST /v1/cancel", scopes="customers:write", request=OldCancel, answers=CancelledBody, limit="attach")

@@ -60,11 +60,7 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
     "OldPortal": {"configuration_id": _PROCESSOR},
     "OldSetupPayment": {"checkout_session_params": _PROCESSOR},
     "OldAttach": {
-        "force_checkout": _PAYMENTS,
-        "checkout_session_params": _PAYMENTS,
-        "invoice": _PAYMENTS,
-        "enable_product_immediately": _PAYMENTS,
-        "finalize_invoice": _PAYMENTS,
+        "checkout_session_params": _PROCESSOR,
         "metadata": _PAYMENTS,
     },
     "PlanItemParams": {

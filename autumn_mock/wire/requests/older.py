@@ -25,7 +25,7 @@ _TRIAL = z.union(z.boolean(), z.record())
 
 
 class OldAttach(z.Params):
-    """``attach``. Much of it is about payments: accepted and not used."""
+    """``attach`` and ``checkout``."""
 
     customer_id: str = z.field(z.string())
     product_id: str | None = z.field(z.nullable(z.string()), default=None)
@@ -41,6 +41,7 @@ class OldAttach(z.Params):
     new_billing_subscription: bool | None = z.field(z.boolean(), default=None)
     no_billing_changes: bool | None = z.field(z.boolean(), default=None)
     metadata: dict[str, Any] | None = z.field(z.record(), default=None)
+    reward: str | list[str] | None = z.field(z.nullable(z.union(z.string(), z.array(z.string()))), default=None)
     success_url: str | None = z.field(z.string(), default=None)
     force_checkout: bool | None = z.field(z.boolean(), default=None)
     checkout_session_params: dict[str, Any] | None = z.field(z.record(), default=None)

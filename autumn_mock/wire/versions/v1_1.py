@@ -87,7 +87,9 @@ def _tier(tier: Json, included: float) -> Json:
 
 
 def _attached(body: Json) -> Json:
-    return {name: body[name] for name in ("success", "message")}
+    if "checkout_url" in body:
+        return {"checkout_url": body["checkout_url"]}
+    return {name: body[name] for name in ("success", "message", "invoice") if name in body}
 
 
 CHANGES = VersionChanges(

@@ -6,6 +6,10 @@ from typing import Any
 
 import pytest
 
+from autumn_mock.domain.version import Version
+from autumn_mock.engine import Engine
+from autumn_mock.operations import settlement
+from autumn_mock.operations.call import Call
 from tests.web.conftest import Post
 
 KEY = "am_sk_test_other"
@@ -40,3 +44,23 @@ def plan(ask: Any, plan_id: str = "free", **fields: Any) -> None:
 
 def attach(ask: Any, plan_id: str = "free", **fields: Any) -> None:
     ask("billing.attach", {"customer_id": "c", "plan_id": plan_id, "no_billing_changes": True, **fields})
+
+
+BASE = "http://localhost"
+
+
+@pytest.fixture
+def pay(emulator: Engine, ask: Any) -> Any:
+    """Pays on the page of a URL, as its customer."""
+    plan(ask, "pro", price={"amount": 20, **MONTH})
+
+    def pay(url: str) -> None:
+        kind, _, name = url.removeprefix(f"{BASE}/").partition("/")
+        for environment in emulator.state.environments():
+            call = Call(environment, Version.NEWEST, environment.clock.now())
+            if kind == "checkout" and environment.checkouts.get(name) is not None:
+                settlement.complete(call, name, "pay")
+            elif kind == "invoice" and any(each.stripe_id == name for each in environment.invoices):
+                settlement.pay_invoice(call, name)
+
+    return pay

@@ -6,30 +6,7 @@ from typing import Any
 
 import pytest
 
-from autumn_mock.domain.version import Version
-from autumn_mock.engine import Engine
-from autumn_mock.operations import settlement
-from autumn_mock.operations.call import Call
-from tests.web.resources.conftest import MONTH, plan
-
-BASE = "http://localhost"
-
-
-@pytest.fixture
-def pay(emulator: Engine, ask: Any) -> Any:
-    """Pays on the page of a URL, as its customer."""
-    plan(ask, "pro", price={"amount": 20, **MONTH})
-
-    def pay(url: str) -> None:
-        kind, _, name = url.removeprefix(f"{BASE}/").partition("/")
-        for environment in emulator.state.environments():
-            call = Call(environment, Version.NEWEST, environment.clock.now())
-            if kind == "checkout" and environment.checkouts.get(name) is not None:
-                settlement.complete(call, name, "pay")
-            elif kind == "invoice" and any(each.stripe_id == name for each in environment.invoices):
-                settlement.pay_invoice(call, name)
-
-    return pay
+from tests.web.resources.conftest import BASE, MONTH, plan
 
 
 def test_attach_answers_with_a_page_and_then_with_an_invoice(ask: Any, pay: Any) -> None:
