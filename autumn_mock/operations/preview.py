@@ -5,7 +5,7 @@ Nothing is changed. A preview refuses what the call itself would refuse.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from typing import Literal
@@ -17,19 +17,20 @@ from autumn_mock.domain.amount import ZERO
 from autumn_mock.domain.customer import Customer, CustomerPlan
 from autumn_mock.domain.payment import CheckoutMode
 from autumn_mock.domain.plan import Plan
-from autumn_mock.operations import attachments, licenses
-from autumn_mock.operations.billing_rules import refuse_attach, refuse_update
+from autumn_mock.operations import attachments, checkouts, licenses
+from autumn_mock.operations.billing import PlanPurchase, examine, owner_of
+from autumn_mock.operations.billing_rules import refuse_update
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.charges import Charges, Refund, charges_of_attach, charges_of_update, refund_of
-from autumn_mock.operations.creation import get_or_create_customer, get_or_create_entity
 from autumn_mock.operations.forecasts import forecast_of
+from autumn_mock.operations.multi_attach import fill
 from autumn_mock.operations.past_due import ends_at_once
-from autumn_mock.operations.purchase_rules import refuse_billed_update, refuse_page, refuse_purchase
-from autumn_mock.operations.purchases import purchase_of
-from autumn_mock.operations.subjects import get_customer, get_entity, open_account
+from autumn_mock.operations.purchase_rules import refuse_billed_update
+from autumn_mock.operations.rewards import applied_after
+from autumn_mock.operations.subjects import get_customer, open_account
 from autumn_mock.payments.forecasts import Forecast
 from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate
-from autumn_mock.wire.requests.common import CustomerData
+from autumn_mock.wire.requests.multi_attach import MultiAttach
 
 Intent = Literal["update_plan", "update_quantity", "cancel_immediately", "cancel_end_of_cycle", "uncancel", "none"]
 
@@ -76,51 +77,68 @@ def preview_attach(call: Call, params: BillingAttach) -> Preview:
     """What attaching a plan would do; a customer or entity that the call would create need not be there."""
     found: list[Preview] = []
     with suppress(_Previewed), call.write() as transaction:
-        customer = get_or_create_customer(call, transaction, params.customer_id, params.customer_data or CustomerData())
-        scope = params.entity_id or None
-        if scope is not None and params.entity_data is not None:
-            scope = get_or_create_entity(call, transaction, customer, scope, params.entity_data).id
-        elif scope is not None:
-            scope = get_entity(call.environment, customer, scope).id
-        open_account(call, transaction, customer)
-        found.append(_attached(call, customer, scope, params))
+        customer, scope = owner_of(call, transaction, params)
+        case = examine(call, customer, scope, params, checkouts.deferred("attach", params, call.now))
+        charges = charges_of_attach(call, customer, case.decided, params)
+        found.append(_attached(call, [case], charges, case.purchase.page))
         raise _Previewed
     return found[0]
 
 
-def _attached(call: Call, customer: Customer, scope: str | None, params: BillingAttach) -> Preview:
-    decided = attachments.decide(call, customer, scope, params)
-    purchase = purchase_of(call, customer, params, decided)
-    refuse_page(params, decided, purchase, call.now)
-    refuse_attach(call, customer, params, decided)
-    licenses.refuse_attach(call, customer, params, decided.plan, None if decided.is_deferred else decided.current)
-    refuse_purchase(params, decided, purchase, call.now)
-    current, turn = decided.current, decided.starts_at if decided.is_deferred else None
-    begins = CustomerPlan(
-        id="",
-        customer=customer.internal_id,
-        plan=decided.plan,
-        created_at=call.now,
-        started_at=decided.starts_at,
-        status="scheduled" if decided.is_deferred else "active",
-        entity_id=scope,
-        prepaid=decided.prepaid,
-        expires_at=params.ends_at,
-    )
-    incoming, outgoing = [begins], list(decided.removed)
-    if current is not None:
-        outgoing.append(current)
-        if decided.is_deferred:
-            incoming.append(replace(current, canceled_at=call.now, expires_at=decided.starts_at))
-    replaced = attachments.scheduled(call, customer, decided.plan, scope) if decided.plan.is_main else []
-    charges = charges_of_attach(call, customer, decided, params)
+def preview_multi_attach(call: Call, params: MultiAttach) -> Preview:
+    """What attaching several plans would do."""
+    found: list[Preview] = []
+    with suppress(_Previewed), call.write() as transaction:
+        basket = fill(call, transaction, params)
+        every = [charges_of_attach(call, basket.customer, each.decided, each.params) for each in basket.cases]
+        charges = Charges(
+            lines=basket.lines,
+            subscription=next((each.subscription for each in every if each.subscription is not None), None),
+            terms=next((each.terms for each in every if each.terms is not None), None),
+            coupons=basket.coupons,
+            applied=applied_after(call, None, basket.first, basket.coupons),
+        )
+        found.append(_attached(call, basket.cases, charges, basket.page))
+        raise _Previewed
+    return found[0]
+
+
+def _attached(call: Call, cases: Sequence[PlanPurchase], charges: Charges, page: CheckoutMode | None) -> Preview:
+    """What attaching plans does, which cost ``charges`` together."""
+    customer = cases[0].customer
+    incoming: list[CustomerPlan] = []
+    outgoing: list[tuple[CustomerPlan, int | None]] = []
+    replaced: list[CustomerPlan] = []
+    for case in cases:
+        decided = case.decided
+        turn = decided.starts_at if decided.is_deferred else None
+        begins = CustomerPlan(
+            id="",
+            customer=customer.internal_id,
+            plan=decided.plan,
+            created_at=call.now,
+            started_at=decided.starts_at,
+            status="scheduled" if decided.is_deferred else "active",
+            entity_id=case.scope,
+            prepaid=decided.prepaid,
+            expires_at=case.params.ends_at,
+        )
+        incoming.append(begins)
+        outgoing += [(each, turn) for each in decided.removed]
+        if decided.current is not None:
+            outgoing.append((decided.current, turn))
+            if decided.is_deferred:
+                incoming.append(replace(decided.current, canceled_at=call.now, expires_at=decided.starts_at))
+        if decided.plan.is_main:
+            replaced += attachments.scheduled(call, customer, decided.plan, case.scope)
+    without = [*(each for each, _ in outgoing), *replaced]
     return Preview(
         tuple(_change(each, each.started_at if each.status == "scheduled" else None) for each in incoming),
-        tuple(_change(each, turn) for each in outgoing),
+        tuple(_change(each, turn) for each, turn in outgoing),
         charges=charges,
-        next_cycle=forecast_of(call, customer, charges, incoming, without=(*outgoing, *replaced)),
+        next_cycle=forecast_of(call, customer, charges, incoming, without=without),
         credit=customer.credit,
-        page=purchase.page,
+        page=page,
     )
 
 

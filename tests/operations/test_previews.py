@@ -7,10 +7,14 @@ from typing import Any
 import pytest
 
 from autumn_mock.ledger.intervals import DAY
+from autumn_mock.operations import rewards
 from autumn_mock.operations.errors import ApiError
-from autumn_mock.operations.preview import preview_attach, preview_update
+from autumn_mock.operations.multi_attach import multi_attach
+from autumn_mock.operations.preview import preview_attach, preview_multi_attach, preview_update
 from autumn_mock.payments.lines import total_of
 from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate
+from autumn_mock.wire.requests.multi_attach import MultiAttach
+from autumn_mock.wire.requests.rewards import RewardsCreate
 from autumn_mock.wire.schema import parse
 from tests.operations.purchases import PurchaseWorld
 from tests.support.world import NOW
@@ -194,3 +198,47 @@ def test_preview_update_says_what_update_does(
     asked = {"customer_id": "c", "plan_id": bought_before, **body}
     assert previewed_update(world, asked) == expected
     assert updated(world, asked, expected[0]) == expected
+
+
+@pytest.mark.parametrize(
+    ("before", "card", "plans", "fields", "expected", "next_total"),
+    [
+        ([], None, ["pro", "extra", "once"], {}, ("subscription", 50), 40),
+        ([], "ok", ["pro", "extra", "once"], {}, (None, 50), 40),
+        ([], None, ["once"], {}, ("payment", 10), None),
+        (["pro"], "ok", ["premium", "extra"], {}, (None, 50), 70),
+        ([], "ok", ["pro", "extra"], {"discounts": [{"reward_id": "half"}]}, (None, 20), 20),
+    ],
+)
+def test_preview_multi_attach_says_what_multi_attach_does(
+    world: PurchaseWorld,
+    before: list[str],
+    card: Any,
+    plans: list[str],
+    fields: dict[str, Any],
+    expected: Answer,
+    next_total: float | None,
+) -> None:
+    coupon = {"id": "half", "name": "Half", "type": "percentage_discount", "value": 50, "promo_codes": []}
+    rewards.create(world.call(), parse(RewardsCreate, {"coupon": {**coupon, "duration": {"type": "forever"}}}))
+    world.card("ok")
+    for plan_id in before:
+        world.buy(plan_id)
+    world.card(card)
+    body = {"customer_id": "c", "plans": [{"plan_id": each} for each in plans], **fields}
+    state = world.snapshot()
+    shown = preview_multi_attach(world.call(), parse(MultiAttach, body))
+    assert world.snapshot() == state
+    assert (shown.page, float(shown.charges.total)) == expected
+    assert (None if shown.next_cycle is None else float(shown.next_cycle.total)) == next_total
+    outcome = multi_attach(world.call(), parse(MultiAttach, body))
+    bill = outcome.checkout or outcome.invoice
+    assert bill is not None
+    assert float(total_of(bill.lines)) == expected[1]
+
+
+def test_preview_multi_attach_refuses_what_multi_attach_refuses(world: PurchaseWorld) -> None:
+    body = parse(MultiAttach, {"customer_id": "c", "plans": [{"plan_id": "pro"}, {"plan_id": "nope"}]})
+    for call in (preview_multi_attach, multi_attach):
+        with world.refused(404, "product_not_found", "Product nope not found"):
+            call(world.call(), body)

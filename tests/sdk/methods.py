@@ -55,6 +55,7 @@ METERING = (
     "billing.preview_attach",
     "billing.preview_update",
     "billing.multi_attach",
+    "billing.preview_multi_attach",
     "billing.setup_payment",
     "billing.open_customer_portal",
     "invoices.list",
@@ -67,14 +68,12 @@ METERING = (
 #: What the organisation shows, tested where it is made.
 ELSEWHERE = {"referrals.list_programs", "licenses.attach", "licenses.release"}
 
-_PLANS = {"customer_id": "cus_1", "plans": [{"plan_id": "free"}]}
 _UPDATES = {"customer_id": "cus_1", "updates": [{"plan_id": "free", "cancel_action": "cancel_immediately"}]}
 _ORGANISATION = {"organization_slug": "acme", "env": "test"}
 _HOOKS = {"webhooks": [{"id": "hook", "url": "https://example.com/hook"}]}
 
 #: Methods that are not emulated: the call on the wire, and arguments that get past the client's own checks.
 UNSUPPORTED: dict[str, tuple[str, dict[str, Any]]] = {
-    "billing.preview_multi_attach": ("billing.preview_multi_attach", _PLANS),
     "billing.multi_update": ("billing.multi_update", _UPDATES),
     "billing.preview_multi_update": ("billing.preview_multi_update", _UPDATES),
     "billing.create_schedule": (
@@ -630,6 +629,14 @@ class EveryMethod:
         plans = [{"plan_id": "pro"}, {"plan_id": "extra"}]
         outcome = client.call("billing.multi_attach", customer_id="cus_1", plans=plans, invoice_mode=sent)
         assert (outcome["invoice"]["status"], outcome["invoice"]["total"]) == ("open", 25)
+
+    def test_billing_preview_multi_attach(self, client: SdkClient) -> None:
+        make_plan(client, "pro", price={"amount": 20, "interval": "month"}, items=[])
+        make_plan(client, "extra", price={"amount": 5, "interval": "one_off"}, items=[], add_on=True)
+        plans = [{"plan_id": "pro"}, {"plan_id": "extra"}]
+        shown = client.call("billing.preview_multi_attach", customer_id="cus_1", plans=plans)
+        assert ([each["plan_id"] for each in shown["incoming"]], shown["total"]) == (["pro", "extra"], 25)
+        assert (shown["redirect_to_checkout"], shown["next_cycle"]["total"]) == (True, 20)
 
     def test_billing_setup_payment(self, client: SdkClient) -> None:
         make_plan(client, "pro", price={"amount": 20, "interval": "month"}, items=[])

@@ -36,6 +36,14 @@ def preview_attach(request: RequestContext, params: BillingAttach) -> Answer:
     return Answer(attach_preview_body(request.call, params.customer_id, found, request.expand))
 
 
+@endpoint(
+    "POST /v1/billing.preview_multi_attach", scopes="customers:read", request=MultiAttach, answers=AttachPreviewBody
+)
+def preview_multi_attach(request: RequestContext, params: MultiAttach) -> Answer:
+    found = preview.preview_multi_attach(request.call, params)
+    return Answer(attach_preview_body(request.call, params.customer_id, found, request.expand))
+
+
 @endpoint("POST /v1/billing.preview_update", scopes="customers:read", request=BillingUpdate, answers=UpdatePreviewBody)
 def preview_update(request: RequestContext, params: BillingUpdate) -> Answer:
     found = preview.preview_update(request.call, params)
