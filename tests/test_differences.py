@@ -27,19 +27,30 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
         "operations/test_purchases.py::test_the_setting_is_the_card_of_who_has_none",
         "operations/test_billing.py::test_attach_refuses",
     ),
-    "Plans have billing cycles without payments": (
+    "Subscriptions renew on the organisation's clock": (
+        "operations/test_renewals.py::test_what_time_does",
+        "operations/test_renewals.py::test_any_steps_of_time_give_what_one_step_gives",
+        "operations/test_renewals.py::test_many_renewals_at_once_are_bounded",
+    ),
+    "A renewal that is not paid": (
+        "operations/test_renewals.py::test_a_try_that_succeeds_ends_past_due",
+        "operations/test_renewals.py::test_after_the_last_try_the_subscription_ends",
+        "operations/test_renewals.py::test_features_go_on_while_a_plan_is_past_due",
+        "operations/test_renewals.py::test_open_invoices_are_void_with_the_subscription_where_it_is_set",
+    ),
+    "Plans without a subscription": (
         "operations/test_attachments.py::test_update_of_the_billing_cycle",
         "operations/test_attachments.py::test_a_later_switch_waits_for_the_end_of_the_period",
         "operations/test_attachments.py::test_the_cycle_goes_on_through_several_switches",
         "operations/test_attachments.py::test_next_reset_at_after_a_switch",
     ),
-    "A trial that needed no card ends its plan": ("operations/test_attachments.py::test_the_end_of_a_trial",),
+    "Without a subscription, a trial that needed no card": ("operations/test_attachments.py::test_the_end_of_a_trial",),
     "Auto top-ups charge nothing": (
         "operations/test_topups.py::test_queued_items_top_up_between_them",
         "operations/test_topups.py::test_three_failures_in_a_row_suspend_until_the_configuration_is_set",
         "operations/test_topups.py::test_webhook_of_success",
     ),
-    "Priced balances are reset at the end of their period": (
+    "Priced balances of plans without a subscription": (
         "operations/test_due.py::test_plan_changes_are_applied_when_due",
         "operations/test_attachments.py::test_everything_that_is_due_happens_in_its_order",
     ),
