@@ -36,14 +36,12 @@ from autumn_mock.wire.answer import downgraded, in_version
 from autumn_mock.wire.responses.customer import customer_body, entity_body, subscription_fields
 from autumn_mock.wire.responses.feature import feature_body
 from autumn_mock.wire.responses.plan import listed_plan_body
-from autumn_mock.wire.versions import traits_of
+from autumn_mock.wire.versions import WEBHOOK_SHAPE, traits_of
 from autumn_mock.wire.versions.declaration import Json
 
 Action = Literal["activated", "scheduled", "updated", "expired"]
 Scenario = Literal["new", "upgrade", "downgrade", "cancel", "renew", "expired", "past_due", "update_prepaid_quantity"]
 
-#: The version whose shape ``customer.products.updated`` has.
-_OLD = Version.V1_2
 #: What ``previous_attributes`` may contain.
 _WATCHED = ("status", "past_due", "canceled_at", "expires_at", "trial_ends_at")
 #: What a plan shows besides.
@@ -58,7 +56,7 @@ def plans_changed(
     customer = environment.customers.get(changes[0].attached.customer) if changes else None
     if customer is None or not concerned:
         return []
-    account = load_account(Call(environment, _OLD, now), customer)
+    account = load_account(Call(environment, WEBHOOK_SHAPE, now), customer)
     found = []
     for scope in dict.fromkeys(each.attached.entity_id for each in concerned):
         own = [each for each in concerned if each.attached.entity_id == scope]
@@ -213,12 +211,12 @@ def _changed(before: CustomerPlan, after: CustomerPlan | None, *, by_time: bool,
 def _products_updated(
     environment: Environment, account: Account, scenario: Scenario, attached: CustomerPlan
 ) -> Webhook:
-    data: dict[str, Any] = {"scenario": scenario, "customer": _customer(environment, account, _OLD)}
+    data: dict[str, Any] = {"scenario": scenario, "customer": _customer(environment, account, WEBHOOK_SHAPE)}
     entity = account.entities.get(attached.entity_id) if attached.entity_id is not None else None
     if entity is not None:
-        data["entity"] = _entity(environment, account, entity, _OLD)
+        data["entity"] = _entity(environment, account, entity, WEBHOOK_SHAPE)
     plan = listed_plan_body(attached.plan, account.features, environment.env, expand_features=True)
-    data["updated_product"] = downgraded(plan, _OLD)
+    data["updated_product"] = downgraded(plan, WEBHOOK_SHAPE)
     return Webhook("customer.products.updated", data)
 
 

@@ -19,6 +19,8 @@ from autumn_mock.wire.versions.declaration import Downgrade, Json, VersionChange
 #: The shape of the balances that the control API, the command line and the pytest fixture show, so that a new version
 #: does not change them. Calls that never had an older shape use it for requests of versions before this one, too.
 FIXED_SHAPE = Version.V2_3
+#: The version whose shape ``customer.products.updated`` has.
+WEBHOOK_SHAPE = Version.V1_2
 
 
 _FILES = {each.name for each in iter_modules(__path__)}
