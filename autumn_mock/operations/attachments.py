@@ -53,8 +53,7 @@ class Attachment(Struct, frozen=True):
     @property
     def reverts(self) -> bool:
         """Whether it is a trial that the present plan follows again."""
-        trial = self.plan.free_trial
-        return self.trial_ends_at is not None and trial is not None and trial.on_end == "revert"
+        return self.trial_ends_at is not None and _reverts(self.plan)
 
 
 def decide(call: Call, customer: Customer, scope: str | None, params: BillingAttach) -> Attachment:
@@ -75,7 +74,7 @@ def decide(call: Call, customer: Customer, scope: str | None, params: BillingAtt
     starts_at = call.now
     if params.starts_at is not None:
         starts_at = params.starts_at
-    elif current is not None and is_deferred(plan, current.plan, params.plan_schedule):
+    elif current is not None and not _reverts(plan) and is_deferred(plan, current.plan, params.plan_schedule):
         starts_at = cycle_end(current, call.now)
     waits = starts_at > call.now
     trial = None if waits else trial_end(plan.free_trial, call.now)
@@ -96,6 +95,10 @@ def decide(call: Call, customer: Customer, scope: str | None, params: BillingAtt
         anchor=_anchor(call, plan, before, params.billing_cycle_anchor, trial),
         trial_ends_at=trial,
     )
+
+
+def _reverts(plan: Plan) -> bool:
+    return plan.free_trial is not None and plan.free_trial.on_end == "revert"
 
 
 def trial_available(call: Call, customer: Customer, scope: str | None, plan: Plan) -> bool:

@@ -23,7 +23,7 @@ from autumn_mock.operations.call import Call
 from autumn_mock.operations.carry import carry, selects
 from autumn_mock.operations.creation import get_or_create_customer, get_or_create_entity
 from autumn_mock.operations.grants import begin, rows_of, withdraw
-from autumn_mock.operations.pauses import pause
+from autumn_mock.operations.pauses import give_up, pause
 from autumn_mock.operations.purchase_rules import refuse_page, refuse_purchase
 from autumn_mock.operations.purchases import (
     Outcome,
@@ -219,6 +219,8 @@ def perform(
         licenses.move_seats(call, transaction, customer, current.id, _MOVING)
         take = pause if decided.reverts else withdraw
         old += take(call, transaction, current)
+        if current.paused is not None and not decided.reverts:
+            give_up(call, transaction, current.paused)
     recurs = not decided.plan.is_free and not decided.plan.is_one_off
     attached = begin(
         call,

@@ -63,7 +63,7 @@ class Charges(Struct, frozen=True):
 def charges_of_attach(call: Call, customer: Customer, decided: Attachment, params: BillingAttach) -> Charges:
     """What attaching a plan costs; 400 for ``proration_behavior`` none when something is charged all the same, and for
     coupons that cannot be given."""
-    if params.no_billing_changes:
+    if params.no_billing_changes or decided.reverts:
         return Charges()
     charges = _charges_of_attach(call, customer, decided, params)
     return _reduced(call, charges, params, given(call, customer, params, [decided.plan.id]))

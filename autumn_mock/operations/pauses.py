@@ -26,6 +26,9 @@ def resume(call: Call, transaction: Transaction, plan_id: str) -> None:
     assert closed is not None  # it is deleted with its customer only
     transaction.delete(closed)
     transaction.put(closed.attached)
+    subscription = call.environment.subscriptions.get(closed.attached.billed_by or "")
+    if subscription is not None:  # a renewal that was due meanwhile is left out
+        transaction.put(replace(subscription, billed_until=max(subscription.billed_until, call.now)))
     entities = list(call.environment.entities.of(closed.customer).values())
     seats = Counter(entity.feature_id for entity in entities)
     for row in closed.rows:
@@ -40,6 +43,13 @@ def resume(call: Call, transaction: Transaction, plan_id: str) -> None:
         elif _counts_seats(call, row) and seats[row.feature_id]:
             kept = replace(row, balance=row.grant - seats.pop(row.feature_id))
         transaction.put(kept)
+
+
+def give_up(call: Call, transaction: Transaction, plan_id: str) -> None:
+    """End a paused plan, by its id: another one has replaced the trial."""
+    closed = call.environment.closed_plans.get(plan_id)
+    if closed is not None:
+        transaction.put(replace(closed, ended_at=call.now))
 
 
 def _counts_seats(call: Call, row: Balance) -> bool:
