@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autumn_mock.clock import stopwatch, wall_clock
 from autumn_mock.domain.books import Books
@@ -16,8 +16,6 @@ from autumn_mock.faults.board import FaultBoard
 from autumn_mock.faults.grammar import Rule
 from autumn_mock.ingest.workers import Workers
 from autumn_mock.input_files import find_file, guess
-from autumn_mock.journal.finding_state import FindingState
-from autumn_mock.journal.findings import Finding, find, find_in_state, in_order, wrong_keys
 from autumn_mock.journal.messages import MessageJournal
 from autumn_mock.journal.requests import NO_ENVIRONMENT, RequestJournal
 from autumn_mock.lifecycle import Forget, Lifecycle, started_clock
@@ -30,6 +28,9 @@ from autumn_mock.store.environment import Environment, WebhookWriter
 from autumn_mock.store.state import Progress, State, no_progress
 from autumn_mock.webhooks.outbox import Outbox
 from autumn_mock.worlds import read_world
+
+if TYPE_CHECKING:
+    from autumn_mock.journal.finding import Finding
 
 
 class Engine(Lifecycle):
@@ -269,6 +270,9 @@ class Engine(Lifecycle):
 
     def findings(self, environment: Environment) -> list[Finding]:
         """Violations of the contract by the clients of an environment, among the journalled requests."""
+        from autumn_mock.journal.finding_state import FindingState
+        from autumn_mock.journal.findings import find, find_in_state, in_order
+
         found = self.journal.derived(environment.name, find)
         entries = self.journal.entries(environment.name)
         lost = environment.lost.snapshot() if len(environment.lost) else []
@@ -278,6 +282,8 @@ class Engine(Lifecycle):
 
     def stray_findings(self, since: float = 0) -> list[Finding]:
         """Those in the requests that belong to no organisation, received since (on the stopwatch)."""
+        from autumn_mock.journal.findings import wrong_keys
+
         return list(wrong_keys(each for each in self.journal.entries(NO_ENVIRONMENT) if each.received >= since))
 
     def all_findings(self) -> list[Finding]:

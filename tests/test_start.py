@@ -24,6 +24,7 @@ NOT_AT_THE_START = {
     "multiprocessing": "nothing",
     "autumn_mock.control_client": "the other commands, scenarios",
     "autumn_mock.domain.model_prices": "calls that count tokens",
+    "autumn_mock.journal.findings": "findings",
     "autumn_mock.operations.model_prices": "calls that count tokens",
     "autumn_mock.faults.kinds": "servers with fault rules",
     "autumn_mock.fidelity": "the command fidelity",
@@ -36,6 +37,8 @@ NOT_AT_THE_START = {
     "autumn_mock.web.page": "/_mock/",
     "autumn_mock.web.resources.billing": "calls that do not record or check usage",
     "autumn_mock.web.resources.registry": "calls that do not record or check usage",
+    "autumn_mock.wire.responses.plan": "answers with plans",
+    "autumn_mock.wire.responses.preview": "previews",
     "autumn_mock.wire.responses.catalog": "calls of the catalogue",
 }
 

@@ -11,7 +11,7 @@ from autumn_mock.wire.answer import Success
 from autumn_mock.wire.batch import read_batch, read_track
 from autumn_mock.wire.requests.balances import Check, CheckQuery, Finalize
 from autumn_mock.wire.requests.track import BATCH_TRACK, BATCH_TRACK_TOKENS, TRACK, TrackQuery, TrackTokens
-from autumn_mock.wire.responses.preview import offer_body
+from autumn_mock.wire.responses.offer import offer_body
 from autumn_mock.wire.responses.usage import (
     CheckBody,
     PlanCheckBody,

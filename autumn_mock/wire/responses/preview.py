@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Any, Literal
 
-import msgspec
 from msgspec import UNSET, UnsetType
 
 from autumn_mock.domain.amount import ZERO, number
@@ -16,13 +15,11 @@ from autumn_mock.domain.payment import Invoice
 from autumn_mock.domain.plan import Plan
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.preview import Intent, PlanPreviewChange, Preview
-from autumn_mock.operations.upgrade_options import UpgradeOption
 from autumn_mock.payments.forecasts import Forecast
 from autumn_mock.payments.lines import subtotal_of
 from autumn_mock.wire.answer import Body, Number
 from autumn_mock.wire.responses.lines import CURRENCY, LineBody, PeriodBody, line_body
 from autumn_mock.wire.responses.plan import PlanDetailsBody, plan_body
-from autumn_mock.wire.versions.v2_0 import offered_product
 
 Features = Mapping[str, Feature]
 
@@ -116,18 +113,6 @@ class UpdatePreviewBody(PreviewBody, kw_only=True):
     refund: RefundBody | UnsetType = UNSET
 
 
-class OfferBody(Body, kw_only=True):
-    """What a denied customer is offered; the plans are products in every version."""
-
-    title: str
-    message: str
-    scenario: Literal["usage_limit", "feature_flag"]
-    feature_id: str
-    feature_name: str
-    products: list[dict[str, Any]]
-    upgrade_product_id: str | None
-
-
 def attach_preview_body(call: Call, customer_id: str, preview: Preview, expand: Collection[str]) -> AttachPreviewBody:
     """What attaching a plan would do; ``expand`` names the plans to include in full."""
     page = preview.page
@@ -218,51 +203,3 @@ def _included(plan: Plan, feature_id: str) -> Decimal:
         if item.feature_id == feature_id and item.price is not None and item.price.billing_method == "prepaid":
             return item.included
     return ZERO
-
-
-def offer_body(offer: UpgradeOption | None, features: Features, env: Env) -> OfferBody | None:
-    """What a denied customer is offered; None for one who was not denied."""
-    if offer is None:
-        return None
-    plans = (*offer.upgrades, *offer.add_ons)
-    return OfferBody(
-        title=_title(plans[0]) if plans else "Feature Unavailable",
-        message=_message(offer) if plans else _contact(offer),
-        scenario="usage_limit" if offer.is_used_up else "feature_flag",
-        feature_id=offer.feature.id,
-        feature_name=offer.feature.name,
-        products=[_offered(each, features, env) for each in plans],
-        upgrade_product_id=plans[0].id if plans else None,
-    )
-
-
-def _offered(plan: Plan, features: Features, env: Env) -> dict[str, Any]:
-    return offered_product(msgspec.to_builtins(plan_body(plan, features, env, expand_features=True)))
-
-
-def _contact(offer: UpgradeOption) -> str:
-    name = offer.feature.name
-    if offer.is_used_up:
-        return f"You have reached the usage limit for {name}. Please contact us to increase your limit."
-    return f"{name} is not available for your account. Please contact us to enable it."
-
-
-def _title(plan: Plan) -> str:
-    if plan.free_trial is not None:
-        return f"Start trial for {plan.name}"
-    return f"Purchase {plan.name}" if plan.add_on else f"Upgrade to {plan.name}"
-
-
-def _message(offer: UpgradeOption) -> str:
-    if offer.is_used_up:
-        why = f"You have reached the usage limit for {offer.feature.name.lower()}."
-        purpose = "to continue using this feature."
-    else:
-        why = f"Your current plan does not include the {offer.feature.name} feature."
-        purpose = "to use this feature."
-    if not offer.upgrades:
-        return f"{why} Please purchase the {offer.add_ons[0].name} add on {purpose}"
-    message = f"{why} Please upgrade to {offer.upgrades[0].name} {purpose}"
-    if offer.add_ons:
-        message += f" Alternatively, you can purchase the {offer.add_ons[0].name} add on."
-    return message

@@ -22,7 +22,7 @@ from autumn_mock.wire.responses.balance import (
     deduction_body,
     flag_body,
 )
-from autumn_mock.wire.responses.preview import OfferBody
+from autumn_mock.wire.responses.offer import OfferBody
 
 Balances = dict[str, BalanceBody | None]
 
