@@ -61,11 +61,11 @@ class Node:
         (directory / "node_modules").symlink_to(self.packages / "node_modules", target_is_directory=True)
 
 
-def installed() -> Node:
-    """Node with the packages of the lock file, installed unless they are cached."""
+def installed(project: Path = PROJECT) -> Node:
+    """Node with the packages of a project's lock file, installed unless they are cached."""
     executable = _find_node()
-    digest = hashlib.sha256(b"".join((PROJECT / name).read_bytes() for name in MANIFEST)).hexdigest()[:16]
-    return Node(executable, cached(f"node-{digest}", _npm_ci))
+    digest = hashlib.sha256(b"".join((project / name).read_bytes() for name in MANIFEST)).hexdigest()[:16]
+    return Node(executable, cached(f"node-{digest}", lambda directory: _npm_ci(project, directory)))
 
 
 def _absent(what: str) -> NoReturn:
@@ -85,12 +85,12 @@ def _find_node() -> str:
     return found
 
 
-def _npm_ci(directory: Path) -> None:
+def _npm_ci(project: Path, directory: Path) -> None:
     npm = shutil.which("npm")
     if npm is None:
         _absent("there is no npm on the PATH")
     for name in MANIFEST:
-        shutil.copy(PROJECT / name, directory)
+        shutil.copy(project / name, directory)
     command = [npm, "ci", "--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts"]
     try:
         done = subprocess.run(
