@@ -108,3 +108,13 @@ class Clock:
     def _notify(self) -> None:
         for listener in self._listeners:
             listener()
+
+
+def started_clock(now: Milliseconds | None = None, *, frozen: bool = False) -> Clock:
+    """A clock as a server begins with it: at an instant (ms) or the present, and running unless ``frozen``."""
+    clock = Clock()
+    if frozen:
+        clock.freeze()
+    if now is not None:
+        clock.set(now)
+    return clock

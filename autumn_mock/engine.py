@@ -7,7 +7,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from autumn_mock.clock import stopwatch, wall_clock
+from autumn_mock.clock import started_clock, stopwatch, wall_clock
 from autumn_mock.domain.books import Books
 from autumn_mock.domain.organisation import ApiKey, hash_key
 from autumn_mock.domain.version import Version
@@ -18,7 +18,7 @@ from autumn_mock.ingest.workers import Workers
 from autumn_mock.input_files import find_file, guess
 from autumn_mock.journal.messages import MessageJournal
 from autumn_mock.journal.requests import NO_ENVIRONMENT, RequestJournal
-from autumn_mock.lifecycle import Forget, Lifecycle, started_clock
+from autumn_mock.lifecycle import Forget, Lifecycle
 from autumn_mock.maintenance import MaintenanceThread
 from autumn_mock.operations.call import Call
 from autumn_mock.parking import spare_thread
@@ -44,7 +44,7 @@ class Engine(Lifecycle):
 
     def __init__(self, settings: Settings | None = None, *, progress: Progress = no_progress, **knobs: Any) -> None:
         settings = settings_of(settings, **knobs)
-        clock = started_clock(settings)
+        clock = started_clock(settings.now, frozen=settings.frozen)
         world = read_world(find_file("world", settings.world))
         self._database = Database.open(settings.db, fsync=settings.fsync) if settings.db is not None else None
         try:

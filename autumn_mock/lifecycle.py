@@ -17,7 +17,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from autumn_mock.barrier import RequestBarrier
-from autumn_mock.clock import Clock, wall_clock
+from autumn_mock.clock import Clock, started_clock, wall_clock
 from autumn_mock.domain.organisation import Env, Organisation, hash_key
 from autumn_mock.faults.board import FaultBoards
 from autumn_mock.faults.grammar import Rule, parse_rule
@@ -55,16 +55,6 @@ class Opened(Struct, frozen=True):
 class _Registered(Struct, frozen=True):
     forget: Forget
     describes_data: bool
-
-
-def started_clock(settings: Settings) -> Clock:
-    """A clock as a server begins with it."""
-    clock = Clock()
-    if settings.frozen:
-        clock.freeze()
-    if settings.now is not None:
-        clock.set(settings.now)
-    return clock
 
 
 class Lifecycle:
@@ -294,7 +284,7 @@ class Lifecycle:
         return {what: count for what, count in cleared.items() if count}
 
     def _reset_all(self) -> dict[str, int]:
-        prepared = State(started_clock(self.settings))
+        prepared = State(started_clock(self.settings.now, frozen=self.settings.frozen))
         seed(prepared, self.world)
         self._add_further(prepared)
         replaced = self.state.adopt(prepared, alone=True)
