@@ -68,9 +68,9 @@ def card_of(call: Call, customer: Customer) -> Card | None:
     if customer.card is not None:
         return customer.card
     mode = call.environment.payments
-    if mode not in ("accept", "decline"):
+    if mode == "page":
         return None
-    behavior: CardBehavior = "ok" if mode == "accept" else "declines"
+    behavior: CardBehavior = "declines" if mode == "decline" else "ok"
     return Card(id=f"pm_{customer.internal_id}", behavior=behavior, fingerprint=mode, created_at=customer.created_at)
 
 

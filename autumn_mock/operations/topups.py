@@ -1,4 +1,4 @@
-"""Auto top-ups: units that buy themselves when a balance runs low, with a pretended charge.
+"""Auto top-ups: units that buy themselves when a balance runs low, with a pretended charge and an invoice.
 
 After a use or a check of a feature, and when a configuration is switched on, the balance of the feature and those of
 the credit systems that list it are compared with ``auto_topups``: the customer's, else that of the plan attached last
@@ -15,8 +15,8 @@ what                                                   webhook, once in its wind
 3 failures in a row, until ``auto_topups`` are set     suspended_after_failures        --
 a failure within an hour                               failed_attempt_limit_reached    --
 2 attempts within 10 minutes                           attempt_limit_reached           --
-no payment method (a fault), without ``invoice_mode``  missing_payment_method          --
-the charge fails (a fault), without ``invoice_mode``   charge_failed                   attempt, failure
+no card, without ``invoice_mode``                      missing_payment_method          --
+the charge fails, without ``invoice_mode``             charge_failed                   attempt, failure
 else                                                   succeeded                       attempt, purchase
 =====================================================  ==============================  =================
 
@@ -32,20 +32,22 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from autumn_mock.domain.amount import number
+from autumn_mock.domain.amount import ZERO, money, number
 from autumn_mock.domain.controls import AutoTopup, CountWindow, TopupHistory
 from autumn_mock.domain.customer import Customer, CustomerPlan
 from autumn_mock.domain.feature import Feature
-from autumn_mock.domain.payment import CardCharge
+from autumn_mock.domain.payment import CardCharge, Invoice, InvoiceLine
 from autumn_mock.domain.plan import PlanItem
 from autumn_mock.domain.webhook import Webhook, WebhookType
 from autumn_mock.ids import new_id
 from autumn_mock.ledger.account import Account
 from autumn_mock.ledger.intervals import DAY, HOUR, MINUTE, add_interval
 from autumn_mock.ledger.views import BalanceView, balance_view
+from autumn_mock.operations.bills import Bill, invoice, refusal_of
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.grants import packs, purchase, rows_of
 from autumn_mock.operations.pools import grown, is_bought
+from autumn_mock.payments.descriptions import described
 from autumn_mock.store.environment import Transaction
 from autumn_mock.wire.requests.controls import CustomerControlsUpdate
 
@@ -156,7 +158,7 @@ def _attempt(call: Call, transaction: Transaction, account: Account, due: _Topup
             history = replace(history, purchases=_counted(history.purchases, call.now, ends_at))
         history = replace(history, failed_in_a_row=0)
         _grant(call, transaction, account, due)
-        _send_success(call, transaction, account, due)
+        _send_success(call, transaction, account, due, _bill(call, transaction, customer, due))
     stored = call.environment.customers.get(customer.internal_id) or customer  # plans may have ended since it was read
     account.customer = replace(stored, topups={**stored.topups, feature_id: history})
     transaction.put(account.customer)
@@ -164,17 +166,36 @@ def _attempt(call: Call, transaction: Transaction, account: Account, due: _Topup
 
 def _problem(call: Call, customer: Customer, due: _Topup) -> str | None:
     """Why the charge fails, in the words of the webhook."""
-    refusal = call.charge_problem(
+    refusal = refusal_of(
+        call,
+        customer,
         CardCharge(
             occasion="topup",
             customer_id=_name(customer),
             plan_ids=(due.attached.plan_id,),
             feature_id=due.config.feature_id,
-        )
+        ),
     )
     if refusal is None:
         return None
     return "missing_payment_method" if refusal.action == "payment_method_required" else "charge_failed"
+
+
+def _bill(call: Call, transaction: Transaction, customer: Customer, due: _Topup) -> Invoice:
+    """The invoice of a top-up: paid, or sent to be paid later."""
+    price, plan, feature = due.item.price, due.attached.plan, due.view.feature
+    line = InvoiceLine(
+        display_name=feature.name,
+        description=described(plan, feature, due.quantity, None, None),
+        subtotal=money(ZERO if price is None else price.total(due.quantity)),
+        plan_id=plan.id,
+        feature_id=feature.id,
+        quantity=due.quantity,
+        price_id=None if price is None else price.price_id,
+    )
+    collection = "send" if due.config.invoice_mode else "paid"
+    bill = Bill(lines=(line,), plan_ids=(plan.id,), feature_id=feature.id, occasion="topup", collection=collection)
+    return invoice(call, transaction, customer, bill).invoice
 
 
 def _block(call: Call, history: TopupHistory, config: AutoTopup) -> tuple[str, int] | None:
@@ -249,15 +270,14 @@ def _name(customer: Customer) -> str:
     return customer.id or customer.internal_id
 
 
-def _send_success(call: Call, transaction: Transaction, account: Account, due: _Topup) -> None:
+def _send_success(call: Call, transaction: Transaction, account: Account, due: _Topup, billed: Invoice) -> None:
     """``total`` is in cents, as in the real one."""
     after = balance_view(account, due.view.feature, None)
-    price = due.item.price
-    invoice = {
-        "stripe_id": new_id("in"),
-        "status": "open" if due.config.invoice_mode else "paid",
-        "total": 0 if price is None else number((price.total(due.quantity) * 100).to_integral_value()),
-        "currency": "usd",
+    shown = {
+        "stripe_id": billed.stripe_id,
+        "status": billed.status,
+        "total": number((billed.total * 100).to_integral_value()),
+        "currency": billed.currency,
         "hosted_invoice_url": None,
     }
     data = {
@@ -265,7 +285,7 @@ def _send_success(call: Call, transaction: Transaction, account: Account, due: _
         "threshold": number(due.config.threshold),
         "balance_after": None if after is None else number(after.remaining),
         "invoice_mode": bool(due.config.invoice_mode),
-        "invoice": invoice,
+        "invoice": shown,
     }
     _send(call, transaction, account, due, "billing.auto_topup_succeeded", data)
 

@@ -15,6 +15,7 @@ from autumn_mock.domain.webhook import Webhook
 from autumn_mock.ledger.intervals import DAY, HOUR, MINUTE
 from autumn_mock.operations import customers, track
 from autumn_mock.operations.call import Call
+from autumn_mock.operations.payment_methods import set_payment_method
 from autumn_mock.wire.requests.customers import CustomersUpdate
 from autumn_mock.wire.responses.customer import customer_body
 from autumn_mock.wire.schema import ValidationFailed, parse
@@ -28,6 +29,7 @@ class TopupWorld(World):
 
     def __init__(self) -> None:
         super().__init__()
+        self.environment.payments = "accept"
         self.sent: list[Webhook] = []
         self.problem: str | None = None
         self.charged: list[tuple[str, str]] = []
@@ -210,6 +212,7 @@ def test_a_rejected_use_stays_rejected(world: TopupWorld) -> None:
 def queued() -> IngestWorld:
     """A customer on a plan that carries a configuration, and a queue."""
     world = IngestWorld()
+    world.environment.payments = "accept"
     world.customer()
     world.plan("once", {"feature_id": "messages", "price": ONCE}, billing_controls={"auto_topups": [config(20, 100)]})
     world.attach("once", feature_quantities=[{"feature_id": "messages", "quantity": 100}])
@@ -465,3 +468,31 @@ def test_a_use_of_another_customer_tops_up_nothing(world: TopupWorld) -> None:
     world.customer("other", {"messages": 10})
     track.track(world.call(), TrackItem(customer_id="other", feature_id="messages", value=10))
     assert world.charged == []
+
+
+# -- cards and invoices
+
+
+@pytest.mark.parametrize(
+    ("card", "outcome"), [(None, "missing_payment_method"), ("ok", "succeeded"), ("declines", "charge_failed")]
+)
+def test_the_card_decides(world: TopupWorld, card: Any, outcome: str) -> None:
+    world.environment.payments = "page"
+    set_payment_method(world.call(), "c", card or "none")
+    world.buy()
+    world.configure(20, 100)
+    world.track(90)
+    assert world.outcomes == [outcome]
+    totals = [float(each.total) for each in world.environment.invoices if each.plan_ids == ("once",)]
+    assert totals == ([10] if outcome == "succeeded" else [])
+
+
+def test_a_topup_by_invoice_needs_no_card(world: TopupWorld) -> None:
+    world.environment.payments = "page"
+    world.buy()
+    world.configure(20, 100, invoice_mode=True)
+    world.track(90)
+    (sent,) = [each for each in world.sent if each.type == "billing.auto_topup_succeeded"]
+    (invoice,) = world.environment.invoices
+    assert (invoice.status, float(invoice.total)) == ("open", 10)
+    assert sent.data["invoice"]["stripe_id"] == invoice.stripe_id
