@@ -50,6 +50,17 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
         "operations/test_topups.py::test_three_failures_in_a_row_suspend_until_the_configuration_is_set",
         "operations/test_topups.py::test_webhook_of_success",
     ),
+    "Each line of an invoice is rounded to cents": (
+        "payments/test_lines.py::test_lines_sum_to_the_total_in_whole_cents",
+    ),
+    "What was attached without billing is not credited": (
+        "operations/test_charges.py::test_a_plan_without_a_subscription_is_not_credited",
+        "payments/test_lines.py::test_overage_of_rows",
+    ),
+    "Coupons are percentages or fixed amounts": (
+        "worlds/test_seeding.py::test_seed_gives_an_environment_its_coupons",
+        "operations/test_charges.py::test_a_grant_of_features_is_refused",
+    ),
     "Priced balances of plans without a subscription": (
         "operations/test_due.py::test_plan_changes_are_applied_when_due",
         "operations/test_attachments.py::test_everything_that_is_due_happens_in_its_order",

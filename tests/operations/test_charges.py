@@ -341,3 +341,10 @@ def test_a_coupon_is_made_once_with_codes_of_its_own(world: World) -> None:
     rewards.delete(world.call(), "p10")
     with world.refused(404, "reward_not_found", "Reward p10 not found"):
         rewards.get(world.call(), "p10")
+
+
+def test_a_grant_of_features_is_refused(world: World) -> None:
+    grant = {"feature_grant": {"id": "gift", "grants": []}}
+    message = "autumn-mock does not emulate feature grants; give customers balances.create instead"
+    with world.refused(400, "invalid_request", message):
+        rewards.create(world.call(), parse(RewardsCreate, grant))
