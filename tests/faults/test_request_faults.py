@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
@@ -136,6 +137,22 @@ def test_server_stops_while_replies_and_messages_are_delayed(rule: str) -> None:
         stack.enter_context(hanging(organisation, 20))
         server.stop(timeout=2)
     assert "Traceback" not in server.stderr()
+
+
+def test_dribble_of_a_large_reply_takes_its_time_once(organisation: Client) -> None:
+    """However many bytes the reply has, and however many replies are sent at once."""
+    for number in range(40):
+        organisation.ask("/v1/customers.get_or_create", {"customer_id": f"cus_{number}", "name": "x" * 100})
+    arm(organisation, "reply:dribble 1s route=customers.list")
+    began = time.monotonic()
+    with ExitStack() as stack:
+        connections = [stack.enter_context(connect(organisation.url, DEADLINE)) for _ in range(4)]
+        for connection in connections:
+            send(connection, "POST", "/v1/customers.list", {}, {"authorization": f"Bearer {organisation.key}"})
+        received = [receive(connection) for connection in connections]
+    assert {each.ending for each in received} == {"whole"}
+    assert all(len(each.body) > 8000 for each in received)
+    assert 0.9 < time.monotonic() - began < 5
 
 
 def test_dribble_that_client_abandons_is_recorded_as_lost(organisation: Client) -> None:
