@@ -26,12 +26,18 @@ def _absent(what: str) -> NoReturn:
     pytest.skip(f"the page is not tested: {what}")
 
 
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    """A browser without a window."""
+def executable() -> str:
+    """The path of the browser."""
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if found is None:
         _absent("there is no chromium on the PATH")
+    return found
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A browser without a window."""
+    found = executable()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
         yield browser

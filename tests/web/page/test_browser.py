@@ -177,6 +177,26 @@ def test_customer_is_changed(chrome: Browser, server: ServerProcess) -> None:
         expect(page.locator("#customer-list li")).to_have_count(1)
 
 
+def test_payments_of_a_customer_are_made(chrome: Browser, server: ServerProcess) -> None:
+    server.ask("/v1/plans.create", {"plan_id": "paid", "name": "Paid", "price": {"amount": 20, "interval": "month"}})
+    buy = {"customer_id": "cus_456", "plan_id": "paid"}
+    url = server.ask("/v1/billing.attach", buy)["payment_url"]
+    with open_page(chrome, server.url, "customers/cus_456") as page:
+        rows = page.locator("#customer-payments li")
+        expect(rows).to_have_count(1)
+        expect(rows.get_by_role("link")).to_have_attribute("href", url)
+        rows.get_by_role("button", name="Decline").click()
+        expect(page.locator("#notices")).to_contain_text("Your card was declined.")
+        rows.get_by_role("button", name="Pay").click()
+        expect(rows).to_contain_text("paid · $20.00 · paid")
+        expect(page.locator("#customer-plans")).to_contain_text("paid")
+        method = page.get_by_label("Payment method")
+        expect(method).to_have_value("ok")
+        method.select_option("declines")
+        expect(page.locator("#notices")).to_contain_text("Payment method changed")
+    assert server.get("/_mock/customers/cus_456").body["payment_method"] == "declines"
+
+
 def test_double_deduction_is_played_to_its_end(chrome: Browser, server: ServerProcess) -> None:
     with open_page(chrome, server.url, "scenarios") as page:
         page.get_by_role("button", name="A retry after a 202").click()

@@ -1,6 +1,7 @@
 // Customers: search, and one customer with balances, plans, entities, locks and events.
 
 import { bar, byId, h, moment, notify, number, plural, setBar, setText, sync, timeOfDay } from "./dom.js";
+import { showPayments } from "./payments.js";
 import { act, attempt, get, throttled } from "./server.js";
 
 let chosen = "";
@@ -45,7 +46,9 @@ const refreshCustomer = throttled(async () => {
     return;
   }
   const events = await get(`/events?limit=20&customer_id=${path}`);
-  if (id === chosen) show(customer, events.list.reverse());
+  if (id !== chosen) return;
+  show(customer, events.list.reverse());
+  await showPayments(customer);
 });
 
 function showNone(text) {
@@ -147,6 +150,8 @@ async function loadCatalogue() {
   byId("attach").elements.plan_id.replaceChildren(...optionsOf(plans));
   byId("batch").elements.feature_id.replaceChildren(...optionsOf(features.filter((each) => each.type !== "boolean")));
 }
+
+byId("payments").addEventListener("changed", refreshCustomer);
 
 byId("attach").addEventListener("submit", async (event) => {
   event.preventDefault();
