@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -103,7 +105,49 @@ def test_entities_and_events_are_shown(browser: Browser, organisation: Client) -
 def test_pages_are_opened(browser: Browser) -> None:
     assert "/portal/" in browser.get("openCustomerPortal", {})["url"]
     assert "/checkout/" in browser.get("setupPayment", {})["url"]
-    assert browser.get("multiAttach", {"plans": [{"planId": "free"}]})["customerId"] == "cus_1"
+
+
+#: The routes of the handler, and what they are asked with; each is asked in turn.
+ROUTES: dict[str, dict[str, Any]] = {
+    "getOrCreateCustomer": {},
+    "listPlans": {},
+    "previewAttach": {"planId": "pro"},
+    "previewMultiAttach": {"plans": [{"planId": "extra"}]},
+    "multiAttach": {"plans": [{"planId": "extra"}]},
+    "attach": {"planId": "pro", "successUrl": "http://127.0.0.1:3000/"},
+    "previewUpdateSubscription": {"planId": "base", "cancelAction": "cancel_immediately"},
+    "updateSubscription": {"planId": "base", "cancelAction": "cancel_immediately"},
+    "openCustomerPortal": {"returnUrl": "http://127.0.0.1:3000/"},
+    "setupPayment": {"successUrl": "http://127.0.0.1:3000/"},
+    "getEntity": {"entityId": "seat_1"},
+    "listEvents": {"limit": 10},
+    "aggregateEvents": {"featureId": "messages", "range": "7d"},
+}
+#: Those that are answered with what to use instead.
+NOT_EMULATED = {"createReferralCode", "redeemReferralCode"}
+
+
+def routes_of(node: Node, package: str) -> set[str]:
+    """The routes that the handler of a release has."""
+    source = Path(node.packages, "node_modules", package, "dist/backend/adapters/fetch.js").read_text("utf-8")
+    return set(re.findall(r'\broute: "(\w+)"', source))
+
+
+def test_handler_serves_every_one_of_its_routes(
+    browser: Browser, organisation: Client, node: Node, package: str
+) -> None:
+    for plan, amount in (("base", 0), ("pro", 20), ("extra", 5)):
+        price = {"price": {"amount": amount, "interval": "month"}} if amount else {}
+        organisation.ask("/v1/plans.create", {"plan_id": plan, "name": plan, "group": plan, **price})
+    organisation.ask("/v1/entities.create", {"customer_id": "cus_1", "entity_id": "seat_1", "feature_id": "seats"})
+    organisation.ask("/v1/billing.attach", {"customer_id": "cus_1", "plan_id": "base"})
+    served = routes_of(node, package)
+    assert {"getOrCreateCustomer", "attach", "updateSubscription", "openCustomerPortal"} <= served
+    assert served <= {*ROUTES, *NOT_EMULATED}
+    for route in ROUTES:
+        if route in served:
+            status, answer = browser.ask(route, ROUTES[route])
+            assert status == 200, (route, answer)
 
 
 @pytest.mark.parametrize(
