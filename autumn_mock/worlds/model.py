@@ -19,6 +19,7 @@ from autumn_mock.input_files import InputFile, InputFileError, KeyPath, Problem,
 from autumn_mock.input_schema import parse_file
 from autumn_mock.operations import balances, billing, customers, entities, features, plans, rewards
 from autumn_mock.operations.call import Call
+from autumn_mock.operations.errors import invalid_request
 from autumn_mock.operations.payment_methods import set_payment_method
 from autumn_mock.store.changes import Change
 from autumn_mock.store.documents import changes_of
@@ -205,10 +206,13 @@ def _steps(environment: EnvironmentEntry, path: KeyPath) -> Iterator[SeedStep]:
 
 
 def _customer_steps(customer: CustomerEntry, path: KeyPath) -> Iterator[SeedStep]:
-    """Entities are created after the customer's plans, whose seats they take, and before plans of their own."""
+    """Entities are created after the customer's plans, whose seats they take, and before plans of their own.
+
+    Plans are attached without billing, unless an entry says ``no_billing_changes: false``: then they are bought.
+    """
     owner = {"customer_id": customer.customer_id}
     attached = [
-        (BillingAttach(**{**plan, **owner, "no_billing_changes": True}), place)
+        (BillingAttach(**{**plan, **owner, "no_billing_changes": plan.get("no_billing_changes") is not False}), place)
         for place, plan in _entries(customer.plans, (*path, "plans"))
     ]
     yield SeedStep(partial(customers.get_or_create, params=customer), path, customer.customer_id)
@@ -217,14 +221,24 @@ def _customer_steps(customer: CustomerEntry, path: KeyPath) -> Iterator[SeedStep
         yield SeedStep(setting, (*path, "payment_method"))
     for plan, place in attached:
         if not plan.entity_id:
-            yield SeedStep(partial(billing.attach, params=plan), place)
+            yield SeedStep(partial(_attach, params=plan), place)
     for place, entity in _entries(customer.entities, (*path, "entities")):
         yield SeedStep(partial(entities.create, params=EntitiesCreate(**{**entity, **owner})), place)
     for plan, place in attached:
         if plan.entity_id:
-            yield SeedStep(partial(billing.attach, params=plan), place)
+            yield SeedStep(partial(_attach, params=plan), place)
     for place, balance in _entries(customer.balances, (*path, "balances")):
         yield SeedStep(partial(balances.create, params=BalancesCreate(**{**balance, **owner})), place)
+
+
+def _attach(call: Call, params: BillingAttach) -> None:
+    """Attach a plan; 400 for one that is to be bought and cannot be paid for."""
+    outcome = billing.attach(call, params)
+    if outcome.checkout is not None or outcome.refusal is not None:
+        raise invalid_request(
+            f"plan '{params.plan_id}' cannot be bought: the customer has no card that works. Give the customer "
+            "payment_method: ok, or leave no_billing_changes out"
+        )
 
 
 def _entries(entries: list[T] | None, path: KeyPath) -> Iterator[tuple[KeyPath, T]]:

@@ -260,6 +260,19 @@ def test_seed_gives_customers_their_payment_method(write_world: WriteWorld) -> N
     assert payment_method(get_customer(sandbox, "cus_2")) == "none"
 
 
+def test_seed_buys_plans_that_say_so(write_world: WriteWorld) -> None:
+    bought = "plans: [{plan_id: pro, no_billing_changes: false}, {plan_id: extra, entity_id: seat_2}]"
+    world = _WORLD.replace("plans: [pro, {plan_id: extra, entity_id: seat_2}]", bought)
+    state = fresh_state()
+    seed(state, read_world(write_world(world.replace("name: Ada", "payment_method: ok"))))
+    sandbox = state.environment("org_acme_inc", "sandbox")
+    (subscription,), (invoice,) = sandbox.subscriptions, sandbox.invoices
+    assert (invoice.status, float(invoice.total), invoice.subscription) == ("paid", 20, subscription.id)
+    assert [each.billed_by for each in sandbox.customer_plans] == [subscription.id, None]
+    with pytest.raises(InputFileError, match="plan 'pro' cannot be bought: the customer has no card that works"):
+        seed(fresh_state(), read_world(write_world(world)))
+
+
 _REWARDS = """
       rewards:
         - {id: launch, type: percentage_discount, value: 20, plan_ids: [pro], promo_codes: [LAUNCH20]}
