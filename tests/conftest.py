@@ -29,6 +29,7 @@ _SLOW = (
     "faults/test_random.py",
     "fidelity",
     "fuzz",
+    "certification/test_cards.py",
     "certification/test_planted.py",
     "certification/test_shipped.py",
     "cli/test_certify.py",

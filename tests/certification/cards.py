@@ -98,8 +98,9 @@ def page(cards: Mapping[tuple[str, str], Certificate]) -> str:
         "## Passed cases",
         _summary(cards),
         "\n".join(f"- *{name}*: {meaning}." for name, meaning in MEANINGS.items()),
-        "A case that retries alone fail, and retries with keys pass, is one in which usage is charged twice. With keys "
+        "A case of the level must that *retries* fail and *retries and keys* pass charges usage twice. With keys "
         "the SDKs raise an error with status 409 when an earlier try was recorded; take it for a success.",
+        f"autumn-sdk {OLD} registers none of its hooks, and so never fails open, whatever `fail_open` says.",
     ]
     for release in RELEASES:
         parts += [f"## {release.name}", _best(cards, release), _table(cards, release)]

@@ -80,9 +80,11 @@ def new_project(python: Path, place: Path) -> None:
 
 
 def demonstrate(command: Path, place: Path) -> None:
-    """The shipped scenarios are in the wheel, and one of them plays."""
+    """The shipped scenarios, cases and adapters are in the wheel, and one of each plays."""
     shown = run(command, "demo", "--fast", "partial-failure", cwd=place)
     print(f"demo: {len(shown.splitlines())} lines")
+    shown = run(command, "certify", "--adapter", "httpx", "--case", "track-returns", cwd=place)
+    print(f"certify: {shown.splitlines()[-1]}")
 
 
 def serve(command: Path, place: Path) -> None:
