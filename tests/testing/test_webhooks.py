@@ -67,6 +67,18 @@ def test_a_webhook_is_waited_for(autumn_mock: AutumnMock) -> None:
     later.join()
 
 
+def test_time_that_passes_sends_webhooks_without_a_request(autumn_mock: AutumnMock) -> None:
+    autumn_mock.webhooks.record()
+    trial = {"duration_length": 1, "duration_type": "day", "card_required": False}
+    ask(autumn_mock, "plans.create", {**PLAN, "free_trial": trial})
+    ask(autumn_mock, "billing.attach", {"customer_id": CUSTOMER, "plan_id": "new_plan"})
+    autumn_mock.wait_for_webhook("billing.updated")
+    autumn_mock.clock.advance("2d")
+    sent = autumn_mock.wait_for_webhook("billing.updated", timeout=30)
+    assert actions(sent.payload) == [("expired", "new_plan")]
+    assert sent.payload["data"]["tags"] == ["trial_ended"]
+
+
 def test_asyncio_waits_too(autumn_mock: AutumnMock) -> None:
     autumn_mock.webhooks.record()
     attach(autumn_mock)
