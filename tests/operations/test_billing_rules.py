@@ -161,6 +161,8 @@ UPDATING: list[tuple[str, dict[str, Any], str]] = [
         {"refund_last_payment": "full"},
         "refund_last_payment requires cancel_action to be 'cancel_immediately'.",
     ),
+    ("mid", {"free_trial": {**TRIAL, "on_end": "revert"}}, "on_end: 'revert' can only be set when attaching a plan."),
+    ("on_trial", {"customize": {"free_trial": None}}, "Cannot remove a revert trial."),
     ("low", {"cancel_action": "uncancel"}, "Cannot uncancel a subscription that is scheduled"),
     (
         "low",
@@ -224,7 +226,12 @@ UPDATING: list[tuple[str, dict[str, Any], str]] = [
 @pytest.mark.parametrize(("plan_id", "fields", "message"), UPDATING)
 def test_update_refuses(plans: World, plan_id: str, fields: dict[str, Any], message: str) -> None:
     plans.attach("high", entity_id="e2", entity_data={"feature_id": "seats"})
-    plans.attach("low")
+    if plan_id == "on_trial":
+        price = {"amount": 90, "interval": "month"}
+        plans.plan("on_trial", monthly(1), group="g", price=price, free_trial={**TRIAL, "on_end": "revert"})
+        plans.attach("on_trial")
+    else:
+        plans.attach("low")
     refused(plans, 400, "invalid_request", message, "update", fields.get("plan_id", plan_id), _without_plan(fields))
 
 

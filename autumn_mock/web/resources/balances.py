@@ -12,6 +12,7 @@ from autumn_mock.wire.responses.recalculation import RecalculationBody, recalcul
 @endpoint(
     "POST /v1/balances.create",
     "POST /v1/balances/create",
+    "POST /v1/balances",
     scopes="balances:write",
     request=BalancesCreate,
     journals_body=True,

@@ -11,6 +11,7 @@ from autumn_mock.operations import (
     old_checkout,
     plans,
     sessions,
+    transfer,
     updates,
 )
 from autumn_mock.operations.catalogue.update import creation
@@ -29,6 +30,7 @@ from autumn_mock.wire.requests.older import (
     OldEntity,
     OldPortal,
     OldSetupPayment,
+    OldTransfer,
     ProductsCreate,
     RefundInvoice,
 )
@@ -174,3 +176,14 @@ def set_balances(request: RequestContext, params: OldBalances) -> Answer:
                 ),
             )
     return SUCCESS
+
+
+@endpoint("POST /v1/customers/<customer_id>/transfer", scopes="customers:write", request=OldTransfer)
+def transfer_plan(request: RequestContext, params: OldTransfer) -> Answer:
+    transfer.transfer(request.call, request.path["customer_id"], params)
+    return SUCCESS
+
+
+@endpoint("POST /v1/customers/clear_cache", scopes="customers:write")
+def clear_cache(_: RequestContext) -> Answer:
+    return SUCCESS  # nothing is cached

@@ -103,6 +103,19 @@ class OldBalances(z.Params):
     entity_id: str | None = z.field(z.nullable(z.string()), default=None)
 
 
+class OldTransfer(z.Params):
+    """A plan that moves between the customer in the path and its entities; without an entity, it is the customer."""
+
+    product_id: str = z.field(z.string())
+    from_entity_id: str | None = z.field(z.nullable(z.string()), default=None)
+    to_entity_id: str | None = z.field(z.nullable(z.string()), default=None)
+    customer_product_id: str | None = z.field(z.nullable(z.string()), default=None)
+
+    @z.rule("Must specify atleast one of: from_entity_id, to_entity_id")
+    def _names_an_entity(self) -> bool:
+        return bool(self.from_entity_id or self.to_entity_id)
+
+
 class ProductsCreate(PlanPatch, leading=("id",)):
     """A new plan, by the old path."""
 

@@ -310,3 +310,38 @@ def test_the_value_among_the_properties_is_read_as_a_number(ask: Any, sent: Any,
     ask("balances.track", body, version=_OLD)
     check = {"customer_id": "c", "feature_id": "messages"}
     assert ask("balances.check", check)["balance"]["usage"] == usage
+
+
+def test_a_plan_is_moved_and_the_cache_is_forgotten(ask: Any, send: Any) -> None:
+    plan(ask)
+    attach(ask)
+    ask("entities.create", {"customer_id": "c", "entity_id": "e1", "feature_id": "seats"})
+    moved = {"product_id": "free", "to_entity_id": "e1"}
+    assert send("POST", "/v1/customers/c/transfer", moved) == {"success": True}
+    assert [each["scope"] for each in ask("subscriptions.list", {"customer_id": "c"})["list"]] == ["entity"]
+    refused = send("POST", "/v1/customers/c/transfer", {"product_id": "free"}, status=400)
+    assert refused["message"].endswith("Must specify atleast one of: from_entity_id, to_entity_id")
+    assert send("POST", "/v1/customers/clear_cache", {"customer_id": "c"}) == {"success": True}
+
+
+def test_a_balance_is_created_by_the_shortest_path(ask: Any, send: Any) -> None:
+    body = {"customer_id": "c", "feature_id": "messages", "included_grant": 7}
+    assert send("POST", "/v1/balances", body) == {"success": True}
+    assert ask("customers.get", {"customer_id": "c"})["balances"]["messages"]["remaining"] == 7
+
+
+def test_a_product_is_changed_and_renamed_in_old_words(ask: Any, send: Any) -> None:
+    plan(ask, "p")
+    renamed = send("PATCH", "/v1/products/p", {"id": "q", "name": "Q"})
+    assert (renamed["id"], renamed["name"], renamed["is_add_on"]) == ("q", "Q", False)
+    assert {"items", "properties"} <= renamed.keys()
+    attach(ask, "q")
+    refused = send("POST", "/v1/products/q", {"id": "r"}, status=400)
+    assert refused["message"] == "Cannot change product ID because it has existing customers"
+
+
+def test_what_prevents_the_deletion_of_a_feature(ask: Any, send: Any) -> None:
+    plan(ask, "p")
+    assert send("GET", "/v1/features/messages/deletion_info") == {"productName": "P", "totalCount": 1}
+    assert send("GET", "/v1/features/seats/deletion_info") == {"productName": None, "totalCount": 0}
+    assert send("GET", "/v1/features/gone/deletion_info", status=404)["code"] == "feature_not_found"
