@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from autumn_mock.domain.amount import ZERO
 from autumn_mock.domain.balance import Balance
 from autumn_mock.domain.customer import Customer, CustomerPlan
-from autumn_mock.domain.payment import Subscription
+from autumn_mock.domain.payment import InvoiceLine, Subscription
 from autumn_mock.operations import bills, checkouts, licenses, rewards
 from autumn_mock.operations.attachments import current_plan, ending, fallback, find_attached, revised, sent_quantities
 from autumn_mock.operations.billing_rules import refuse_update
@@ -28,7 +28,7 @@ from autumn_mock.operations.purchases import Outcome, Settled, collection_of, se
 from autumn_mock.operations.subjects import get_customer, open_account
 from autumn_mock.operations.subscriptions import begun, changed, close_unused, drop_scheduled
 from autumn_mock.store.environment import Transaction
-from autumn_mock.wire.requests.billing import BillingUpdate
+from autumn_mock.wire.requests.billing import BillingUpdate, MultiUpdate
 
 
 class _Updating(Struct, frozen=True, kw_only=True):
@@ -52,9 +52,16 @@ def update(call: Call, params: BillingUpdate) -> Outcome:
 
 
 def update_within(
-    call: Call, transaction: Transaction, params: BillingUpdate, settled: Settled | None = None
+    call: Call,
+    transaction: Transaction,
+    params: BillingUpdate,
+    settled: Settled | None = None,
+    gathered: list[InvoiceLine] | None = None,
 ) -> Outcome:
-    """Change an attached plan in a transaction; ``settled``: how it was paid for."""
+    """Change an attached plan in a transaction; ``settled``: how it was paid for.
+
+    ``gathered`` receives the lines for an invoice that the caller makes.
+    """
     customer = get_customer(call.environment, params.customer_id)
     open_account(call, transaction, customer)
     current = find_attached(call, customer, params.entity_id or None, params)
@@ -72,6 +79,10 @@ def update_within(
         refuse_billed_update(call, customer, params, current, new, charges)
         if params.redirect_mode == "always" and not params.no_billing_changes:
             return _open_session(call, transaction, case)
+    if gathered is not None:
+        gathered.extend(charges.lines)
+        _perform(call, transaction, case, _subscription_after(call, case))
+        return case.done
     return _make(call, transaction, case, settled)
 
 
@@ -259,3 +270,33 @@ def _counterpart(row: Balance, old_rows: list[Balance]) -> Balance | None:
     if found is not None:
         old_rows.remove(found)
     return found
+
+
+def multi_update(call: Call, params: MultiUpdate) -> Outcome:
+    """Cancel several plans, or undo their cancellation, with one invoice of what is credited: all, or none."""
+    with call.write() as transaction:
+        done = Outcome(customer_id=params.customer_id, entity_id=params.entity_id)
+        lines: list[InvoiceLine] = []
+        changed_plans: list[str] = []
+        for each in params.updates:
+            one = BillingUpdate(
+                customer_id=params.customer_id,
+                entity_id=each.entity_id or params.entity_id,
+                plan_id=each.plan_id,
+                subscription_id=each.subscription_id,
+                cancel_action=each.cancel_action,
+                proration_behavior=each.proration_behavior,
+                refund_last_payment=params.refund_last_payment,
+            )
+            customer = get_customer(call.environment, params.customer_id)
+            current = find_attached(call, customer, one.entity_id, one)
+            update_within(call, transaction, one, gathered=lines)
+            changed_plans.append(current.plan_id)
+        if lines:
+            customer = get_customer(call.environment, params.customer_id)
+            bill = bills.Bill(
+                lines=tuple(lines), plan_ids=tuple(dict.fromkeys(changed_plans)), entity_id=params.entity_id
+            )
+            collected = bills.invoice(call, transaction, customer, bill)
+            done = replace(done, invoice=collected.invoice, refusal=collected.refusal)
+        return done

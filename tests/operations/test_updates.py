@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 
 from autumn_mock.ledger.intervals import DAY, MINUTE
+from autumn_mock.operations.updates import multi_update
+from autumn_mock.wire.requests.billing import MultiUpdate
+from autumn_mock.wire.schema import parse
 from tests.operations.purchases import MONTH, PurchaseWorld
 from tests.operations.test_purchases import need
 from tests.support.world import monthly, priced
@@ -177,6 +180,18 @@ def test_a_void_change_is_not_made(world: PurchaseWorld) -> None:
     world.change("pro", customize={"price": {"amount": 35, **MONTH}})
     world.now += 10 * MINUTE
     assert (world.plans(), world.invoices()) == ({"pro": "active"}, [("paid", 20), ("void", 15)])
+
+
+def test_several_plans_are_cancelled_with_one_credit(world: PurchaseWorld) -> None:
+    world.buy("pro")
+    world.buy("extra")
+    updates = [{"plan_id": each, "cancel_action": "cancel_immediately"} for each in ("pro", "extra")]
+    body = parse(MultiUpdate, {"customer_id": "c", "updates": updates})
+    outcome = multi_update(world.call(), body)
+    assert need(outcome) == "invoice paid -40.00"
+    assert (world.plans(), world.invoices()[2:]) == ({}, [("paid", -40)])
+    with world.refused(404, "cus_product_not_found", "No active subscription found for plan 'pro' on customer 'c'"):
+        multi_update(world.call(), body)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from autumn_mock.operations import billing, multi_attach, preview, sessions, updates
 from autumn_mock.web.context import Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
-from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate, OpenPortal, SetupPayment
+from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate, MultiUpdate, OpenPortal, SetupPayment
 from autumn_mock.wire.requests.multi_attach import MultiAttach
 from autumn_mock.wire.responses.billing import AttachedBody, PageBody, attached_body, portal_url, setup_body
 from autumn_mock.wire.responses.preview import (
@@ -69,3 +69,10 @@ def open_customer_portal(request: RequestContext, params: OpenPortal) -> Answer:
 )
 def attach_several(request: RequestContext, params: MultiAttach) -> Answer:
     return Answer(attached_body(multi_attach.multi_attach(request.call, params), request.base_url))
+
+
+@endpoint(
+    "POST /v1/billing.multi_update", scopes="customers:write", request=MultiUpdate, answers=AttachedBody, limit="attach"
+)
+def update_several(request: RequestContext, params: MultiUpdate) -> Answer:
+    return Answer(attached_body(updates.multi_update(request.call, params), request.base_url))

@@ -8,7 +8,7 @@ from autumn_mock.web.endpoint import Endpoint, endpoint
 from autumn_mock.web.rate_limits import GroupName
 from autumn_mock.wire.answer import Error
 
-_NO_PAYMENTS = "this emulator takes no payments"
+_NO_PAYMENTS = "there is no payment provider behind this emulator"
 _OUTSIDE = "this emulator does metering only"
 _ATTACH = "use billing.attach or billing.update with no_billing_changes: true, or a free plan"
 _GIVE = "give customers what they would get with balances.create, or put them on a plan with no_billing_changes: true"
@@ -17,7 +17,7 @@ _KEYS = "give the server further keys with --key or in its world, and empty an o
 #: Calls, why they are not emulated, and what to use instead.
 _GROUPS: tuple[tuple[str, str, str], ...] = (
     (
-        "billing.multi_update billing.preview_multi_update billing.create_schedule billing.import billing.verify",
+        "billing.preview_multi_update billing.create_schedule billing.import billing.verify",
         _NO_PAYMENTS,
         _ATTACH,
     ),
@@ -116,7 +116,6 @@ PARTLY: dict[str, str] = {
 
 #: Calls whose limit is not the general one.
 _LIMITS: dict[str, GroupName] = {
-    "billing.multi_update": "attach",
     "logs.search": "logs",
 }
 

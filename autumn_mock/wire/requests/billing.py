@@ -183,3 +183,27 @@ class SubscriptionsList(RowsOfACustomer):
         z.array(z.enum("active", "scheduled", "past_due", "expired"), min=1), default=None
     )
     plan_id: str | None = z.field(z.string(), default=None)
+
+
+class Cancellation(z.Params):
+    """What becomes of one of several plans."""
+
+    cancel_action: Literal["cancel_immediately", "cancel_end_of_cycle", "uncancel"] = z.field(
+        z.enum("cancel_immediately", "cancel_end_of_cycle", "uncancel")
+    )
+    plan_id: str | None = z.field(z.string(), default=None)
+    subscription_id: str | None = z.field(z.string(), default=None)
+    entity_id: str | None = z.field(z.string(), default=None)
+    proration_behavior: str | None = z.field(z.enum("prorate_immediately", "none"), default=None)
+
+
+class MultiUpdate(z.Params):
+    """Cancel several plans together."""
+
+    customer_id: str = z.field(z.string())
+    updates: list[Cancellation] = z.field(
+        z.array(z.obj(Cancellation)).refine(bool, "At least one update must be provided")
+    )
+    entity_id: str | None = z.field(z.string(), default=None)
+    refund_last_payment: str | None = z.field(z.enum("prorated", "full"), default=None)
+    subscription_params: dict[str, Any] | None = z.field(z.record(), default=None)

@@ -56,6 +56,7 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
     "FeatureQuantity": {"stripe_price_id": _PROCESSOR},
     "ListFilters": {"processors": _PROCESSOR},
     "MultiAttach": {"checkout_session_params": _PROCESSOR},
+    "MultiUpdate": {"subscription_params": _PROCESSOR},
     "OpenPortal": {"configuration_id": _PROCESSOR},
     "OldPortal": {"configuration_id": _PROCESSOR},
     "OldSetupPayment": {"checkout_session_params": _PROCESSOR},
