@@ -130,7 +130,6 @@ def _one(params: MultiAttach, plan: PlanToAttach) -> BillingAttach:
         subscription_id=plan.subscription_id,
         free_trial=params.free_trial,
         starts_at=params.starts_at,
-        currency=params.currency,
         invoice_mode=params.invoice_mode,
         proration_behavior=params.billing_behavior,
         billing_cycle_anchor=params.billing_cycle_anchor,

@@ -55,7 +55,7 @@ IGNORED: Mapping[str, Mapping[str, str]] = {
     },
     "FeatureQuantity": {"stripe_price_id": _PROCESSOR},
     "ListFilters": {"processors": _PROCESSOR},
-    "MultiAttach": {"checkout_session_params": _PROCESSOR},
+    "MultiAttach": {"checkout_session_params": _PROCESSOR, "currency": _CURRENCY},
     "MultiUpdate": {"subscription_params": _PROCESSOR},
     "OpenPortal": {"configuration_id": _PROCESSOR},
     "OldPortal": {"configuration_id": _PROCESSOR},
