@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from autumn_mock.domain.amount import amount, money
 from autumn_mock.domain.customer import Customer, CustomerPlan
 from autumn_mock.domain.payment import AppliedCoupon, Invoice, InvoiceLine, Subscription
+from autumn_mock.domain.plan import BasePrice, ItemPrice, Plan
 from autumn_mock.operations.attachments import Attachment
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.carry import selects
@@ -66,6 +67,9 @@ def charges_of_attach(call: Call, customer: Customer, decided: Attachment, param
     if params.no_billing_changes or decided.reverts:
         return Charges()
     charges = _charges_of_attach(call, customer, decided, params)
+    if not decided.is_deferred:
+        ends = [each.plan for each in (decided.current, *decided.removed) if each is not None]
+        charges = replace(charges, lines=_adjusted(charges.lines, params, [decided.plan, *ends]))
     return _reduced(call, charges, params, given(call, customer, params, [decided.plan.id]))
 
 
@@ -87,7 +91,7 @@ def _charges_of_attach(call: Call, customer: Customer, decided: Attachment, para
     if subscription is None:
         terms = Terms(call.now, anchor, decided.starts_at, decided.trial_ends_at)
         lines = starting(incoming, terms, features)
-        return Charges(_adjusted(lines, params), terms=terms)
+        return Charges(lines, terms=terms)
     before = terms_of(subscription, call.now)
     ends = [each for each in (decided.current, *decided.removed) if each is not None and each.billed_by is not None]
     outgoing = [_ending(call, customer, each, params.carry_over_usages) for each in ends]
@@ -100,7 +104,7 @@ def _charges_of_attach(call: Call, customer: Customer, decided: Attachment, para
             raise invalid_request("Cannot set proration_behavior to 'none' when an invoice will be created")
     else:
         lines = switching(outgoing, incoming, terms, features, before=before)
-    return Charges(_adjusted(lines, params), subscription=subscription, terms=terms)
+    return Charges(lines, subscription=subscription, terms=terms)
 
 
 def charges_of_update(
@@ -110,7 +114,11 @@ def charges_of_update(
     coupons = given(call, customer, params, [current.plan.id])
     if params.no_billing_changes or current.status == "scheduled":
         return Charges()
-    return _reduced(call, _charges_of_update(call, customer, current, revised, params), params, coupons)
+    charges = _charges_of_update(call, customer, current, revised, params)
+    if revised is not None or charges.subscription is not None:
+        plans = [current.plan] if revised is None else [current.plan, revised.plan]
+        charges = replace(charges, lines=_adjusted(charges.lines, params, plans))
+    return _reduced(call, charges, params, coupons)
 
 
 def _reduced(call: Call, charges: Charges, params: BillingParams, coupons: tuple[GivenCoupon, ...]) -> Charges:
@@ -125,14 +133,14 @@ def _charges_of_update(
 ) -> Charges:
     subscription = subscription_of(call, current)
     if subscription is None:
-        return _charges_of_first_bill(call, customer, current, revised, params)
+        return _charges_of_first_bill(call, customer, current, revised)
     features, before = call.environment.features.by_key, terms_of(subscription, call.now)
     old = Billed.of(current, entity_name=entity_name(call, customer, current.entity_id))
     if revised is None:
         at_once = params.cancel_action == "cancel_immediately"
         credited = at_once and params.proration_behavior != "none" and params.refund_last_payment is None
         lines = cancelling(old, before, features) if credited else ()
-        return Charges(_adjusted(lines, params), subscription=subscription, terms=before)
+        return Charges(lines, subscription=subscription, terms=before)
     new = Billed.of(revised, entity_name=old.entity_name)
     anchor = before.anchor if revised.anchor in (None, current.anchor) else int(revised.anchor or 0)
     terms = replace(before, anchor=anchor, trial_ends_at=revised.trial_ends_at)
@@ -140,7 +148,7 @@ def _charges_of_update(
         terms = before
     if params.proration_behavior == "none":
         lines = starting(new, terms, features) if params.billing_cycle_anchor == "now" else ()
-        return Charges(_adjusted(lines, params), subscription=subscription, terms=terms)
+        return Charges(lines, subscription=subscription, terms=terms)
     if (revised.plan, revised.trial_ends_at, revised.anchor) == (current.plan, current.trial_ends_at, current.anchor):
         changed = requantified(old, new, before, features)
     else:
@@ -148,7 +156,7 @@ def _charges_of_update(
         ended = _ending(call, customer, current, params.carry_over_usages, default=not fresh)
         changed = Requantified(switching([ended], new, terms, features, before=before, same_plan=True), ())
     begun = () if not before.is_trialing or terms.is_trialing else _of_others(call, customer, current, terms)
-    return Charges(_adjusted((*changed.now, *begun), params), changed.later, subscription, terms)
+    return Charges((*changed.now, *begun), changed.later, subscription, terms)
 
 
 def _of_others(call: Call, customer: Customer, current: CustomerPlan, terms: Terms) -> tuple[InvoiceLine, ...]:
@@ -163,7 +171,7 @@ def _of_others(call: Call, customer: Customer, current: CustomerPlan, terms: Ter
 
 
 def _charges_of_first_bill(
-    call: Call, customer: Customer, current: CustomerPlan, revised: CustomerPlan | None, params: BillingUpdate
+    call: Call, customer: Customer, current: CustomerPlan, revised: CustomerPlan | None
 ) -> Charges:
     """Of a plan that no subscription bills: what is bought once of it, and all of it if it was free before."""
     if revised is None:
@@ -174,9 +182,9 @@ def _charges_of_first_bill(
     anchor = call.now if revised.anchor is None else revised.anchor
     terms = Terms(call.now, anchor, call.now, revised.trial_ends_at)
     if current.plan.is_free and not revised.plan.is_free:
-        return Charges(_adjusted(starting(new, terms, features), params), terms=terms)
+        return Charges(starting(new, terms, features), terms=terms)
     bought = _bought_once(requantified(old, new, terms, features).now)
-    return Charges(_adjusted(bought, params))
+    return Charges(bought)
 
 
 class Refund(Struct, frozen=True):
@@ -254,12 +262,18 @@ def _ending(
 # -- what a request says of lines
 
 
-def _adjusted(lines: Iterable[InvoiceLine], params: BillingParams) -> tuple[InvoiceLine, ...]:
-    """The lines that a request removes taken out, its own lines added; ``custom_line_items`` replace all."""
+def _adjusted(lines: Iterable[InvoiceLine], params: BillingParams, plans: Iterable[Plan]) -> tuple[InvoiceLine, ...]:
+    """The lines that a request removes taken out, its own lines added; ``custom_line_items`` replace all. The lines are
+    of prices of the plans."""
     if params.custom_line_items is not None:
         return tuple(own_line(each) for each in params.custom_line_items)
     removals = params.remove_lines or ()
-    kept = [line for line in lines if not any(_removes(each, line, params) for each in removals)]
+    prices = {price.price_id: price for plan in plans for price in plan.prices} if removals else {}
+    kept = [
+        line
+        for line in lines
+        if not any(_removes(each, line, prices.get(line.price_id or ""), params) for each in removals)
+    ]
     return (*kept, *(own_line(each) for each in params.add_lines or ()))
 
 
@@ -274,19 +288,33 @@ def own_line(sent: Mapping[str, Any]) -> InvoiceLine:
     )
 
 
-def _removes(removal: Mapping[str, Any], line: InvoiceLine, params: BillingParams) -> bool:
+def _removes(
+    removal: Mapping[str, Any], line: InvoiceLine, price: BasePrice | ItemPrice | None, params: BillingParams
+) -> bool:
     """Whether a removal names a line: its plan, entity and direction, and its price or feature if it names some."""
     direction = removal.get("direction")
     if removal["plan_id"] != line.plan_id or (removal.get("entity_id", params.entity_id) or None) != line.entity_id:
         return False
     if direction is not None and (direction == "refund") is not line.is_credit:
         return False
-    price, features = removal.get("price"), removal.get("feature_quantities")
-    if price is None and features is None:
+    base, features = removal.get("price"), removal.get("feature_quantities")
+    if base is None and features is None:
         return True
     if line.feature_id is None:
-        return bool(price)
-    return any(each["feature_id"] == line.feature_id for each in features or ())
+        return base is True or (isinstance(base, dict) and _narrows_to(base, price))
+    return any(each["feature_id"] == line.feature_id and _narrows_to(each, price) for each in features or ())
+
+
+def _narrows_to(wanted: Mapping[str, Any], price: BasePrice | ItemPrice | None) -> bool:
+    """Whether a price has the interval, and is billed in the way, that a removal names."""
+    if price is None:
+        return False
+    method = price.billing_method if isinstance(price, ItemPrice) else None
+    return (
+        wanted.get("interval") in (None, price.interval)
+        and wanted.get("interval_count") in (None, price.interval_count)
+        and wanted.get("billing_behavior") in (None, method)
+    )
 
 
 def _bought_once(lines: Iterable[InvoiceLine]) -> tuple[InvoiceLine, ...]:

@@ -154,6 +154,8 @@ QUANTITY = [{"feature_id": "messages", "quantity": 300}]
         ("pro", "premium", {"remove_lines": [{"plan_id": "pro"}]}, NOW, 50, 50),
         ("pro", "premium", {"remove_lines": [{"plan_id": "premium", "direction": "refund"}]}, NOW, 30, 50),
         ("pro", "premium", {"remove_lines": [{"plan_id": "premium", "price": True}]}, NOW, -20, 50),
+        ("pro", "premium", {"remove_lines": [{"plan_id": "premium", "price": {"interval": "month"}}]}, NOW, -20, 50),
+        ("pro", "premium", {"remove_lines": [{"plan_id": "premium", "price": {"interval": "year"}}]}, NOW, 30, 50),
         ("pro", "premium", {"no_billing_changes": True}, NOW, 0, None),
     ],
 )
@@ -348,3 +350,21 @@ def test_a_grant_of_features_is_refused(world: World) -> None:
     message = "autumn-mock does not emulate feature grants; give customers balances.create instead"
     with world.refused(400, "invalid_request", message):
         rewards.create(world.call(), parse(RewardsCreate, grant))
+
+
+@pytest.mark.parametrize(
+    ("narrow", "left"),
+    [
+        ({"billing_behavior": "prepaid"}, [-20, 50, 5]),
+        ({"billing_behavior": "usage_based"}, [-20, -30, 50]),
+        ({"billing_behavior": "prepaid", "interval": "year"}, [-20, -30, 50, 5]),
+    ],
+)
+def test_a_removed_line_of_a_feature_is_named_by_how_it_is_billed(
+    world: World, narrow: dict[str, Any], left: list[float]
+) -> None:
+    world.plan("both", use(), packs(), price=price(20))
+    subscribe(world, "both", feature_quantities=QUANTITY)
+    world.track(450)
+    removal = {"plan_id": "both", "feature_quantities": [{"feature_id": "messages", **narrow}]}
+    assert totals(attach(world, "premium", remove_lines=[removal])) == left
