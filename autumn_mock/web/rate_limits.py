@@ -71,6 +71,15 @@ GROUPS: dict[GroupName, LimitGroup] = {
 }
 
 
+#: Paths of batches that are not served, and are counted as such.
+_BATCH_PATHS = {"/v1/balances/batch_track", "/v1/balances/batch_track_tokens"}
+
+
+def _unserved(path: str) -> LimitGroup:
+    """The group of a path that is not served."""
+    return GROUPS["batch_track" if path in _BATCH_PATHS else "general"]
+
+
 #: Windows that are kept per environment: one for each group, and for each customer in the groups that count customers.
 MOST_WINDOWS = 10_000
 
@@ -225,7 +234,7 @@ class RateLimits:
         Raises :class:`TooManyRequests`.
         """
         environment, endpoint = request.call.environment, request.endpoint
-        group = (endpoint.limit if endpoint is not None else GROUPS["general"]).at(request.call.version)
+        group = (endpoint.limit if endpoint is not None else _unserved(request.http.path)).at(request.call.version)
         is_batch = group.name == "batch_track"
         armed = faults.limit(is_batch=is_batch)
         limit = self._batch_limit if is_batch else group.limit

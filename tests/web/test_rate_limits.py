@@ -103,3 +103,11 @@ def test_limit_allows_exactly_its_number_of_concurrent_requests(emulator: Engine
     with ThreadPoolExecutor(8) as threads:
         statuses = list(threads.map(send, range(30)))
     assert (statuses.count(202), statuses.count(429)) == (10, 20)
+
+
+def test_limit_of_batches_counts_their_unserved_path(emulator: Engine, post: Post) -> None:
+    emulator.clock.freeze()
+    item = [{"customer_id": "cus_123", "feature_id": "messages"}]
+    paths = ["/v1/balances.batch_track", "/v1/balances/batch_track"] * 5
+    assert [post(path, item).status_code for path in paths] == [202, 401] * 5
+    assert [post(path, item).status_code for path in paths[:2]] == [429, 429]
