@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 
 import autumn_mock
 from autumn_mock.engine import Engine
@@ -302,6 +303,14 @@ def test_a_wrong_key_again_and_again(post: Post, findings: Found, key: str | Non
     [found] = findings()
     assert (found.code, found.certain, len(found.requests)) == ("wrong_key_retried", True, 3)
     assert KEY not in found.message
+
+
+def test_the_control_call_reports_wrong_keys_of_the_whole_server(post: Post, client: FlaskClient) -> None:
+    for _ in range(3):
+        post(TRACK, use(), key="am_sk_test_wrong")
+    own = {"authorization": f"Bearer {KEY}"}
+    lists = [client.get("/_mock/findings", headers=headers).get_json()["list"] for headers in ({}, own)]
+    assert [[(each["code"], each["org"]) for each in rows] for rows in lists] == [[("wrong_key_retried", "")], []]
 
 
 def test_a_retry_without_a_key_after_an_ambiguous_failure(post: Post, findings: Found) -> None:
