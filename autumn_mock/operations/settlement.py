@@ -146,7 +146,9 @@ def _settle(call: Call, transaction: Transaction, session: Checkout) -> Checkout
         if session.attached is not None:
             _bill_attached(call, transaction, customer, session)
         else:
-            perform(call, transaction, session.deferred, Settled(checkout=session))
+            outcome = perform(call, transaction, session.deferred, Settled(checkout=session))
+            if outcome.refusal is not None:  # it was confirmed, and the card on file was charged
+                problem = outcome.refusal.reason
     except ApiError as error:  # the customer changed meanwhile: the payment stands, the change is not possible
         problem = error.message
     if problem is not None:

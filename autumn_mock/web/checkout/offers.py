@@ -12,8 +12,9 @@ from autumn_mock.domain.amount import amount
 from autumn_mock.domain.payment import Checkout, InvoiceLine
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError
-from autumn_mock.operations.preview import Preview, preview_attach, preview_update
+from autumn_mock.operations.preview import Preview, preview_attach, preview_multi_attach, preview_update
 from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate
+from autumn_mock.wire.requests.multi_attach import MultiAttach
 from autumn_mock.wire.schema import ValidationFailed, parse
 
 
@@ -45,7 +46,7 @@ def offer_of(call: Call, checkout: Checkout, quantities: Mapping[str, float]) ->
     body = {**checkout.deferred.body}
     names = _plan_names(call, body)
     shown = _quantities(call, checkout, quantities)
-    if checkout.status != "open" or checkout.deferred.operation not in ("attach", "update"):
+    if checkout.status != "open" or checkout.deferred.operation not in ("attach", "multi_attach", "update"):
         return Offer(plans=names, lines=checkout.lines, quantities=shown)
     sent = [dict(each) for each in body.get("feature_quantities") or ()]
     for each in sent:
@@ -71,6 +72,8 @@ def offer_of(call: Call, checkout: Checkout, quantities: Mapping[str, float]) ->
 
 
 def _preview(call: Call, operation: str, body: dict[str, Any]) -> Preview:
+    if operation == "multi_attach":
+        return preview_multi_attach(call, parse(MultiAttach, body, now_ms=call.now))
     if operation == "update":
         return preview_update(call, parse(BillingUpdate, body, now_ms=call.now))
     return preview_attach(call, parse(BillingAttach, body, now_ms=call.now))

@@ -92,7 +92,7 @@ def _act(call: Call, checkout_id: str) -> AnyResponse:
 
 def _returned(done: Checkout) -> AnyResponse:
     """Back to the shop, if it has said where."""
-    if done.success_url is not None and is_address(done.success_url):
+    if done.problem is None and done.success_url is not None and is_address(done.success_url):
         return redirect(done.success_url, 303)
     return redirect(flask.url_for("checkout.session", checkout_id=done.id), 303)
 

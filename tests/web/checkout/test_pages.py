@@ -286,3 +286,45 @@ def test_pages_have_no_scripts_and_load_nothing_from_elsewhere(shop: Shop, engin
         loaded = [each["href"] for tag, each in names if tag == "link"]
         assert loaded == ["data:,", "/checkout/static/checkout.css"]
     assert shop.request("GET", "/checkout/static/checkout.css").status == 200
+
+
+# -- other sessions
+
+
+def test_setup_saves_a_card(shop: Shop) -> None:
+    url = shop.ask("/v1/billing.setup_payment", {"customer_id": "ada", "success_url": BACK})["url"]
+    page = "/" + url.split("/", 3)[3]
+    text = read(shop, page)
+    assert "Save a payment method" in text
+    assert "due today" not in text
+    assert send(shop, page, action="pay").headers["location"] == BACK
+    assert shop.get("/_mock/customers/ada").body["payment_method"] == "ok"
+    assert "Saved." in read(shop, page)
+
+
+def test_several_plans_are_bought_on_one_page(shop: Shop) -> None:
+    plans = [{"plan_id": "pro"}, {"plan_id": "gold"}]
+    shop.ask(
+        "/v1/plans.create",
+        {"plan_id": "gold", "name": "Gold", "group": "g", "price": {"amount": 5, "interval": "month"}},
+    )
+    url = shop.ask("/v1/billing.multi_attach", {"customer_id": "ada", "plans": plans})["payment_url"]
+    page = "/" + url.split("/", 3)[3]
+    text = read(shop, page)
+    assert "<h1>Pro, Gold</h1>" in text
+    assert "Pay $25.00" in text
+    assert "Then $25.00" in text
+    send(shop, page, action="pay")
+    assert sorted(shop.plans()) == ["gold", "pro"]
+
+
+def test_confirmed_change_says_when_the_card_is_declined(shop: Shop) -> None:
+    page = shop.buy("eve", redirect_mode="always", success_url=BACK)
+    send(shop, page, action="pay")
+    units = [{"feature_id": "messages", "quantity": 300}]
+    again = shop.buy("eve", "packs", redirect_mode="always", success_url=BACK, feature_quantities=units)
+    assert "Confirm" in read(shop, again)
+    shop.ask("/_mock/customers/eve/payment_method", {"payment_method": "declines"})
+    assert send(shop, again, action="pay").headers["location"] == again
+    assert "The plan was not changed: Your card was declined." in read(shop, again)
+    assert shop.plans("eve") == ["pro"]
