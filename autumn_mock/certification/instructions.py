@@ -63,6 +63,8 @@ def answer_story(
 def _content(fields: Mapping[str, Any]) -> str:
     if "items" in fields:
         items = fields["items"]
+        if len(items) == 1:
+            return f"1 item: {_short(items[0])}"
         return f"{len(items)} items, the first {_short(items[0])}" if items else "no items"
     return _short(next(iter(fields.values()))) if fields else ""
 

@@ -21,8 +21,7 @@ _TOLERANCE_MS = 60
 def judge_requests(rule: RequestsExpectation, journal: Sequence[JournalRow], now: int) -> Iterator[ExpectationResult]:
     """What is expected of requests, a result for each kind of expectation. ``now`` (ms) is for placeholders."""
     rows = [row for row in journal if rule.call in (None, row["call"])]
-    what = f"requests of {rule.call}" if rule.call else "requests"
-    yield from _counts(rule, len(rows), what)
+    yield from _counts(rule, len(rows), f" of {rule.call}" if rule.call else "")
     if rule.statuses is not None:
         actual = [status_of(row) for row in rows]
         yield _result(actual == rule.statuses, f"statuses {_listed(rule.statuses)}", f"they were {_listed(actual)}")
@@ -51,7 +50,7 @@ def status_of(row: JournalRow) -> int | str:
 
 def request_story(row: JournalRow) -> str:
     """A request of the journal in one line."""
-    items = f", {row['items']} items" if row["items"] is not None else ""
+    items = f", {row['items']} item{'' if row['items'] == 1 else 's'}" if row["items"] is not None else ""
     faults = f"; fault {', '.join(row['faults'])}" if row["faults"] else ""
     asked = f" (Retry-After {row['retry_after']:g} s)" if row["retry_after"] is not None else ""
     status = status_of(row)
@@ -79,14 +78,18 @@ def _listed(values: Sequence[Any]) -> str:
     return ", ".join(map(str, values)) or "none"
 
 
-def _counts(rule: RequestsExpectation, count: int, what: str) -> Iterator[ExpectationResult]:
-    actual = f"there were {count}"
+def _counts(rule: RequestsExpectation, count: int, of_call: str) -> Iterator[ExpectationResult]:
+    actual = "there was 1" if count == 1 else f"there were {count}"
+
+    def requests(number: int) -> str:
+        return f"{number} request{'' if number == 1 else 's'}{of_call}"
+
     if rule.count is not None:
-        yield _result(count == rule.count, f"{rule.count} {what}", actual)
+        yield _result(count == rule.count, requests(rule.count), actual)
     if rule.at_least is not None:
-        yield _result(count >= rule.at_least, f"{rule.at_least} or more {what}", actual)
+        yield _result(count >= rule.at_least, f"at least {requests(rule.at_least)}", actual)
     if rule.at_most is not None:
-        yield _result(count <= rule.at_most, f"at most {rule.at_most} {what}", actual)
+        yield _result(count <= rule.at_most, f"at most {requests(rule.at_most)}", actual)
 
 
 def _gaps(rows: Sequence[JournalRow]) -> Iterator[tuple[JournalRow, JournalRow, float]]:

@@ -58,7 +58,7 @@ def test_failed_case_is_exit_code_1_by_level(silent: list[str], tmp_path: Path) 
     assert document["summary"] == "must 0/1"
     assert document["cases"][0]["problems"] == [
         "cus_456 messages: 5 were to be charged, each use once; 0 were charged",
-        "expected 1 requests, but there were 0",
+        "expected 1 request, but there were 0",
     ]
     path = tmp_path / "mine.yaml"
     path.write_text(shipped_files("case")["track-returns"].read_text("utf-8").replace("level: must", "level: should"))
