@@ -76,6 +76,9 @@ def decide(call: Call, customer: Customer, scope: str | None, params: BillingAtt
         starts_at = params.starts_at
     elif current is not None and not _reverts(plan) and is_deferred(plan, current.plan, params.plan_schedule):
         starts_at = cycle_end(current, call.now)
+    elif current is None and params.plan_schedule == "end_of_cycle" and not params.new_billing_subscription:
+        host = _joined(call, customer, plan, scope, starts_at)
+        starts_at = call.now if host is None else cycle_end(host, call.now)
     waits = starts_at > call.now
     trial = None if waits else trial_end(plan.free_trial, call.now)
     before = None if waits else current

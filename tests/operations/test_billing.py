@@ -411,3 +411,28 @@ def test_update_sets_the_status(world: World) -> None:
         assert [(each.plan_id, each.past_due) for each in world.attached()] == [("pro", past_due)]
     world.update_billing("pro", status="expired")
     assert (world.attached(), world.rows()) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("plan_id", "schedule", "starts"),
+    [
+        ("paid", "end_of_cycle", add_months(NOW, 1)),
+        ("paid", "immediate", NOW + 10 * DAY),
+        ("free", "end_of_cycle", NOW + 10 * DAY),
+        ("once", "end_of_cycle", NOW + 10 * DAY),
+    ],
+)
+def test_an_add_on_may_wait_for_the_end_of_the_cycle_that_it_joins(
+    world: World, plan_id: str, schedule: str, starts: int
+) -> None:
+    world.plan("pro", monthly(10), price={"amount": 20, "interval": "month"})
+    world.plan("paid", monthly(5, "words"), add_on=True, price={"amount": 3, "interval": "month"})
+    world.plan("free", monthly(5, "words"), add_on=True)
+    world.plan("once", monthly(5, "words"), price={"amount": 3, "interval": "one_off"})
+    world.attach("pro")
+    world.now = NOW + 10 * DAY
+    world.attach(plan_id, plan_schedule=schedule)
+    (added,) = (each for each in world.attached() if each.plan_id == plan_id)
+    assert (added.started_at, added.status) == (starts, "scheduled" if starts > world.now else "active")
+    world.now = add_months(NOW, 1)
+    assert world.amounts("words") == (5, 5, 0)
