@@ -45,7 +45,7 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
         "operations/test_attachments.py::test_next_reset_at_after_a_switch",
     ),
     "Without a subscription, a trial that needed no card": ("operations/test_attachments.py::test_the_end_of_a_trial",),
-    "Auto top-ups charge nothing": (
+    "Auto top-ups charge the pretended card": (
         "operations/test_topups.py::test_queued_items_top_up_between_them",
         "operations/test_topups.py::test_three_failures_in_a_row_suspend_until_the_configuration_is_set",
         "operations/test_topups.py::test_webhook_of_success",
@@ -84,8 +84,10 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
         "operations/test_allocations.py::test_shares_are_renewed_with_their_row",
         "operations/test_allocations.py::test_what_is_left_is_shared_in_proportion",
     ),
-    "balances.list shows no balances of plans that ended": (
-        "web/test_differences.py::test_balances_of_ended_plans_are_not_listed",
+    "threshold_billing and additional_currencies are kept": (
+        "operations/test_plans.py::test_what_bills_nothing_is_kept_and_compared",
+        "operations/test_pauses.py::test_the_paid_plan_goes_on_when_the_trial_ends",
+        "operations/test_paused_subscriptions.py::test_a_renewal_during_the_trial_is_left_out",
     ),
     "Sums are exact decimals": ("operations/test_track.py::test_track_computes_exactly",),
     "Releasing a lock that drained a loose balance to zero": (
