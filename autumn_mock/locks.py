@@ -73,6 +73,8 @@ class Level(IntEnum):
     LIVE_STATES = 19
     #: ``DeferredApplication``: whether the control API's application was made.
     CONTROL_APP = 20
+    #: ``store.documents``: the decoders of records, which are built once.
+    DECODERS = 21
 
 
 class LockOrderError(AssertionError):

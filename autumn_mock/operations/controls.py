@@ -24,6 +24,7 @@ from autumn_mock.wire.requests.controls import (
 ControlsParams = EntityControlsParams | EntityControlsUpdate
 
 _NONE = BillingControls()
+msgspec.json.Decoder(BillingControls)  # two threads that first use a type at the same time crash in msgspec 0.22
 
 
 def to_controls(sent: ControlsParams | None, old: BillingControls = _NONE) -> BillingControls:

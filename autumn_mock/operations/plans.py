@@ -34,6 +34,8 @@ from autumn_mock.wire.requests.common import ResetParams
 from autumn_mock.wire.requests.items import BasePriceParams, FreeTrialParams, ItemPriceParams, PlanItemParams
 from autumn_mock.wire.requests.plans import PlansCreate
 
+msgspec.json.Decoder(PlanLicense)  # two threads that first use a type at the same time crash in msgspec 0.22
+
 
 def latest_plan(environment: Environment, plan_id: str) -> Plan | None:
     """The newest version of a plan."""

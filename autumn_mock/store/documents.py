@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from operator import methodcaller
 from pathlib import Path
@@ -15,11 +15,11 @@ from autumn_mock.clock import Clock
 from autumn_mock.domain.books import Books
 from autumn_mock.domain.event import Event
 from autumn_mock.domain.organisation import ApiKey, Env, Organisation
+from autumn_mock.locks import Level, new_lock
 from autumn_mock.store import checks
 from autumn_mock.store.changes import ENCODER, Change
 from autumn_mock.store.environment import Environment
 from autumn_mock.store.errors import DamagedFile
-from autumn_mock.store.interning import EventReader
 from autumn_mock.store.tinyfile import Documents, decoder_of
 
 #: Records of one change at most, which bounds the lines of a log.
@@ -54,9 +54,20 @@ def kinds_of_tables() -> dict[str, type[Any]]:
     return {**kinds, "organisations": Organisation, "keys": ApiKey, "books": Books}
 
 
-#: Built when this module is imported, in one thread: msgspec crashes when two threads first use a type at the same time
-#: (0.22). That covers what records consist of, for the conversions of other modules, too.
-_DECODERS = {kind: decoder_of(kind) for kind in kinds_of_tables().values()}
+#: Built for the first documents that are read, which a server without a database need not wait for. With the lock held:
+#: msgspec crashes when two threads first use a type at the same time (0.22).
+_DECODERS: dict[type[Any], msgspec.json.Decoder[Any]] = {}
+_building = new_lock(Level.DECODERS)
+
+
+def _decoder(kind: type[Any]) -> msgspec.json.Decoder[Any]:
+    with _building:
+        if not _DECODERS:
+            found = {each: decoder_of(each) for each in kinds_of_tables().values()}
+            from autumn_mock.store import interning  # noqa: F401  # its decoders, too
+
+            _DECODERS.update(found)
+    return _DECODERS[kind]
 
 
 def changes_of(tables: Tables, path: Path) -> Iterator[Change]:
@@ -147,7 +158,7 @@ def _records(
     path: Path, table: str, documents: Documents, kind: type[Any]
 ) -> Iterator[tuple[Sequence[_Item], list[Any]]]:
     """Documents in parts, each with its records, checked. After a mistake each is checked again, to name the first."""
-    decode_one, read_events = _DECODERS[kind].decode, EventReader().read
+    decode_one, read_events = _decoder(kind).decode, _event_reader()
     items = iter(documents.raw_items())
     while some := list(islice(items, _LARGEST)):
         raw = [each for _, each in some]
@@ -161,9 +172,15 @@ def _records(
         yield some, records
 
 
+def _event_reader() -> Callable[[Iterable[Raw]], list[Event]]:
+    from autumn_mock.store.interning import EventReader
+
+    return EventReader().read
+
+
 def _damage(path: Path, table: str, documents: Documents, kind: type[Any]) -> DamagedFile:
     """The error that names the first invalid document of a table."""
-    decode = _DECODERS[kind].decode
+    decode = _decoder(kind).decode
     for number, raw in documents.raw_items():
         try:
             why = checks.problem([decode(raw)])
