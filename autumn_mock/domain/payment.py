@@ -86,11 +86,14 @@ class Card(Record, frozen=True, kw_only=True):
     last4: str = "4242"
 
 
+#: A call that may have to wait for a payment.
+Operation = Literal["attach", "multi_attach", "update", "setup_payment"]
+
+
 class Deferred(Record, frozen=True, kw_only=True):
     """A change that waits for a payment, as the call that asked for it."""
 
-    #: The name of the operation: attach, multi_attach, update, setup_payment.
-    operation: str
+    operation: Operation
     #: The body of the request, in the words of the newest version.
     body: dict[str, Any]
     #: When it is void; None: never.

@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from autumn_mock.domain.customer import Customer
-from autumn_mock.domain.payment import Checkout, CheckoutMode, Deferred, InvoiceLine
+from autumn_mock.domain.payment import Checkout, CheckoutMode, Deferred, InvoiceLine, Operation
 from autumn_mock.ids import new_id
 from autumn_mock.ledger.intervals import DAY, MINUTE
 from autumn_mock.operations.call import Call
@@ -35,7 +35,7 @@ class Session(Struct, frozen=True, kw_only=True):
     is_long_lived: bool = False
 
 
-def deferred(operation: str, params: Params, now: int) -> Deferred:
+def deferred(operation: Operation, params: Params, now: int) -> Deferred:
     """The change that a request asks for, if it has to wait for a payment."""
     return Deferred(operation=operation, body=as_body(params), expires_at=now + DEFERRED_MS)
 
