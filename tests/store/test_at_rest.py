@@ -296,7 +296,7 @@ def test_a_world_that_is_a_snapshot_refuses_what_dangles(tmp_path: Path) -> None
 def test_what_a_clean_stop_leaves_is_read(tmp_path: Path) -> None:
     path = tmp_path / "db.json"
     taken = 0
-    for mutation in sample(60):
+    for mutation in sample(150):
         path.write_bytes(mutation.content)
         try:
             Engine(db=str(path), world="empty").state.close()
