@@ -86,7 +86,9 @@ def test_world_init_check_and_serve(tmp_path: Path) -> None:
         NOWHERE("world", "init", str(file)), code=1
     )
     assert text_of(NOWHERE("world", "init", str(file), "--force"))
-    assert text_of(NOWHERE("world", "init", "-")) == text_of(NOWHERE("world", "show")) == file.read_text("utf-8")
+    line, _, written = file.read_text("utf-8").partition("\n")
+    assert line.startswith("# yaml-language-server: $schema=")
+    assert text_of(NOWHERE("world", "init", "-")) == text_of(NOWHERE("world", "show")) == written
     file.write_text("organisations:\n  - slug: mine\n    featurs: []\n")
     assert f"{file}:3" in text_of(NOWHERE("world", "check", str(file)), code=2)
 
@@ -211,8 +213,9 @@ def leaves(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple
 
 
 COMMANDS = list(leaves(main))
-#: Those whose output is a program's, a file's, or their help.
+#: Those whose output is a program's, a file's, always JSON, or their help.
 WITHOUT_JSON = {("serve",), ("exec",), ("help",), ("version",), ("completion",), ("world", "show"), ("world", "init")}
+WITHOUT_JSON |= {("world", "schema"), ("scenario", "schema")}
 
 
 @pytest.mark.parametrize(("path", "command"), COMMANDS, ids=[" ".join(path) for path, _ in COMMANDS])

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from autumn_mock.clock import Clock
+from autumn_mock.domain.payment import CardCharge
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.faults.armed import ArmedRule, Subject
 from autumn_mock.faults.board import FaultBoard
 from autumn_mock.faults.grammar import parse_rule
 from autumn_mock.faults.kinds import FAULT_KINDS
 from autumn_mock.faults.options import MODIFIERS
-from autumn_mock.faults.sites import AuthFault, EnqueueFault, LimitFault, WorkerFault
+from autumn_mock.faults.sites import AuthFault, EnqueueFault, LimitFault, PaymentFault, WorkerFault
 
 _ITEM = TrackItem(customer_id="cus_1", feature_id="messages")
 _CALL = Subject.of_items(("org_1", "acme"), ("balances.batch_track",), (_ITEM,))
@@ -29,7 +30,7 @@ class _Board:
         self.rule = self.board.arm(parse_rule(text))
 
     def fires(self) -> bool:
-        """Whether a rule fires on one more batch of one item, or on its message."""
+        """Whether a rule fires on one more batch of one item, on its message, or on a charge that it leads to."""
         board, rule = self.board, self.rule
         if isinstance(rule, EnqueueFault):
             return bool(board.refusals([_ITEM], _CALL))
@@ -37,6 +38,9 @@ class _Board:
             before = sum(each.fired for each in board.armed())
             board.plan_message(_ITEM, self.clock.now(), _CALL)
             return sum(each.fired for each in board.armed()) > before
+        if isinstance(rule, PaymentFault):
+            charge = CardCharge(occasion=min(rule.occasions), customer_id="cus_1", feature_id="messages")
+            return board.charges(_CALL.orgs, _CALL.calls)(charge) is not None
         triggered = board.trigger(type(rule), _CALL)
         for each in triggered:
             if isinstance(each, LimitFault):
