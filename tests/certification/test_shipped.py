@@ -20,7 +20,8 @@ def test_case_instructs_the_client_and_judges_it(case: object) -> None:
     found = next(each for each in CASES if each is case)
     assert any(isinstance(step.action, Instruct) for step in found.steps)
     assert isinstance(found.steps[-1].action, ExpectOfCase)
-    assert found.steps[-1].action.expect.usage is not None or found.steps[-1].action.expect.request_rules
+    expect = found.steps[-1].action.expect
+    assert expect.usage is not None or expect.balances or expect.request_rules
 
 
 def test_cases_are_sorted_by_group_and_level() -> None:

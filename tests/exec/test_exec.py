@@ -174,6 +174,8 @@ def test_exec_adds_to_the_environment_and_keeps_the_rest() -> None:
     ours = {name: seen.pop(name) for name in ("AUTUMN_MOCK_URL", "AUTUMN_MOCK_KEY", "AUTUMN_SECRET_KEY")}
     assert ours.pop("AUTUMN_MOCK_URL").startswith("http://127.0.0.1:")
     assert set(ours.values()) == {DEFAULT_KEY}
+    assert seen.pop("ATMN_BACKEND_URL").startswith("http://127.0.0.1:")
+    assert {seen.pop(name) for name in ("NO_PROXY", "no_proxy")} == {"127.0.0.1,localhost"}
     assert {**seen, "LC_CTYPE": ""} == {**before, "LC_CTYPE": ""}  # Python itself may set that one
 
 

@@ -268,7 +268,6 @@ class EveryMethod:
         # A grant of a plan: a loose one that is drained would be hidden, and what is released would not come back.
         client.call("balances.delete", customer_id="cus_1", feature_id="messages")
         make_plan(client, items=[{"feature_id": "messages", "included": 1000, "reset": MONTH}])
-        make_plan(client, "free")
         client.call("billing.attach", customer_id="cus_1", plan_id="free")
         assert held(None) == (False, 0)
         capped = held("cap")
@@ -307,7 +306,6 @@ class EveryMethod:
 
     def test_balances_list(self, client: SdkClient) -> None:
         make_plan(client)
-        make_plan(client, "free")
         client.call("billing.attach", customer_id="cus_1", plan_id="free")
         first = client.call("balances.list", customer_id="cus_1", limit=1)
         assert first["has_more"] is True
@@ -521,7 +519,6 @@ class EveryMethod:
 
     def test_billing_update(self, client: SdkClient) -> None:
         make_plan(client)
-        make_plan(client, "free")
         client.call("billing.attach", customer_id="cus_1", plan_id="free")
         cancel = {"plan_id": "free", "cancel_action": "cancel_immediately", "no_billing_changes": True}
         answer = client.call("billing.update", customer_id="cus_1", **cancel)
