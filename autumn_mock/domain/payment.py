@@ -199,6 +199,8 @@ class Invoice(Record, frozen=True, kw_only=True):
     card: Card | None = None
     #: When the service will know of it; None: when it is asked for.
     settles_at: Instant | None = None
+    #: Why the change could not be made although it was paid.
+    problem: str | None = None
 
     @property
     def due(self) -> Decimal:

@@ -29,7 +29,7 @@ from autumn_mock.payments.cycles import Terms
 from autumn_mock.store.environment import Transaction
 from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate
 from autumn_mock.wire.requests.multi_attach import MultiAttach
-from autumn_mock.wire.schema import parse
+from autumn_mock.wire.schema import ValidationFailed, parse
 
 Action = Literal["pay", "decline", "abandon", "3ds"]
 """What a customer does on a page: pays with a card that works, with one that is declined, leaves, or pays with one that
@@ -149,8 +149,8 @@ def _settle(call: Call, transaction: Transaction, session: Checkout) -> Checkout
             outcome = perform(call, transaction, session.deferred, Settled(checkout=session))
             if outcome.refusal is not None:  # it was confirmed, and the card on file was charged
                 problem = outcome.refusal.reason
-    except ApiError as error:  # the customer changed meanwhile: the payment stands, the change is not possible
-        problem = error.message
+    except (ApiError, ValidationFailed) as error:  # the customer or the plan changed meanwhile: the payment stands
+        problem = error.message if isinstance(error, ApiError) else str(error)
     if problem is not None:
         session = replace(session, problem=problem)
         transaction.put(session)
@@ -259,7 +259,14 @@ def _paid(call: Call, transaction: Transaction, made: Invoice, card: Card) -> In
     waiting = made.deferred
     paid = bills.mark_paid(call, transaction, made)
     if waiting is not None:
-        perform(call, transaction, waiting, Settled(invoice=paid))
+        try:
+            perform(call, transaction, waiting, Settled(invoice=paid))
+        except (ApiError, ValidationFailed) as error:
+            if made.card is None:  # it is being paid right now: refused, and the invoice stays open
+                raise
+            # It was paid before, and the customer or the plan changed meanwhile: the payment stands.
+            problem = error.message if isinstance(error, ApiError) else str(error)
+            transaction.put(replace(paid, problem=problem))
     if made.is_renewal:
         recover(call, transaction, made)
     return call.environment.invoices.get(paid.id) or paid

@@ -166,6 +166,7 @@ def _invoice_row(environment: Environment, invoice: Invoice) -> dict[str, Any]:
         "url": invoice_url(invoice, flask.request.host_url.rstrip("/")),
         "created_at": invoice.created_at,
         "settles_at": invoice.settles_at,
+        "problem": invoice.problem,
     }
 
 
