@@ -28,6 +28,6 @@ def test_a_broken_rule_is_found_with_the_right_amount(rule: str) -> None:
         assert rates.certain == 0
         assert rates.found >= rates.broken * 0.8
     else:
-        # A use that was dropped may look like a later one of the same amount: that one is then taken for its retry.
+        # A dropped use may equal a later one, which is then taken for its retry.
         assert rates.found >= rates.broken * (0.95 if rule.startswith("drops") else 1)
         assert rates.exact >= rates.broken * (0.8 if rule.startswith("drops") else 1)
