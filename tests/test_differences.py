@@ -127,9 +127,12 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
     "PATCH /v1/organization/config takes usage_alerts": (
         "web/test_differences.py::test_organization_config_takes_usage_alerts_only",
     ),
-    "Of older clients /v1/checkout": (
+    "Of older clients coupons": (
         "web/resources/test_unsupported.py::test_unsupported_calls_reply_400_with_their_message",
-        "web/resources/test_older.py::test_attach_refuses",
+    ),
+    "billing.create_schedule, billing.preview_multi_update and the JSON": (
+        "web/resources/test_unsupported.py::test_unsupported_calls_reply_400_with_their_message",
+        "web/test_differences.py::test_checkout_pages_have_no_json",
     ),
     "A route that is not served returns the real answer": (
         "web/test_dispatch.py::test_dispatch_refuses_an_unserved_route_and_notes_it_in_the_journal",

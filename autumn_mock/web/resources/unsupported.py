@@ -104,13 +104,15 @@ ROUTE_MESSAGES: dict[str, str] = {
 }
 
 
-_FREE = "without payments: priced plans need no_billing_changes: true"
+_PRETENDED = "charges a pretended card (serve --payments)"
 #: Calls that are served in part, and what is missing.
 PARTLY: dict[str, str] = {
-    **dict.fromkeys(("billing.attach", "billing.update", "billing.preview_attach", "billing.preview_update"), _FREE),
+    **dict.fromkeys(
+        ("billing.attach", "billing.update", "billing.preview_attach", "billing.preview_update"), _PRETENDED
+    ),
     "catalog.update": "without rewards and referral programs; drafts of migrations are not stored",
     "customers.advance_test_clock": "moves the clock of the whole organisation",
-    "attach": _FREE,
+    "attach": _PRETENDED,
     "get_organization": "shows publishable keys masked",
 }
 
