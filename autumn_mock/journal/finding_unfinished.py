@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import parse_qsl
 
 from autumn_mock.journal import wording as w
 from autumn_mock.journal.finding import Finding, finding
@@ -13,6 +14,8 @@ from autumn_mock.wire.body import json_body
 
 #: Failures after which a client cannot know whether anything was taken.
 _AMBIGUOUS = (None, 500, 502, 504)
+#: The query parameters that ask for a page.
+_PAGE_KEYS = ("start_cursor", "cursor", "offset")
 
 
 def missing_keys(entries: Sequence[RequestEntry]) -> Iterator[Finding]:
@@ -47,7 +50,7 @@ def unread_pages(entries: Sequence[RequestEntry]) -> Iterator[Finding]:
     """One for each call that returned a page with a following one, which was never asked for."""
     unread: dict[str, dict[str, RequestEntry]] = {}
     for entry in entries:
-        if not entry.call.endswith(".list"):
+        if not (entry.call.endswith(".list") or entry.method == "GET"):
             continue
         open_pages = unread.get(entry.call)
         if open_pages:
@@ -92,8 +95,8 @@ def _next_page(entry: RequestEntry) -> str | None:
 
 
 def _asks_for(entry: RequestEntry, page: str) -> bool:
-    query = entry.exchange.query if entry.exchange is not None else ""
-    if page in query:
+    query = parse_qsl(entry.exchange.query) if entry.exchange is not None else []
+    if any(name in _PAGE_KEYS and value == page for name, value in query):
         return True
     body: Any = json_body(entry.body or b"")
     fields = body if isinstance(body, Mapping) else {}

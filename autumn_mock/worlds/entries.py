@@ -210,9 +210,9 @@ class WorldEntries(Params):
     organisations: list[OrganisationEntry] = field(array(obj(OrganisationEntry)))
 
 
-#: Keys whose value is the id of a feature, or of a plan, wherever they are.
+#: Keys whose value is the id of a feature, or of a plan, or a list of ids, wherever they are.
 _FEATURE_KEYS = ("feature_id", "metered_feature_id", "entity_feature_id")
-_PLAN_KEYS = ("plan_id", "auto_enable_plan_id")
+_PLAN_KEYS = ("plan_id", "auto_enable_plan_id", "plan_ids", "remove_plan_ids")
 
 
 def unknown_names(data: Any) -> Iterator[Issue]:
@@ -223,14 +223,20 @@ def unknown_names(data: Any) -> Iterator[Issue]:
         features = ("feature", _declared(environment.get("features"), "feature_id"))
         plans = ("plan", _declared(environment.get("plans"), "plan_id"))
         known = {**dict.fromkeys(_FEATURE_KEYS, features), **dict.fromkeys(_PLAN_KEYS, plans)}
-        for inner_path, fields, inner in maps_in(schema, environment, path):
-            for key, name in fields.items():
+        for inner_path, fields, _ in maps_in(schema, environment, path):
+            for key, value in fields.items():
                 kind, names = known.get(key, ("", []))
-                if kind and isinstance(name, str) and name not in names:
-                    yield Issue((*inner_path, key), f"there is no {kind} {name!r}{guess(name, names)}")
-            for index, name in enumerate(fields.get("plan_ids") or () if "promo_codes" in inner.fields else ()):
-                if isinstance(name, str) and name not in plans[1]:
-                    yield Issue((*inner_path, "plan_ids", index), f"there is no plan {name!r}{guess(name, plans[1])}")
+                for path_of_name, name in _names((*inner_path, key), value) if kind else ():
+                    if name not in names:
+                        yield Issue(path_of_name, f"there is no {kind} {name!r}{guess(name, names)}")
+
+
+def _names(path: tuple[str | int, ...], value: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """An id, or the ids of a list, with their paths. The schema reports values of other types."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, list):
+        yield from (((*path, index), name) for index, name in enumerate(value) if isinstance(name, str))
 
 
 def _declared(entries: Any, key: str) -> list[str]:

@@ -257,6 +257,19 @@ def test_pages_that_are_not_read(post: Post, findings: Found) -> None:
     assert findings() == []
 
 
+def test_pages_of_an_older_route_that_are_not_read(post: Post, client: FlaskClient, findings: Found) -> None:
+    headers = {"authorization": f"Bearer {KEY}", "x-api-version": "1.2"}
+    for number in range(15):
+        post("/v1/customers.get_or_create", {"customer_id": f"cus_page_{number}"})
+    page = client.get("/v1/customers?limit=10", headers=headers).get_json()
+    assert (len(page["list"]), page["has_more"]) == (10, True)
+    assert [each.code for each in findings()] == ["page_not_followed"]
+    client.get("/v1/customers?limit=10&offset=100", headers=headers)
+    assert [each.code for each in findings()] == ["page_not_followed"]
+    client.get("/v1/customers?limit=50&offset=10", headers=headers)
+    assert findings() == []
+
+
 # -- the client made it worse
 
 

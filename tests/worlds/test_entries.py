@@ -205,6 +205,10 @@ def test_read_world_refuses_environments(write_world: WriteWorld, entries: str, 
             "is the same as the product being attached",
         ),
         (
+            "          plans:\n            - {plan_id: free, remove_plan_ids: [fre]}",
+            "10: {}.plans.0.remove_plan_ids.0: there is no plan 'fre', did you mean 'free'?",
+        ),
+        (
             "          entities:\n            - {entity_id: e, feature_id: messages}",
             "10: {}.entities.0: Feature 'messages' is consumable (e.g. credits, API calls). "
             "Entities can only be created for non-consumable features (e.g. seats).",

@@ -303,6 +303,7 @@ def test_seed_gives_an_environment_its_coupons(write_world: WriteWorld) -> None:
     ("old", "new", "message"),
     [
         ("plan_ids: [pro]", "plan_ids: [prof]", "there is no plan 'prof'"),
+        ("plan_ids: [pro]", "plan_ids: 5", "plan_ids: Invalid input: expected array, received number"),
         ("value: 20", "value: 120", "value of a percentage_discount must be at most 100"),
         ("duration: {type: months, length: 3}", "duration: months", "length is required"),
         ("percentage_discount, value: 20", "free_product, value: 20", "type: "),
