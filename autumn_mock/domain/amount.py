@@ -14,6 +14,8 @@ from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 ZERO = Decimal(0)
 ONE = Decimal(1)
 INFINITE = Decimal("Infinity")
+#: How much of a feature a plan includes, or a customer buys, at most.
+MOST_UNITS = 10**13
 
 #: Ten decimals, the precision of every amount that Autumn shows.
 _PLACES = Decimal("1e-10")

@@ -203,6 +203,16 @@ class Invoice(Record, frozen=True, kw_only=True):
     problem: str | None = None
 
     @property
+    def is_payable(self) -> bool:
+        """Whether it can still be paid."""
+        return self.status in ("open", "draft")
+
+    @property
+    def is_being_paid(self) -> bool:
+        """Whether it was paid on a page, and the service does not know of it yet."""
+        return self.card is not None and self.is_payable
+
+    @property
     def due(self) -> Decimal:
         """What is to be charged."""
         return max(self.total - self.credit_applied, ZERO)

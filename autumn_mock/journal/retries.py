@@ -117,7 +117,7 @@ class _Charges:
         self._numbers = count()
 
     def add(self, entry: RequestEntry) -> None:
-        """CardCharge the items of an accepted request. Requests are added in the order in which they were received."""
+        """Charge the items of an accepted request. Requests are added in the order in which they were received."""
         batch = _Batch(entry)
         self.batches.append(batch)
         untimed = self._untimed_usages(entry)

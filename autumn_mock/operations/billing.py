@@ -156,7 +156,7 @@ def _buy(call: Call, transaction: Transaction, case: PlanPurchase, settled: Sett
         billed = _invoice(call, transaction, case, subscription, settled)
     if billed is not None:
         done = replace(done, invoice=billed.invoice, refusal=billed.refusal)
-        if billed.invoice.status in ("open", "draft") and waits_for_payment(case.params):
+        if billed.invoice.is_payable and waits_for_payment(case.params):
             return done
         if subscription is not None and billed.invoice.subscription != subscription.id:
             transaction.put(replace(billed.invoice, subscription=subscription.id))

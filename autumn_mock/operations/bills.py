@@ -14,6 +14,8 @@ Customers without a card are treated as the setting ``payments`` has it.
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -37,6 +39,9 @@ from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError, invalid_request
 from autumn_mock.payments.lines import total_of
 from autumn_mock.store.environment import Environment, Transaction
+
+#: What an invoice that is paid or void does not have: a payment, or a change, that is still to come.
+_SETTLED: dict[str, Any] = {"required_action": None, "deferred": None, "card": None, "settles_at": None}
 
 
 class Bill(Struct, frozen=True, kw_only=True):
@@ -131,7 +136,7 @@ def invoice(call: Call, transaction: Transaction, customer: Customer, bill: Bill
 
 def mark_paid(call: Call, transaction: Transaction, made: Invoice) -> Invoice:
     """An invoice after its payment. The change that waited for it is the caller's to make."""
-    paid = replace(made, status="paid", amount_paid=made.due, required_action=None, deferred=None, card=None)
+    paid = replace(made, status="paid", amount_paid=made.due, **_SETTLED)
     transaction.put(paid)
     if made.total < 0:
         customer = call.environment.customers.get(made.customer)
@@ -142,7 +147,7 @@ def mark_paid(call: Call, transaction: Transaction, made: Invoice) -> Invoice:
 
 def void(call: Call, transaction: Transaction, made: Invoice) -> Invoice:
     """An invoice that is not to be paid any more, and without what waited for it; the credit that it used is back."""
-    voided = replace(made, status="void", required_action=None, deferred=None, credit_applied=ZERO)
+    voided = replace(made, status="void", credit_applied=ZERO, **_SETTLED)
     transaction.put(voided)
     customer = call.environment.customers.get(made.customer)
     if customer is not None and made.credit_applied:
@@ -162,7 +167,7 @@ def find_invoice(environment: Environment, invoice_id: str) -> Invoice:
 
 def require_open(made: Invoice) -> None:
     """400 for an invoice that cannot be paid."""
-    if made.card is not None:
+    if made.is_being_paid:
         raise invalid_request(f"Invoice {made.stripe_id} was paid, which is being processed")
-    if made.status not in ("open", "draft"):
+    if not made.is_payable:
         raise invalid_request(f"Invoice {made.stripe_id} is {made.status} and cannot be paid")

@@ -168,7 +168,7 @@ def _buy(call: Call, transaction: Transaction, basket: Basket, done: Outcome, se
         collected = bills.invoice(call, transaction, basket.customer, bill)
         invoice = collected.invoice
         done = replace(done, invoice=invoice, refusal=collected.refusal)
-        if invoice.status in ("open", "draft") and waits_for_payment(basket.first):
+        if invoice.is_payable and waits_for_payment(basket.first):
             return done
     billed_by = next((each for each in after if each is not None), None)
     if invoice is not None:

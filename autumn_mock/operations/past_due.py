@@ -33,7 +33,7 @@ RETRY_AFTER = (3 * DAY, 8 * DAY, 15 * DAY)
 def tries_at(environment: Environment, owner: str) -> Iterator[tuple[int, Invoice]]:
     """When (ms) the unpaid renewals of a customer are tried again next."""
     for made in environment.invoices.of(owner).values():
-        if made.status != "open" or not made.is_renewal or made.tries >= len(RETRY_AFTER):
+        if made.status != "open" or made.is_being_paid or not made.is_renewal or made.tries >= len(RETRY_AFTER):
             continue
         subscription = environment.subscriptions.get(made.subscription or "")
         if subscription is not None and subscription.status == "past_due" and not subscription.sends_invoices:
@@ -41,7 +41,7 @@ def tries_at(environment: Environment, owner: str) -> Iterator[tuple[int, Invoic
 
 
 def try_again(call: Call, transaction: Transaction, customer: Customer) -> None:
-    """CardCharge the cards of the renewals that are due for it; give up after the last try."""
+    """Charge the cards of the renewals that are due for it; give up after the last try."""
     for at, made in list(tries_at(call.environment, customer.internal_id)):
         subscription = call.environment.subscriptions.get(made.subscription or "")
         if at > call.now or subscription is None or subscription.status != "past_due":

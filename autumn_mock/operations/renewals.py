@@ -71,7 +71,7 @@ def waiting_until(environment: Environment, owner: str) -> Iterator[int | None]:
         elif session.status == "complete" and not session.is_settled:
             yield session.settles_at
     for made in environment.invoices.of(owner).values():
-        if made.card is not None:  # paid: the change waits no longer for that
+        if made.is_being_paid:  # the change does not wait any longer for that
             yield made.settles_at
         elif made.status == "open" and made.deferred is not None:
             yield made.deferred.expires_at

@@ -126,8 +126,9 @@ def settle_due(call: Call, transaction: Transaction, customer: Customer) -> None
         ):
             _settle(replace(call, now=each.settles_at), transaction, each)
     for made in list(call.environment.invoices.of(customer.internal_id).values()):
+        made = call.environment.invoices.get(made.id) or made  # one that was settled before may have voided it
         expires_at = made.deferred.expires_at if made.deferred is not None else None
-        if made.card is not None:
+        if made.card is not None and made.is_payable:
             if made.settles_at is not None and made.settles_at <= call.now:
                 _paid(replace(call, now=made.settles_at), transaction, made, made.card)
         elif made.status == "open" and expires_at is not None and expires_at <= call.now:
@@ -143,12 +144,13 @@ def _settle(call: Call, transaction: Transaction, session: Checkout) -> Checkout
     session = replace(session, is_settled=True)
     transaction.put(session)  # before the change: a session that waits for it is settled once
     try:
-        if session.attached is not None:
-            _bill_attached(call, transaction, customer, session)
-        else:
-            outcome = perform(call, transaction, session.deferred, Settled(checkout=session))
-            if outcome.refusal is not None:  # it was confirmed, and the card on file was charged
-                problem = outcome.refusal.reason
+        with transaction.savepoint():
+            if session.attached is not None:
+                _bill_attached(call, transaction, customer, session)
+            else:
+                outcome = perform(call, transaction, session.deferred, Settled(checkout=session))
+                if outcome.refusal is not None:  # it was confirmed, and the card on file was charged
+                    problem = outcome.refusal.reason
     except (ApiError, ValidationFailed) as error:  # the customer or the plan changed meanwhile: the payment stands
         problem = error.message if isinstance(error, ApiError) else str(error)
     if problem is not None:
@@ -247,7 +249,7 @@ def settle_invoice(call: Call, invoice_id: str) -> Invoice:
     """Let the service know of the payment of an invoice; 400 when there is nothing to settle."""
     with call.write() as transaction:
         made = bills.find_invoice(call.environment, invoice_id)
-        if made.card is None:
+        if made.card is None or not made.is_payable:
             raise invalid_request(f"Invoice {made.stripe_id} has nothing to settle")
         return _paid(call, transaction, made, made.card)
 
@@ -260,7 +262,8 @@ def _paid(call: Call, transaction: Transaction, made: Invoice, card: Card) -> In
     paid = bills.mark_paid(call, transaction, made)
     if waiting is not None:
         try:
-            perform(call, transaction, waiting, Settled(invoice=paid))
+            with transaction.savepoint():
+                perform(call, transaction, waiting, Settled(invoice=paid))
         except (ApiError, ValidationFailed) as error:
             if made.card is None:  # it is being paid right now: refused, and the invoice stays open
                 raise

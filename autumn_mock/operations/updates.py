@@ -134,7 +134,7 @@ def _make(call: Call, transaction: Transaction, case: _Updating, settled: Settle
             ),
         )
         done = replace(done, invoice=collected.invoice, refusal=collected.refusal)
-        if collected.invoice.status in ("open", "draft") and waits_for_payment(params):
+        if collected.invoice.is_payable and waits_for_payment(params):
             return done
     if done.invoice is not None and subscription is not None and done.invoice.subscription is None:
         transaction.put(replace(done.invoice, subscription=subscription.id))

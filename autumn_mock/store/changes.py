@@ -34,6 +34,12 @@ class Change(msgspec.Struct, omit_defaults=True):
     #: Further changes, applied after this one in their order.
     parts: list[Change] = []
 
+    def copied(self) -> Change:
+        """The same change, to which further records are added apart."""
+        put = {name: list(records) for name, records in self.put.items()}
+        delete = {name: list(keys) for name, keys in self.delete.items()}
+        return msgspec.structs.replace(self, put=put, delete=delete)
+
     def each(self) -> Iterator[Change]:
         """The change and its parts, in the order in which they are applied."""
         yield self

@@ -313,9 +313,29 @@ class Transaction:
         self._undo.append((_BOOKS, "", self._environment.books))
         self._environment.books = self._environment.books.plus(books)
 
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Roll back what fails inside, and only that; the error goes on to the caller."""
+        steps, described, webhooks = len(self._undo), self._described, len(self.webhooks)
+        change = None if self.change is None else self.change.copied()
+        deferred = {kind: list(records) for kind, records in self._deferred.items()}
+        try:
+            yield
+        except BaseException:
+            self._roll_back(steps)
+            del self.webhooks[webhooks:]
+            self._described, self.change, self._deferred = described, change, deferred
+            raise
+
     def undo(self) -> None:
         """Roll back all changes, the last first."""
-        for table, key, old in reversed(self._undo):
+        self._roll_back(0)
+        self._described = 0
+        self.change = None
+
+    def _roll_back(self, steps: int) -> None:
+        """Take back the changes after the first ``steps``."""
+        for table, key, old in reversed(self._undo[steps:]):
             if table is _BOOKS:
                 self._environment.books = old
                 continue
@@ -323,9 +343,7 @@ class Transaction:
                 table.delete(key)
             else:
                 table.put(old)  # in its old place, unless it was deleted
-        self._undo.clear()
-        self._described = 0
-        self.change = None
+        del self._undo[steps:]
 
 
 #: Marks an undo step of the counters, which are not a table.

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import pytest
 
+from autumn_mock.domain.books import Books
 from autumn_mock.domain.event import Event
+from autumn_mock.domain.webhook import Webhook
 from autumn_mock.operations.retention import drop_oldest_events
 from autumn_mock.store import timeline
 from autumn_mock.store.changes import Change
-from autumn_mock.store.environment import Environment
+from autumn_mock.store.environment import Environment, Transaction
 from tests.store.test_timeline import an_event
 from tests.support.world import new_environment
 
@@ -55,6 +57,39 @@ def test_drop_oldest_events_drops_the_first_ones(environment: Environment) -> No
     assert environment.events.between(None, None) == in_order(EVENTS[18:])
     assert environment.books.forgotten == 18
     assert drop_oldest_events(environment, 12) == 0
+
+
+def test_savepoint_rolls_back_what_fails_inside_and_nothing_else() -> None:
+    kept: list[Change] = []
+    nowhere = new_environment()
+    environment = Environment(nowhere.organisation, "sandbox", nowhere.clock, kept.append)
+    first, second, third, fourth, fifth = EVENTS[:5]
+    environment.listener = lambda _environment, _webhooks: None
+    sent = Webhook("customer.products.updated", {})
+
+    def fail(transaction: Transaction) -> None:
+        with transaction.savepoint():
+            transaction.delete(first)
+            transaction.put(third)
+            transaction.put_deferred(fourth)
+            transaction.book(Books(forgotten=7))
+            transaction.queue_webhooks([sent])
+            raise RuntimeError("no")
+
+    with environment.write() as transaction:
+        with pytest.raises(RuntimeError, match="no"):
+            fail(transaction)
+        assert transaction.change is None
+        transaction.put(first)
+        transaction.put_deferred(second)
+        with pytest.raises(RuntimeError, match="no"):
+            fail(transaction)
+        assert transaction.webhooks == []
+        with transaction.savepoint():
+            transaction.put(fifth)
+    assert kept == [Change("org", "sandbox", {"events": [first, fifth, second]}, {})]
+    assert list(environment.events) == [first, fifth, second]
+    assert environment.books == Books()
 
 
 @pytest.mark.parametrize("disk_is_full", [False, True])

@@ -29,6 +29,7 @@ from autumn_mock.wire.requests.customers import (
 from autumn_mock.wire.requests.entities import EntitiesCreate, EntitiesList
 from autumn_mock.wire.requests.events import EventsAggregate, EventsList, EventsListOffset
 from autumn_mock.wire.requests.features import FeaturesCreate
+from autumn_mock.wire.requests.older import OldAttach
 from autumn_mock.wire.requests.plans import PlansCreate, PlansGet, PlansUpdate
 from autumn_mock.wire.requests.track import TrackQuery
 from autumn_mock.wire.schema import Params, ValidationFailed, parse
@@ -102,6 +103,16 @@ from autumn_mock.wire.schema import Params, ValidationFailed, parse
             BillingAttach,
             {"customer_id": "c", "plan_id": "p", "feature_quantities": [{"feature_id": "f", "quantity": -1}]},
             "feature_quantities.0.quantity: quantity must be >= 0",
+        ),
+        (
+            BillingAttach,
+            {"customer_id": "c", "plan_id": "p", "feature_quantities": [{"feature_id": "f", "quantity": 10**13 + 1}]},
+            "feature_quantities.0.quantity: quantity cannot exceed 10 trillion",
+        ),
+        (
+            OldAttach,
+            {"customer_id": "c", "product_id": "p", "options": [{"feature_id": "f", "quantity": 1e300}]},
+            "options.0.quantity: quantity cannot exceed 10 trillion",
         ),
         (EventsList, {"feature_id": ""}, "feature_id: Invalid input"),
         (

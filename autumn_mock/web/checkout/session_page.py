@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from werkzeug.wrappers import Response as AnyResponse
 
+from autumn_mock.domain.amount import MOST_UNITS
 from autumn_mock.domain.payment import Checkout, InvoiceLine
 from autumn_mock.engine import Engine
 from autumn_mock.operations import settlement
@@ -23,6 +24,8 @@ from autumn_mock.web.checkout.offers import Offer, offer_of
 from autumn_mock.web.control.checkouts import environment_of_checkout, is_expired
 
 _QUANTITY = "quantity:"
+#: No number of more digits is read: that takes a time that grows with their square.
+_DIGITS = 20
 
 
 class _Shown(Struct):
@@ -113,8 +116,10 @@ def _quantities(form: Any) -> dict[str, float]:
     for name, value in form.items():
         if name.startswith(_QUANTITY) and value != "":
             feature = name.removeprefix(_QUANTITY)
-            if not value.isascii() or not value.isdigit() or len(value) > 12:
-                raise ApiError(400, f"The quantity of {feature} must be a whole number", "invalid_request")
+            is_whole = value.isascii() and value.isdigit()
+            if not is_whole or len(value) > _DIGITS or int(value) > MOST_UNITS:
+                message = f"The quantity of {feature} must be a whole number from 0 to 10 trillion"
+                raise ApiError(400, message, "invalid_request")
             found[feature] = int(value)
     return cast(dict[str, float], found)
 

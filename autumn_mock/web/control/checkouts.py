@@ -7,7 +7,7 @@ from typing import Any, cast
 import flask
 from flask import Response
 
-from autumn_mock.domain.amount import number
+from autumn_mock.domain.amount import MOST_UNITS, number
 from autumn_mock.domain.payment import Checkout, Invoice, Refusal
 from autumn_mock.operations import settlement
 from autumn_mock.operations.checkouts import find_checkout
@@ -117,10 +117,11 @@ def _action(fields: dict[str, Any]) -> tuple[str, bool]:
 
 
 def _quantities(sent: Any) -> dict[str, float]:
-    if not isinstance(sent, dict) or any(
-        isinstance(each, bool) or not isinstance(each, int | float) or not each >= 0 for each in sent.values()
-    ):
+    if not isinstance(sent, dict):
         raise invalid_request("quantities: must be an object of features and their quantities")
+    for feature, each in sent.items():
+        if isinstance(each, bool) or not isinstance(each, int | float) or not 0 <= each <= MOST_UNITS:
+            raise invalid_request(f"quantities.{feature}: must be a number from 0 to 10 trillion")
     return sent
 
 

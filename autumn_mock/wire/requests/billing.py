@@ -7,7 +7,7 @@ from typing import Any, Literal
 from msgspec import UNSET, UnsetType
 
 from autumn_mock.wire import schema as z
-from autumn_mock.wire.requests.common import CustomerData, EntityData, RowsOfACustomer, RowsOfOwner
+from autumn_mock.wire.requests.common import CustomerData, EntityData, RowsOfACustomer, RowsOfOwner, quantity_schema
 from autumn_mock.wire.requests.items import Customize, FreeTrialParams
 
 
@@ -15,7 +15,7 @@ class FeatureQuantity(z.Params):
     """The total that the customer is to have of a prepaid feature, the included amount counted."""
 
     feature_id: str = z.field(z.string())
-    quantity: float | None = z.field(z.number(min=0, min_text="quantity must be >= 0"), default=None)
+    quantity: float | None = z.field(quantity_schema("quantity must be >= 0"), default=None)
     adjustable: bool | None = z.field(z.boolean(), default=None)
     stripe_price_id: str | None = z.field(z.string(), default=None)
 

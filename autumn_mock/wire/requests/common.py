@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from autumn_mock.domain.amount import MOST_UNITS
 from autumn_mock.domain.plan import Interval
 from autumn_mock.wire import schema as z
 from autumn_mock.wire.requests.controls import CustomerControlsParams, EntityControlsParams
@@ -39,6 +40,13 @@ _CURRENCIES: Final = frozenset(_CURRENCY_CODES.split())
 CURRENCY: Final = z.string().refine(
     lambda code: code.lower() in _CURRENCIES, "must be a Stripe-supported currency code"
 )
+
+
+def quantity_schema(min_text: str) -> z.Number[float]:
+    """How much of a feature is bought."""
+    return z.number(min=0, min_text=min_text).refine(
+        lambda value: value <= MOST_UNITS, "quantity cannot exceed 10 trillion"
+    )
 
 
 _TAX_IDS: Final = z.array(z.obj({"type": z.string(), "value": z.string()}))

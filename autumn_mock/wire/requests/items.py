@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 
 from msgspec import UNSET, UnsetType
 
+from autumn_mock.domain.amount import MOST_UNITS
 from autumn_mock.domain.plan import Interval
 from autumn_mock.wire import schema as z
 from autumn_mock.wire.requests.common import ResetParams
@@ -78,7 +79,7 @@ class ItemExpiry(z.Params):
 
 
 _INCLUDED: Final = z.number().refine(
-    lambda value: value <= 10**13, "Included usage cannot exceed 10 trillion; use unlimited usage instead"
+    lambda value: value <= MOST_UNITS, "Included usage cannot exceed 10 trillion; use unlimited usage instead"
 )
 
 

@@ -8,7 +8,7 @@ from msgspec import UNSET, UnsetType
 
 from autumn_mock.domain.plan import Interval
 from autumn_mock.wire import schema as z
-from autumn_mock.wire.requests.common import CustomerData, EntityData
+from autumn_mock.wire.requests.common import CustomerData, EntityData, quantity_schema
 from autumn_mock.wire.requests.controls import EntityControlsParams
 from autumn_mock.wire.requests.intervals import RESET_INTERVAL
 from autumn_mock.wire.requests.plans import PlanPatch
@@ -18,7 +18,7 @@ class OldQuantity(z.Params):
     """Units of a prepaid feature on top of the included ones."""
 
     feature_id: str = z.field(z.string())
-    quantity: float | None = z.field(z.number(min=0, min_text="Quantity cannot be negative"), default=None)
+    quantity: float | None = z.field(quantity_schema("Quantity cannot be negative"), default=None)
 
 
 _TRIAL = z.union(z.boolean(), z.record())

@@ -118,7 +118,7 @@ def test_checkout_changes_quantities(shop: Shop) -> None:
     assert shop.get("/_mock/invoices").body["list"][0]["total"] == 70
 
 
-@pytest.mark.parametrize("quantity", ["-1", "1.5", "many", "²", "9" * 13])
+@pytest.mark.parametrize("quantity", ["-1", "1.5", "many", "²", "1" + "0" * 12 + "1", "9" * 5000])
 def test_checkout_refuses_an_invalid_quantity(shop: Shop, quantity: str) -> None:
     reply = send(shop, shop.packs(), action="pay", **{"quantity:messages": quantity})
     assert (reply.status, "must be a whole number" in str(reply.body)) == (400, True)
