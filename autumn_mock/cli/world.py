@@ -88,6 +88,7 @@ def _counts(state: State) -> dict[str, int]:
     for environment in state.environments():
         counts.update({"features": len(environment.features), "plans": len(environment.plans)})
         counts.update({"customers": len(environment.customers), "balances": len(environment.balances)})
+        counts.update({"events": len(environment.events)})
     return dict(counts)
 
 

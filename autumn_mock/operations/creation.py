@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from msgspec.structs import replace
 
 from autumn_mock.domain.customer import Customer, Entity
@@ -53,7 +56,7 @@ def _anonymous(environment: Environment, email: str | None, customer_id: str | N
 
 def _create(call: Call, transaction: Transaction, customer_id: str | None, data: CustomerData) -> Customer:
     wanted = data.auto_enable_plan_id
-    plans = [_auto_enable_plan(call, wanted)] if wanted else default_plans(call.environment)
+    plans = [_auto_enable_plan(call, wanted)] if wanted else _defaults(call, data.internal_options or {})
     customer = Customer(
         internal_id=new_id("cus"),
         id=customer_id,
@@ -71,6 +74,14 @@ def _create(call: Call, transaction: Transaction, customer_id: str | None, data:
     for plan in plans:
         begin(call, transaction, customer, plan)
     return customer
+
+
+def _defaults(call: Call, options: Mapping[str, Any]) -> list[Plan]:
+    """The default plans, those of a group only with ``default_group``, none with ``disable_defaults``."""
+    if options.get("disable_defaults"):
+        return []
+    group = options.get("default_group")
+    return [plan for plan in default_plans(call.environment) if group in (None, plan.group)]
 
 
 def _auto_enable_plan(call: Call, plan_id: str) -> Plan:

@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, TypeVar, get_args
+
+from msgspec import UNSET, UnsetType
 
 from autumn_mock.domain.amount import amount
 from autumn_mock.domain.organisation import OrganisationConfig
+from autumn_mock.domain.plan import Interval
 from autumn_mock.domain.record import LATEST
 from autumn_mock.domain.token_rates import LONG_CONTEXT, LongRates, Rates
+from autumn_mock.domain.track import OverageBehavior
 from autumn_mock.domain.webhook import DEFAULT_SECRET
+from autumn_mock.durations import parse_duration
 from autumn_mock.input_files import guess
 from autumn_mock.input_schema import Read, Shorthand, file_schema, maps_in, read_rule
 from autumn_mock.operations.payment_methods import PaymentMethod
@@ -24,10 +30,13 @@ from autumn_mock.wire.requests.billing import BillingAttach
 from autumn_mock.wire.requests.customers import CustomersGetOrCreate
 from autumn_mock.wire.requests.entities import EntitiesCreate
 from autumn_mock.wire.requests.features import FeaturesCreate
-from autumn_mock.wire.requests.plans import PlansCreate
+from autumn_mock.wire.requests.intervals import RESET_INTERVAL
+from autumn_mock.wire.requests.plans import PlansCreate, VariantParams
 from autumn_mock.wire.requests.rewards import CouponDuration, CouponParams, PromoCodeParams
+from autumn_mock.wire.requests.track import OVERAGE_BEHAVIOR, TRACK
 from autumn_mock.wire.schema import (
     Issue,
+    Object,
     Params,
     Schema,
     array,
@@ -41,9 +50,10 @@ from autumn_mock.wire.schema import (
     obj,
     optional,
     record,
+    rule,
     string,
 )
-from autumn_mock.wire.schema.base import must_be
+from autumn_mock.wire.schema.base import JsonSchema, must_be
 
 T = TypeVar("T")
 
@@ -65,6 +75,21 @@ def _instant(value: Any) -> int:
     if isinstance(instant, bool) or not isinstance(instant, int) or not 0 <= instant <= LATEST:
         raise ValueError("must be a date, an instant in ISO 8601 or milliseconds since 1970")
     return instant
+
+
+def _moment(value: Any) -> int:
+    """An instant (ms); below zero: how long before the time of loading."""
+    if isinstance(value, str) and value.startswith("-"):
+        before = 0
+        with suppress(ValueError):
+            before = parse_duration(value)
+        if before < 0:
+            return before
+    with suppress(ValueError):
+        return _instant(value)
+    raise ValueError(
+        "must be a date, an instant in ISO 8601, milliseconds since 1970, or a time before the load, like -3d or -1h30m"
+    )
 
 
 def _key(value: Any) -> str:
@@ -98,7 +123,11 @@ def _list_of(item: Schema[T]) -> Schema[list[T] | None]:
 
 
 #: A date, an instant or milliseconds.
-_INSTANT = {"type": ["string", "integer"]}
+_INSTANT: JsonSchema = {"type": ["string", "integer"]}
+
+
+#: The same, or a time before the load.
+_MOMENT = Read(_moment, _INSTANT)
 
 
 class KeyEntry(Params):
@@ -115,16 +144,75 @@ class WebhookEntry(Params):
     secret: str = field(_text(read_secret), default=DEFAULT_SECRET)
 
 
+class PlanEntry(PlansCreate):
+    """A plan, and its variants by how they differ from it. An archived one is archived after the customers."""
+
+    variants: list[VariantParams] | None = field(_list_of(obj(VariantParams)), default=None)
+    archived: bool = field(boolean(), default=False)
+
+
+class FeatureEntry(FeaturesCreate):
+    """A feature. An archived one is archived after the customers."""
+
+    archived: bool = field(boolean(), default=False)
+
+
+class EventEntry(Params):
+    """A past use of a feature. It is tracked as at its time; without one, at the time of loading."""
+
+    feature_id: str | None = field(string(), default=None)
+    event_name: str | None = field(string(min=1), default=None)
+    entity_id: str | None = field(string(), default=None)
+    value: float = field(number(), default=1)
+    timestamp: int | None = field(_MOMENT, default=None)
+    properties: dict[str, Any] | None = field(TRACK.fields["properties"], default=None)
+    overage_behavior: OverageBehavior = field(OVERAGE_BEHAVIOR, default="cap")
+
+    @rule("Either feature_id or event_name must be provided")
+    def _names_one(self) -> bool:
+        return bool(self.feature_id) != bool(self.event_name)
+
+
+class UsageEntry(Params):
+    """What is used of a balance, or left, once the events were tracked; also its grant and its next reset.
+
+    ``plan_id`` selects the grants of a plan, null those of none.
+    """
+
+    feature_id: str = field(string())
+    entity_id: str | None = field(string(), default=None)
+    plan_id: str | UnsetType | None = field(nullable(string()), default=UNSET)
+    interval: Interval | None = field(RESET_INTERVAL, default=None)
+    balance_id: str | None = field(string(), default=None)
+    usage: float | None = field(number(), default=None)
+    remaining: float | None = field(number(), default=None)
+    included_grant: float | None = field(number(), default=None)
+    next_reset_at: int | None = field(Read(_instant, _INSTANT), default=None)
+
+    @rule("usage and remaining exclude each other")
+    def _says_it_once(self) -> bool:
+        return self.usage is None or self.remaining is None
+
+    @rule("must have usage, remaining, included_grant or next_reset_at")
+    def _sets_something(self) -> bool:
+        return any(each is not None for each in (self.usage, self.remaining, self.included_grant, self.next_reset_at))
+
+
+#: ``billing.attach``, and when the plan began.
+_ATTACH = Object({**obj(BillingAttach).omit("customer_id", "customer_data").fields, "started_at": optional(_MOMENT)})
+
+
 class CustomerEntry(CustomersGetOrCreate):
     """A customer, and the calls that are made for them, without their ``customer_id``."""
 
+    created_at: int | None = field(_MOMENT, default=None)
     entities: list[dict[str, Any]] | None = field(
         _list_of(obj(EntitiesCreate).omit("customer_id", "customer_data")), default=None
     )
-    plans: list[dict[str, Any]] | None = field(
-        _list_of(Shorthand("plan_id", obj(BillingAttach).omit("customer_id", "customer_data"))), default=None
-    )
+    plans: list[dict[str, Any]] | None = field(_list_of(Shorthand("plan_id", _ATTACH)), default=None)
     balances: list[dict[str, Any]] | None = field(_list_of(obj(BalancesCreate).omit("customer_id")), default=None)
+    events: list[EventEntry] | None = field(_list_of(obj(EventEntry)), default=None)
+    usage: list[UsageEntry] | None = field(_list_of(obj(UsageEntry)), default=None)
     #: ``none`` is the default, or what happens when the customer's card is charged.
     payment_method: PaymentMethod | None = field(nullable(enum(*get_args(PaymentMethod))), default=None)
     faults: list[str] | None = field(_list_of(Read(read_rule)), default=None)
@@ -141,8 +229,8 @@ class CouponEntry(CouponParams):
 class EnvironmentEntry(Params):
     """What an environment contains at the start."""
 
-    features: list[FeaturesCreate] | None = field(_list_of(obj(FeaturesCreate)), default=None)
-    plans: list[PlansCreate] | None = field(_list_of(obj(PlansCreate)), default=None)
+    features: list[FeatureEntry] | None = field(_list_of(obj(FeatureEntry)), default=None)
+    plans: list[PlanEntry] | None = field(_list_of(obj(PlanEntry)), default=None)
     rewards: list[CouponEntry] | None = field(_list_of(obj(CouponEntry)), default=None)
     customers: list[CustomerEntry] | None = field(_list_of(obj(CustomerEntry)), default=None)
     faults: list[str] | None = field(_list_of(Read(read_rule)), default=None)
@@ -221,7 +309,7 @@ def unknown_names(data: Any) -> Iterator[Issue]:
         if schema is not obj(EnvironmentEntry):
             continue
         features = ("feature", _declared(environment.get("features"), "feature_id"))
-        plans = ("plan", _declared(environment.get("plans"), "plan_id"))
+        plans = ("plan", [*_declared(environment.get("plans"), "plan_id"), *_variants(environment.get("plans"))])
         known = {**dict.fromkeys(_FEATURE_KEYS, features), **dict.fromkeys(_PLAN_KEYS, plans)}
         for inner_path, fields, _ in maps_in(schema, environment, path):
             for key, value in fields.items():
@@ -237,6 +325,12 @@ def _names(path: tuple[str | int, ...], value: Any) -> Iterator[tuple[tuple[str 
         yield path, value
     elif isinstance(value, list):
         yield from (((*path, index), name) for index, name in enumerate(value) if isinstance(name, str))
+
+
+def _variants(plans: Any) -> Iterator[str]:
+    for each in plans if isinstance(plans, list) else ():
+        if isinstance(each, dict):
+            yield from _declared(each.get("variants"), "variant_plan_id")
 
 
 def _declared(entries: Any, key: str) -> list[str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from itertools import groupby
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -17,7 +18,7 @@ from autumn_mock.domain.webhook import WebhookEndpoint
 from autumn_mock.faults.grammar import Rule, RuleError, parse_rule
 from autumn_mock.input_files import InputFile, InputFileError, KeyPath, Problem, files_of, read_file, report
 from autumn_mock.input_schema import parse_file
-from autumn_mock.operations import balances, billing, customers, entities, features, plans, rewards
+from autumn_mock.operations import balances, billing, customers, entities, features, plan_update, plans, rewards
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import invalid_request
 from autumn_mock.operations.payment_methods import set_payment_method
@@ -28,6 +29,8 @@ from autumn_mock.store.tinyfile import is_ours, read_tables
 from autumn_mock.wire.requests.balances import BalancesCreate
 from autumn_mock.wire.requests.billing import BillingAttach
 from autumn_mock.wire.requests.entities import EntitiesCreate
+from autumn_mock.wire.requests.features import FeaturesUpdate
+from autumn_mock.wire.requests.plans import PlansUpdate
 from autumn_mock.wire.schema import obj
 from autumn_mock.worlds.entries import (
     CustomerEntry,
@@ -37,6 +40,7 @@ from autumn_mock.worlds.entries import (
     rates_of,
     unknown_names,
 )
+from autumn_mock.worlds.history import instant_of, made_at, record_event, set_usage
 
 T = TypeVar("T")
 
@@ -48,6 +52,19 @@ class SeedStep(Struct, frozen=True):
     path: KeyPath
     #: The id of the customer that the call creates.
     customer_id: str | None = None
+    #: When it is made (ms), or how long before the load (below zero); None: then.
+    at: int | None = None
+
+    def __call__(self, call: Call) -> None:
+        """Make the call."""
+        self.run(made_at(call, self.at))
+
+
+def in_order(steps: Iterable[SeedStep], now: int) -> Iterator[SeedStep]:
+    """Steps as they are made: those of one list that have a time are in the order of time."""
+    for place, group in groupby(steps, lambda step: None if step.at is None else step.path[:-1]):
+        made = list(group)
+        yield from made if place is None else sorted(made, key=lambda step: instant_of(step.at, now))
 
 
 class WorldOrganisation(Struct, frozen=True):
@@ -198,11 +215,24 @@ def _steps(environment: EnvironmentEntry, path: KeyPath) -> Iterator[SeedStep]:
         yield SeedStep(partial(features.create, params=feature), place)
     for place, plan in _entries(environment.plans, (*path, "plans")):
         yield SeedStep(partial(plans.create, params=plan), place)
+        for where, variant in _entries(plan.variants, (*place, "variants")):
+            yield _plan_change(PlansUpdate(plan_id=plan.plan_id, variants=[variant]), where)
     for place, coupon in _entries(environment.rewards, (*path, "rewards")):
         named = replace(coupon, name=coupon.name or coupon.id)
         yield SeedStep(partial(rewards.create_coupon, params=named), place)
     for place, customer in _entries(environment.customers, (*path, "customers")):
         yield from _customer_steps(customer, place)
+    for place, plan in _entries(environment.plans, (*path, "plans")):
+        if plan.archived:
+            yield _plan_change(PlansUpdate(plan_id=plan.plan_id, archived=True), place)
+    for place, feature in _entries(environment.features, (*path, "features")):
+        if feature.archived:
+            change = FeaturesUpdate(feature_id=feature.feature_id, archived=True)
+            yield SeedStep(partial(features.update, feature_id=feature.feature_id, params=change), place)
+
+
+def _plan_change(change: PlansUpdate, path: KeyPath) -> SeedStep:
+    return SeedStep(partial(plan_update.update, plan_id=change.plan_id, params=change), path)
 
 
 def _customer_steps(customer: CustomerEntry, path: KeyPath) -> Iterator[SeedStep]:
@@ -211,24 +241,35 @@ def _customer_steps(customer: CustomerEntry, path: KeyPath) -> Iterator[SeedStep
     Plans are attached without billing, unless an entry says ``no_billing_changes: false``: then they are bought.
     """
     owner = {"customer_id": customer.customer_id}
-    attached = [
-        (BillingAttach(**{**plan, **owner, "no_billing_changes": plan.get("no_billing_changes") is not False}), place)
-        for place, plan in _entries(customer.plans, (*path, "plans"))
-    ]
-    yield SeedStep(partial(customers.get_or_create, params=customer), path, customer.customer_id)
+    attached = [_attachment(plan, owner, place) for place, plan in _entries(customer.plans, (*path, "plans"))]
+    creation = partial(customers.get_or_create, params=customer)
+    yield SeedStep(creation, path, customer.customer_id, customer.created_at)
     if customer.payment_method is not None:
         setting = partial(set_payment_method, customer_id=customer.customer_id or "", method=customer.payment_method)
         yield SeedStep(setting, (*path, "payment_method"))
-    for plan, place in attached:
-        if not plan.entity_id:
-            yield SeedStep(partial(_attach, params=plan), place)
+    yield from (step for step, entity_id in attached if not entity_id)
     for place, entity in _entries(customer.entities, (*path, "entities")):
         yield SeedStep(partial(entities.create, params=EntitiesCreate(**{**entity, **owner})), place)
-    for plan, place in attached:
-        if plan.entity_id:
-            yield SeedStep(partial(_attach, params=plan), place)
+    yield from (step for step, entity_id in attached if entity_id)
     for place, balance in _entries(customer.balances, (*path, "balances")):
         yield SeedStep(partial(balances.create, params=BalancesCreate(**{**balance, **owner})), place)
+    yield from _past_steps(customer, path)
+
+
+def _past_steps(customer: CustomerEntry, path: KeyPath) -> Iterator[SeedStep]:
+    """What was used. It follows the grants; what ``usage`` says is the present, whatever the events took."""
+    owner = customer.customer_id or ""
+    for place, event in _entries(customer.events, (*path, "events")):
+        yield SeedStep(partial(record_event, customer_id=owner, entry=event), place, at=event.timestamp)
+    for place, used in _entries(customer.usage, (*path, "usage")):
+        yield SeedStep(partial(set_usage, customer_id=owner, entry=used), place)
+
+
+def _attachment(plan: dict[str, Any], owner: dict[str, Any], path: KeyPath) -> tuple[SeedStep, str | None]:
+    """The step that attaches a plan, and the entity that it is for."""
+    sent = {name: value for name, value in plan.items() if name != "started_at"}
+    params = BillingAttach(**{**sent, **owner, "no_billing_changes": plan.get("no_billing_changes") is not False})
+    return SeedStep(partial(_attach, params=params), path, at=plan.get("started_at")), params.entity_id
 
 
 def _attach(call: Call, params: BillingAttach) -> None:

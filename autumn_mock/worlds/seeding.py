@@ -11,7 +11,7 @@ from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError
 from autumn_mock.store.errors import StoreError
 from autumn_mock.store.state import State
-from autumn_mock.worlds.model import World, WorldOrganisation, api_key
+from autumn_mock.worlds.model import World, WorldOrganisation, api_key, in_order
 
 #: The API version in which the entries are written.
 _VERSION = Version.NEWEST
@@ -111,9 +111,9 @@ def _fill(state: State, organisation: WorldOrganisation, env: Env) -> None:
         return
     environment = state.environment(organisation.id, env)
     call = Call(environment, _VERSION, environment.clock.now())
-    for step in steps:
+    for step in in_order(steps, call.now):
         try:
-            step.run(call)
+            step(call)
         except ApiError as error:
             raise organisation.file.problem(step.path, error.message).error from None
 

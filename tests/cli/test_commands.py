@@ -81,7 +81,10 @@ def test_world_init_check_and_serve(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     assert text_of(NOWHERE("world", "init", str(file))).startswith(f"wrote {file}; check it with: autumn-mock world")
     checked = text_of(NOWHERE("world", "check", str(file)))
-    assert checked == f"{file} is valid: 1 organisations, 3 keys, 12 features, 2 plans, 5 customers, 16 balances\n"
+    assert (
+        checked
+        == f"{file} is valid: 1 organisations, 3 keys, 12 features, 2 plans, 5 customers, 16 balances, 0 events\n"
+    )
     assert "exists; choose another name, or replace it with --force" in text_of(
         NOWHERE("world", "init", str(file)), code=1
     )

@@ -59,7 +59,7 @@ BILLING_DETAILS: Final = z.obj(
         "invoice_settings": z.optional(z.record()),
     }
 )
-#: Accepted and not used.
+#: Which default plans a new customer gets: those of a group, or none.
 INTERNAL_OPTIONS: Final = z.obj({"default_group": z.optional(z.string()), "disable_defaults": z.optional(z.boolean())})
 #: Kept as it was sent.
 CUSTOMER_CONFIG: Final = z.obj(
