@@ -26,17 +26,32 @@ class EarlyRetry(Struct, eq=False):
     items: Sequence[Item] = ()
     #: Whether they cannot be other usages.
     is_certain: bool = True
+    #: Whether a retry was only recognised without its idempotency keys: they were made anew.
+    has_new_keys: bool = False
 
 
-def early_retries(entries: Iterable[RequestEntry]) -> list[EarlyRetry]:
-    """The same items, or the same body, sent again too early: one for each row of such requests."""
+class _Alike(Struct, frozen=True):
+    """What requests have in common that differ in their idempotency keys alone: the call, and the items sorted."""
+
+    call: str
+    items: tuple[Hashable, ...]
+
+
+def early_retries(entries: Sequence[RequestEntry]) -> list[EarlyRetry]:
+    """The same items, or the same body, sent again too early: one for each row of such requests.
+
+    Items with new keys are taken for the same ones when the client never sent a mark twice.
+    """
     #: The last reply with a Retry-After, by what was sent.
     asking: dict[Hashable, RequestEntry] = {}
     rows: dict[int, EarlyRetry] = {}
+    compares_alike = any(entry.retry_after is not None for entry in entries) and not _makes_marks_once(entries)
     for entry in entries:
         if not asking and entry.retry_after is None:
             continue
         keys: list[Hashable] = [entry.signature, *(item for item in entry.sent if item.has_timestamp)]
+        if compares_alike and entry.sent and all(item.has_key and not item.has_timestamp for item in entry.sent):
+            keys.append(_Alike(entry.call, tuple(sorted((item.alike for item in entry.sent), key=repr))))
         for key in keys:
             earlier = asking.get(key)
             if earlier is not None and _is_too_early(entry, earlier):
@@ -47,6 +62,17 @@ def early_retries(entries: Iterable[RequestEntry]) -> list[EarlyRetry]:
             elif entry.is_accepted:
                 asking.pop(key, None)
     return list({id(row): row for row in rows.values()}.values())
+
+
+def _makes_marks_once(entries: Iterable[RequestEntry]) -> bool:
+    """Whether two requests have an item with the same idempotency key or timestamp."""
+    seen: set[bytes] = set()
+    for entry in entries:
+        marked = {item.key for item in entry.sent if item.has_key or item.has_timestamp}
+        if not seen.isdisjoint(marked):
+            return True
+        seen |= marked
+    return False
 
 
 def _is_too_early(later: RequestEntry, earlier: RequestEntry) -> bool:
@@ -64,7 +90,8 @@ def _extend(rows: dict[int, EarlyRetry], entry: RequestEntry, earlier: RequestEn
         row.times += 1
         row.items = entry.sent
         is_marked = bool(entry.sent) and all(item.is_marked for item in entry.sent)
-        row.is_certain = row.is_certain and (is_marked or isinstance(key, Item))
+        row.has_new_keys = row.has_new_keys or isinstance(key, _Alike)
+        row.is_certain = row.is_certain and not row.has_new_keys and (is_marked or isinstance(key, Item))
     if entry.waited(earlier) < row.waited:
         row.waited, row.asked = entry.waited(earlier), earlier.retry_after or 0
 

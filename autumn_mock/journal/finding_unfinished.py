@@ -50,16 +50,12 @@ def unread_pages(entries: Sequence[RequestEntry]) -> Iterator[Finding]:
     """One for each call that returned a page with a following one, which was never asked for."""
     unread: dict[str, dict[str, RequestEntry]] = {}
     for entry in entries:
-        if not (entry.call.endswith(".list") or entry.method == "GET"):
-            continue
         open_pages = unread.get(entry.call)
         if open_pages:
             for cursor in [cursor for cursor in open_pages if _asks_for(entry, cursor)]:
                 del open_pages[cursor]
-        if entry.is_known_accepted:
-            following = _next_page(entry)
-            if following:
-                unread.setdefault(entry.call, {})[following] = entry
+        if entry.next_page is not None and entry.is_known_accepted:
+            unread.setdefault(entry.call, {})[entry.next_page] = entry
     for call, pages in unread.items():
         row = list(pages.values())
         if row:
@@ -72,26 +68,6 @@ def unread_pages(entries: Sequence[RequestEntry]) -> Iterator[Finding]:
                 items=None,
                 doubt="the client may have wanted the first page only",
             )
-
-
-def _next_page(entry: RequestEntry) -> str | None:
-    """What asks for the page after a reply: its cursor, or the offset; None when there is none."""
-    body: Any = json_body(entry.reply_body or b"")
-    if not isinstance(body, Mapping):
-        return None
-    cursor = body.get("next_cursor")
-    if isinstance(cursor, str):
-        return cursor or None
-    offset, rows = body.get("offset"), body.get("list")
-    has_more = body.get("has_more") is True or (
-        isinstance(body.get("total"), int)
-        and isinstance(rows, list)
-        and isinstance(offset, int)
-        and offset + len(rows) < body["total"]
-    )
-    if has_more and isinstance(offset, int) and isinstance(rows, list):
-        return str(offset + len(rows))
-    return None
 
 
 def _asks_for(entry: RequestEntry, page: str) -> bool:

@@ -17,6 +17,8 @@ UNMARKED = (
     "two equal usages cannot be distinguished from one that is sent twice without a timestamp or an idempotency_key "
     "in each item"
 )
+#: Why items that only differ in their marks may be different usages.
+NEW_MARKS = "the idempotency_key or timestamp was made anew, so the items may be other usages"
 _SHARED = "other requests have the same amounts and properties, so that these do not distinguish one usage from another"
 _KEY_ONCE = (
     "Make the idempotency_key (or the Idempotency-Key header) and the timestamp once for each usage, before the first "
@@ -70,11 +72,7 @@ def _resend(resend: Resend) -> Finding:
     first, last = resend.requests[0], resend.requests[-1]
     amounts = w.amounts(resend.items)
     how = "in a larger amount" if resend.is_sum else "with new marks"
-    doubt = (
-        "the larger amount may be another usage"
-        if resend.is_sum
-        else "the idempotency_key or timestamp was made anew, so the items may be other usages"
-    )
+    doubt = "the larger amount may be another usage" if resend.is_sum else NEW_MARKS
     return finding(
         "resent_after_lost_reply",
         resend.requests,

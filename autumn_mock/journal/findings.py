@@ -17,7 +17,7 @@ from autumn_mock.journal.finding_kinds import FINDING_KINDS
 from autumn_mock.journal.finding_loops import LOOP_DETECTORS, wrong_keys
 from autumn_mock.journal.finding_state import STATE_DETECTORS, FindingState
 from autumn_mock.journal.finding_unfinished import missing_keys, unread_pages
-from autumn_mock.journal.finding_usage import UNMARKED, usage_findings
+from autumn_mock.journal.finding_usage import NEW_MARKS, UNMARKED, usage_findings
 from autumn_mock.journal.requests import RequestEntry
 from autumn_mock.wire.requests.track import MAX_ITEMS
 
@@ -58,6 +58,8 @@ def _early_retries(entries: Sequence[RequestEntry]) -> Iterator[Finding]:
     for retry in early_retries(_with_body(entries)):
         first = retry.requests[0]
         unsure = UNMARKED if retry.items else "another request may have meant the same"
+        if retry.has_new_keys:
+            unsure = NEW_MARKS
         yield finding(
             "retried_too_soon",
             retry.requests,

@@ -83,6 +83,8 @@ class RequestEntry(Struct, frozen=True, kw_only=True):
     retry_after: float | None = None
     #: An explanation for people, such as that the route does not exist here.
     note: str | None = None
+    #: Of an answered page of a list: the cursor or the offset that asks for the following one; None after the last.
+    next_page: str | None = None
     #: The client's own id of the request: its ``x-request-id``.
     correlation_id: str = ""
     #: What the call itself deducted; its queued items are deducted later.

@@ -88,6 +88,8 @@ class RequestContext(Struct):
     refused: int | None = None
     #: An explanation for the journal: see :class:`~autumn_mock.journal.requests.RequestEntry`.
     note: str | None = None
+    #: What asks for the page after the answered one.
+    next_page: str | None = None
 
     _json: Any = None
     _is_parsed: bool = False

@@ -303,6 +303,7 @@ def _expand(request: RequestContext, endpoint: Endpoint) -> list[str]:
 
 def _handle(request: RequestContext, endpoint: Endpoint) -> Response:
     answer = endpoint.handler(request, *request.params)
+    request.next_page = answer.body.next_page
     version = request.call.version
     shape = fixed_shape_for(version) if endpoint.fixed_shape else version
     return json_reply(in_version(answer.body, shape), answer.status)

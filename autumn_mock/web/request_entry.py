@@ -51,6 +51,7 @@ def entry_of(number: int, request: RequestContext, reply: Response, service_stat
         reply=faults.reply_status if faults is not None else "sent",
         retry_after=_retry_after(reply, now),
         note=request.note,
+        next_page=request.next_page,
         correlation_id=correlation_id_of(request) or "",
         deducted=request.deducted,
         content=content,

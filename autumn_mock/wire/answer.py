@@ -30,6 +30,11 @@ class Body(Struct, metaclass=_BodyMeta, forbid_unknown_fields=True, gc=False):
     #: Fields that no version shows: the downgrades of the oldest versions read them. Only in outermost structs.
     for_older_versions: ClassVar[tuple[str, ...]] = ()
 
+    @property
+    def next_page(self) -> str | None:
+        """What asks for the page after this one: a cursor or an offset. None for the last page, and for no page."""
+        return None
+
 
 def in_version(body: Body, version: Version) -> Body | Json:
     """An answer in the shape of a version, to be encoded as JSON."""
@@ -95,6 +100,10 @@ class CursorPage(Body, Generic[R], kw_only=True):
     rows: list[R] = field(name="list")
     next_cursor: str | None
 
+    @property
+    def next_page(self) -> str | None:
+        return self.next_cursor
+
 
 class FullCursorPage(Body, Generic[R], kw_only=True):
     """A page of a list that also says whether it is the last."""
@@ -102,6 +111,10 @@ class FullCursorPage(Body, Generic[R], kw_only=True):
     rows: list[R] = field(name="list")
     has_more: bool
     next_cursor: str | None
+
+    @property
+    def next_page(self) -> str | None:
+        return self.next_cursor
 
 
 class OffsetPage(Body, Generic[R], kw_only=True):
@@ -114,3 +127,8 @@ class OffsetPage(Body, Generic[R], kw_only=True):
     limit: Number
     offset: Number
     has_more: bool
+
+    @property
+    def next_page(self) -> str | None:
+        following = int(self.offset) + len(self.rows)
+        return str(following) if following < self.total_filtered_count else None

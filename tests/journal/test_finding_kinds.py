@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 
 import autumn_mock
 from autumn_mock.engine import Engine
+from autumn_mock.journal.exchange import MAX_REPLY_KEPT
 from autumn_mock.journal.finding import Finding
 from autumn_mock.journal.finding_filter import finding_filter, read_finding_filter
 from autumn_mock.journal.finding_kinds import FINDING_KINDS
@@ -266,8 +267,17 @@ def test_pages_of_an_older_route_that_are_not_read(post: Post, client: FlaskClie
     assert [each.code for each in findings()] == ["page_not_followed"]
     client.get("/v1/customers?limit=10&offset=100", headers=headers)
     assert [each.code for each in findings()] == ["page_not_followed"]
-    client.get("/v1/customers?limit=50&offset=10", headers=headers)
+    rest = page["total_filtered_count"] - 10
+    client.get(f"/v1/customers?limit={rest}&offset=10", headers=headers)
     assert findings() == []
+
+
+def test_a_large_page_is_not_followed(post: Post, findings: Found) -> None:
+    for number in range(60):
+        post("/v1/customers.get_or_create", {"customer_id": f"cus_page_{number}", "name": "n" * 2000})
+    page = post("/v1/customers.list", {"limit": 50, "start_cursor": ""}, x_api_version="2.4.0")
+    assert len(page.data) > MAX_REPLY_KEPT
+    assert [each.code for each in findings()] == ["page_not_followed"]
 
 
 # -- the client made it worse

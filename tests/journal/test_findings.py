@@ -667,6 +667,33 @@ def test_retried_too_soon_is_uncertain_without_marks() -> None:
     assert "two equal usages" in found.message
 
 
+def test_retried_too_soon_recognises_new_keys() -> None:
+    first = unavailable(1, [keyed(1, 3), keyed(2, 4)], at=0)
+    found = only([first, batch(2, [keyed(4, 4), keyed(3, 3)], received=1.2, at=0)], "retried_too_soon")
+    assert (found.requests, found.items, found.certain) == ((1, 2), 2, False)
+    assert "made anew" in found.message
+    fields = {"status": 429, "service_status": None, "retry_after": 1.0, "at": 0}
+    tries = [track(1, keyed(1), **fields), track(2, keyed(2), received=1.2, at=0)]
+    assert only(tries, "retried_too_soon").requests == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        [batch(2, [keyed(3, 5), keyed(4, 4)], received=1.2, at=0)],  # other amounts
+        [batch(2, [keyed(3, 3)], received=1.2, at=0)],  # fewer items
+        [batch(2, [keyed(3, 3), keyed(4, 4)], received=2.2, at=0)],  # in time
+        [  # another usage of a client that keeps its keys
+            batch(2, [keyed(3, 3), keyed(4, 4)], received=1.2, at=0),
+            batch(3, [keyed(1, 3), keyed(2, 4)], received=2.2, at=0),
+        ],
+    ],
+)
+def test_retried_too_soon_ignores_other_usages(later: list[RequestEntry]) -> None:
+    first = unavailable(1, [keyed(1, 3), keyed(2, 4)], at=0)
+    assert "retried_too_soon" not in codes([first, *later])
+
+
 def test_retried_too_soon_includes_single_calls() -> None:
     fields = {"status": 429, "service_status": None, "retry_after": 1.0, "at": 0}
     assert codes([track(1, timed(1), **fields), track(2, timed(1), received=1.2, at=0)]) == ["retried_too_soon"]

@@ -102,6 +102,10 @@ class EventsOffsetPage(Body, kw_only=True):
     offset: Number
     limit: Number
 
+    @property
+    def next_page(self) -> str | None:
+        return str(int(self.offset) + len(self.rows)) if self.has_more else None
+
 
 def _plain(value: int | float) -> Number:
     """A number as it was sent, whole ones without a decimal point."""
