@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 SECOND = b"1000000007"
 _HEAD_ENDS = b"\r\n\r\n"
 _LENGTH = b"content-length:"
+_CHUNKED = b"transfer-encoding: chunked"
+_LAST_CHUNK = b"\r\n0\r\n\r\n"
 
 
 @dataclass(frozen=True)
@@ -196,10 +198,14 @@ class _Run:
         if head < 0:
             return
         place = inbox[:head].lower().find(_LENGTH)
-        assert place >= 0, f"a reply without a length: {bytes(inbox[:head])!r}"
-        length = int(inbox[place + len(_LENGTH) : head].split(b"\r\n", 1)[0])
-        if len(inbox) < head + len(_HEAD_ENDS) + length:
-            return
+        if place >= 0:
+            length = int(inbox[place + len(_LENGTH) : head].split(b"\r\n", 1)[0])
+            if len(inbox) < head + len(_HEAD_ENDS) + length:
+                return
+        else:
+            assert _CHUNKED in inbox[:head].lower(), f"a reply without a length: {bytes(inbox[:head])!r}"
+            if not inbox.endswith(_LAST_CHUNK):
+                return
         self._end(connection, int(inbox[9:12]), bytes(inbox[head + len(_HEAD_ENDS) :]))
         inbox.clear()
 
