@@ -28,7 +28,8 @@ _SUFFIXES = (".yaml", ".yml", ".json")
 _PROGRAM_SUFFIXES = (".py", ".mjs")
 #: The directory of the shipped files of a kind, where it is not the plural.
 _DIRECTORIES = {"case": "conformance"}
-_MAX_BYTES = 16 << 20
+#: The size of the largest file that is read.
+MAX_BYTES = 16 << 20
 _MAX_DEPTH = 64
 
 #: How many errors of one file are reported.
@@ -221,11 +222,11 @@ def read_file(path: Path) -> InputFile:
 def _text(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            content = file.read(_MAX_BYTES + 1)
+            content = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         raise InputFileError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
-    if len(content) > _MAX_BYTES:
-        raise InputFileError(f"{path}: larger than the limit of {_MAX_BYTES >> 20} MiB")
+    if len(content) > MAX_BYTES:
+        raise InputFileError(f"{path}: larger than the limit of {MAX_BYTES >> 20} MiB")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -332,6 +333,11 @@ class _Reader:
     @staticmethod
     def _position(node: Any) -> Position:
         return Position(node.start_mark.line + 1, node.start_mark.column + 1)
+
+
+def is_text(word: str) -> bool:
+    """Whether an unquoted word is text, and not a number or a constant."""
+    return isinstance(_plain(word), str)
 
 
 def _plain(word: str) -> Any:

@@ -30,7 +30,7 @@ LAYERS = (
     ("web",),
     ("testing",),
     ("fidelity",),
-    ("certification",),  # plays over HTTP, as scenarios do, and asks programs
+    ("certification", "data"),  # plays over HTTP, as scenarios do, and asks programs
     ("cli",),
     ("__main__",),
 )

@@ -20,6 +20,7 @@ ALLOWED = {
     "clock.py": "the source",
     "cli/output.py": "shows the time of day, and waits between two readings",
     "cli/demo.py": "pauses for the reader",
+    "data/public_client.py": "waits as the client of another server does",
     "scenarios/target.py": "waits as the client of a story does",
 }
 

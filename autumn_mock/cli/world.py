@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from autumn_mock.cli.files import STANDARD, input_file, write_text
-from autumn_mock.cli.options import json_option
+from autumn_mock.cli.files import STANDARD, input_file, say, write_text
+from autumn_mock.cli.options import KEY_VARIABLES, json_option, read_value
 from autumn_mock.cli.snapshot import save
+from autumn_mock.settings import read_url
 
 if TYPE_CHECKING:
     from autumn_mock.store.state import State
 
 
-@click.group(short_help="Show, check, save and write worlds.")
+@click.group(short_help="Show, check, save, read and write worlds.")
 def world() -> None:
-    """Show, check, save and write worlds: files with the initial state of a server.
+    """Show, check, save, read and write worlds: files with the initial state of a server.
 
     \b
     autumn-mock world init my-world.yaml
@@ -125,6 +126,65 @@ def schema() -> None:
     from autumn_mock.worlds import world_schema
 
     print_json(world_schema())
+
+
+@world.command("from", short_help="Read a world from a server.")
+@click.argument("url", type=read_value("url", read_url))
+@click.argument("file", default=STANDARD)
+@click.option(
+    "--key",
+    required=True,
+    envvar=KEY_VARIABLES[0],
+    show_envvar=True,
+    metavar="KEY",
+    help="Secret key of the organisation there. It is neither written nor printed.",
+)
+@click.option("--customers", "most", type=click.IntRange(0), metavar="N", help="Read at most N customers, the newest.")
+@click.option("--force", is_flag=True, help="Replace an existing file.")
+@json_option
+def from_(url: str, file: str, key: str, most: int | None, force: bool, as_json: bool) -> None:
+    """Read features, plans, customers and balances of URL, like https://api.useautumn.com, into the world FILE.
+
+    FILE is YAML, or JSON if it ends in .json; - is standard output. Only reading calls are made. The organisation gets
+    a key of its own, made from its name.
+    """
+    from autumn_mock.cli.progress import loading_bar
+    from autumn_mock.clock import wall_clock
+    from autumn_mock.data.public_client import PublicCallError, PublicClient
+    from autumn_mock.data.reading import read_sandbox
+    from autumn_mock.data.world_file import world_text
+    from autumn_mock.input_files import InputFileError
+
+    if not key.startswith(("am_sk_test_", "am_sk_live_")) or not key.isascii() or not key.isprintable():
+        raise click.UsageError("--key: must be a secret key, which begins with am_sk_test_ or am_sk_live_")
+    if file != STANDARD and Path(file).exists() and not force:
+        raise click.ClickException(f"{file} exists; choose another name, or replace it with --force")
+    try:
+        with PublicClient(url, key) as client, loading_bar("autumn-mock: customers", least=_BAR_CUSTOMERS) as progress:
+            found = read_sandbox(client, progress, now=wall_clock(), is_live=key.startswith("am_sk_live"), most=most)
+            comment = f"Read from {client.url} by autumn-mock world from."
+        text = world_text(found, comment, as_json=file.endswith(".json"))
+    except (PublicCallError, InputFileError) as error:
+        raise click.ClickException(str(error)) from None
+    write_text(file, text, replace=force)
+    _say_read(found, file, as_json)
+
+
+#: From how many customers on a bar is shown.
+_BAR_CUSTOMERS = 50
+
+
+def _say_read(found: dict[str, Any], file: str, as_json: bool) -> None:
+    import json
+
+    (organisation,) = found["organisations"]
+    environment = organisation.get("sandbox") or organisation.get("live") or {}
+    counts = {name: len(environment.get(name, ())) for name in ("features", "plans", "customers")}
+    listed = ", ".join(f"{count} {what}" for what, count in counts.items())
+    done = {**counts, "key": organisation["keys"][0], "file": file}
+    is_standard = file == STANDARD
+    text = f"wrote {listed}" + ("" if is_standard else f" to {file}; start with: autumn-mock serve --world {file}")
+    say(json.dumps(done) if as_json else text, is_standard=is_standard)
 
 
 world.add_command(save)  # a snapshot is a world

@@ -198,19 +198,23 @@ class UsageEntry(Params):
         return any(each is not None for each in (self.usage, self.remaining, self.included_grant, self.next_reset_at))
 
 
-#: ``billing.attach``, and when the plan began.
-_ATTACH = Object({**obj(BillingAttach).omit("customer_id", "customer_data").fields, "started_at": optional(_MOMENT)})
+def _dated(schema: Object[dict[str, Any]], key: str) -> Object[dict[str, Any]]:
+    """The body of a call, and when it was made."""
+    return obj({**schema.fields, key: optional(_MOMENT)})
+
+
+_ATTACH = _dated(obj(BillingAttach).omit("customer_id", "customer_data"), "started_at")
+_ENTITY = _dated(obj(EntitiesCreate).omit("customer_id", "customer_data"), "created_at")
+_BALANCE = _dated(obj(BalancesCreate).omit("customer_id"), "created_at")
 
 
 class CustomerEntry(CustomersGetOrCreate):
     """A customer, and the calls that are made for them, without their ``customer_id``."""
 
     created_at: int | None = field(_MOMENT, default=None)
-    entities: list[dict[str, Any]] | None = field(
-        _list_of(obj(EntitiesCreate).omit("customer_id", "customer_data")), default=None
-    )
+    entities: list[dict[str, Any]] | None = field(_list_of(_ENTITY), default=None)
     plans: list[dict[str, Any]] | None = field(_list_of(Shorthand("plan_id", _ATTACH)), default=None)
-    balances: list[dict[str, Any]] | None = field(_list_of(obj(BalancesCreate).omit("customer_id")), default=None)
+    balances: list[dict[str, Any]] | None = field(_list_of(_BALANCE), default=None)
     events: list[EventEntry] | None = field(_list_of(obj(EventEntry)), default=None)
     usage: list[UsageEntry] | None = field(_list_of(obj(UsageEntry)), default=None)
     #: ``none`` is the default, or what happens when the customer's card is charged.

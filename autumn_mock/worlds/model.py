@@ -249,10 +249,12 @@ def _customer_steps(customer: CustomerEntry, path: KeyPath) -> Iterator[SeedStep
         yield SeedStep(setting, (*path, "payment_method"))
     yield from (step for step, entity_id in attached if not entity_id)
     for place, entity in _entries(customer.entities, (*path, "entities")):
-        yield SeedStep(partial(entities.create, params=EntitiesCreate(**{**entity, **owner})), place)
+        sent, at = _dated(entity, "created_at")
+        yield SeedStep(partial(entities.create, params=EntitiesCreate(**{**sent, **owner})), place, at=at)
     yield from (step for step, entity_id in attached if entity_id)
     for place, balance in _entries(customer.balances, (*path, "balances")):
-        yield SeedStep(partial(balances.create, params=BalancesCreate(**{**balance, **owner})), place)
+        sent, at = _dated(balance, "created_at")
+        yield SeedStep(partial(balances.create, params=BalancesCreate(**{**sent, **owner})), place, at=at)
     yield from _past_steps(customer, path)
 
 
@@ -267,9 +269,14 @@ def _past_steps(customer: CustomerEntry, path: KeyPath) -> Iterator[SeedStep]:
 
 def _attachment(plan: dict[str, Any], owner: dict[str, Any], path: KeyPath) -> tuple[SeedStep, str | None]:
     """The step that attaches a plan, and the entity that it is for."""
-    sent = {name: value for name, value in plan.items() if name != "started_at"}
+    sent, at = _dated(plan, "started_at")
     params = BillingAttach(**{**sent, **owner, "no_billing_changes": plan.get("no_billing_changes") is not False})
-    return SeedStep(partial(_attach, params=params), path, at=plan.get("started_at")), params.entity_id
+    return SeedStep(partial(_attach, params=params), path, at=at), params.entity_id
+
+
+def _dated(entry: Mapping[str, Any], key: str) -> tuple[dict[str, Any], int | None]:
+    """The body of a call, and when it was made."""
+    return {name: value for name, value in entry.items() if name != key}, entry.get(key)
 
 
 def _attach(call: Call, params: BillingAttach) -> None:

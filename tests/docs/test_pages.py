@@ -120,7 +120,8 @@ def test_an_unknown_page_is_not_found(client: FlaskClient) -> None:
     ("name", "command"), [(name, each) for name in TOPICS for each in commands(topics()[name].text)]
 )
 def test_commands(running: ServerProcess, tmp_path: Path, name: str, command: str) -> None:
-    assert run([sys.executable, "-m", "autumn_mock", *shlex.split(command)[1:]], tmp_path, running.url) or name
+    arguments = shlex.split(command.replace(URL, running.url))[1:]
+    assert run([sys.executable, "-m", "autumn_mock", *arguments], tmp_path, running.url) or name
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the examples are for a Unix shell")

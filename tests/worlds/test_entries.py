@@ -175,7 +175,7 @@ def test_read_world_refuses_environments(write_world: WriteWorld, entries: str, 
             "          balances:\n            - feature_id: messages\n              included_grant: 5\n"
             "              customer_id: cus_2",
             "12: {}.balances.0.customer_id: unknown key. Known: feature_id, entity_id, included_grant, "
-            "unlimited, reset, rollover, expires_at, next_reset_at, balance_id, granted_balance",
+            "unlimited, reset, rollover, expires_at, next_reset_at, balance_id, granted_balance, created_at",
         ),
         (
             "          balances:\n            - {feature_id: messages}",

@@ -1,0 +1,1 @@
+"""Data from elsewhere: worlds read from a server through its public calls, generated data, and CSV files."""

@@ -1,0 +1,68 @@
+"""A world read from a server through its public calls: features, plans, customers and balances."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable
+from itertools import islice
+
+from autumn_mock.data.accounts import SandboxCustomer, customer_entry
+from autumn_mock.data.catalogue import feature_entry, plan_entries
+from autumn_mock.data.public_client import Json, PublicCallError, PublicClient
+
+#: Called with the number of customers read, and how many there are.
+Progress = Callable[[int, int], None]
+_EXPAND = ["subscriptions.plan", "purchases.plan", "payment_method"]
+
+
+def read_sandbox(
+    client: PublicClient, progress: Progress, *, now: int, is_live: bool = False, most: int | None = None
+) -> Json:
+    """The data of a world with one organisation, whose key is made from its name: the key of the client is not in it.
+
+    ``now`` (ms): the time of the server. ``most``: the largest number of customers that are read, the newest first.
+
+    Raises :class:`~autumn_mock.data.public_client.PublicCallError`.
+    """
+    name, slug = _identity(client)
+    features = [feature_entry(each) for each in client.post("/features.list")["list"]]
+    plans = client.post("/plans.list", include_archived=True)["list"]
+    customers = _customers(client, plans, progress, most, now)
+    environment = {"features": features, "plans": plan_entries(plans), "customers": customers}
+    key = f"am_sk_{'live' if is_live else 'test'}_{re.sub('[^A-Za-z0-9]', '_', slug)}_copy"
+    found = {name: entries for name, entries in environment.items() if entries}
+    return {"organisations": [{"slug": slug, "name": name, "keys": [key], "live" if is_live else "sandbox": found}]}
+
+
+def _identity(client: PublicClient) -> tuple[str, str]:
+    """The name and the slug of the organisation; a key may have no scope for it."""
+    try:
+        shown = client.get("/organization/me")
+    except PublicCallError as error:
+        if error.status not in (403, 404):
+            raise
+        shown = {"name": "Copy", "slug": "copy"}
+    return str(shown["name"]), re.sub("[^A-Za-z0-9_-]", "-", str(shown["slug"]))
+
+
+def _customers(client: PublicClient, plans: list[Json], progress: Progress, most: int | None, now: int) -> list[Json]:
+    listed = list(islice(client.rows("/customers.list"), most))
+    listed.reverse()  # they are listed newest first
+    rows: dict[str, list[Json]] = defaultdict(list)
+    entities: dict[str, list[Json]] = defaultdict(list)
+    for path, found in (("/balances.list", rows), ("/entities.list", entities)):
+        for row in client.rows(path):
+            found[row["customer_id"]].insert(0, row)
+    catalogue = {plan["id"]: plan for plan in plans}
+    has_defaults = any(plan["auto_enable"] for plan in plans)
+    entries = []
+    for body in listed:
+        account = SandboxCustomer(body, [], [])
+        name = body["id"]
+        if name is not None:  # without one, nothing can be asked about a customer, and nothing was given to it
+            shown = client.post("/customers.get", customer_id=name, expand=_EXPAND)
+            account = SandboxCustomer(shown, entities[name], rows[name])
+        entries.append(customer_entry(account, catalogue, has_defaults=has_defaults, now=now))
+        progress(len(entries), len(listed))
+    return entries
