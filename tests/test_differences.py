@@ -130,10 +130,10 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
     "Of older clients coupons": (
         "web/resources/test_unsupported.py::test_unsupported_calls_reply_400_with_their_message",
     ),
-    "billing.create_schedule, billing.preview_multi_update and the JSON": (
+    "billing.create_schedule and billing.preview_multi_update": (
         "web/resources/test_unsupported.py::test_unsupported_calls_reply_400_with_their_message",
-        "web/test_differences.py::test_checkout_pages_have_no_json",
     ),
+    "The link of long_lived_checkout": ("web/checkout/test_public_calls.py::test_a_long_lived_link_leads_to_its_page",),
     "A route that is not served returns the real answer": (
         "web/test_dispatch.py::test_dispatch_refuses_an_unserved_route_and_notes_it_in_the_journal",
     ),

@@ -244,5 +244,7 @@ class Checkout(Record, frozen=True, kw_only=True):
     attached: str | None = None
     #: When a completed one is settled automatically; None: when it is asked for.
     settles_at: Instant | None = None
+    #: The id of the invoice that it led to when it was settled.
+    invoice: str | None = None
     #: Why the change could not be made when it was settled.
     problem: str | None = None

@@ -6,6 +6,8 @@ moment when the change is made, purchases of the customer are refused (423).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -46,6 +48,20 @@ def find_checkout(environment: Environment, checkout_id: str) -> Checkout:
     if found is None:
         raise ApiError(404, f"Checkout {checkout_id} not found", "checkout_not_found")
     return found
+
+
+def environment_of(environments: Iterable[Environment], checkout_id: str) -> Environment | None:
+    """The environment that has a session; None: none has it."""
+    return next((each for each in environments if each.checkouts.get(checkout_id) is not None), None)
+
+
+def unavailable() -> ApiError:
+    """The error for a session that has no page of the service."""
+    return ApiError(
+        404,
+        "This checkout could not be loaded. Please try again or create a new checkout link.",
+        "checkout_unavailable",
+    )
 
 
 def find_open(call: Call, customer: Customer, wanted: Deferred) -> Checkout | None:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from autumn_mock.domain.amount import ZERO
 from autumn_mock.domain.customer import Customer, CustomerPlan
-from autumn_mock.domain.payment import CheckoutMode
+from autumn_mock.domain.payment import CheckoutMode, Deferred
 from autumn_mock.domain.plan import Plan
 from autumn_mock.operations import attachments, checkouts, licenses
 from autumn_mock.operations.billing import PlanPurchase, examine, owner_of
@@ -31,6 +31,7 @@ from autumn_mock.operations.subjects import get_customer, open_account
 from autumn_mock.payments.forecasts import Forecast
 from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate
 from autumn_mock.wire.requests.multi_attach import MultiAttach
+from autumn_mock.wire.schema import parse
 
 Intent = Literal["update_plan", "update_quantity", "cancel_immediately", "cancel_end_of_cycle", "uncancel", "none"]
 
@@ -83,6 +84,15 @@ def preview_attach(call: Call, params: BillingAttach) -> Preview:
         found.append(_attached(call, [case], charges, case.purchase.page))
         raise _Previewed
     return found[0]
+
+
+def preview_deferred(call: Call, waiting: Deferred) -> Preview:
+    """What a change would do that waits for a payment or a confirmation."""
+    if waiting.operation == "multi_attach":
+        return preview_multi_attach(call, parse(MultiAttach, waiting.body, now_ms=call.now))
+    if waiting.operation == "update":
+        return preview_update(call, parse(BillingUpdate, waiting.body, now_ms=call.now))
+    return preview_attach(call, parse(BillingAttach, waiting.body, now_ms=call.now))
 
 
 def preview_multi_attach(call: Call, params: MultiAttach) -> Preview:

@@ -140,23 +140,32 @@ def _settle(call: Call, transaction: Transaction, session: Checkout) -> Checkout
     assert customer is not None  # sessions are deleted with their customer
     if session.card is not None:
         transaction.put(with_card(customer, session.card))
-    problem = None
     session = replace(session, is_settled=True)
     transaction.put(session)  # before the change: a session that waits for it is settled once
     try:
         with transaction.savepoint():
-            if session.attached is not None:
-                _bill_attached(call, transaction, customer, session)
-            else:
-                outcome = perform(call, transaction, session.deferred, Settled(checkout=session))
-                if outcome.refusal is not None:  # it was confirmed, and the card on file was charged
-                    problem = outcome.refusal.reason
+            if session.attached is None:
+                return make(call, transaction, session)[0]
+            _bill_attached(call, transaction, customer, session)
+            return session
     except (ApiError, ValidationFailed) as error:  # the customer or the plan changed meanwhile: the payment stands
         problem = error.message if isinstance(error, ApiError) else str(error)
-    if problem is not None:
-        session = replace(session, problem=problem)
-        transaction.put(session)
+    session = replace(session, problem=problem)
+    transaction.put(session)
     return session
+
+
+def make(call: Call, transaction: Transaction, session: Checkout) -> tuple[Checkout, Outcome]:
+    """Make the change of a session that was paid or confirmed; returns the session, and what was done."""
+    outcome = perform(call, transaction, session.deferred, Settled(checkout=session))
+    invoice, refusal = outcome.invoice, outcome.refusal
+    session = replace(
+        session,
+        invoice=None if invoice is None else invoice.id,
+        problem=None if refusal is None else refusal.reason,  # it was confirmed, and the card on file was charged
+    )
+    transaction.put(session)
+    return session, outcome
 
 
 def perform(call: Call, transaction: Transaction, waiting: Deferred, settled: Settled) -> Outcome:

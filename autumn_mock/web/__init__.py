@@ -37,6 +37,7 @@ def create_app(emulator: Engine) -> Flask:
     emulator.attach_application(lambda: _registry().names_by_call(), limits.forget)
     dispatcher = Dispatcher(emulator, limits)
     app.url_map.add(Rule("/v1/<any_path:_>", endpoint="api"))
+    app.url_map.add(Rule("/checkouts/<any_path:_>", endpoint="api"))
     app.view_functions["api"] = lambda _: dispatcher.dispatch()
     app.add_url_rule("/", "greeting", lambda: text_reply("Hello from Autumn (test 1) 🍂🍂🍂"))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autumn_mock.domain.organisation import ApiKey, mask_key
+from autumn_mock.domain.organisation import ApiKey, Env, mask_key
 from autumn_mock.operations.errors import UNKNOWN_KEY, ApiError, invalid_request
 from autumn_mock.web.context import RequestContext
 
@@ -10,8 +10,23 @@ from autumn_mock.web.context import RequestContext
 ACTING_KEY = "autumn_mock.acting_key"
 
 
+def acting_key(org: str, env: Env) -> ApiKey:
+    """What stands for a key in a request that needs none."""
+    return ApiKey(hash="", hint="", org_id=org, env=env)
+
+
 def authenticate(request: RequestContext) -> ApiKey:
-    """The key of a request. Raises :class:`ApiError` (401)."""
+    """The key of a request. Raises :class:`ApiError` (401).
+
+    A public call needs none: it acts for the environment that has the session of its path (404: none has it).
+    """
+    if request.endpoint is not None and request.endpoint.keyless:
+        from autumn_mock.operations.checkouts import environment_of, unavailable
+
+        environment = environment_of(request.engine.state.environments(), request.path["checkout_id"])
+        if environment is None:
+            raise unavailable()
+        return acting_key(*environment.name)
     if request.header("X_CLIENT_TYPE") == "dashboard":
         raise no_session()
     header = request.header("AUTHORIZATION") or ""

@@ -171,10 +171,12 @@ class RequestContext(Struct):
 
 
 class Answer(Struct, frozen=True):
-    """The answer of a handler: a body in the newest shape, which is sent in the shape of the request's version."""
+    """The answer of a handler: a body in the newest shape, which is sent in the shape of the request's version; or the
+    ``location`` that a client is led to (303)."""
 
-    body: Body
+    body: Body | None = None
     status: int = 200
+    location: str = ""
 
 
 SUCCESS = Answer(Success())

@@ -196,7 +196,9 @@ def _negotiate_version(request: RequestContext) -> None:
     """Choose the version that ``x-api-version`` names, or the organisation's default (contract 2)."""
     environment, key, header = request.environment, request.key, request.header("X_API_VERSION")
     assert environment is not None and key is not None  # noqa: PT018  # authenticated
-    if header is None or not header.strip():
+    if request.endpoint is not None and request.endpoint.keyless:
+        version = Version.NEWEST  # these calls have one shape
+    elif header is None or not header.strip():
         version = default_version(environment.organisation.created_at)
     else:
         named = parse_version(header.strip())
@@ -303,6 +305,10 @@ def _expand(request: RequestContext, endpoint: Endpoint) -> list[str]:
 
 def _handle(request: RequestContext, endpoint: Endpoint) -> Response:
     answer = endpoint.handler(request, *request.params)
+    if answer.body is None:
+        reply = text_reply("", 303)
+        reply.headers["location"] = answer.location
+        return reply
     request.next_page = answer.body.next_page
     version = request.call.version
     shape = fixed_shape_for(version) if endpoint.fixed_shape else version

@@ -52,6 +52,8 @@ class Endpoint(Struct, frozen=True):
     #: A key needs any one of these.
     scopes: tuple[str, ...]
     limit: LimitGroup
+    #: Whether the session that the path names is all that a caller needs: see :mod:`autumn_mock.web.authentication`.
+    keyless: bool
     #: The routes that publishable keys may call.
     public: tuple[str, ...]
     request: Schema | PagedSchema[Any] | None
@@ -62,7 +64,7 @@ class Endpoint(Struct, frozen=True):
     journals_body: bool
     #: Whether the call never had a shape older than :data:`~autumn_mock.wire.versions.FIXED_SHAPE`.
     fixed_shape: bool
-    #: The struct of a successful answer, by status.
+    #: The struct of a successful answer, by status; None: it leads to another address.
     answers: Mapping[int, Any]
 
     def request_at(self, version: Version) -> Schema | None:
@@ -81,6 +83,7 @@ if TYPE_CHECKING:
 
         scopes: Required[str | tuple[str, ...]]
         limit: GroupName
+        keyless: bool
         public: tuple[str, ...]
         journals_body: bool
         fixed_shape: bool
@@ -107,6 +110,7 @@ def endpoint(
     *routes: str,
     scopes: str | tuple[str, ...],
     limit: GroupName = "general",
+    keyless: bool = False,
     public: tuple[str, ...] = (),
     request: Any = None,
     query: type[Params] | None = None,
@@ -124,11 +128,12 @@ def endpoint(
         name = _name(routes[0])
         return Endpoint(
             name=name,
-            names=frozenset([name, *(route.split(" ")[1].removeprefix("/v1/") for route in routes)]),
+            names=frozenset([name, *(_path(route) for route in routes)]),
             routes=routes,
             handler=handler,
             scopes=(scopes,) if isinstance(scopes, str) else scopes,
             limit=GROUPS[limit],
+            keyless=keyless,
             public=public,
             request=schema_of(request) if isinstance(request, type) else request,
             query=None if query is None else schema_of(query),
@@ -141,7 +146,12 @@ def endpoint(
     return declare
 
 
+def _path(route: str) -> str:
+    """The path of a route without the version prefix."""
+    return route.split(" ")[1].removeprefix("/v1").removeprefix("/")
+
+
 def _name(route: str) -> str:
     method, path = route.split(" ")
-    words = re.sub(r"[^A-Za-z0-9.]+", "_", path.removeprefix("/v1/")).strip("_")
+    words = re.sub(r"[^A-Za-z0-9.]+", "_", _path(route)).strip("_")
     return words if method == "POST" and "<" not in path else f"{method.lower()}_{words}"

@@ -71,6 +71,9 @@ def _operation(operation: Endpoint, path: str, index: int) -> Json:
     }
     if index:
         described["description"] = f"An older route to {operation.name}."
+    if operation.keyless:
+        described["security"] = []
+        described["responses"]["410"] = {"description": "The page is over", "content": _json("Error")}
     if operation.request is not None:
         described["requestBody"] = {"content": _json(f"{operation.name}.request")}
     return described
@@ -78,7 +81,12 @@ def _operation(operation: Endpoint, path: str, index: int) -> Json:
 
 def _answer_schemas() -> dict[str, Json]:
     """The schemas of the answers, by endpoint and status, and of the structs that they consist of, by name."""
-    answers = {f"{each.name}.{status}": answer for each in ENDPOINTS for status, answer in each.answers.items()}
+    answers = {
+        f"{each.name}.{status}": answer
+        for each in ENDPOINTS
+        for status, answer in each.answers.items()
+        if answer is not None
+    }
     structs = {
         name: get_args(answer) if get_origin(answer) in (Union, UnionType) else (answer,)
         for name, answer in answers.items()
@@ -123,7 +131,9 @@ def _query_parameters(operation: Endpoint) -> list[Json]:
 def _answers(operation: Endpoint) -> Json:
     return {
         str(status): {"description": "Done", "content": _json(f"{operation.name}.{status}")}
-        for status in operation.answers
+        if answer is not None
+        else {"description": "Leads to a page", "headers": {"location": {"schema": {"type": "string"}}}}
+        for status, answer in operation.answers.items()
     }
 
 

@@ -38,13 +38,15 @@ GroupName = Literal[
     "list_customers",
     "list_customers_old",
     "attach",
+    "checkouts",
     "logs",
     "general",
 ]
 
 
 class LimitGroup(Struct, frozen=True):
-    """Endpoints that share a limit. ``per_customer``: each customer has a counter of its own."""
+    """Endpoints that share a limit. ``per_customer``: each customer (of a public page: each session) has a counter of
+    its own."""
 
     name: str
     #: In Flask-Limiter's notation.
@@ -65,6 +67,8 @@ GROUPS: dict[GroupName, LimitGroup] = {
     "list_customers": LimitGroup("list_customers", "50/1 second"),
     "list_customers_old": LimitGroup("list_customers_old", "5/1 second"),
     "attach": LimitGroup("attach", "30/60 second", per_customer=True),
+    #: Public pages, counted by session.
+    "checkouts": LimitGroup("checkouts", "10/60 second", per_customer=True),
     "logs": LimitGroup("logs", "10/1 second"),
     #: Everything else, and routes that are not served.
     "general": LimitGroup("general", "25/1 second"),
@@ -241,7 +245,8 @@ class RateLimits:
         if armed is not None and armed.replacement is None:
             request.limit = _exhausted(limit)
         elif armed is not None or self._is_enabled:
-            customer = (request.customer_id or "undefined",) if group.per_customer else ()
+            owner = request.path.get("checkout_id") or request.customer_id or "undefined"
+            customer = (owner,) if group.per_customer else ()
             key = "/".join((*environment.name, *customer))
             hit = _Hit(environment, group.name, (armed.replacement if armed is not None else None) or limit, key)
             request.limit = self._count(hit)

@@ -7,15 +7,14 @@ from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from autumn_mock.domain.amount import amount
 from autumn_mock.domain.payment import Checkout, InvoiceLine
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError
-from autumn_mock.operations.preview import Preview, preview_attach, preview_multi_attach, preview_update
-from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate
-from autumn_mock.wire.requests.multi_attach import MultiAttach
-from autumn_mock.wire.schema import ValidationFailed, parse
+from autumn_mock.operations.preview import preview_deferred
+from autumn_mock.wire.schema import ValidationFailed
 
 
 class OfferedQuantity(Struct, frozen=True):
@@ -55,7 +54,7 @@ def offer_of(call: Call, checkout: Checkout, quantities: Mapping[str, float]) ->
     if sent:
         body["feature_quantities"] = sent
     try:
-        preview = _preview(call, checkout.deferred.operation, body)
+        preview = preview_deferred(call, replace(checkout.deferred, body=body))
     except ApiError as error:
         return Offer(plans=names, lines=checkout.lines, quantities=shown, problem=error.message)
     except ValidationFailed as error:
@@ -69,14 +68,6 @@ def offer_of(call: Call, checkout: Checkout, quantities: Mapping[str, float]) ->
         next_total=Decimal(0) if cycle is None else cycle.total,
         trial_ends_at=None if preview.charges.terms is None else preview.charges.terms.trial_ends_at,
     )
-
-
-def _preview(call: Call, operation: str, body: dict[str, Any]) -> Preview:
-    if operation == "multi_attach":
-        return preview_multi_attach(call, parse(MultiAttach, body, now_ms=call.now))
-    if operation == "update":
-        return preview_update(call, parse(BillingUpdate, body, now_ms=call.now))
-    return preview_attach(call, parse(BillingAttach, body, now_ms=call.now))
 
 
 def _plan_names(call: Call, body: Mapping[str, Any]) -> tuple[str, ...]:

@@ -11,10 +11,9 @@ from collections.abc import Callable, Mapping
 from flask import Flask, Response, request
 from werkzeug.routing import Rule
 
-from autumn_mock.domain.organisation import ApiKey
 from autumn_mock.engine import Engine
 from autumn_mock.operations.errors import invalid_request
-from autumn_mock.web.authentication import ACTING_KEY
+from autumn_mock.web.authentication import ACTING_KEY, acting_key
 from autumn_mock.web.control import (
     checkouts,
     clock,
@@ -79,7 +78,7 @@ class Control:
             environ = {name: value for name, value in request.environ.items() if name not in _OWN_HEADERS}
             environ["SCRIPT_NAME"] = CALL_PREFIX
             environ["PATH_INFO"] = environ["PATH_INFO"].removeprefix(CALL_PREFIX)
-            environ[ACTING_KEY] = ApiKey(hash="", hint="", org_id=org, env=env)
+            environ[ACTING_KEY] = acting_key(org, env)
             with api.request_context(environ):
                 return dispatch()
 

@@ -10,7 +10,7 @@ from flask import Response
 from autumn_mock.domain.amount import MOST_UNITS, number
 from autumn_mock.domain.payment import Checkout, Invoice, Refusal
 from autumn_mock.operations import settlement
-from autumn_mock.operations.checkouts import find_checkout
+from autumn_mock.operations.checkouts import environment_of, find_checkout
 from autumn_mock.operations.errors import ApiError, invalid_request
 from autumn_mock.payments.lines import total_of
 from autumn_mock.store.environment import Environment
@@ -87,10 +87,10 @@ def act_on_invoice(request: ControlRequest) -> Response:
 
 def environment_of_checkout(environments: list[Environment], checkout_id: str) -> Environment:
     """The environment that has a checkout session; 404 when none has."""
-    for each in environments:
-        if each.checkouts.get(checkout_id) is not None:
-            return each
-    raise ApiError(404, f"Checkout {checkout_id} not found", "checkout_not_found")
+    found = environment_of(environments, checkout_id)
+    if found is None:
+        raise ApiError(404, f"Checkout {checkout_id} not found", "checkout_not_found")
+    return found
 
 
 def environment_of_invoice(environments: list[Environment], invoice_id: str) -> Environment:

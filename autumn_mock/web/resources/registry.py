@@ -12,6 +12,7 @@ from autumn_mock.web.endpoint import Endpoint
 from autumn_mock.web.resources import (
     balances,
     billing,
+    checkouts,
     customers,
     entities,
     events,
@@ -36,6 +37,7 @@ _MODULES = (
     rewards,
     organization,
     billing,
+    checkouts,
     events,
     lists,
     licenses,

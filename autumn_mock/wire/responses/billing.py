@@ -208,14 +208,19 @@ def required_action_body(refusal: Refusal) -> RequiredActionBody:
 
 def attached_body(outcome: Outcome, base: str) -> AttachedBody:
     """The answer to an attachment or update."""
+    return AttachedBody(**attached_fields(outcome, base))
+
+
+def attached_fields(outcome: Outcome, base: str) -> dict[str, Any]:
+    """The fields of the answer to an attachment or update."""
     invoice, refusal = outcome.invoice, outcome.refusal
-    return AttachedBody(
-        customer_id=outcome.customer_id,
-        entity_id=outcome.entity_id or UNSET,
-        invoice=UNSET if invoice is None else billed_invoice_body(invoice, base),
-        payment_url=payment_url(outcome.checkout, invoice, base),
-        required_action=UNSET if refusal is None else required_action_body(refusal),
-    )
+    return {
+        "customer_id": outcome.customer_id,
+        "entity_id": outcome.entity_id or UNSET,
+        "invoice": UNSET if invoice is None else billed_invoice_body(invoice, base),
+        "payment_url": payment_url(outcome.checkout, invoice, base),
+        "required_action": UNSET if refusal is None else required_action_body(refusal),
+    }
 
 
 def setup_body(outcome: Outcome, base: str) -> PageBody:

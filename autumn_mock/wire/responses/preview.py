@@ -147,7 +147,7 @@ def _refunded_body(invoice: Invoice) -> RefundedInvoiceBody:
 def _fields(call: Call, preview: Preview, expand: Collection[str]) -> dict[str, Any]:
     features = call.environment.features.by_key
     plans = {
-        name: [_previewed_body(each, features, call.env, f"{name}.plan" in expand) for each in changes]
+        name: [_previewed_body(each, features, call.env, f"{name}.plan", expand) for each in changes]
         for name, changes in (("incoming", preview.incoming), ("outgoing", preview.outgoing))
     }
     total, applied = preview.charges.total, preview.applied_credit
@@ -183,10 +183,13 @@ def next_cycle_body(forecast: Forecast) -> NextCycleBody:
     )
 
 
-def _previewed_body(change: PlanPreviewChange, features: Features, env: Env, expand_plan: bool) -> PreviewedPlanBody:
+def _previewed_body(
+    change: PlanPreviewChange, features: Features, env: Env, place: str, expand: Collection[str]
+) -> PreviewedPlanBody:
+    expand_features = f"{place}.items.feature" in expand
     return PreviewedPlanBody(
         plan_id=change.plan.id,
-        plan=plan_body(change.plan, features, env) if expand_plan else UNSET,
+        plan=plan_body(change.plan, features, env, expand_features=expand_features) if place in expand else UNSET,
         feature_quantities=[
             QuantityBody(feature_id, number(units + _included(change.plan, feature_id)))
             for feature_id, units in change.prepaid.items()
