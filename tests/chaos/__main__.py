@@ -12,11 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tests.chaos import bounded, concurrency, damage, disk_full, kills, storms, wholes
+from tests.chaos import bounded, concurrency, damage, disk_full, kills, soak, storms, wholes
 from tests.chaos.scripts import SCRIPTS, Script, Unreachable
 
 #: Importing them puts their scripts on the list.
-MODULES = (kills, wholes, disk_full, damage, concurrency, bounded, storms)
+MODULES = (kills, wholes, disk_full, damage, concurrency, bounded, storms, soak)
 
 
 def chosen(names: list[str]) -> list[Script]:
