@@ -33,8 +33,9 @@ def year(effort: Effort, place: Path) -> Figures:
     world.write_text(json.dumps(_world()))
     limits = ["--max-events", str(_MOST_EVENTS), "--journal-requests", str(_MOST_REQUESTS)]
     measured, days, sent = [], effort.rounds, 0
-    with Victim(place, "--world", str(world), "--db", str(place / "db.json"), *limits).ready() as victim:
-        client, rng = victim.client(), random.Random(effort.seed)
+    options = ["--world", str(world), "--db", str(place / "db.json"), *limits]
+    rng = random.Random(effort.seed)
+    with Victim(place, *options).ready() as victim, victim.client() as client:
         began = time.monotonic()
         for day in range(1, days + 1):
             sent += _day(client, rng, until=began + effort.seconds * day / days)
