@@ -130,7 +130,7 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
     "Of older clients coupons": (
         "web/resources/test_unsupported.py::test_unsupported_calls_reply_400_with_their_message",
     ),
-    "billing.create_schedule and billing.preview_multi_update": (
+    "billing.create_schedule is not": (
         "web/resources/test_unsupported.py::test_unsupported_calls_reply_400_with_their_message",
     ),
     "The link of long_lived_checkout": ("web/checkout/test_public_calls.py::test_a_long_lived_link_leads_to_its_page",),

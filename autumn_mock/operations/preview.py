@@ -5,7 +5,7 @@ Nothing is changed. A preview refuses what the call itself would refuse.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from decimal import Decimal
 from typing import Literal
@@ -28,8 +28,9 @@ from autumn_mock.operations.past_due import ends_at_once
 from autumn_mock.operations.purchase_rules import refuse_billed_update
 from autumn_mock.operations.rewards import applied_after
 from autumn_mock.operations.subjects import get_customer, open_account
+from autumn_mock.operations.updates import single_updates
 from autumn_mock.payments.forecasts import Forecast
-from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate
+from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate, MultiUpdate
 from autumn_mock.wire.requests.multi_attach import MultiAttach
 from autumn_mock.wire.schema import parse
 
@@ -68,6 +69,13 @@ class Preview(Struct, frozen=True):
     def applied_credit(self) -> Decimal:
         """What of the credit would be spent."""
         return max(min(self.credit, self.charges.total), ZERO)
+
+
+class SubscriptionPreview(Struct, frozen=True):
+    """What a change of several plans would do to those that one subscription bills."""
+
+    plan_ids: tuple[str, ...]
+    preview: Preview
 
 
 class _Previewed(Exception):
@@ -155,6 +163,44 @@ def _attached(call: Call, cases: Sequence[PlanPurchase], charges: Charges, page:
 def preview_update(call: Call, params: BillingUpdate) -> Preview:
     """What changing or cancelling a plan would do."""
     customer = _customer(call, params.customer_id)
+    return _updated(call, customer, [_effect(call, customer, params)])
+
+
+def preview_multi_update(call: Call, params: MultiUpdate) -> list[SubscriptionPreview]:
+    """What cancelling several plans would do, by the subscriptions that bill them; the others have no preview."""
+    customer = _customer(call, params.customer_id)
+    found: dict[str, list[_Effect]] = {}
+    for each in single_updates(params):
+        effect = _effect(call, customer, each)
+        if effect.current.billed_by is not None:
+            found.setdefault(effect.current.billed_by, []).append(effect)
+    return [
+        SubscriptionPreview(tuple(each.current.plan_id for each in effects), _updated(call, customer, effects))
+        for effects in found.values()
+    ]
+
+
+class _Effect(Struct, frozen=True, kw_only=True):
+    """What an update of one plan does."""
+
+    current: CustomerPlan
+    intent: Intent
+    charges: Charges
+    #: What there is afterwards.
+    incoming: list[CustomerPlan]
+    #: What there is no more.
+    gone: tuple[CustomerPlan, ...]
+    refund: Refund | None
+
+    @property
+    def ends_at(self) -> int | None:
+        """When the plan ends, if that is not at once."""
+        at_end = self.intent == "cancel_end_of_cycle"
+        return next((each.expires_at for each in self.incoming if each.id == self.current.id), None) if at_end else None
+
+
+def _effect(call: Call, customer: Customer, params: BillingUpdate) -> _Effect:
+    """Raises :class:`ApiError` for what the call would refuse."""
     scope = params.entity_id or None
     current = attachments.find_attached(call, customer, scope, params)
     ends = params.cancel_action in ("cancel_immediately", "cancel_end_of_cycle")
@@ -167,19 +213,37 @@ def preview_update(call: Call, params: BillingUpdate) -> Preview:
     charges = charges_of_update(call, customer, current, revised, params)
     refuse_billed_update(call, customer, params, current, revised, charges)
     incoming, intent = _incoming(call, current, revised, params)
-    without: Iterable[CustomerPlan] = (current,)
+    gone: tuple[CustomerPlan, ...] = (current,)
     if params.cancel_action is not None and current.plan.is_main:
-        without = (current, *attachments.scheduled(call, customer, current.plan, scope))
-    at_end = intent == "cancel_end_of_cycle"
-    turn = next((each.expires_at for each in incoming if each.id == current.id), None) if at_end else None
+        gone = (current, *attachments.scheduled(call, customer, current.plan, scope))
+    return _Effect(
+        current=current,
+        intent=intent,
+        charges=charges,
+        incoming=incoming,
+        gone=gone,
+        refund=refund_of(call, customer, current, params),
+    )
+
+
+def _updated(call: Call, customer: Customer, effects: Sequence[_Effect]) -> Preview:
+    """What updates of plans of one subscription do together."""
+    first = effects[0]
+    charges = replace(
+        first.charges,
+        lines=tuple(line for each in effects for line in each.charges.lines),
+        later=tuple(line for each in effects for line in each.charges.later),
+    )
+    incoming = [plan for each in effects for plan in each.incoming]
+    going_on = [plan for each in effects for plan in (each.incoming if each.intent != "none" else [each.current])]
     return Preview(
         tuple(_change(each, each.started_at if each.status == "scheduled" else None) for each in incoming),
-        () if intent == "none" else (_change(current, turn),),
-        intent,
+        tuple(_change(each.current, each.ends_at) for each in effects if each.intent != "none"),
+        first.intent,
         charges,
-        forecast_of(call, customer, charges, incoming if intent != "none" else [current], without=without),
+        forecast_of(call, customer, charges, going_on, without=[plan for each in effects for plan in each.gone]),
         customer.credit,
-        refund=refund_of(call, customer, current, params),
+        refund=first.refund,
     )
 
 

@@ -272,22 +272,29 @@ def _counterpart(row: Balance, old_rows: list[Balance]) -> Balance | None:
     return found
 
 
+def single_updates(params: MultiUpdate) -> list[BillingUpdate]:
+    """The updates of several plans, one by one."""
+    return [
+        BillingUpdate(
+            customer_id=params.customer_id,
+            entity_id=each.entity_id or params.entity_id,
+            plan_id=each.plan_id,
+            subscription_id=each.subscription_id,
+            cancel_action=each.cancel_action,
+            proration_behavior=each.proration_behavior,
+            refund_last_payment=params.refund_last_payment,
+        )
+        for each in params.updates
+    ]
+
+
 def multi_update(call: Call, params: MultiUpdate) -> Outcome:
     """Cancel several plans, or undo their cancellation, with one invoice of what is credited: all, or none."""
     with call.write() as transaction:
         done = Outcome(customer_id=params.customer_id, entity_id=params.entity_id)
         lines: list[InvoiceLine] = []
         changed_plans: list[str] = []
-        for each in params.updates:
-            one = BillingUpdate(
-                customer_id=params.customer_id,
-                entity_id=each.entity_id or params.entity_id,
-                plan_id=each.plan_id,
-                subscription_id=each.subscription_id,
-                cancel_action=each.cancel_action,
-                proration_behavior=each.proration_behavior,
-                refund_last_payment=params.refund_last_payment,
-            )
+        for one in single_updates(params):
             customer = get_customer(call.environment, params.customer_id)
             current = find_attached(call, customer, one.entity_id, one)
             update_within(call, transaction, one, gathered=lines)

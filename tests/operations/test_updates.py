@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from autumn_mock.ledger.intervals import DAY, MINUTE
+from autumn_mock.operations.preview import preview_multi_update
 from autumn_mock.operations.updates import multi_update
 from autumn_mock.wire.requests.billing import MultiUpdate
 from autumn_mock.wire.schema import parse
@@ -180,6 +181,29 @@ def test_a_void_change_is_not_made(world: PurchaseWorld) -> None:
     world.change("pro", customize={"price": {"amount": 35, **MONTH}})
     world.now += 10 * MINUTE
     assert (world.plans(), world.invoices()) == ({"pro": "active"}, [("paid", 20), ("void", 15)])
+
+
+def test_preview_of_several_plans_shows_each_subscription(world: PurchaseWorld) -> None:
+    world.plan("other", price={"amount": 8, **MONTH}, group="other")
+    for each in ("free", "pro", "extra"):
+        world.buy(each)
+    world.buy("other", new_billing_subscription=True)
+    world.plan("lone", group="lone")
+    world.buy("lone")
+    cancel = {"cancel_action": "cancel_immediately"}
+    updates = [{"plan_id": each, **cancel} for each in ("pro", "other", "lone", "extra")]
+    before = world.snapshot()
+    found = preview_multi_update(world.call(), parse(MultiUpdate, {"customer_id": "c", "updates": updates}))
+    assert world.snapshot() == before
+    first, second = found
+    assert (first.plan_ids, float(first.preview.charges.total)) == (("pro", "extra"), -40)
+    assert (second.plan_ids, float(second.preview.charges.total)) == (("other",), -8)
+    assert (first.preview.next_cycle, second.preview.next_cycle) == (None, None)
+    assert [each.plan.id for each in first.preview.outgoing] == ["pro", "extra"]
+    at_end = [{"plan_id": "extra", "cancel_action": "cancel_end_of_cycle"}]
+    (ending,) = preview_multi_update(world.call(), parse(MultiUpdate, {"customer_id": "c", "updates": at_end}))
+    assert ending.preview.next_cycle is not None
+    assert (float(ending.preview.charges.total), float(ending.preview.next_cycle.total)) == (0, 20)
 
 
 def test_several_plans_are_cancelled_with_one_credit(world: PurchaseWorld) -> None:

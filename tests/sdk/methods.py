@@ -56,6 +56,7 @@ METERING = (
     "billing.preview_update",
     "billing.multi_attach",
     "billing.multi_update",
+    "billing.preview_multi_update",
     "billing.preview_multi_attach",
     "billing.setup_payment",
     "billing.open_customer_portal",
@@ -75,7 +76,6 @@ _HOOKS = {"webhooks": [{"id": "hook", "url": "https://example.com/hook"}]}
 
 #: Methods that are not emulated: the call on the wire, and arguments that get past the client's own checks.
 UNSUPPORTED: dict[str, tuple[str, dict[str, Any]]] = {
-    "billing.preview_multi_update": ("billing.preview_multi_update", _UPDATES),
     "billing.create_schedule": (
         "billing.create_schedule",
         {"customer_id": "cus_1", "phases": [{"starts_at": 1_900_000_000_000, "plans": [{"plan_id": "free"}]}]},
@@ -644,6 +644,18 @@ class EveryMethod:
         outcome = client.call("billing.multi_update", **_UPDATES)
         assert outcome["customer_id"] == "cus_1"
         assert client.call("customers.get", customer_id="cus_1")["subscriptions"] == []
+
+    def test_billing_preview_multi_update(self, client: SdkClient) -> None:
+        sent = {"enabled": True, "enable_plan_immediately": True}
+        for plan_id, group in (("pro", "a"), ("max", "b")):
+            make_plan(client, plan_id, price={"amount": 20, "interval": "month"}, items=[], group=group)
+            client.call("billing.attach", customer_id="cus_1", plan_id=plan_id, invoice_mode=sent)
+        updates = [{"plan_id": each, "cancel_action": "cancel_end_of_cycle"} for each in ("pro", "max")]
+        shown = client.call("billing.preview_multi_update", customer_id="cus_1", updates=updates)
+        assert (shown["customer_id"], shown["currency"], shown["total"]) == ("cus_1", "usd", 0)
+        assert [each["plan_ids"] for each in shown["subscriptions"]] == [["pro"], ["max"]]
+        (outgoing,) = shown["subscriptions"][0]["outgoing"]
+        assert (outgoing["plan_id"], outgoing["effective_at"] is not None) == ("pro", True)
 
     def test_billing_setup_payment(self, client: SdkClient) -> None:
         make_plan(client, "pro", price={"amount": 20, "interval": "month"}, items=[])

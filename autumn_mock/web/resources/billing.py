@@ -10,8 +10,10 @@ from autumn_mock.wire.requests.multi_attach import MultiAttach
 from autumn_mock.wire.responses.billing import AttachedBody, PageBody, attached_body, portal_url, setup_body
 from autumn_mock.wire.responses.preview import (
     AttachPreviewBody,
+    MultiUpdatePreviewBody,
     UpdatePreviewBody,
     attach_preview_body,
+    multi_update_preview_body,
     update_preview_body,
 )
 
@@ -48,6 +50,17 @@ def preview_multi_attach(request: RequestContext, params: MultiAttach) -> Answer
 def preview_update(request: RequestContext, params: BillingUpdate) -> Answer:
     found = preview.preview_update(request.call, params)
     return Answer(update_preview_body(request.call, params.customer_id, found, request.expand))
+
+
+@endpoint(
+    "POST /v1/billing.preview_multi_update",
+    scopes="customers:read",
+    request=MultiUpdate,
+    answers=MultiUpdatePreviewBody,
+)
+def preview_multi_update(request: RequestContext, params: MultiUpdate) -> Answer:
+    found = preview.preview_multi_update(request.call, params)
+    return Answer(multi_update_preview_body(request.call, params.customer_id, found, request.expand))
 
 
 @endpoint(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from autumn_mock.domain.organisation import Env
 from autumn_mock.domain.payment import Invoice
 from autumn_mock.domain.plan import Plan
 from autumn_mock.operations.call import Call
-from autumn_mock.operations.preview import Intent, PlanPreviewChange, Preview
+from autumn_mock.operations.preview import Intent, PlanPreviewChange, Preview, SubscriptionPreview
 from autumn_mock.payments.forecasts import Forecast
 from autumn_mock.payments.lines import subtotal_of
 from autumn_mock.wire.answer import Body, Number
@@ -111,6 +111,38 @@ class UpdatePreviewBody(PreviewBody, kw_only=True):
 
     intent: Intent
     refund: RefundBody | UnsetType = UNSET
+
+
+class SubscriptionPreviewBody(PreviewBody, kw_only=True):
+    """What a change of several plans would do to those of one subscription."""
+
+    plan_ids: list[str]
+
+
+class MultiUpdatePreviewBody(Body, kw_only=True):
+    """What cancelling several plans would do; ``total`` is the sum of those of the subscriptions."""
+
+    customer_id: str
+    currency: str
+    total: Number
+    subscriptions: list[SubscriptionPreviewBody]
+
+
+def multi_update_preview_body(
+    call: Call, customer_id: str, previews: Sequence[SubscriptionPreview], expand: Collection[str]
+) -> MultiUpdatePreviewBody:
+    """What cancelling several plans would do; ``expand`` names the plans to include in full."""
+    return MultiUpdatePreviewBody(
+        customer_id=customer_id,
+        currency=CURRENCY,
+        total=number(sum((each.preview.charges.total - each.preview.applied_credit for each in previews), ZERO)),
+        subscriptions=[
+            SubscriptionPreviewBody(
+                customer_id=customer_id, **_fields(call, each.preview, expand), plan_ids=list(each.plan_ids)
+            )
+            for each in previews
+        ],
+    )
 
 
 def attach_preview_body(call: Call, customer_id: str, preview: Preview, expand: Collection[str]) -> AttachPreviewBody:
