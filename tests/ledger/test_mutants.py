@@ -82,7 +82,8 @@ def new_id(prefix: str) -> str:
 
 
 def config(**fields: object) -> RolloverConfig:
-    return RolloverConfig(**{"expiry_duration_type": "month", "expiry_duration_length": 1, **fields})  # type: ignore[arg-type]
+    given = {"expiry_duration_type": "month", "expiry_duration_length": 1, **fields}
+    return RolloverConfig(**given)  # type: ignore[arg-type]  # the values are of the right types
 
 
 @pytest.mark.parametrize(("length", "months"), [(None, 1), (1, 1), (3, 3)])

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from autumn_mock.ledger.views import RowView
 from autumn_mock.operations import features
 from autumn_mock.wire.requests.features import FeaturePatch
 from autumn_mock.wire.responses.feature import feature_body
@@ -67,7 +68,11 @@ def test_an_entity_has_the_highest_of_its_grants_and_those_of_its_customer(world
     world.entity("e1")
     world.plan("own", monthly(50), add_on=True)
     world.attach("own", entity_id="e1")
-    assert (world.remaining(entity_id="e1"), world.view().breakdown[0].included_grant) == (50, 30)  # type: ignore[union-attr]
+    view = world.view()
+    assert view is not None
+    first = view.breakdown[0]
+    assert isinstance(first, RowView)
+    assert (world.remaining(entity_id="e1"), float(first.included_grant)) == (50, 30)
 
 
 def test_credits_combine_too(world: World) -> None:

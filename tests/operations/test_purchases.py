@@ -94,7 +94,7 @@ SCENARIOS: dict[str, Scenario] = {
     "sent": (None, [], "pro", SENT, "invoice open 20.00", {}, PRO, PAID_20),
     "sent, immediately": (None, [], "pro", SENT_NOW, "invoice open 20.00", PRO, PRO, PAID_20),
     "draft": (None, [], "pro", DRAFT, "invoice draft 20.00", {}, PRO, PAID_20),
-}  # fmt: skip
+}  # fmt: skip  # a table is read line by line
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS)

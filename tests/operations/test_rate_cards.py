@@ -249,9 +249,13 @@ def test_an_override_of_another_kind_of_feature_is_refused(
 )
 def test_a_plan_replaces_the_markups_of_its_feature(world: World, markups: dict[str, Any] | None, cost: float) -> None:
     create_feature(
-        world.call(), feature_id="ai", name="AI", type="ai_credit_system", default_markup=10,
+        world.call(),
+        feature_id="ai",
+        name="AI",
+        type="ai_credit_system",
+        default_markup=10,
         model_markups={"openai/gpt-4o": {"markup": 50}},
-    )  # fmt: skip
+    )
     override = {} if markups is None else {"feature_override": {"markups": markups}}
     world.plan("special", {"feature_id": "ai", "included": 100, **override})
     world.attach("special")

@@ -71,7 +71,7 @@ CASES: dict[str, Case] = {
     "confirmed": (
         ["packs"], "packs", {**quantity(200), "redirect_mode": "always"}, "autumn", {"packs": "active"}, [],
     ),
-}  # fmt: skip
+}  # fmt: skip  # a table is read line by line
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)

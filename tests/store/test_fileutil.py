@@ -81,13 +81,13 @@ WRITERS = {
 METHODS = {
     "write_text", "write_bytes", "unlink", "rename", "mkdir", "touch", "symlink_to", "hardlink_to", "rmdir", "chmod",
     "TemporaryDirectory", "NamedTemporaryFile", "mkstemp", "mkdtemp", "FileHandler", "RotatingFileHandler",
-}  # fmt: skip
+}  # fmt: skip  # a table is read line by line
 #: Functions of the system.
 FUNCTIONS = {
     "os": {"open", "fdopen", "replace", "rename", "unlink", "remove", "rmdir", "mkdir", "makedirs", "link", "symlink",
            "truncate", "ftruncate", "mkfifo", "mknod", "chmod", "fchmod", "chown"},
     "shutil": {"copy", "copy2", "copyfile", "copymode", "copytree", "move", "rmtree"},
-}  # fmt: skip
+}  # fmt: skip  # a table is read line by line
 
 
 def changes(path: Path) -> list[str]:
