@@ -79,7 +79,13 @@ def resend(client: ControlClient, webhook: str, as_json: bool) -> None:
     _say(answer, as_json, f"{webhook} is sent again to {answer['resent']} endpoints")
 
 
-@webhooks.command(short_help="Send a webhook now.")
+@webhooks.command(
+    short_help="Send a webhook now.",
+    help=f"""Send a webhook of TYPE about CUSTOMER now, whatever the balances are.
+
+    TYPE is one of {", ".join(get_args(WebhookType))}.
+    """,
+)
 @click.argument("kind", metavar="TYPE", type=click.Choice(get_args(WebhookType)))
 @click.argument("customer")
 @click.option("--feature", metavar="ID", help="The feature in its data. Default: the first one.")
@@ -89,11 +95,6 @@ def resend(client: ControlClient, webhook: str, as_json: bool) -> None:
 def trigger(
     client: ControlClient, kind: str, customer: str, feature: str | None, entity: str | None, as_json: bool
 ) -> None:
-    """Send a webhook of TYPE about CUSTOMER now, whatever the balances are.
-
-    TYPE is balances.limit_reached, balances.usage_alert_triggered, billing.auto_topup_succeeded,
-    billing.auto_topup_failed, billing.updated, customer.products.updated or customer.threshold_reached.
-    """
     given = {"type": kind, "customer_id": customer, "feature_id": feature, "entity_id": entity}
     answer = client.post("/webhooks/trigger", {name: value for name, value in given.items() if value is not None})
     _say(answer, as_json, f"sent {kind} {json.dumps(answer['data'])}")
