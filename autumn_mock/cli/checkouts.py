@@ -143,5 +143,6 @@ _command(checkouts, "checkouts", "decline", "decline", "Pay a checkout with a ca
 _command(checkouts, "checkouts", "abandon", "abandon", "Leave a checkout without paying.")
 _command(checkouts, "checkouts", "settle", "settle", "Let Autumn know of a checkout that was paid.")
 _command(invoices, "invoices", "pay", "pay", "Pay an open invoice.", can_wait=True)
+_command(invoices, "invoices", "authenticate", "3ds", "Pay an open invoice, with 3-D Secure.", can_wait=True)
 _command(invoices, "invoices", "decline", "decline", "Pay an invoice with a card that is declined.")
 _command(invoices, "invoices", "settle", "settle", "Let Autumn know of an invoice that was paid.")

@@ -14,6 +14,7 @@ from autumn_mock.domain.token_rates import LongRates, Rates
 
 def _rates(input: str, output: str, cache_read: str = "", cache_write: str = "", **others: str) -> Rates:
     long = others.pop("long", "")
+    # A model may have no long rates of the cache.
     kinds: dict[str, Any] = dict(
         zip(("input", "output", "cache_read", "cache_write"), map(Decimal, long.split()), strict=False)
     )

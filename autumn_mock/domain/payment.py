@@ -22,6 +22,8 @@ InvoiceStatus = Literal["draft", "open", "paid", "void", "uncollectible"]
 RequiredAction = Literal["3ds_required", "payment_method_required", "payment_failed", "payment_processing"]
 """Why an invoice was not paid."""
 
+CheckoutStatus = Literal["open", "complete", "expired"]
+
 CheckoutMode = Literal["payment", "subscription", "setup", "autumn"]
 """A checkout session of the provider (the first three), or the service's own confirmation page."""
 
@@ -227,7 +229,7 @@ class Checkout(Record, frozen=True, kw_only=True):
     entity_id: str | None = None
     mode: CheckoutMode
     #: ``complete``: paid on the page; the change follows when the provider's message is processed (``is_settled``).
-    status: Literal["open", "complete", "expired"] = "open"
+    status: CheckoutStatus = "open"
     deferred: Deferred
     created_at: Instant
     expires_at: Instant

@@ -50,4 +50,5 @@ def test_invoices_are_listed_and_paid(run: Run, shop: ServerProcess) -> None:
     assert "declined" in text_of(run("invoices", "decline", CUSTOMER))
     assert document(run("invoices", "pay", CUSTOMER, "--later", "--json"))["reason"] == "payment_processing"
     assert text_of(run("invoices", "settle", invoice)).endswith(" paid\n")
+    assert "is paid and cannot be paid" in text_of(run("invoices", "authenticate", invoice), code=1)
     assert document(run("invoices", "list", "--status", "paid", "--json"))["list"][0]["stripe_id"] == invoice

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Iterable, Sequence
+from typing import Any, cast, get_args
 
 import flask
 from flask import Response
 
 from autumn_mock.domain.amount import MOST_UNITS, number
-from autumn_mock.domain.payment import Checkout, Invoice, Refusal
+from autumn_mock.domain.payment import Checkout, CheckoutStatus, Invoice, InvoiceStatus, Refusal
 from autumn_mock.operations import settlement
 from autumn_mock.operations.checkouts import environment_of, find_checkout
 from autumn_mock.operations.errors import ApiError, invalid_request
@@ -24,15 +25,8 @@ _MOMENTS = ("now", "later")
 
 def list_checkouts(request: ControlRequest) -> Response:
     """The checkout sessions of an environment, or of all, newest first; of one ``customer``, with one ``status``."""
-    wanted = flask.request.args.get("customer"), flask.request.args.get("status")
-    found = [
-        _row(environment, each)
-        for environment in request.environments()
-        for each in environment.checkouts
-        if wanted[1] in (None, each.status)
-    ]
-    found = [each for each in found if wanted[0] in (None, each["customer_id"])]
-    return json_reply({"list": sorted(found, key=lambda each: -int(each["created_at"]))})
+    rows = (_row(environment, each) for environment in request.environments() for each in environment.checkouts)
+    return _listed(rows, get_args(CheckoutStatus))
 
 
 def show_checkout(request: ControlRequest) -> Response:
@@ -62,15 +56,8 @@ def act_on_checkout(request: ControlRequest) -> Response:
 
 def list_invoices(request: ControlRequest) -> Response:
     """The invoices of an environment, or of all, newest first; those of one ``customer``, of one ``status``."""
-    wanted = flask.request.args.get("customer"), flask.request.args.get("status")
-    found = [
-        _invoice_row(environment, each)
-        for environment in request.environments()
-        for each in environment.invoices
-        if wanted[1] in (None, each.status)
-    ]
-    found = [each for each in found if wanted[0] in (None, each["customer_id"])]
-    return json_reply({"list": sorted(found, key=lambda each: -int(each["created_at"]))})
+    rows = (_invoice_row(environment, each) for environment in request.environments() for each in environment.invoices)
+    return _listed(rows, get_args(InvoiceStatus))
 
 
 def act_on_invoice(request: ControlRequest) -> Response:
@@ -104,6 +91,15 @@ def environment_of_invoice(environments: list[Environment], invoice_id: str) -> 
 def is_expired(checkout: Checkout, now: int) -> bool:
     """Whether a session that was not paid cannot be paid any more at an instant (ms)."""
     return checkout.status == "open" and checkout.expires_at <= now
+
+
+def _listed(rows: Iterable[dict[str, Any]], statuses: Sequence[str]) -> Response:
+    """Rows by the filters of the query, newest first; 400 for a status that none can have."""
+    customer, status = flask.request.args.get("customer"), flask.request.args.get("status")
+    if status is not None and status not in statuses:
+        raise invalid_request(f"status: must be one of {', '.join(statuses)}")
+    found = [each for each in rows if customer in (None, each["customer_id"]) and status in (None, each["status"])]
+    return json_reply({"list": sorted(found, key=lambda each: -int(each["created_at"]))})
 
 
 def _action(fields: dict[str, Any]) -> tuple[str, bool]:

@@ -34,6 +34,16 @@ def test_checkouts_are_listed_with_what_they_sell(shop: Shop) -> None:
     assert rows(shop, "checkouts?customer=ada&status=open") == [row]
     shop.advance("25h")
     assert rows(shop)[0]["status"] == "expired"
+    assert (len(rows(shop, "checkouts?status=expired")), rows(shop, "checkouts?status=open")) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("what", "known"),
+    [("checkouts", "open, complete, expired"), ("invoices", "draft, open, paid, void, uncollectible")],
+)
+def test_lists_refuse_unknown_statuses(shop: Shop, what: str, known: str) -> None:
+    refused = shop.get(f"/_mock/{what}?status=payed")
+    assert (refused.status, refused.body["message"]) == (400, f"status: must be one of {known}")
 
 
 @pytest.mark.parametrize(
