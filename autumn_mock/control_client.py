@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -33,14 +34,23 @@ class ControlClient:
     """Calls of the control API of one server. Use it in a ``with`` block.
 
     ``key``: the secret key of the organisation that calls apply to; None: the whole server. ``token``: the server's
-    ``--control-token``. Calls take a path below ``/_mock`` and return the decoded body; they raise
-    :class:`ControlError`. Timeouts are in seconds.
+    ``--control-token``. ``trusted``: which certificates to trust, by default those that httpx does. Calls take a path
+    below ``/_mock`` and return the decoded body; they raise :class:`ControlError`. Timeouts are in seconds.
     """
 
-    def __init__(self, url: str, key: str | None = None, token: str | None = None) -> None:
+    def __init__(
+        self, url: str, key: str | None = None, token: str | None = None, *, trusted: ssl.SSLContext | None = None
+    ) -> None:
         self.url = url.rstrip("/")
+        if trusted is None and self.url.startswith("https:"):
+            trusted = httpx.create_ssl_context()  # knows the variables SSL_CERT_FILE and SSL_CERT_DIR
         # A proxy from the environment must not be used for a server on the same machine.
-        self.http = httpx.Client(base_url=self.url, timeout=REQUEST_TIMEOUT_S, trust_env=False)
+        self.http = httpx.Client(
+            base_url=self.url,
+            timeout=REQUEST_TIMEOUT_S,
+            trust_env=False,
+            verify=True if trusted is None else trusted,
+        )
         if token is not None:
             self.http.headers["x-autumn-mock-token"] = token
         self.use_key(key)
@@ -110,7 +120,11 @@ class ControlClient:
         """Raise a :class:`ControlError` for what goes wrong on the way."""
         try:
             yield
-        except httpx.ConnectError:
+        except httpx.ConnectError as error:
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                raise ControlError(
+                    f"the certificate of {self.url} is not trusted; SSL_CERT_FILE names the file with its authority"
+                ) from None
             text = f"no server is listening at {self.url}; start one with `autumn-mock serve`"
             raise ServerUnreachable(text) from None
         except httpx.TimeoutException:

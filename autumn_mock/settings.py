@@ -182,6 +182,16 @@ class Settings:
 
     host: str = _setting("127.0.0.1", _text, "Address to listen on.", metavar="ADDRESS")
     port: int = _setting(2886, _port, "Port to listen on; 0 selects a free one.", metavar="PORT")
+    tls: bool = _setting(False, _switch, "Speak HTTPS, with a certificate made at the start (extra tls).", flag=True)
+    tls_cert: str | None = _setting(
+        None,
+        _text,
+        "Speak HTTPS with the certificate, and those of its chain, in this PEM file.",
+        metavar="FILE",
+    )
+    tls_key: str | None = _setting(
+        None, _text, "The key of --tls-cert, in PEM without a password, unless it is in the same file.", metavar="FILE"
+    )
     db: str | None = _setting(
         None, _database, "Persist the state in this TinyDB file. Without it: in memory only.", metavar="FILE"
     )
@@ -294,6 +304,11 @@ class Settings:
             else:
                 value = _read(each.name, read, value)
             object.__setattr__(self, each.name, value)  # it is frozen from here on
+
+    @property
+    def uses_tls(self) -> bool:
+        """Whether the server speaks HTTPS."""
+        return self.tls or self.tls_cert is not None or self.tls_key is not None
 
 
 def declarations() -> Mapping[str, Mapping[str, Any]]:

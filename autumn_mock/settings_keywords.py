@@ -14,6 +14,9 @@ class SettingsKeywords(TypedDict, total=False):
 
     host: str
     port: int | str
+    tls: bool | str
+    tls_cert: str | None
+    tls_key: str | None
     db: str | Path | None
     world: str
     key: str | Sequence[str]

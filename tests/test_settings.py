@@ -23,6 +23,8 @@ SECRETS = ("control_token", "webhook_secret", "key")
 #: Settings whose text can be empty in no way.
 TEXTS = (
     "host",
+    "tls_cert",
+    "tls_key",
     "db",
     "world",
     "auto_org_like",

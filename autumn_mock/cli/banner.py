@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 _MAX_LINES, _MAX_NAMES = 6, 8
 
 
-def facts(engine: Engine, url: str, world: str, settings_file: str | None = None) -> dict[str, Any]:
+def facts(
+    engine: Engine, url: str, world: str, settings_file: str | None = None, authority: str | None = None
+) -> dict[str, Any]:
     """Names and values, in the order in which they are printed; a list has a line for each of its values.
 
-    ``world``: where the initial state is from; ``settings_file``: where settings are from, if a file has some.
+    ``world``: where the initial state is from; ``settings_file``: where settings are from, if a file has some;
+    ``authority``: the file with the authority that clients have to trust, if there is one.
     """
     state, settings = engine.state, engine.settings
     keys = [key for key in state.keys.snapshot() if not key.publishable]
@@ -28,6 +31,7 @@ def facts(engine: Engine, url: str, world: str, settings_file: str | None = None
         "autumn-mock": __version__,
         "address": url,
         "page": f"{url}/_mock/",
+        **({"authority": f"{authority}  clients trust it, for example by SSL_CERT_FILE"} if authority else {}),
         **({"settings": settings_file} if settings_file is not None else {}),
         "world": world,
         "keys": _first([_key(engine, key) for key in keys]) or "none; add one with --key",

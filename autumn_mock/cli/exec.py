@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
@@ -10,9 +11,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 import click
@@ -21,10 +22,12 @@ from autumn_mock.cli.files import STANDARD, input_file
 from autumn_mock.cli.options import SettingsCommand, read_value, setting_options
 from autumn_mock.cli.ready_file import ready_file
 from autumn_mock.cli.shutdown import database_error, handling_signals, start_errors, stop, stop_once
+from autumn_mock.cli.trust import AUTUMN_HOST
 
 if TYPE_CHECKING:
     from autumn_mock.journal.finding import Finding
     from autumn_mock.journal.finding_filter import FindingFilter
+    from autumn_mock.testing.embedded import Emulator
     from autumn_mock.testing.mock import AutumnMock
 
 #: The exit code when the command succeeded, but its client violated the contract.
@@ -49,12 +52,24 @@ def _read_name(text: str) -> tuple[str, str]:
     return name, path
 
 
+def _read_hosts(text: str) -> tuple[str, ...]:
+    """Names of hosts."""
+    hosts = tuple(dict.fromkeys(each.strip().lower() for each in text.split(",")))
+    if not all(re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", each, re.ASCII) for each in hosts):
+        raise ValueError("must be the names of hosts, separated by commas")
+    return hosts
+
+
+#: What an option without a value after ``=`` stands for.
+_WITHOUT_VALUE = {"--check-findings": "certain", "--proxy": AUTUMN_HOST}
+
+
 class _ExecCommand(SettingsCommand):
-    """``--check-findings`` may have a value after ``=``; without one it has its default, and takes no argument."""
+    """Some options may have a value after ``=``; without one they have a default, and take no argument."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         end = args.index("--") if "--" in args else len(args)
-        own = [f"{each}=certain" if each == "--check-findings" else each for each in args[:end]]
+        own = [f"{each}={_WITHOUT_VALUE[each]}" if each in _WITHOUT_VALUE else each for each in args[:end]]
         return super().parse_args(ctx, own + args[end:])
 
 
@@ -81,6 +96,15 @@ class _ExecCommand(SettingsCommand):
     help="Another variable of the command for the server's URL; NAME=/v1 appends a path. Repeatable.",
 )
 @click.option(
+    "--proxy",
+    "hosts",
+    default=(),
+    metavar="[=HOST,…]",
+    type=read_value("proxy", _read_hosts),
+    help=f"Serve the command's HTTPS requests to {AUTUMN_HOST}, or to these hosts, as their proxy; only the command "
+    "trusts its certificate (extra tls).",
+)
+@click.option(
     "--report",
     metavar="FILE",
     type=click.Path(dir_okay=False, allow_dash=True),
@@ -91,6 +115,7 @@ def exec_(
     command: tuple[str, ...],
     check_findings: FindingFilter | None,
     names: tuple[tuple[str, str], ...],
+    hosts: tuple[str, ...],
     report: str | None,
     **values: Any,
 ) -> None:
@@ -115,11 +140,16 @@ def exec_(
         raise click.UsageError(f"--report {report}: there is no such directory")
     from autumn_mock.testing.outcome import outcome_line
 
-    with handling_signals(_leave), _server(values) as mock, ready_file(mock.emulator.settings.ready_file, mock.url):
+    with (
+        handling_signals(_leave),
+        _server(values, hosts) as mock,
+        ready_file(mock.emulator.settings.ready_file, mock.url),
+    ):
         for rule in mock.emulator.first_faults:
             if rule.text not in mock.emulator.settings.fault:  # has a random seed: with it the run can be reproduced
                 click.echo(f"autumn-mock: armed {rule.text}", err=True)
-        code = _run(command, mock, names)
+        with _secured(mock, hosts, _environment(mock, names)) as environment:
+            code = _run(command, environment)
         mock.emulator.drain(5)
         _print_failures(mock, code)
         findings = mock.emulator.all_findings()
@@ -174,15 +204,18 @@ for _parameter in exec_.params:
 
 
 @contextmanager
-def _server(values: dict[str, Any]) -> Iterator[AutumnMock]:
+def _server(values: dict[str, Any], hosts: Sequence[str]) -> Iterator[AutumnMock]:
     # The public `autumn_mock.Emulator`: exec is the test fixture for other languages.
     from autumn_mock.testing.embedded import Emulator
+    from autumn_mock.web.guard import is_loopback
 
+    if hosts and not is_loopback(values["host"]):
+        raise click.UsageError(f"--proxy is for this machine only, and --host {values['host']} lets others in")
     with start_errors(database_error(values["db"])), input_file(values["world"]) as world:
         emulator = Emulator(**{**values, "world": world})
     try:
         with start_errors(lambda error: f"cannot listen on port {values['port']}: {error.strerror or error}"):
-            emulator.start()
+            emulator.start(hosts)
         try:
             mock = emulator.mock(next(iter(emulator.settings.key), None))
         except ValueError as error:
@@ -212,9 +245,43 @@ def _environment(mock: AutumnMock, names: Sequence[tuple[str, str]]) -> dict[str
     }
 
 
-def _run(command: tuple[str, ...], mock: AutumnMock, names: Sequence[tuple[str, str]]) -> int:
+@contextmanager
+def _secured(mock: AutumnMock, hosts: Sequence[str], variables: dict[str, str]) -> Iterator[dict[str, str]]:
+    """The variables, and those with which the command trusts the server's certificate and has its proxy."""
+    authority = cast("Emulator", mock.emulator).authority
+    if authority is None:
+        yield variables
+        return
+    from autumn_mock.cli.trust import proxied, trusting
+
+    with ExitStack() as files:
+        files.enter_context(_printing_warnings())
+        more = files.enter_context(trusting(authority, variables))
+        if hosts:
+            address = urlsplit(mock.url)
+            more |= files.enter_context(proxied(hosts, address.hostname or "", address.port or 0, variables))
+        yield {**variables, **more}
+
+
+@contextmanager
+def _printing_warnings() -> Iterator[None]:
+    """Print what goes wrong with connections that speak TLS: the command sees only that they are closed."""
+    handler = _Printer()
+    log = logging.getLogger("autumn_mock.web.tls")
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+
+
+class _Printer(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(f"autumn-mock: {record.getMessage()}", err=True)
+
+
+def _run(command: tuple[str, ...], environment: dict[str, str]) -> int:
     """Run the command; its exit code. Signals are forwarded to it."""
-    environment = _environment(mock, names)
     try:
         code = _wait_for(command, environment)
     except OSError as error:

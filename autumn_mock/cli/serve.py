@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import logging
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,10 +115,11 @@ def _run(engine: Any, server: Any, log: ServerLog, *, world: str, opens_page: bo
         server.release()  # Waitress waits for its threads, and these may be waiting
         raise SystemExit(0)
 
-    with handling_signals(leave):
+    with handling_signals(leave), _authority(server.authority) as authority:
         if engine.recovered:
             log.notice(Notice("log", engine.recovered, logging.WARNING))
-        log.notice(Notice("start", "started", fields=facts(engine, server.url, world, _settings_file())))
+        shown = facts(engine, server.url, world, settings_file=_settings_file(), authority=authority)
+        log.notice(Notice("start", "started", fields=shown))
         engine.start()
         try:
             with ready_file(engine.settings.ready_file, server.url):
@@ -132,6 +134,18 @@ def _run(engine: Any, server: Any, log: ServerLog, *, world: str, opens_page: bo
             stop(engine)
     saved = f"the state is saved in {engine.settings.db}" if engine.settings.db else "the state was in memory only"
     log.notice(Notice("stop", f"stopped; {saved}"))
+
+
+@contextmanager
+def _authority(authority: bytes | None) -> Iterator[str | None]:
+    """The name of a file with the authority that clients have to trust, if the server made one."""
+    if authority is None:
+        yield None
+        return
+    from autumn_mock.cli.trust import authority_file
+
+    with authority_file(authority) as path:
+        yield str(path)
 
 
 def _open_page(url: str) -> None:

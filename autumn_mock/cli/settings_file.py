@@ -22,7 +22,7 @@ _TABLE = "[tool.autumn-mock]"
 #: Where click's context has the name of the file.
 SETTINGS_FILE = "autumn_mock.settings_file"
 #: Settings that are paths.
-_PATHS = ("db", "ready_file")
+_PATHS = ("db", "ready_file", "tls_cert", "tls_key")
 #: Standard input or output.
 _STANDARD = "-"
 

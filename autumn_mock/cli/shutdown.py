@@ -65,11 +65,12 @@ def start_errors(os_error: Callable[[OSError], str]) -> Iterator[None]:
     from autumn_mock.faults.grammar import RuleError
     from autumn_mock.input_files import InputFileError
     from autumn_mock.store.errors import NothingToCopy, StoreError
+    from autumn_mock.web.errors import CertificateError
     from autumn_mock.web.guard import ExposedWithoutToken
 
     try:
         yield
-    except (InputFileError, RuleError, ExposedWithoutToken, NothingToCopy) as error:
+    except (InputFileError, RuleError, ExposedWithoutToken, NothingToCopy, CertificateError) as error:
         raise click.UsageError(str(error)) from None
     except StoreError as error:
         raise click.ClickException(str(error)) from None

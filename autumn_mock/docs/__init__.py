@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import NamedTuple
 
 #: The topics in the order in which they are listed; each is a file ``NAME.md``.
-TOPICS = ("getting-started", "settings", "data", "shared-server", "certify", "report-cards", "docs")
+TOPICS = ("getting-started", "settings", "data", "shared-server", "tls", "certify", "report-cards", "docs")
 
 
 class Topic(NamedTuple):

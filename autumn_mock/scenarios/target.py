@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -28,13 +29,22 @@ class BalanceReading(Struct, frozen=True):
 class ScenarioTarget:
     """A new organisation on a server. Use it in a ``with`` block; leaving it deletes the organisation, unless ``keep``.
 
-    ``token``: the server's ``--control-token``. Methods raise :class:`~autumn_mock.control_client.ControlError`.
+    ``token``: the server's ``--control-token``; ``trusted``: see :class:`~autumn_mock.control_client.ControlClient`.
+    Methods raise :class:`~autumn_mock.control_client.ControlError`.
     """
 
-    def __init__(self, url: str, world: str = "default", *, token: str | None = None, keep: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        world: str = "default",
+        *,
+        token: str | None = None,
+        keep: bool = False,
+        trusted: ssl.SSLContext | None = None,
+    ) -> None:
         self._world = world
         self._keep = keep
-        self.control = ControlClient(url, token=token)
+        self.control = ControlClient(url, token=token, trusted=trusted)
         #: The id of the organisation, once it is open.
         self.org = ""
         #: Whether the organisation's clock is frozen.

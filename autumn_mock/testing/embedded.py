@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -61,12 +61,20 @@ class Emulator(Engine):
             raise RuntimeError("the emulator is not started; use it in a with block")
         return self._server.url
 
-    def start(self) -> None:
-        """Start the server and the workers; on failure everything is closed again."""
+    @property
+    def authority(self) -> bytes | None:
+        """The certificate authority (PEM) that clients of the running server have to trust, if it made one."""
+        return self._server.authority if self._server is not None else None
+
+    def start(self, proxied: Collection[str] = ()) -> None:
+        """Start the server and the workers; on failure everything is closed again.
+
+        ``proxied``: host names that clients reach through it as their HTTPS proxy.
+        """
         if self._thread is not None:
             raise RuntimeError("an emulator can be started only once; create another one")
         try:
-            self._server = Server(self)
+            self._server = Server(self, proxied)
             super().start()
             self._thread = threading.Thread(target=self._server.run, name="autumn-mock-server", daemon=True)
             self._thread.start()

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from autumn_mock.web.request_faults import RequestFaults
 
 
+#: The key of the environ with the URL of this server, if the name in the request is not its own.
+BASE_URL = "autumn_mock.base_url"
+
+
 class RequestContext(Struct):
     """One request, from its receipt to its journal entry.
 
@@ -148,7 +152,8 @@ class RequestContext(Struct):
     @property
     def base_url(self) -> str:
         """The URL of this server as the client has it, without a slash at the end."""
-        return self.http.host_url.rstrip("/")
+        found = self.http.environ.get(BASE_URL)
+        return found if isinstance(found, str) else self.http.host_url.rstrip("/")
 
     @property
     def version(self) -> Version:

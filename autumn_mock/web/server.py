@@ -5,12 +5,20 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from collections.abc import Callable, Collection
 from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
 
 from autumn_mock.engine import Engine
+from autumn_mock.settings import Settings
 from autumn_mock.web import create_app
+from autumn_mock.web.errors import CertificateError
 from autumn_mock.web.guard import Guard
-from autumn_mock.web.waitress_adapter import WaitressServer
+from autumn_mock.web.waitress_adapter import Channel, WaitressServer
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 if sys.platform != "win32":
     import resource
@@ -55,15 +63,47 @@ def allow_many_connections() -> None:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-class Server(WaitressServer):
-    """A bound socket that serves an engine. Raises :class:`OSError` when the address cannot be bound."""
+def _secured(settings: Settings, proxied: Collection[str]) -> tuple[bytes | None, Callable[..., Channel]]:
+    """The authority of the certificate, if it is made here, and what makes the connections."""
+    from autumn_mock.web.certificates import make_certificate, names_of, read_certificate
+    from autumn_mock.web.secure_channel import Secure, SecureChannel
 
-    def __init__(self, engine: Engine) -> None:
+    if settings.tls_key is not None and settings.tls_cert is None:
+        raise CertificateError("--tls-key is the key of a certificate; give that with --tls-cert FILE")
+    if settings.tls_cert is not None and proxied:
+        raise CertificateError(f"--proxy makes a certificate for {', '.join(proxied)}; leave --tls-cert out")
+    if settings.tls_cert is not None:
+        certificate = read_certificate(settings.tls_cert, settings.tls_key)
+    else:
+        certificate = make_certificate([*names_of(settings.host), *proxied])
+    secure = Secure(certificate.context, plain=not settings.uses_tls, hosts=proxied)
+    return certificate.authority, partial(SecureChannel, secure)
+
+
+class Server(WaitressServer):
+    """A bound socket that serves an engine.
+
+    ``proxied``: host names that clients reach through it as their HTTPS proxy. Raises :class:`OSError` when the address
+    cannot be bound, and :class:`~autumn_mock.web.errors.CertificateError`.
+    """
+
+    def __init__(self, engine: Engine, proxied: Collection[str] = ()) -> None:
         self.engine = engine
         settings = engine.settings
         guard = Guard(settings.host, settings.control_token)
+        #: The certificate authority that clients have to trust, in PEM; None without TLS, or with a certificate of its
+        #: owner's.
+        self.authority: bytes | None = None
+        channel_class: Callable[..., Channel] | None = None
+        application: WSGIApplication = create_app(engine)
+        if settings.uses_tls or proxied:
+            self.authority, channel_class = _secured(settings, proxied)
+        if proxied:
+            from autumn_mock.web.fixed_hosts import OwnAddress
+
+            application = OwnAddress(application, proxied, lambda: self.url)
         super().__init__(
-            create_app(engine),
+            application,
             host=settings.host,
             port=settings.port,
             threads=THREADS,
@@ -71,13 +111,15 @@ class Server(WaitressServer):
             max_connections=_max_connections(),
             unlimited_call=("PUT", "/_mock/snapshot"),
             is_unlimited=guard.has_token,
+            channel_class=channel_class,
         )
 
     @property
     def url(self) -> str:
         """The base URL."""
         host = self.engine.settings.host
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+        scheme = "https" if self.engine.settings.uses_tls else "http"
+        return f"{scheme}://[{host}]:{self.port}" if ":" in host else f"{scheme}://{host}:{self.port}"
 
     def release(self) -> None:
         """End every wait, for a fault or for the queue; later waits return at once."""

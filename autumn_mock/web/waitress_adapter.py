@@ -69,7 +69,7 @@ class _ChunkedReceiver(ChunkedReceiver):
         return consumed
 
 
-class _RequestParser(HTTPRequestParser):
+class RequestParser(HTTPRequestParser):
     """A request, read strictly where RFC 9112 demands it and Waitress does not."""
 
     adj: Any
@@ -127,11 +127,11 @@ class _ErrorTask(ErrorTask):
         self.write(body)
 
 
-class _Channel(HTTPChannel):
+class Channel(HTTPChannel):
     """A connection. Close to the limit of connections, a new one closes the one that was idle longest."""
 
     error_task_class = _ErrorTask
-    parser_class = _RequestParser
+    parser_class: type[RequestParser] = RequestParser
     #: Every socket of the loop, by file descriptor.
     _map: dict[int, Any]
     socket: Any
@@ -166,10 +166,16 @@ class _Channel(HTTPChannel):
         with self.outbuf_lock:
             self._flush_exception(self._flush_some, do_close=False)
 
+    def reset_on_close(self) -> None:
+        """Have the connection reset, not ended, when it is closed."""
+        # A socket that may not linger is reset when it is closed.
+        layout = "hh" if sys.platform == "win32" else "ii"
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(layout, 1, 0))
 
-def _close_longest_idle(sockets: dict[int, Any], new: _Channel | None = None) -> None:
+
+def _close_longest_idle(sockets: dict[int, Any], new: Channel | None = None) -> None:
     """Close the connection that was idle longest, except a new one."""
-    others = (each for each in sockets.values() if isinstance(each, _Channel) and each is not new)
+    others = (each for each in sockets.values() if isinstance(each, Channel) and each is not new)
     idle = [each for each in others if not each.requests and not each.will_close]
     if idle:
         min(idle, key=lambda each: each.last_activity).will_close = True
@@ -199,9 +205,9 @@ class _Listener(TcpWSGIServer):
             return None
 
 
-def _channel_of(environ: WSGIEnvironment) -> _Channel | None:
+def _channel_of(environ: WSGIEnvironment) -> Channel | None:
     channel = getattr(environ.get("waitress.client_disconnected"), "__self__", None)
-    return channel if isinstance(channel, _Channel) else None
+    return channel if isinstance(channel, Channel) else None
 
 
 def is_client_disconnected(environ: WSGIEnvironment) -> bool:
@@ -250,9 +256,7 @@ class AbortMiddleware:
             close()
         channel = _channel_of(environ)
         if wanted == "reset" and channel is not None and channel.connected:
-            # A socket that may not linger is reset when it is closed.
-            layout = "hh" if sys.platform == "win32" else "ii"
-            channel.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(layout, 1, 0))
+            channel.reset_on_close()
         raise ClientDisconnected  # Waitress closes the connection and writes nothing
 
 
@@ -279,7 +283,8 @@ class WaitressServer:
     """A bound socket that serves a WSGI application.
 
     ``max_body`` is in bytes; it does not apply to ``unlimited_call``, a method and a path, if ``is_unlimited`` is true
-    of its headers (``HTTP_CONTENT_TYPE``). Raises :class:`OSError` when the address cannot be bound.
+    of its headers (``HTTP_CONTENT_TYPE``). ``channel_class`` makes the connections: :class:`Channel`, or one that
+    derives from it. Raises :class:`OSError` when the address cannot be bound.
     """
 
     def __init__(
@@ -293,6 +298,7 @@ class WaitressServer:
         max_connections: int,
         unlimited_call: tuple[str, str] | None = None,
         is_unlimited: Callable[[Mapping[str, str]], bool] = lambda _: True,
+        channel_class: Callable[..., Channel] | None = None,
     ) -> None:
         self._sockets: dict[int, Any] = {}
         self.parking = RequestParking()
@@ -324,8 +330,9 @@ class WaitressServer:
         for each in self._sockets.values():
             if isinstance(each, TcpWSGIServer):
                 each.__class__ = _Listener  # create_server has no parameter for it
-                each.channel_class = _Channel
-                adj: Any = each.adj
+                listener: Any = each
+                listener.channel_class = channel_class or Channel
+                adj = listener.adj
                 adj.send_bytes = _SEND_BYTES  # as an adjustment it is deprecated
                 adj.unlimited_call, adj.is_unlimited = unlimited_call, is_unlimited
                 adj.without_limit = copy.copy(adj)
@@ -374,7 +381,7 @@ class WaitressServer:
         for number, each in list(self._sockets.items()):
             if isinstance(each, trigger):
                 del self._sockets[number]
-            elif isinstance(each, _Channel):
+            elif isinstance(each, Channel):
                 each.handle_close()  # also wakes a thread that waits for the client to read
             else:
                 wasyncore.dispatcher.close(each)  # a server's own close would close the trigger, too

@@ -20,6 +20,9 @@ from tests.support.server import ServerProcess
 VALUES: dict[str, tuple[Any, Any]] = {
     "host": ("::1", "::1"),
     "port": (3000, 3000),
+    "tls": (True, True),
+    "tls_cert": ("cert.pem", "FOLDER/cert.pem"),
+    "tls_key": ("key.pem", "FOLDER/key.pem"),
     "db": ("state.json", "FOLDER/state.json"),
     "world": ("mine.yaml", "FOLDER/mine.yaml"),
     "key": (["am_sk_test_a", "am_sk_test_b"], ("am_sk_test_a", "am_sk_test_b")),

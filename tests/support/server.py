@@ -19,7 +19,7 @@ from tests.support.client import DEFAULT_KEY, Client
 
 #: The command that users run.
 PROGRAM = ("-m", "autumn_mock", "serve", "--port", "0")
-_READY = re.compile(r"\S+ ready (http://\S+)")
+_READY = re.compile(r"\S+ ready (https?://\S+)")
 _ROOT = Path(__file__).parents[2]
 
 

@@ -6,7 +6,7 @@ import errno
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from importlib.metadata import version
 from random import Random
@@ -20,62 +20,13 @@ from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 from waitress.trigger import trigger
 
-from autumn_mock.web.waitress_adapter import (
-    AbortMiddleware,
-    WaitressServer,
-    abort_connection,
-    flush,
-    is_client_disconnected,
-)
+from autumn_mock.web.waitress_adapter import WaitressServer, abort_connection, flush, is_client_disconnected
+from tests.web.listening import GET, TIMEOUT_S, Body, read_until, serving
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-#: Seconds to wait for what should happen at once.
-TIMEOUT_S = 10
-GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 GET_SECOND = b"GET /second HTTP/1.1\r\nHost: localhost\r\n\r\n"
-
-Body = Callable[["WSGIEnvironment"], Iterable[bytes]]
-
-
-def application(body: Body) -> WSGIApplication:
-    """An application that replies 200 with a body of two bytes."""
-
-    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        start_response("200 OK", [("Content-Length", "2")])
-        return body(environ)
-
-    return AbortMiddleware(app)
-
-
-@contextmanager
-def serving(
-    body: Body,
-    threads: int = 2,
-    wrap: Callable[[Body], WSGIApplication] = application,
-    most: int = 100,
-    max_body: int = 10,
-) -> Iterator[WaitressServer]:
-    server = WaitressServer(
-        wrap(body),
-        host="127.0.0.1",
-        port=0,
-        threads=threads,
-        max_body=max_body,
-        max_connections=most,
-        unlimited_call=("PUT", "/any"),
-        is_unlimited=lambda variables: variables.get("HTTP_X_TOKEN") == "t",
-    )
-    loop = threading.Thread(target=server.run)
-    loop.start()
-    try:
-        yield server
-    finally:
-        server.stop()
-        loop.join(TIMEOUT_S)
-        assert not loop.is_alive()
-        server.close()
 
 
 @contextmanager
@@ -83,15 +34,6 @@ def connected(server: WaitressServer, request: bytes = GET) -> Iterator[socket.s
     with socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT_S) as client:
         client.sendall(request)
         yield client
-
-
-def read_until(client: socket.socket, end: bytes) -> bytes:
-    received = b""
-    while not received.endswith(end):
-        more = client.recv(1 << 16)
-        assert more, received
-        received += more
-    return received
 
 
 def test_waitress_has_the_release_and_the_parts_that_the_adapter_uses() -> None:

@@ -19,6 +19,8 @@ from autumn_mock.web.control.context import ControlCall, ControlHandler, Control
 from autumn_mock.web.replies import json_reply
 
 if TYPE_CHECKING:
+    import ssl
+
     from autumn_mock.scenarios import Player
     from autumn_mock.scenarios.events import Event, StepBegins
 
@@ -136,7 +138,7 @@ class ScenarioRuns:
             while len(self._idle) >= _MOST_RUNS:
                 self._idle.pop(next(iter(self._idle))).close()
             target = resources.enter_context(
-                ScenarioTarget(self._url(), scenario.world, token=self._settings.control_token)
+                ScenarioTarget(self._url(), scenario.world, token=self._settings.control_token, trusted=self._trusted())
             )
             run = ScenarioRun(Player(scenario, target), target.org, resources.pop_all())
             number = next(self._numbers)
@@ -171,7 +173,18 @@ class ScenarioRuns:
     def _url(self) -> str:
         """Where this server is reached from itself."""
         host = _EVERYWHERE.get(self._settings.host, self._settings.host)
-        return f"http://{f'[{host}]' if ':' in host else host}:{flask.request.environ['SERVER_PORT']}"
+        scheme = "https" if self._settings.uses_tls else "http"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{flask.request.environ['SERVER_PORT']}"
+
+    def _trusted(self) -> ssl.SSLContext | None:
+        """Any certificate, if this server has one: it calls itself, and perhaps by another name than clients do."""
+        if not self._settings.uses_tls:
+            return None
+        import ssl
+
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return context
 
 
 @contextmanager
