@@ -5,7 +5,9 @@ The start itself is measured by ``python -m tests.benchmarks --against DIR start
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -48,29 +50,46 @@ NOT_AT_THE_START = {
     "autumn_mock.wire.responses.catalog": "calls of the catalogue",
 }
 
-#: Runs the command line, and writes the names of all modules before it ends.
+#: Runs the command line. Before it ends, writes the names of all modules, and how many objects each collection visited.
 PROGRAM = """
-import sys
+import gc, json, sys
 from pathlib import Path
 from autumn_mock.__main__ import run
 report = Path(sys.argv.pop(1))
+visited = []
+
+def count(phase, info):
+    if phase == "start":
+        visited.append(sum(len(gc.get_objects(each)) for each in range(info["generation"] + 1)))
+
+gc.callbacks.append(count)
 try:
     run()
 finally:
-    report.write_text("\\n".join(sys.modules))
+    gc.callbacks.remove(count)
+    report.write_text(json.dumps({"modules": list(sys.modules), "visited": visited}))
 """
 
 
-def modules_of(folder: Path, *paths: str) -> set[str]:
-    """The modules that a server has loaded when it ends after one batch, and GET requests to the paths."""
-    report = folder / "modules"
+class AtTheEnd(NamedTuple):
+    """What a server says when it ends."""
+
+    modules: set[str]
+    #: How many objects each run of the garbage collector visited.
+    visited: list[int]
+
+
+def report_of(folder: Path, *paths: str) -> AtTheEnd:
+    """The report of a server that ends after one batch, and GET requests to the paths."""
+    report = folder / "report"
     with ServerProcess(program=("-c", PROGRAM, str(report), "serve", "--port", "0")) as server:
         assert server.post(BATCH, [ITEM]).status == 202
         for path in paths:
             assert server.get(path).status == 200
         server.terminate()
         server.wait()
-    return set(report.read_text().splitlines())
+    found = json.loads(report.read_text())
+    return AtTheEnd(set(found["modules"]), found["visited"])
 
 
 def within(modules: set[str], name: str) -> list[str]:
@@ -79,16 +98,21 @@ def within(modules: set[str], name: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def after_a_batch(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    return modules_of(tmp_path_factory.mktemp("start"))
+def after_a_batch(tmp_path_factory: pytest.TempPathFactory) -> AtTheEnd:
+    return report_of(tmp_path_factory.mktemp("start"))
 
 
 @pytest.mark.parametrize("name", NOT_AT_THE_START)
-def test_start_and_first_batch_do_not_load(after_a_batch: set[str], name: str) -> None:
-    assert within(after_a_batch, name) == []
+def test_start_and_first_batch_do_not_load(after_a_batch: AtTheEnd, name: str) -> None:
+    assert within(after_a_batch.modules, name) == []
+
+
+def test_start_does_not_collect_what_it_loads(after_a_batch: AtTheEnd) -> None:
+    """About 90 000 objects are loaded; to visit them takes a tenth of the start."""
+    assert max(after_a_batch.visited, default=0) < 30_000
 
 
 def test_first_control_request_loads_the_control_api(tmp_path: Path) -> None:
-    found = modules_of(tmp_path, "/_mock/health")
+    found = report_of(tmp_path, "/_mock/health").modules
     assert within(found, "autumn_mock.web.control")
     assert within(found, "autumn_mock.scenarios") == []

@@ -61,7 +61,7 @@ def serve(log_format: str, opens_page: bool, quiet: bool, no_color: bool, verbos
     world = STANDARD_INPUT if settings.world == STANDARD else settings.world
     if settings.db is not None and _holds_state(Path(settings.db)):
         world = f"not used: {settings.db} has the state"
-    with gc_paused():
+    with gc_paused(freeze=True):
         engine, server = _set_up(settings)
     settle_interpreter()
     with server_log(engine, LogOptions(log_format == "json", quiet, no_color, verbose)) as log:
