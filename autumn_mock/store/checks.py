@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from itertools import chain
-from operator import attrgetter, methodcaller
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from msgspec import inspect
@@ -91,7 +91,7 @@ def _places(kind: inspect.Type, path: str, found: Values) -> Iterator[Place]:
     elif isinstance(kind, inspect.TupleType):
         yield from _places(kind.item_types[0], f"{path}[]", _inside(found))
     elif isinstance(kind, inspect.DictType):
-        yield from _places(kind.value_type, f"{path}[]", _inside(_each(methodcaller("values"), found)))
+        yield from _places(kind.value_type, f"{path}[]", _inside(_each(dict.values, found)))
     elif isinstance(kind, inspect.StructType):
         for field in kind.fields:
             name = f"{path}.{field.encode_name}" if path else field.encode_name

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from operator import methodcaller
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import Raw
@@ -33,6 +33,8 @@ _SERVER = ("organisations", "keys")
 Tables = Mapping[str, Documents]
 #: A document, with its id.
 _Item = tuple[str, Raw]
+#: The owners that some documents name; None where they were not decoded with the records.
+_Named: TypeAlias = set[tuple[str, str]] | None
 #: Table name to the records of each environment, each with the JSON that names the environment.
 Parts = Mapping[str, list[tuple[bytes, list[Any]]]]
 
@@ -78,7 +80,7 @@ def changes_of(tables: Tables, path: Path) -> Iterator[Change]:
     kinds = kinds_of_tables()
     found = {name: tables.get(name, Documents()) for name in _SERVER}
     organisations, keys = (
-        [record for _, records in _records(path, name, documents, kinds[name]) for record in records]
+        [record for _, records, _ in _records(path, name, documents, kinds[name]) for record in records]
         for name, documents in found.items()
     )
     known = {each.id for each in organisations}
@@ -99,8 +101,8 @@ def _changes_of_table(
 ) -> Iterator[Change]:
     open_changes: dict[tuple[str, str], Change] = {}
     owners = _Owners(path, name, known)
-    for items, records in _records(path, name, documents, kind):
-        owner = owners.common(items)
+    for items, records, named in _records(path, name, documents, kind):
+        owner = owners.common(items, named)
         if owner is not None and name != "books":
             if owner in open_changes:
                 yield open_changes.pop(owner)
@@ -129,9 +131,11 @@ class _Owners:
         self._head = b""
         self._owner = ("", "")
 
-    def common(self, items: Sequence[_Item]) -> tuple[str, str] | None:
+    def common(self, items: Sequence[_Item], named: _Named) -> tuple[str, str] | None:
         """The owner of all of some documents; None when they are of several, or not known to be of one."""
         owner = self.of(*items[0])
+        if named is not None:
+            return owner if len(named) == 1 else None
         same = methodcaller("startswith", self._head)
         return owner if self._head and all(map(same, [bytes(raw) for _, raw in items])) else None
 
@@ -156,26 +160,33 @@ class _Owners:
 
 def _records(
     path: Path, table: str, documents: Documents, kind: type[Any]
-) -> Iterator[tuple[Sequence[_Item], list[Any]]]:
+) -> Iterator[tuple[Sequence[_Item], list[Any], _Named]]:
     """Documents in parts, each with its records, checked. After a mistake each is checked again, to name the first."""
-    decode_one, read_events = _decoder(kind).decode, _event_reader()
+    read = _reader(kind)
     items = iter(documents.raw_items())
     while some := list(islice(items, _LARGEST)):
-        raw = [each for _, each in some]
         try:
-            records = read_events(raw) if kind is Event else [*map(decode_one, raw)]
-            is_fine = checks.problem(records) is None
-        except _INVALID:
-            is_fine = False
-        if not is_fine:
+            records, named, problem = read([raw for _, raw in some])
+        except _INVALID as error:
+            problem = str(error)
+        if problem is not None:
             raise _damage(path, table, documents, kind)
-        yield some, records
+        yield some, records, named
 
 
-def _event_reader() -> Callable[[Iterable[Raw]], list[Event]]:
-    from autumn_mock.store.interning import EventReader
+def _reader(kind: type[Any]) -> Callable[[list[Raw]], tuple[list[Any], _Named, str | None]]:
+    """Reads records of a kind: the records, the owners that were decoded with them, and what is wrong with a value."""
+    decode = _decoder(kind).decode
+    if kind is Event:
+        from autumn_mock.store.interning import EventReader
 
-    return EventReader().read
+        return EventReader().read
+
+    def read(documents: list[Raw]) -> tuple[list[Any], _Named, str | None]:
+        records = [*map(decode, documents)]
+        return records, None, checks.problem(records)
+
+    return read
 
 
 def _damage(path: Path, table: str, documents: Documents, kind: type[Any]) -> DamagedFile:
@@ -184,6 +195,8 @@ def _damage(path: Path, table: str, documents: Documents, kind: type[Any]) -> Da
     for number, raw in documents.raw_items():
         try:
             why = checks.problem([decode(raw)])
+            if kind is Event:  # which is decoded together with its owner
+                _OWNER.decode(raw)
         except _INVALID as error:
             why = str(error)
         if why is not None:

@@ -163,11 +163,6 @@ class EventTable(Table[Event]):
         self._timelines.clear()
         return count
 
-    def merge(self) -> None:
-        """Merge the buffers of all timelines."""
-        for timeline in (self._all, *self._timelines.values()):
-            timeline.merge()
-
     def timeline(self, customer: str | None = None) -> Timeline:
         """The timeline of a customer, or of all events. Use it under the environment's lock only."""
         return self._all if customer is None else self._timelines.get(customer, _NO_EVENTS)

@@ -181,12 +181,12 @@ def is_ours(path: Path) -> bool:
 
 
 def _content(path: Path) -> bytes:
-    with path.open("rb") as file:
+    with path.open("rb", buffering=0) as file:  # a buffered file copies all that it reads once more
         beginning = file.read(256).lstrip()
         if beginning and not beginning.startswith(b"{"):  # before all of a large file is read
             raise ForeignFile(path, "it is not JSON")
         file.seek(0)
-        return file.read()
+        return file.readall()
 
 
 def _read(content: bytes, path: Path) -> dict[str, Documents]:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from autumn_mock.domain.event import Deduction, Event
 from autumn_mock.domain.plan import Reset
 from autumn_mock.domain.record import LARGEST
-from autumn_mock.store.changes import ENCODER, Change
+from autumn_mock.nesting import MAX_DEPTH
+from autumn_mock.store.changes import Change
 from autumn_mock.store.documents import changes_of, documents_of, head_of
 from autumn_mock.store.errors import DamagedFile
 from autumn_mock.store.interning import EventReader
@@ -22,6 +23,16 @@ from autumn_mock.store.tinyfile import DECODER, Tables, file_pieces, read_snapsh
 
 PATH = Path("db.json")
 ORGANISATION = {"id": "o", "name": "O", "slug": "o", "created_at": 0}
+DEDUCTION = {"balance_id": "b", "feature_id": "f", "value": 1}
+EVENT = {"id": "1", "timestamp": 1, "name": "n", "customer": "c", "value": 1, "deductions": [DEDUCTION]}
+
+
+def deep() -> Any:
+    """A list that is nested too deep."""
+    value: Any = 1
+    for _ in range(MAX_DEPTH + 1):
+        value = [value]
+    return value
 
 
 def at_rest(tables: dict[str, Any]) -> Tables:
@@ -66,6 +77,12 @@ def test_events_are_read_back_to_the_last_digit(events: list[Event]) -> None:
     assert put == events
 
 
+def document(event: Event) -> msgspec.Raw:
+    """An event as it is stored."""
+    (content,) = documents_of({"events": [(head_of("o", "live"), [event])]})["events"]
+    return msgspec.Raw(content)
+
+
 def test_events_share_what_is_equal() -> None:
     one = Event(
         id="1",
@@ -75,9 +92,8 @@ def test_events_share_what_is_equal() -> None:
         value=Decimal("1.5"),
         deductions=(Deduction(balance_id="b", feature_id="calls", value=Decimal(1)),),
     )
-    content = ENCODER.encode(one)
     reader = EventReader()
-    (first,), (second,) = reader.read([msgspec.Raw(content)]), reader.read([msgspec.Raw(content)])
+    (first,), (second,) = reader.read([document(one)]).events, reader.read([document(one)]).events
     assert first == second == one
     assert first.customer is second.customer
     assert first.value is second.value
@@ -100,7 +116,7 @@ def test_reader_keeps_every_field_of_an_event() -> None:
     )
     for each in msgspec.structs.fields(Event):
         assert getattr(event, each.name) != each.default, f"the test has no value for {each.name}"
-    assert EventReader().read([msgspec.Raw(ENCODER.encode(event))]) == [event]
+    assert EventReader().read([document(event)]) == ([event], {("o", "live")}, None)
 
 
 @pytest.mark.parametrize(
@@ -113,12 +129,33 @@ def test_reader_keeps_every_field_of_an_event() -> None:
             r"`str`, got `int` - at `\$.deductions\[0\].balance_id`",
         ),
         ({"id": "1", "timestamp": 1, "name": "n", "customer": "c", "value": "sNaN"}, "value is not a finite number"),
+        ({**EVENT, "value": "Infinity"}, "value is not a finite number"),
+        ({**EVENT, "deductions": [{**DEDUCTION, "value": "NaN"}]}, r"deductions\[\].value is not a finite number"),
+        ({**EVENT, "properties": {"a": deep()}}, r"properties\[\] is nested more than \d+ levels deep"),
+        ({**EVENT, "org": 1}, r"`str`, got `int` - at `\$.org`"),
+        ({**EVENT, "env": "moon"}, r"Invalid enum value 'moon' - at `\$.env`"),
+        ({**EVENT, "org": "p"}, "org 'p' is the id of no organisation"),
     ],
 )
-def test_invalid_event_is_damage(event: dict[str, Any], why: str) -> None:
-    with pytest.raises(DamagedFile, match=why) as caught:
-        changes({"events": [{"org": "o", "env": "live", **event}]})
+@pytest.mark.parametrize("before", [0, 1, 3000])
+def test_invalid_event_is_damage(event: dict[str, Any], why: str, before: int) -> None:
+    """Wherever it is among valid ones, which have the same amounts."""
+    valid = [{"org": "o", "env": "live", **EVENT, "id": f"valid {number}"} for number in range(before)]
+    with pytest.raises(DamagedFile, match=f"document {before + 1}: .*{why}") as caught:
+        changes({"events": [*valid, {"org": "o", "env": "live", **event}]})
     assert caught.value.where == "table events"
+
+
+def test_event_that_names_no_environment_is_damage() -> None:
+    with pytest.raises(DamagedFile, match=r"document 2: .*missing required field `org`"):
+        changes({"events": [{"org": "o", "env": "live", **EVENT}, {**EVENT, "id": "2"}]})
+
+
+def test_events_of_several_environments_are_kept_apart() -> None:
+    names = [("o", "live"), ("o", "sandbox"), ("o", "live")]
+    events = [{"org": org, "env": env, **EVENT, "id": str(number)} for number, (org, env) in enumerate(names)]
+    found = {change.env: [each.id for each in change.put["events"]] for change in changes({"events": events})[1:]}
+    assert found == {"live": ["0", "2"], "sandbox": ["1"]}
 
 
 def test_owners_are_distinguished_however_a_document_is_written() -> None:
