@@ -19,6 +19,7 @@ SECTIONS = {
         "exec": "exec:exec_",
         "health": "inspect:health",
         "world": "world:world",
+        "generate": "generate:generate",
         "snapshot": "snapshot:snapshot",
         "reset": "reset:reset",
     },

@@ -1,4 +1,4 @@
-"""Public calls of a server, a real one or another emulator: paged lists, and calls repeated after limits and failures."""
+"""Public calls of a server, a real one or another emulator: paged lists, repetition after limits and failures."""
 
 from __future__ import annotations
 

@@ -46,6 +46,17 @@ def track(call: Call, item: TrackItem) -> TrackResult:
         return result
 
 
+def record(call: Call, item: TrackItem) -> None:
+    """Deduct a usage as :func:`track` does, for a caller that needs no answer. It claims no idempotency key."""
+    features = call.tracked_features(item.feature_id, item.event_name)
+    with call.write() as transaction:
+        customer, entity = subject_of(call, transaction, item)
+        account = open_account(call, transaction, customer)
+        use(call, transaction, account, entity, features, item)
+        top_up(call, transaction, account, features)
+        store(transaction, account)
+
+
 def subject_of(call: Call, transaction: Transaction, item: TrackItem) -> tuple[Customer, Entity | None]:
     """The customer, and entity, that an item names, read or created as the version does.
 

@@ -11,7 +11,7 @@ from autumn_mock.operations import balances
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import invalid_request
 from autumn_mock.operations.subjects import get_customer
-from autumn_mock.operations.track import track
+from autumn_mock.operations.track import record
 from autumn_mock.wire.requests.balances import BalancesUpdate
 from autumn_mock.worlds.entries import EventEntry, UsageEntry
 
@@ -43,7 +43,7 @@ def record_event(call: Call, customer_id: str, entry: EventEntry) -> None:
         overage_behavior=entry.overage_behavior,
         timestamp=call.now,
     )
-    track(call, item)
+    record(call, item)
 
 
 def set_usage(call: Call, customer_id: str, entry: UsageEntry) -> None:
