@@ -1,4 +1,4 @@
-"""Every difference from the real service that the README lists is shown by a test.
+"""Every difference from the real service that the documentation lists is shown by a test.
 
 A line without a test is not known to be true. What no other test shows is in ``tests/web/test_differences.py``.
 """
@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from autumn_mock.docs import topics
+
 _TESTS = Path(__file__).parent
-_README = _TESTS.parent / "README.md"
 
 #: How a line begins, without markup, and the tests that show it.
 SHOWN_BY: dict[str, tuple[str, ...]] = {
@@ -121,7 +122,7 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
         "operations/test_plans.py::test_update_without_a_change_makes_no_version",
     ),
     "Some fields are accepted and have no effect": (
-        "wire/test_ignored.py::test_the_readme_lists_them",
+        "wire/test_ignored.py::test_the_documentation_lists_them",
         "wire/test_ignored.py::test_a_request_that_sends_one_is_noted",
     ),
     "PATCH /v1/organization/config takes usage_alerts": (
@@ -142,8 +143,8 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
 
 def lines() -> list[str]:
     """The lines of the list, each as one text without markup."""
-    section = _README.read_text("utf-8").split("\n## Differences", 1)[1].split("\n## ", 1)[0]
-    listed = section[section.index("\n- ") :].split("\n\n", 1)[0]
+    text = topics()["differences"].text
+    listed = text[text.index("\n- ") :].rstrip()
     return [re.sub(r"\s+", " ", each).replace("*", "").replace("`", "") for each in listed.split("\n- ")[1:]]
 
 
@@ -157,7 +158,7 @@ def functions(path: str) -> frozenset[str]:
     return frozenset(each.name for each in nodes if isinstance(each, ast.FunctionDef) and each.name.startswith("test_"))
 
 
-def test_the_readme_has_the_list() -> None:
+def test_the_page_has_the_list() -> None:
     assert len(lines()) > 20
 
 
@@ -168,8 +169,8 @@ def test_every_difference_names_a_test(line: str) -> None:
 
 
 @pytest.mark.parametrize("beginning", SHOWN_BY)
-def test_every_test_shows_a_difference_of_the_readme(beginning: str) -> None:
-    assert any(line.startswith(beginning) for line in lines()), "the README has no such line"
+def test_every_test_shows_a_listed_difference(beginning: str) -> None:
+    assert any(line.startswith(beginning) for line in lines()), "the page has no such line"
     missing = [
         each for each in SHOWN_BY[beginning] if each.partition("::")[2] not in functions(each.partition("::")[0])
     ]

@@ -11,7 +11,34 @@ from importlib.resources import files
 from typing import NamedTuple
 
 #: The topics in the order in which they are listed; each is a file ``NAME.md``.
-TOPICS = ("getting-started", "settings", "data", "shared-server", "tls", "certify", "report-cards", "docs")
+TOPICS = (
+    "getting-started",
+    "testing-python",
+    "testing-other",
+    "faults",
+    "findings",
+    "scenarios",
+    "worlds",
+    "purchases",
+    "webhooks",
+    "calls",
+    "control-api",
+    "command-line",
+    "settings",
+    "page",
+    "messages",
+    "data",
+    "recovery",
+    "shared-server",
+    "tls",
+    "certify",
+    "report-cards",
+    "differences",
+    "fidelity",
+    "performance",
+    "internals",
+    "docs",
+)
 
 
 class Topic(NamedTuple):

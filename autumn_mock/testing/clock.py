@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from autumn_mock.clock import Clock
-from autumn_mock.durations import parse_duration
+from autumn_mock.operations.clock import length_from
 from autumn_mock.settings import read_instant
 
 
@@ -40,10 +40,10 @@ class MockClock:
             self.set(at)
 
     def advance(self, by: str | int | timedelta) -> None:
-        """Move the clock by a duration (``"1d"``, ``"90m"``), a number of ms, or a timedelta."""
+        """Move the clock by a duration (``"1d"``, ``"90m"``), calendar months (``"1month"``), ms, or a timedelta."""
         if isinstance(by, timedelta):
             by = round(by.total_seconds() * 1000)
-        self._clock.advance(parse_duration(by) if isinstance(by, str) else by)
+        self._clock.advance(length_from(self._clock.now(), by) if isinstance(by, str) else by)
 
     def set(self, instant: str | int | datetime) -> None:
         """Set the clock to an instant: ISO 8601, ms since 1970, or a datetime."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from autumn_mock.docs import TOPICS
-from tests.docs.generated import FOLDER, filled
+from tests.docs.generated import FILES, filled
 
-for _name in TOPICS:
-    _path = FOLDER / f"{_name}.md"
+for _path in FILES.values():
     _path.write_text(filled(_path.read_text("utf-8")), "utf-8")

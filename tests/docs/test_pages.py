@@ -1,47 +1,28 @@
-"""The pages: complete, with working links and examples, the same in the terminal, over HTTP and as files."""
+"""The pages: complete, up to date, with working links, the same in the terminal, over HTTP and as files."""
 
 from __future__ import annotations
 
 import json
 import re
-import shlex
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import yaml
 from click.testing import CliRunner
 from flask.testing import FlaskClient
 
 from autumn_mock.cli import main
-from autumn_mock.cli.settings_file import defaults_of
 from autumn_mock.docs import TOPICS, topics
 from autumn_mock.engine import Engine
 from autumn_mock.web import create_app
+from autumn_mock.web.control import ROUTES
+from autumn_mock.web.control.context import ControlCall
 from autumn_mock.web.documentation import slug
-from tests.docs.generated import FOLDER, filled
-from tests.support.examples import URL, blocks, commands, run
-from tests.support.node import Node
-from tests.support.server import ServerProcess
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from tests.docs.generated import FILES, FOLDER, PARTS, filled, names
+from tests.docs.messages import CODES, OWN_CODES, sent_codes
 
 _LINK = re.compile(r"\]\(([^)]+)\)")
+#: Of code blocks. Plain text is what programs print; ``console`` is what runs for long, and is parsed alone.
+LANGUAGES = {"sh", "console", "js", "python", "yaml", "toml", "json", "text"}
 TOPIC = pytest.mark.parametrize("name", TOPICS)
-
-
-def examples(language: str) -> list[tuple[str, str]]:
-    return [(name, block) for name in TOPICS for block in blocks(topics()[name].text, language)]
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[ServerProcess]:
-    with ServerProcess("--rate-limit", "off") as server:
-        yield server
 
 
 @pytest.fixture
@@ -53,10 +34,39 @@ def test_every_file_is_a_topic() -> None:
     assert {path.stem for path in FOLDER.glob("*.md")} == set(TOPICS)
 
 
-@TOPIC
+@pytest.mark.parametrize("name", FILES)
 def test_generated_parts_are_up_to_date(name: str) -> None:
-    text = topics()[name].text
+    text = FILES[name].read_text("utf-8")
     assert filled(text) == text, "write them again with: python -m tests.docs"
+
+
+def test_every_generated_part_is_on_one_page() -> None:
+    found = [part for path in FILES.values() for part in names(path.read_text("utf-8"))]
+    assert sorted(found) == sorted(PARTS)
+
+
+def test_every_error_code_has_an_entry() -> None:
+    """By the code of the package: a new code is described on the page about messages."""
+    assert sent_codes().keys() == CODES.keys() | OWN_CODES.keys()
+
+
+def test_every_control_call_is_described() -> None:
+    """With the names of the fields and parameters that it takes, and no other call."""
+    rows = dict(re.findall(r"^\| `(\w+ /_mock/[^`]*)` \| (.*) \|$", topics()["control-api"].text, re.MULTILINE))
+    rows.pop("GET /_mock/docs")  # pages, not a call
+    routes = {re.sub(r"<[^>]*>", "ID", route).replace(" ", " /_mock"): handler for route, handler in ROUTES.items()}
+    assert rows.keys() == routes.keys()
+    for route, handler in routes.items():
+        taken = (*(handler.fields or ()), *(handler.query or ())) if isinstance(handler, ControlCall) else ()
+        assert [name for name in taken if not re.search(rf"`\"?{name}\b", rows[route])] == [], route
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_example_is_found(name: str) -> None:
+    """An example in an indented block, or without a language, would not be run."""
+    fences = re.findall(r"^ *```.*$", FILES[name].read_text("utf-8"), re.MULTILINE)
+    assert fences.count("```") == len(fences) / 2
+    assert {each[3:] for each in fences if each != "```"} <= LANGUAGES
 
 
 @TOPIC
@@ -111,41 +121,3 @@ def test_the_server_shows_them_without_the_token(client: FlaskClient, name: str)
 def test_an_unknown_page_is_not_found(client: FlaskClient) -> None:
     assert client.get("/_mock/docs/nothing").status_code == 404
     assert client.get("/_mock/docs/..%2Fsettings").status_code == 404
-
-
-# -- examples
-
-
-@pytest.mark.parametrize(
-    ("name", "command"), [(name, each) for name in TOPICS for each in commands(topics()[name].text)]
-)
-def test_commands(running: ServerProcess, tmp_path: Path, name: str, command: str) -> None:
-    arguments = shlex.split(command.replace(URL, running.url))[1:]
-    assert run([sys.executable, "-m", "autumn_mock", *arguments], tmp_path, running.url) or name
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="the examples are for a Unix shell")
-@pytest.mark.parametrize(("name", "script"), [each for each in examples("sh") if each[1].startswith("curl")])
-def test_curl(running: ServerProcess, tmp_path: Path, name: str, script: str) -> None:
-    assert '"customer_id"' in run(["sh", "-ec", script.replace(URL, running.url)], tmp_path, running.url), name
-
-
-@pytest.mark.parametrize(("name", "script"), examples("js"))
-def test_javascript(running: ServerProcess, node: Node, name: str, script: str) -> None:
-    command = [node.executable, "--input-type=module", "-"]
-    assert run(command, node.packages, running.url, script.replace(URL, running.url)), name
-
-
-@pytest.mark.parametrize(("name", "script"), examples("python"))
-def test_python(running: ServerProcess, tmp_path: Path, name: str, script: str) -> None:
-    assert run([sys.executable, "-c", script.replace(URL, running.url)], tmp_path, running.url), name
-
-
-@pytest.mark.parametrize(("name", "text"), examples("toml"))
-def test_settings_files(name: str, text: str) -> None:
-    assert defaults_of(FOLDER / name, tomllib.loads(text))
-
-
-@pytest.mark.parametrize(("name", "text"), examples("yaml"))
-def test_yaml(name: str, text: str) -> None:
-    assert yaml.safe_load(text), name

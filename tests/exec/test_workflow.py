@@ -1,4 +1,4 @@
-"""The commands of the README for any other language, and its workflow, taken from there and run."""
+"""The commands of the documentation for other languages, and its workflow, taken from there and run."""
 
 from __future__ import annotations
 
@@ -14,24 +14,18 @@ from typing import Any
 import pytest
 import yaml
 
+from autumn_mock.docs import topics
 from tests.exec.running import SOURCE, Done, environment, run
 from tests.exec.test_node import cases, project
 from tests.support.node import Node
 
-README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+PAGE = topics()["testing-other"].text
 INSTALL = "pip install autumn-mock"
 
 
-def section(title: str) -> str:
-    """A section of the README."""
-    found = re.search(rf"^### {re.escape(title)}\n(.*?)^##", README, re.MULTILINE | re.DOTALL)
-    assert found is not None
-    return found[1]
-
-
 def blocks(language: str) -> list[str]:
-    """The blocks in a language of "In tests"."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", section("In tests"), re.MULTILINE | re.DOTALL)
+    """The blocks in a language of the page."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
 
 def steps() -> list[dict[str, Any]]:
@@ -98,7 +92,7 @@ def test_workflow_has_the_known_steps() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the steps are for sh")
 @pytest.mark.parametrize("command", commands())
-def test_command_of_the_readme_runs_the_tests_of_a_package(command: str, package: Path, path: str) -> None:
+def test_command_of_the_page_runs_the_tests_of_a_package(command: str, package: Path, path: str) -> None:
     done = step(command, package, path)
     assert done.code == 0, done
     assert b"what was recorded is deducted once" in done.out

@@ -5,7 +5,6 @@ Each case is played once, armed in one way; each way of arming is used at least 
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Literal, get_args
 import pytest
 
 from autumn_mock import create_app
+from autumn_mock.docs import topics
 from autumn_mock.engine import Engine
 from autumn_mock.faults import kinds
 from autumn_mock.faults.armed import ArmedRule
@@ -23,6 +23,7 @@ from autumn_mock.faults.grammar import parse_rule
 from autumn_mock.faults.kinds import FAULT_KINDS
 from autumn_mock.faults.options import MODIFIERS, PHASE
 from autumn_mock.faults.sites import ReplyPlan
+from tests.docs.reference import fault_kinds, fault_options
 from tests.faults.cases import CASES, Case
 from tests.faults.harness import Target, organisation, write_world
 from tests.support.client import AppClient
@@ -31,9 +32,6 @@ from tests.support.server import ServerProcess
 #: ``serve --fault``; ``POST /_mock/faults`` with and without a key; the header; a world's environment and customer.
 Way = Literal["flag", "api", "server", "header", "environment", "customer"]
 
-#: A pipe within a cell of a table.
-_PIPE = "\\|"
-_README = Path(__file__).parents[2] / "README.md"
 #: An organisation that rules name and that no case is played in.
 _OTHER = "other"
 
@@ -186,28 +184,9 @@ def test_new_kind_is_one_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 # -- documentation
 
 
-def readme_table() -> str:
-    """The table of the kinds, as the README has it."""
-    lines = ["| rule | effect | its options |", "|---|---|---|"]
-    for kind in FAULT_KINDS.values():
-        argument = f" {kind.argument_placeholder}" if kind.argument_placeholder else ""
-        options = [f"`{each.name}={each.placeholder}` {each.text}" for each in kind.own_options]
-        if kind.has_phase:
-            options.append(f"`before={PHASE}` (default) or `after={PHASE}`")
-        cells = [f"`{kind.name}{argument}`", kind.summary(), "; ".join(options)]
-        lines.append(f"| {' | '.join(cell.replace('|', _PIPE) for cell in cells)} |")
-    return "\n".join(lines)
-
-
-def readme_modifiers() -> str:
-    """The list of the modifiers, as the README has it."""
-    return "\n".join(f"- `{each.name}={each.placeholder}`: {each.text}" for each in MODIFIERS.values())
-
-
-@pytest.mark.parametrize("part", [readme_table, readme_modifiers])
-def test_readme_lists_every_kind_and_modifier(part: Callable[[], str]) -> None:
-    section = re.split(r"\n##+ ", _README.read_text("utf-8").partition("\n### Faults\n")[2])[0]
-    assert f"\n{part()}\n" in section
+@pytest.mark.parametrize("part", [fault_kinds, fault_options])
+def test_documentation_lists_every_kind_and_modifier(part: Callable[[], str]) -> None:
+    assert f"\n{part()}\n" in topics()["faults"].text
 
 
 def test_reply_plan_alter_keeps_a_lost_reply_lost() -> None:

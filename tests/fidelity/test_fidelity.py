@@ -6,9 +6,7 @@ import pytest
 
 from autumn_mock.fidelity.recordings import directory
 from autumn_mock.fidelity.suites import SUITES, Suite, known, own_service, run
-
-#: How many exchanges, runs or cases are compared at least.
-ATLEAST = {"exchanges": 400, "scenarios": 93, "scenarios in time": 51, "random walks": 54, "cases": 350}
+from tests.fidelity.counts import COMPARED
 
 
 @pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.name)
@@ -23,7 +21,8 @@ def test_every_recording_matches(suite: Suite) -> None:
     matching = [each.name for each in result.matched if each.name in known()]
     assert not matching, f"these match now, take them off the list: {matching}"
     assert not result.skipped
-    assert len(result.matched) + len(result.known) >= ATLEAST[suite.name]
+    counted = (len(result.matched), len(result.known))
+    assert counted == COMPARED[suite.name], "correct tests/fidelity/counts.py, then run: python -m tests.docs"
 
 
 def test_every_listed_difference_has_a_reason_and_names_something_recorded() -> None:

@@ -1,8 +1,7 @@
-"""Each kind of finding by the calls that lead to it, through the application; the table of the README."""
+"""Each kind of finding by the calls that lead to it, through the application; the table of the documentation."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,15 @@ import pytest
 from flask.testing import FlaskClient
 
 import autumn_mock
+from autumn_mock.docs import topics
 from autumn_mock.engine import Engine
 from autumn_mock.journal.exchange import MAX_REPLY_KEPT
 from autumn_mock.journal.finding import Finding
 from autumn_mock.journal.finding_filter import finding_filter, read_finding_filter
 from autumn_mock.journal.finding_kinds import FINDING_KINDS
+from tests.docs.reference import finding_kinds
 from tests.web.conftest import KEY, Post
 
-_README = Path(autumn_mock.__file__).parents[1] / "README.md"
 TRACK = "/v1/balances.track"
 BATCH = "/v1/balances.batch_track"
 CHECK = "/v1/balances.check"
@@ -381,11 +381,8 @@ def test_filter_refuses_unknown_words(text: str) -> None:
         finding_filter("sure")
 
 
-def test_readme_lists_every_kind_of_finding() -> None:
-    lines = ["| code | meaning | why it matters |", "|---|---|---|"]
-    lines += [f"| `{code}` | {kind.title} | {kind.why} |" for code, kind in FINDING_KINDS.items()]
-    section = re.split(r"\n##+ ", _README.read_text("utf-8").partition("\n### Findings\n")[2])[0]
-    assert "\n{}\n".format("\n".join(lines)) in section
+def test_documentation_lists_every_kind_of_finding() -> None:
+    assert f"\n{finding_kinds()}\n" in topics()["findings"].text
 
 
 def test_every_kind_has_a_test_of_its_calls() -> None:

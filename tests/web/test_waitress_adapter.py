@@ -354,7 +354,7 @@ def test_a_listener_rests_when_there_are_no_file_descriptors(caplog: pytest.LogC
 
 
 def test_an_idle_connection_is_closed_and_one_that_is_served_is_not() -> None:
-    """``adj.channel_timeout`` and ``adj.cleanup_interval``, which the README gives."""
+    """``adj.channel_timeout`` and ``adj.cleanup_interval``, which the page about shared servers gives."""
     finish = threading.Event()
 
     def body(environ: WSGIEnvironment) -> Iterable[bytes]:

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 import autumn_mock
+from autumn_mock.docs import topics
 from autumn_mock.engine import Engine
 from autumn_mock.web import create_app
 from autumn_mock.wire import requests
@@ -22,7 +23,6 @@ from tests.support.client import AppClient
 from tests.support.sources import nodes_of
 
 PACKAGE = Path(autumn_mock.__file__).parent
-README = PACKAGE.parent / "README.md"
 
 
 @cache
@@ -130,8 +130,8 @@ def test_what_is_listed_exists_and_is_not_read() -> None:
         assert (reasons.keys() - SHARED) & read == set(), name
 
 
-def test_the_readme_lists_them() -> None:
-    text = README.read_text("utf-8").partition("## Differences")[2].partition("\n## ")[0]
+def test_the_documentation_lists_them() -> None:
+    text = topics()["differences"].text
     assert [each for reasons in IGNORED.values() for each in reasons if f"`{each}`" not in text] == []
 
 

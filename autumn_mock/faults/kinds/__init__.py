@@ -1,8 +1,8 @@
 """Every kind of fault: one class each, in a module of its own.
 
 To add a kind, add a module with a subclass of a site's class (:mod:`autumn_mock.faults.sites`). The grammar,
-``autumn-mock fault kinds`` and ``GET /_mock/faults/kinds`` derive from the classes; a test compares the table of the
-README.
+``autumn-mock fault kinds`` and ``GET /_mock/faults/kinds`` derive from the classes, and so does the table of the
+documentation.
 """
 
 from __future__ import annotations

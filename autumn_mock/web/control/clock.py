@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from flask import Response
 
 from autumn_mock.clock import Clock, in_calendar, wall_clock
-from autumn_mock.durations import parse_duration
-from autumn_mock.ledger.intervals import add_months
+from autumn_mock.operations.clock import length_from
 from autumn_mock.operations.errors import invalid_request
 from autumn_mock.settings import read_instant
 from autumn_mock.web.control.context import ControlCall, ControlHandler, ControlRequest
 from autumn_mock.web.replies import json_reply
 
-#: Calendar months and years: ``1month``, ``3 months``, ``1y``.
-_MONTHS = re.compile(r"(\d{1,4}) ?(?:(months?|mo)|(years?|y))")
 _KNOWN = ("advance", "now", "freeze", "reset")
 
 
@@ -70,12 +66,8 @@ def _advance(value: Any, request: ControlRequest, clock: Clock) -> int:
         raise ValueError("advance: must be like 1d, 90m, 1month or next-reset")
     if value == "next-reset":
         return _until_reset(request)
-    months = _MONTHS.fullmatch(value)
-    if months is not None:
-        now = clock.now()
-        return add_months(now, int(months[1]) * (12 if months[3] else 1)) - now
     try:
-        return parse_duration(value)
+        return length_from(clock.now(), value)
     except ValueError as error:
         raise ValueError(f"advance: {error}, 1month or next-reset") from None
 

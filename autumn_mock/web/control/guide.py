@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import flask
 from flask import Response
 
 from autumn_mock.web.control.context import ControlHandler, ControlRequest
 from autumn_mock.web.replies import json_reply, text_reply
 from autumn_mock.web.resources.registry import ENDPOINTS
-from autumn_mock.web.resources.unsupported import MESSAGES, PARTLY
+from autumn_mock.web.resources.unsupported import MESSAGES, PARTLY, ROUTE_MESSAGES
 
 _QUICKSTART = """\
 autumn-mock: a local emulator of the Autumn billing API, at {url}
@@ -85,13 +87,20 @@ def _names(names: list[str]) -> str:
 
 def coverage(_request: ControlRequest) -> Response:
     """Every call of the SDKs: ``served``, ``partly`` or ``not``, its routes, and what is missing or used instead."""
-    calls = []
-    for each in ENDPOINTS:
-        note = MESSAGES.get(each.name) or PARTLY.get(each.name)
-        status = "not" if each.name in MESSAGES else "served" if note is None else "partly"
-        calls.append({"call": each.name, "status": status, "routes": each.routes, "note": note})
+    calls = call_statuses()
     counts = {status: sum(call["status"] == status for call in calls) for status in ("served", "partly", "not")}
     return json_reply({**counts, "calls": calls})
+
+
+def call_statuses() -> list[dict[str, Any]]:
+    """Every call with its ``status``, ``routes`` and ``note``, in the order in which they are declared."""
+    calls = []
+    for each in ENDPOINTS:
+        refusal = MESSAGES.get(each.name) or ROUTE_MESSAGES.get(each.routes[0])
+        note = refusal or PARTLY.get(each.name)
+        status = "not" if refusal is not None else "served" if note is None else "partly"
+        calls.append({"call": each.name, "status": status, "routes": each.routes, "note": note})
+    return calls
 
 
 ROUTES: dict[str, ControlHandler] = {"GET /quickstart": quickstart, "GET /coverage": coverage}

@@ -1,0 +1,281 @@
+"""The tables of the page about messages.
+
+Codes and statuses are read from the code of the package, messages of the command line are what it prints. What they
+mean and what to do is here: a code without an entry is an error, and so is an entry without a code.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import socket
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from click.testing import CliRunner
+
+import autumn_mock
+from autumn_mock import Emulator
+from autumn_mock.cli import main
+from autumn_mock.engine import Engine
+from tests.docs.answers import empty_directory, shortened
+from tests.support.sources import nodes_of
+
+#: What a code means, and what to do. Codes of this server alone are below.
+CODES = {
+    "invalid_inputs": ("A field is missing, or has a wrong type or value.", "Correct what the message names."),
+    "invalid_request": ("The input is understood and refused.", "The message says what is not possible, and why."),
+    "no_secret_key": ("The header `Authorization` has no key.", "Send `Authorization: Bearer am_sk_test_…`."),
+    "invalid_secret_key": (
+        "The key opens no organisation here.",
+        "Compare it with the keys that `serve` prints at its start; add it with `--key`, or use `--auto-org`.",
+    ),
+    "invalid_publishable_key": ("The publishable key opens no organisation here.", "The same."),
+    "endpoint_not_public": ("The call needs more than a publishable key.", "Use a secret key."),
+    "insufficient_scopes": ("The key may not do this.", "Give the key the scope in the world, or use another one."),
+    "no_auth_header": (
+        "The path does not exist. The real service answers 401, as for a wrong key.",
+        "Read the log: it names the nearest route.",
+    ),
+    "invalid_api_version": (
+        "The header `x-api-version` is not a version.",
+        "Send one like `2.3.0`, or none. With `--strict-versions` those after 2.6 are refused.",
+    ),
+    "customer_not_found": ("There is no customer with this id.", "Create it with `customers.get_or_create`."),
+    "customer_already_exists": ("A customer has the new id.", "Choose another id."),
+    "entity_not_found": ("The customer has no such entity.", "Create it with `entities.create`."),
+    "entity_already_exists": ("The customer has an entity with this id.", "Use it, or choose another id."),
+    "entity_id_required": (
+        "Several customers have an entity with this id.",
+        "Send `customer_id` as well.",
+    ),
+    "feature_not_found": ("There is no feature with this id.", "Create it, or push it with `atmn push`."),
+    "duplicate_feature_id": ("A feature has this id.", "Use it, or choose another id."),
+    "invalid_feature": ("The feature cannot be changed or built like this.", "The message names what uses it."),
+    "product_not_found": ("There is no plan with this id, or no such version of it.", "Create it, or push it."),
+    "product_already_exists": ("A plan has this id.", "Update it, or choose another id."),
+    "product_id_already_exists": ("A plan has the id of the new variant.", "Choose another id."),
+    "invalid_product_item": ("An item of the plan is not possible.", "The message says which combination is not."),
+    "cannot_fork_archived_base": ("The base plan of a variant is archived.", "Restore it, or choose another base."),
+    "nested_variant_not_allowed": ("A variant cannot be the base of another one.", "Name the base plan itself."),
+    "too_many_variants": ("An update names too many variants.", "Send fewer in one call."),
+    "conflicting_version_flags": ("Two options about versions exclude each other.", "Send one of them."),
+    "invalid_propagation_target": ("A plan to change along is not a variant of this one.", "Name its variants only."),
+    "insufficient_balance": (
+        "The balance does not cover the usage, and `overage_behavior` is `reject`.",
+        "Grant more, or let the usage be capped.",
+    ),
+    "lock_already_exists": (
+        "409: a lock has this id. 423: a page was paid and is still being processed.",
+        "Choose another id; settle the payment, or wait for it.",
+    ),
+    "duplicate_idempotency_key": (
+        "A request with this idempotency key was processed before.",
+        "Take it for a success of the earlier request. Use a new key for other usage.",
+    ),
+    "invalid_cursor": ("`start_cursor` was not made by this list.", "Send `next_cursor` of the page before, as it is."),
+    "plan_already_attached": ("The customer has this plan.", "Change it with `billing.update`."),
+    "product_already_attached": ("The same, of older clients.", "Change it with `billing.update`."),
+    "cus_product_not_found": ("The customer does not have this plan.", "Read its plans with `customers.get`."),
+    "duplicate_subscription_id": ("A subscription of the customer has this id.", "Choose another id."),
+    "invalid_redirect_mode": (
+        "`redirect_mode: always` is not possible beside an existing subscription.",
+        "Send `new_billing_subscription: true`.",
+    ),
+    "invalid_options": ("The quantities of an older attach are incomplete.", "Give each prepaid feature a quantity."),
+    "price_not_found": ("The feature has no prepaid price in this plan.", "Leave the option out."),
+    "reward_not_found": ("There is no coupon with this id.", "Create it with `rewards.create`."),
+    "promo_code_first_time_only": (
+        "The promotion code is for the first purchase.",
+        "Use another code, or a new customer.",
+    ),
+    "checkout_not_found": ("There is no checkout session with this id.", "List them: `autumn-mock checkouts`."),
+    "invoice_not_found": ("There is no invoice with this id.", "List them: `autumn-mock invoices`."),
+    "service_unavailable": (
+        "A call that does not queue is not possible right now: a fault rule says so.",
+        "Send it again after `Retry-After`; `autumn-mock fault list` shows the rule.",
+    ),
+    "internal_error": (
+        "503: nothing was queued or changed (a fault rule, a full queue, a disk that cannot be written). "
+        "500: a failure of the server.",
+        "503: send it again after `Retry-After`. 500: read the log, and report it.",
+    ),
+}
+#: Codes that the real service does not send.
+OWN_CODES = {
+    "not_found": ("There is no such call, rule, request or run of the control API.", "The message names it."),
+    "no_control_token": ("The server was started with `--control-token`.", "Send it in `x-autumn-mock-token`."),
+    "cross_site": ("A page of another origin called the control API, or sent a form.", "Call it from its own pages."),
+    "unknown_host": (
+        "The control API was addressed by a name that is not the server's.",
+        "Use `localhost`, its address, or `--control-token`.",
+    ),
+    "too_many_waiting": ("1000 requests wait already.", "Clear the rule that holds them: `autumn-mock fault clear`."),
+    "not_installed": ("The call needs an extra.", "Install it as the message says."),
+    "scenario_failed": ("A scenario of the page cannot go on.", "The message says why; start it again."),
+    "dropped": ("A fault rule dropped an accepted item; only `/_mock/lost` shows it.", "Clear the rule."),
+}
+
+
+@cache
+def sent_codes() -> dict[str, tuple[str, ...]]:
+    """The codes of all errors that the package makes, with their statuses."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for path in sorted(Path(autumn_mock.__file__).parent.rglob("*.py")):
+        for node in nodes_of(path):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                for code, status in _error_of(node):
+                    found[code].update(status)
+    return {code: tuple(sorted(statuses)) for code, statuses in found.items()}
+
+
+def _error_of(node: ast.Call) -> Iterator[tuple[str, set[str]]]:
+    """(code, statuses) of a call that makes an error. A status that is computed is left out."""
+    assert isinstance(node.func, ast.Name)
+    if node.func.id == "invalid_request":
+        status = [each.value for each in node.keywords if each.arg == "status"]
+        yield "invalid_request", _constants(status[0]) if status else {"400"}
+    elif node.func.id == "ApiError":
+        for code in _constants(node.args[2]):
+            yield code, _constants(node.args[0])
+
+
+def _constants(node: ast.expr) -> set[str]:
+    """The values that an expression may have, as far as they are written there."""
+    if isinstance(node, ast.Constant):
+        return {str(node.value)}
+    if isinstance(node, ast.IfExp):
+        return _constants(node.body) | _constants(node.orelse)
+    return set()
+
+
+def error_codes() -> str:
+    """Every code, its statuses, its meaning and what to do."""
+    parts = []
+    for title, codes in (("Codes of the service", CODES), ("Codes of this server alone", OWN_CODES)):
+        rows = [f"### {title}", "", "| code | status | meaning | what to do |", "|---|---|---|---|"]
+        rows += [
+            f"| `{code}` | {', '.join(sent_codes()[code])} | {meaning} | {cure} |"
+            for code, (meaning, cure) in codes.items()
+        ]
+        parts.append("\n".join(rows))
+    return "\n\n".join(parts) + "\n"
+
+
+# -- the command line
+
+
+class Shown(NamedTuple):
+    """A command that fails, the beginning of what it prints, and what to do."""
+
+    command: str
+    cure: str
+    #: Makes the files that the command meets.
+    prepare: Callable[[], None] = lambda: None
+
+
+def _write(name: str, text: str) -> Callable[[], None]:
+    def write() -> None:
+        Path(name).write_text(text, "utf-8")
+
+    return write
+
+
+def _damaged() -> None:
+    engine = Engine(db="state.json")
+    engine.start()
+    engine.stop()
+    path = Path("state.json")
+    path.write_text(path.read_text("utf-8")[:20], "utf-8")
+
+
+def _other_format() -> None:
+    engine = Engine(db="newer.json")
+    engine.start()
+    engine.stop()
+    path = Path("newer.json")
+    path.write_text(re.sub(r'"format":\s*\d+', '"format": 99', path.read_text("utf-8")), "utf-8")
+
+
+_MISSPELT = "organisations:\n  - slug: acme\n    kees: [am_sk_test_acme]\n"
+
+START = (
+    Shown("serve --rate-limit ten", "Every setting says what it takes: [settings](settings.md)."),
+    Shown("serve --key abc", "A key that begins as those of the service; only letters, digits, underscores."),
+    Shown("serve --now yesterday", "ISO 8601, or milliseconds since 1970."),
+    Shown("serve --max-body lots", "A number with a unit."),
+    Shown("serve --webhook-url example", "An address with its scheme."),
+    Shown("serve --fault queue:dwn", "See [faults](faults.md); the mark is below the error."),
+    Shown("serve --config my.toml", "The names are those of the options.", _write("my.toml", 'rate_limitt = "off"\n')),
+    Shown("serve --world defalt", "A name of `autumn-mock world list`, or a file with its ending."),
+    Shown("serve --world missing.yaml", "Paths are relative to the working directory."),
+    Shown("serve --world acme.yaml", "See [worlds](worlds.md).", _write("acme.yaml", _MISSPELT)),
+    Shown("serve --host 0.0.0.0", "See [access control](shared-server.md#access-control)."),
+    Shown("serve --auto-org-like am_sk_test_x", "Add the key with `--key`, then push to it."),
+    Shown("serve --port PORT", "Stop the other server, or use `--port 0`."),
+    Shown("serve --host 192.0.2.1 --control-token x", "An address of this machine."),
+    Shown("serve --db missing/state.json", "Make the directory first."),
+    Shown("serve --db folder", "Name a file.", lambda: Path("folder").mkdir()),
+    Shown("serve --db notes.txt", "Name another file; this one is left as it is.", _write("notes.txt", "hello")),
+    Shown("serve --db state.json", "Restore a copy, or remove the file to begin anew.", _damaged),
+    Shown("serve --db newer.json", "Use the version of autumn-mock that wrote it.", _other_format),
+)
+COMMANDS = (
+    Shown("stats --url http://127.0.0.1:9", "Start the server, or give its address with `--url`."),
+    Shown("stats --key am_sk_test_unknown --url URL", "The key may be from a forgotten `AUTUMN_SECRET_KEY`."),
+    Shown("stats --url TOKEN_URL", "Give `--control-token`, or set `AUTUMN_MOCK_CONTROL_TOKEN`."),
+    Shown("balances cus_unknown --url URL", "See `autumn-mock requests`: was the customer created with this key?"),
+    Shown("requests 4711 --url URL", "The journal keeps the last 1000; see `--journal-requests`."),
+    Shown("fault queue:dwn --url URL", "See `autumn-mock fault kinds`."),
+    Shown("scenario run missing --url URL", "A name of `autumn-mock scenario list`, or a file."),
+    Shown("world init world.yaml", "Choose another name, or `--force`.", _write("world.yaml", "")),
+    Shown("requests --curl", "Give the number of a request."),
+    Shown("certify", "See [certify](certify.md)."),
+    Shown("docs falts", "`autumn-mock docs` lists the topics."),
+    Shown("exec -- no-such-command", "Install it, or correct its name. 126 and 127 are the codes that a shell has."),
+)
+
+
+#: How click begins a message about a value.
+_CLICK = re.compile(r"^Invalid value for [^:]*(?:: '\w+'\))?: ")
+
+
+def _printed(command: str, values: dict[str, str]) -> tuple[int, str]:
+    """The exit code and the message of a command, with the names of the page for what differs between runs."""
+    words = [values.get(word, word) for word in command.split()]
+    done = CliRunner().invoke(main, words)
+    message = re.sub(_CLICK, "", done.output.partition("Error: ")[2] or done.output)
+    message = message.replace(f"{Path.cwd()}{os.sep}", "")
+    for name, value in values.items():
+        message = message.replace(value, name)
+    return done.exit_code, shortened(message)
+
+
+def _table(shown: tuple[Shown, ...], values: dict[str, str]) -> str:
+    lines = []
+    with empty_directory():
+        for each in shown:
+            each.prepare()
+            code, message = _printed(each.command, values)
+            assert code, f"{each.command} does not fail: {message}"
+            head = f"`autumn-mock {each.command}` (exit code {code}):"
+            lines.append(f"{head}\n\n```text\n{message}\n```\n\n{each.cure}\n")
+    return "\n".join(lines)
+
+
+def start_errors() -> str:
+    """What ``serve`` prints when it cannot start."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        return _table(START, {"PORT": str(taken.getsockname()[1])})
+
+
+def command_errors() -> str:
+    """What other commands print when they fail."""
+    with Emulator() as open_, Emulator(control_token="secret") as closed:
+        return _table(COMMANDS, {"URL": open_.url, "TOKEN_URL": closed.url})

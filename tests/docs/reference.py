@@ -1,0 +1,228 @@
+"""Lists and tables of the documentation that are made from declarations of the package."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import get_args
+
+import click
+import yaml
+
+from autumn_mock.cli import SECTIONS, main
+from autumn_mock.docs import topics
+from autumn_mock.domain.webhook import WebhookType
+from autumn_mock.faults.kinds import FAULT_KINDS
+from autumn_mock.faults.options import MODIFIERS, PHASE
+from autumn_mock.fidelity.recordings import directory
+from autumn_mock.fidelity.suites import SUITES
+from autumn_mock.input_files import shipped_files
+from autumn_mock.journal.finding_kinds import FINDING_KINDS
+from autumn_mock.scenarios import read_scenario
+from autumn_mock.settings import declarations, variable
+from autumn_mock.testing.mock import AutumnMock
+from autumn_mock.web.control.guide import call_statuses
+from tests.fidelity.counts import COMPARED
+
+#: A pipe within a cell of a table.
+_PIPE = "\\|"
+#: Columns of the help of a command: it is read on narrow screens, too.
+_WIDTH = 100
+#: Options that are described once for all commands.
+_SHARED = ("url", "key", "control_token", "help")
+
+
+def table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    """A table of Markdown."""
+    lines_ = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+    lines_ += [f"| {' | '.join(cell.replace('|', _PIPE) for cell in row)} |" for row in rows]
+    return "\n".join(lines_) + "\n"
+
+
+def settings() -> str:
+    """Every setting of ``serve``."""
+    rows = []
+    for name, setting in declarations().items():
+        written = name.replace("_", "-")
+        option = f"--{written}" if setting["flag"] else f"--{written} {setting['metavar']}"
+        rows.append((f"`{written}`", f"`{option}`", f"`{variable(name)}`", setting["help"]))
+    return table(("in the file", "option", "variable", "meaning"), rows)
+
+
+def fault_kinds() -> str:
+    """Every kind of fault with its own options."""
+    rows = []
+    for kind in FAULT_KINDS.values():
+        argument = f" {kind.argument_placeholder}" if kind.argument_placeholder else ""
+        options = [f"`{each.name}={each.placeholder}` {each.text}" for each in kind.own_options]
+        if kind.has_phase:
+            options.append(f"`before={PHASE}` (default) or `after={PHASE}`")
+        rows.append((f"`{kind.name}{argument}`", kind.summary(), "; ".join(options)))
+    return table(("rule", "effect", "its options"), rows)
+
+
+def fault_options() -> str:
+    """The options of every rule."""
+    return "".join(f"- `{each.name}={each.placeholder}`: {each.text}\n" for each in MODIFIERS.values())
+
+
+def finding_kinds() -> str:
+    """Every kind of finding."""
+    rows = [(f"`{code}`", kind.title, kind.why) for code, kind in FINDING_KINDS.items()]
+    return table(("code", "meaning", "why it matters"), rows)
+
+
+def webhook_types() -> str:
+    """The types of webhooks."""
+    return "".join(f"- `{each}`\n" for each in get_args(WebhookType))
+
+
+def scenarios() -> str:
+    """The shipped scenarios, with what each shows."""
+    found = [(name, read_scenario(path)) for name, path in shipped_files("scenario").items()]
+    return table(("name", "shows"), [(f"`{name}`", f"{each.title}. {each.story}".strip()) for name, each in found])
+
+
+def worlds() -> str:
+    """The shipped worlds, with the first sentence of their comments."""
+    rows = []
+    for name, path in shipped_files("world").items():
+        comment = re.match(r"(?:#.*\n)+", path.read_text("utf-8"))
+        assert comment is not None
+        text = " ".join(line.removeprefix("#").strip() for line in comment[0].splitlines())
+        rows.append((f"`{name}`", text.partition(". ")[0].rstrip(".") + "."))
+    return table(("name", "is"), rows)
+
+
+def pages() -> str:
+    """The topics, as links from the README."""
+    return "".join(f"- [{each.title}](autumn_mock/docs/{each.name}.md): {each.summary}\n" for each in topics().values())
+
+
+# -- calls
+
+
+def calls() -> str:
+    """The calls that are served, by resource; those with a note in a table."""
+    served = [each for each in call_statuses() if each["status"] != "not"]
+    by_group: dict[str, list[str]] = defaultdict(list)
+    others = []
+    for each in served:
+        group, dot, name = each["call"].partition(".")
+        if dot:
+            by_group[group].append(f"`.{name}`")
+        else:
+            others += [f"`{route}`" for route in each["routes"]]
+    rows = [(f"`{group}`", " ".join(names)) for group, names in by_group.items()]
+    noted = [(f"`{each['call']}`", each["note"]) for each in served if each["note"]]
+    return (
+        f"{table(('group', 'calls'), rows)}\n{table(('served in part', 'difference'), noted)}\n"
+        f"Routes of older clients, and others without such a name: {', '.join(others)}.\n"
+    )
+
+
+def calls_not_served() -> str:
+    """The calls that are refused, by the reason."""
+    by_reason: dict[str, list[str]] = defaultdict(list)
+    for each in call_statuses():
+        if each["status"] == "not":
+            name, _, reason = each["note"].partition(" is not emulated: ")
+            by_reason[reason].append(name)
+    return table(
+        ("calls", "reason, and what to use instead"),
+        [(", ".join(f"`{name}`" for name in names), reason) for reason, names in by_reason.items()],
+    )
+
+
+# -- the command line
+
+
+def commands() -> str:
+    """The commands under their headings."""
+    context = click.Context(main, info_name="autumn-mock")
+    parts = []
+    for heading, places in SECTIONS.items():
+        found = [(name, main.get_command(context, name)) for name in places]
+        rows = [(f"[`{name}`](#{name})", each.get_short_help_str(_WIDTH), _parts(each)) for name, each in found if each]
+        parts.append(f"**{heading}**\n\n{table(('command', 'does', 'with'), rows)}")
+    return "\n".join(parts)
+
+
+def _parts(command: click.Command) -> str:
+    return " ".join(f"`{name}`" for name in command.commands) if isinstance(command, click.Group) else ""
+
+
+def command_help() -> str:
+    """The help of every command, without the options that are described once for all."""
+    return "\n".join(_help_of(main, click.Context(main, info_name="autumn-mock"), ()))
+
+
+def _help_of(group: click.Group, context: click.Context, above: tuple[str, ...]) -> Iterator[str]:
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if command.hidden:
+            continue
+        inner = click.Context(command, parent=context, info_name=name, terminal_width=_WIDTH, max_content_width=_WIDTH)
+        path = (*above, name)
+        yield f"{'###' if not above else '####'} {' '.join(path)}\n\n```text\n{_help(command, inner)}\n```\n"
+        if isinstance(command, click.Group):
+            yield from _help_of(command, inner, path)
+
+
+def _help(command: click.Command, context: click.Context) -> str:
+    """Usage, text and own options of a command."""
+    left_out = {*_SHARED, *declarations()}
+    records = [each.get_help_record(context) for each in command.params if each.name not in left_out]
+    formatter = context.make_formatter()
+    command.format_usage(context, formatter)
+    command.format_help_text(context, formatter)
+    options = [record for record in records if record is not None]
+    if options:
+        with formatter.section("Options"):
+            formatter.write_dl(options)
+    return formatter.getvalue().strip()
+
+
+# -- the fixture
+
+
+def fixture() -> str:
+    """The public names of the fixture with what they are."""
+    rows = [("`url`", "The address of the server."), ("`key`", "The secret key of the test's organisation.")]
+    rows += [("`clock`", 'Its time: `now`, `advance("1d")`, `set`, `freeze`, `unfreeze`, `reset`.')]
+    rows += [("`webhooks`", "Its webhooks, see [webhooks](webhooks.md#in-tests).")]
+    for name, member in vars(AutumnMock).items():
+        if name.startswith("_"):
+            continue
+        if isinstance(member, property):
+            call, written = member.fget, name
+        else:
+            call, written = member, f"{name}({', '.join([*inspect.signature(member).parameters][1:])})"
+        rows.append((f"`{written}`", _summary(inspect.getdoc(call) or "")))
+    return table(("name", "meaning"), rows)
+
+
+def _summary(text: str) -> str:
+    """The first paragraph of a docstring, as Markdown."""
+    text = " ".join(text.partition("\n\n")[0].split()).replace("``", "`")
+    return re.sub(r":\w+:`~?(?:[\w.]*\.)?(\w+)`", r"`\1`", text)
+
+
+# -- the comparison with the real service
+
+
+def fidelity() -> str:
+    """How many exchanges, runs and cases are compared, and how many of them are known to differ."""
+    counts = [(suite.name, *COMPARED[suite.name]) for suite in SUITES]
+    counts.append(("together", *(sum(numbers) for numbers in zip(*COMPARED.values(), strict=True))))
+    rows = [(name, str(match + differ), str(match), str(differ)) for name, match, differ in counts]
+    return table(("suite", "compared", "match", "known to differ"), rows)
+
+
+def known_differences() -> str:
+    """What is known to differ, with the reason."""
+    found: dict[str, str] = yaml.safe_load((directory() / "known.yaml").read_text("utf-8"))
+    return table(("recorded answer", "reason"), [(f"`{name}`", reason) for name, reason in found.items()])

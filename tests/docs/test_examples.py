@@ -1,0 +1,170 @@
+"""Every example of the documentation and of the README's commands, run as it stands."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+
+from autumn_mock.cli import main
+from autumn_mock.cli.settings_file import defaults_of
+from autumn_mock.engine import Engine
+from autumn_mock.input_files import shipped_files
+from tests.docs.generated import FILES, FOLDER
+from tests.support.client import Client
+from tests.support.examples import MY_CLIENT, URL, blocks, commands, run
+from tests.support.node import Node
+from tests.support.server import ServerProcess
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+#: What follows an example that only begins something.
+_THEN = {
+    "with Emulator": "    client.track('cus_123', 'messages', 3)\n    mock.assert_deducted('cus_123', 'messages', 3)\n",
+    "unittest.TestCase": (
+        "\n    def test_it(self):\n"
+        "        MyClient(self.mock.url, self.mock.key).track('cus_123', 'messages', 3)\n"
+        "        self.mock.assert_deducted('cus_123', 'messages', 3)\n"
+    ),
+}
+#: Pages whose examples other tests run: a README, whose clients are in ``tests/test_readme.py``.
+_OTHERS = ("README",)
+
+
+def examples(language: str) -> list[tuple[str, str]]:
+    """(page, text) of every example in a language."""
+    return [
+        (name, block)
+        for name, path in FILES.items()
+        if name not in _OTHERS
+        for block in blocks(path.read_text("utf-8"), language)
+    ]
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[ServerProcess]:
+    with ServerProcess("--rate-limit", "off") as server:
+        yield server
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """A directory with the files that the examples name."""
+    (tmp_path / "reply.json").write_text('{"allowed": true}', "utf-8")
+    shutil.copy(shipped_files("scenario")["unknown-customers"], tmp_path / "my-failure.yaml")
+    (tmp_path / "package.json").write_text('{"scripts": {"test": "node --version"}}', "utf-8")
+    (tmp_path / "one.test.mjs").write_text('import test from "node:test";\ntest("one", () => {});\n', "utf-8")
+    return tmp_path
+
+
+def furnish(client: Client, command: list[str], directory: Path) -> None:
+    """Have the server, and the directory, as the reader of a command has them."""
+    client.post("/_mock/reset", {}, key=None)
+    for _ in range(12):
+        client.post("/v1/balances.track", {"customer_id": "cus_456", "feature_id": "nope"})
+    if command[0] == "checkouts":
+        client.post("/v1/billing.attach", {"customer_id": "cus_123", "plan_id": "pro"})
+    if command[:2] == ["webhooks", "trigger"]:
+        client.post("/_mock/webhooks/endpoints", {"url": "http://127.0.0.1:9/hook"})
+    if command[:2] == ["world", "check"]:
+        shutil.copy(shipped_files("world")["default"], directory / command[2])
+    if command[:2] == ["snapshot", "load"]:
+        (directory / command[2]).write_bytes(client.send("GET", "/_mock/snapshot", None, {})[2])
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [(name, each) for name, path in FILES.items() for each in commands(path.read_text("utf-8"))],
+)
+def test_commands(
+    running: ServerProcess, directory: Path, request: pytest.FixtureRequest, name: str, command: str
+) -> None:
+    words = shlex.split(command.replace(URL, running.url), comments=True)[1:]
+    furnish(Client(running.url), words, directory)
+    if words[0] == "exec" and words[words.index("--") + 1] != "true":
+        request.getfixturevalue("node")
+        words[words.index("--") + 1] = shutil.which(words[words.index("--") + 1]) or ""
+    if words == ["requests", "12"]:
+        words[1] = str(Client(running.url).get("/_mock/requests").body["list"][-1]["id"])
+    program = [sys.executable, "-m", "autumn_mock", *words]
+    if "--follow" in words:
+        environment = {**os.environ, "AUTUMN_MOCK_URL": running.url}
+        with subprocess.Popen(program, env=environment, stdout=subprocess.PIPE) as following:
+            assert following.stdout is not None
+            assert following.stdout.readline()
+            following.kill()
+        return
+    assert run(program, directory, running.url) or words[0] == "exec", name
+
+
+@pytest.mark.parametrize(("name", "text"), examples("console"))
+def test_what_runs_for_long_has_known_options(name: str, text: str) -> None:
+    """Commands that do not end, or need another server, are parsed."""
+    lines = text.replace("\\\n", " ").splitlines()
+    found = [each.partition("autumn-mock ")[2] for each in lines if "autumn-mock " in each and "pip" not in each]
+    for line in found:
+        words = shlex.split(line, comments=True)
+        context, command = click.Context(main), main.get_command(click.Context(main), words.pop(0))
+        while isinstance(command, click.Group):
+            command = command.get_command(context, words.pop(0))
+        assert command is not None, name
+        assert command.make_context(command.name, words), name
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the examples are for a Unix shell")
+@pytest.mark.parametrize(("name", "script"), [each for each in examples("sh") if each[1].startswith("curl")])
+def test_curl(running: ServerProcess, tmp_path: Path, name: str, script: str) -> None:
+    furnish(Client(running.url), [""], tmp_path)
+    lines = "".join(line for line in script.splitlines(keepends=True) if not line.startswith("autumn-mock "))
+    shown = run(["sh", "-ec", lines.replace(URL, running.url)], tmp_path, running.url)
+    assert "customer_id" in shown or "customerId" in shown, name
+    assert '"code":' not in shown, name
+
+
+@pytest.mark.parametrize(("name", "script"), examples("js"))
+def test_javascript(running: ServerProcess, node: Node, name: str, script: str) -> None:
+    command = [node.executable, "--input-type=module", "-"]
+    assert run(command, node.packages, running.url, script.replace(URL, running.url)), name
+
+
+@pytest.mark.parametrize(("name", "script"), examples("python"))
+def test_python(running: ServerProcess, tmp_path: Path, name: str, script: str) -> None:
+    script += next((more for begin, more in _THEN.items() if begin in script), "")
+    if "MyClient" in script:
+        script = f"{MY_CLIENT}\n\n{script}"
+    if "def test_" not in script:
+        run([sys.executable, "-c", script.replace(URL, running.url)], tmp_path, running.url)
+        return
+    (tmp_path / "test_example.py").write_text(f"import unittest\n{script}", "utf-8")
+    done = run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"], tmp_path, "")
+    assert "1 passed" in done, name
+
+
+@pytest.mark.parametrize(("name", "text"), examples("toml"))
+def test_settings_files(name: str, text: str) -> None:
+    assert defaults_of(FOLDER / name, tomllib.loads(text))
+
+
+@pytest.mark.parametrize(("name", "text"), examples("yaml"))
+def test_yaml(running: ServerProcess, tmp_path: Path, name: str, text: str) -> None:
+    """Worlds and scenarios are read as the server reads them."""
+    path = tmp_path / "example.yaml"
+    path.write_text(text, "utf-8")
+    found = yaml.safe_load(text)
+    assert found, name
+    if "organisations" in found:
+        assert Engine(world=str(path)).state.organisations
+    elif name == "scenarios":
+        program = [sys.executable, "-m", "autumn_mock", "scenario", "run", str(path)]
+        assert run(program, tmp_path, running.url)
