@@ -94,6 +94,12 @@ CODES = {
         "Use another code, or a new customer.",
     ),
     "checkout_not_found": ("There is no checkout session with this id.", "List them: `autumn-mock checkouts`."),
+    "checkout_unavailable": ("The page was replaced by a later purchase, or never existed.", "Attach the plan again."),
+    "checkout_completed": (
+        "The page was paid before.",
+        "Read the customer's plans; attach again for another purchase.",
+    ),
+    "checkout_expired": ("The page is too old.", "Attach the plan again for a new one."),
     "invoice_not_found": ("There is no invoice with this id.", "List them: `autumn-mock invoices`."),
     "service_unavailable": (
         "A call that does not queue is not possible right now: a fault rule says so.",
