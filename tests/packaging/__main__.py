@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-#: Minor versions of Python 3 that are looked for.
+#: Minor versions of Python 3 that are searched for.
 OLDEST, NEWEST = 10, 19
 #: Files that the sdist has besides the package.
 IN_SDIST = ("LICENSE", "README.md", "CHANGELOG.md", "pyproject.toml", "fixtures/worlds/empty.yaml", "tests/__init__.py")
