@@ -134,6 +134,7 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
     "billing.create_schedule is not": (
         "web/resources/test_unsupported.py::test_unsupported_calls_reply_400_with_their_message",
     ),
+    "billing.multi_attach refuses two main plans": ("operations/test_multi_attach.py::test_refusals",),
     "The link of long_lived_checkout": ("web/checkout/test_public_calls.py::test_a_long_lived_link_leads_to_its_page",),
     "A route that is not served returns the real answer": (
         "web/test_dispatch.py::test_dispatch_refuses_an_unserved_route_and_notes_it_in_the_journal",

@@ -97,6 +97,7 @@ def fill(call: Call, transaction: Transaction, params: MultiAttach, settled: Set
             "billing_cycle_anchor is not supported when every plan is one-off. One-off plans do not have a recurring "
             "billing cycle."
         )
+    _refuse_rivals(cases)
     if params.redirect_mode == "always" and any(each.purchase.subscription is not None for each in cases):
         raise ApiError(
             400,
@@ -114,6 +115,20 @@ def fill(call: Call, transaction: Transaction, params: MultiAttach, settled: Set
         coupons=coupons,
         wanted=wanted,
     )
+
+
+def _refuse_rivals(cases: list[PlanPurchase]) -> None:
+    """400 for two main plans of one group: a customer, or an entity, is on one of them."""
+    found: dict[tuple[str | None, str | None], str] = {}
+    for case in cases:
+        plan, place = case.decided.plan, (case.scope, case.decided.plan.group)
+        if plan.is_main and place in found:
+            raise invalid_request(
+                f"Plans '{found[place]}' and '{plan.id}' cannot be attached together: only one main plan of a group "
+                "can be active. Attach one of them, or give them different groups."
+            )
+        if plan.is_main:
+            found[place] = plan.id
 
 
 def _one(params: MultiAttach, plan: PlanToAttach) -> BillingAttach:

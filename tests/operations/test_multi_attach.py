@@ -90,6 +90,13 @@ ONE_OFF = (
         (["premium"], {"redirect_mode": "always"}, "invalid_redirect_mode", ALWAYS),
         (["once"], {"billing_cycle_anchor": "now"}, "invalid_request", ONE_OFF),
         (
+            ["annual", "extra", "premium"],
+            {},
+            "invalid_request",
+            "Plans 'annual' and 'premium' cannot be attached together: only one main plan of a group can be active. "
+            "Attach one of them, or give them different groups.",
+        ),
+        (
             ["premium"],
             {"starts_at": NOW + 1},
             "invalid_request",

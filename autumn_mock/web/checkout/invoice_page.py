@@ -25,7 +25,14 @@ def add(pages: Blueprint, engine: Engine) -> None:
 
     @pages.post("/invoice/<invoice_id>", endpoint="act_on_invoice")
     def act(invoice_id: str) -> AnyResponse:
-        return _act(engine.call_in(environment_of_invoice(engine.state.environments(), invoice_id)), invoice_id)
+        call = engine.call_in(environment_of_invoice(engine.state.environments(), invoice_id))
+        try:
+            return _act(call, invoice_id)
+        except ApiError:
+            invoice = find_invoice(call.environment, invoice_id)
+            if invoice.is_payable and not invoice.is_being_paid:
+                raise
+            return _page(call, invoice_id, 400)  # another tab was faster, or it is void: the page says so
 
 
 def _act(call: Call, invoice_id: str) -> AnyResponse:
@@ -44,11 +51,11 @@ def _act(call: Call, invoice_id: str) -> AnyResponse:
     return here
 
 
-def _page(call: Call, invoice_id: str, **more: Any) -> Response:
+def _page(call: Call, invoice_id: str, status: int = 200, **more: Any) -> Response:
     invoice = find_invoice(call.environment, invoice_id)
     customer = call.environment.customers.get(invoice.customer)
     assert customer is not None  # invoices are deleted with their customer
     name = customer.name or customer.email or customer.id or customer.internal_id
     values = {"invoice": invoice, "customer_name": name, "seller": call.environment.organisation.name, **more}
     text = render_template("checkout/invoice.html", **values)
-    return Response(text, content_type="text/html; charset=utf-8")
+    return Response(text, status, content_type="text/html; charset=utf-8")

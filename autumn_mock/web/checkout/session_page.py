@@ -68,7 +68,14 @@ def add(pages: Blueprint, engine: Engine) -> None:
     @pages.post("/checkout/<checkout_id>", endpoint="act")
     def act(checkout_id: str) -> AnyResponse:
         environment = environment_of_checkout(engine.state.environments(), checkout_id)
-        return _act(engine.call_in(environment), checkout_id)
+        call = engine.call_in(environment)
+        try:
+            return _act(call, checkout_id)
+        except ApiError:
+            shown = _shown(call, checkout_id, {})
+            if shown.state == "open":
+                raise
+            return _page(shown, 400)  # another tab was faster, or it has expired meanwhile: the page says so
 
 
 def _act(call: Call, checkout_id: str) -> AnyResponse:
@@ -78,6 +85,8 @@ def _act(call: Call, checkout_id: str) -> AnyResponse:
         return _page(_shown(call, checkout_id, quantities))
     if action == "challenge":
         shown = _shown(call, checkout_id, quantities)
+        if shown.state != "open":
+            return _page(shown)
         return _html("challenge.html", shown=shown, quantities=quantities, later=later)
     if action == "settle":
         return _returned(settlement.settle(call, checkout_id))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urlencode
@@ -152,6 +153,20 @@ def test_checkout_expires(shop: Shop) -> None:
     shop.advance("25h")
     assert "This checkout is over" in read(shop, page)
     assert send(shop, page, action="pay").status == 400
+
+
+@pytest.mark.parametrize("customer", ["ada", "bob"])
+def test_tabs_that_pay_at_once_pay_once(shop: Shop, customer: str) -> None:
+    """Of a session, and of an invoice: one tab pays, the others and the back button are shown that it is paid."""
+    page = shop.buy(customer)
+    with ThreadPoolExecutor(4) as tabs:
+        replies = list(tabs.map(lambda _: send(shop, page, action="pay"), range(4)))
+    replies.append(send(shop, page, action="pay"))
+    assert sorted(each.status for each in replies) == [303, 400, 400, 400, 400]
+    assert all("Paid." in str(each.body) for each in replies if each.status == 400)
+    if customer == "ada":
+        assert "Paid." in str(send(shop, page, action="challenge").body)
+    assert [each["status"] for each in shop.get(f"/_mock/invoices?customer={customer}").body["list"]] == ["paid"]
 
 
 @pytest.mark.parametrize("path", ["/checkout/co_x", "/invoice/in_x", "/portal/x"])
