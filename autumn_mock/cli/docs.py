@@ -12,9 +12,12 @@ from autumn_mock.cli.options import json_option
 @click.option("--raw", is_flag=True, help="Print the Markdown as it is.")
 @json_option
 def docs(topic: str | None, raw: bool, as_json: bool) -> None:
-    """Print the page about TOPIC, or the list of topics. A running server shows the same at /_mock/docs."""
+    """Print the page about TOPIC, or the list of topics. A running server shows the same at /_mock/docs.
+
+    A link to another page is its file name, which is a TOPIC, too: worlds.md.
+    """
     from autumn_mock.cli.output import print_json, stdout_console
-    from autumn_mock.docs import topics
+    from autumn_mock.docs import SECTIONS, topics
     from autumn_mock.input_files import guess
 
     known = topics()
@@ -25,9 +28,12 @@ def docs(topic: str | None, raw: bool, as_json: bool) -> None:
             )
             return
         width = max(map(len, known))
-        for each in known.values():
-            click.echo(f"{click.style(each.name.ljust(width), bold=True)}  {each.title}")
+        for heading, names in SECTIONS.items():
+            click.echo(f"{heading}:")
+            for name in names:
+                click.echo(f"  {click.style(name.ljust(width), bold=True)}  {known[name].title}")
         return
+    topic = topic.partition("#")[0].removesuffix(".md")
     if topic not in known:
         raise click.UsageError(f"there is no topic {topic!r}{guess(topic, known)}")
     page = known[topic]

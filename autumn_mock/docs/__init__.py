@@ -10,35 +10,18 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
-#: The topics in the order in which they are listed; each is a file ``NAME.md``.
-TOPICS = (
-    "getting-started",
-    "testing-python",
-    "testing-other",
-    "faults",
-    "findings",
-    "scenarios",
-    "worlds",
-    "purchases",
-    "webhooks",
-    "calls",
-    "control-api",
-    "command-line",
-    "settings",
-    "page",
-    "messages",
-    "data",
-    "recovery",
-    "shared-server",
-    "tls",
-    "certify",
-    "report-cards",
-    "differences",
-    "fidelity",
-    "performance",
-    "internals",
-    "docs",
-)
+#: The topics under their headings, in the order in which they are listed; each is a file ``NAME.md``.
+SECTIONS: dict[str, tuple[str, ...]] = {
+    "Start": ("getting-started", "testing-python", "testing-other", "page"),
+    "Make it fail": ("faults", "findings", "scenarios", "certify", "report-cards"),
+    "What is in it": ("worlds", "data", "purchases", "webhooks"),
+    "Reference": ("calls", "control-api", "command-line", "settings", "messages"),
+    "Run it": ("shared-server", "recovery", "tls"),
+    "Background": ("differences", "fidelity", "performance", "internals", "docs"),
+}
+TOPICS = tuple(name for names in SECTIONS.values() for name in names)
+#: Files of the folder that pages show.
+PICTURES = ("page.png",)
 
 
 class Topic(NamedTuple):

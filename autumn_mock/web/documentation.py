@@ -6,14 +6,15 @@ It has nothing of the state, so it needs no token.
 from __future__ import annotations
 
 import re
+from importlib.resources import files
 from itertools import pairwise
 
 from flask import Blueprint, Flask, Response, abort, render_template
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from autumn_mock import __version__
-from autumn_mock.docs import Topic, topics
+from autumn_mock import __version__, docs
+from autumn_mock.docs import PICTURES, SECTIONS, Topic, topics
 from autumn_mock.web.page import with_headers
 from autumn_mock.web.replies import text_reply
 
@@ -27,19 +28,38 @@ def serve(app: Flask) -> None:
     pages.after_request(with_headers)
     pages.add_url_rule("", "index", _index)
     pages.add_url_rule("/<name>", "page", _page)
+    pages.add_url_rule("/<name>.png", "picture", _picture)
     pages.add_url_rule("/<name>.md", "markdown", _markdown)
     app.register_blueprint(pages)
 
 
 def _index() -> str:
-    return render_template("docs_index.html", version=__version__, topics=topics().values())
+    markdown = MarkdownIt("commonmark")
+    summaries = {name: Markup(markdown.renderInline(topic.summary)) for name, topic in topics().items()}  # noqa: S704
+    return render_template("docs_index.html", version=__version__, sections=_sections(), summaries=summaries)
 
 
 def _page(name: str) -> str:
     topic = _topic(name)
+    parts = re.findall(r"^## (.+)$", topic.text, re.MULTILINE)
     return render_template(
-        "docs_page.html", version=__version__, topics=topics().values(), topic=topic, content=_rendered(topic)
+        "docs_page.html",
+        version=__version__,
+        sections=_sections(),
+        topic=topic,
+        parts=[(part.replace("`", ""), slug(part)) for part in parts],
+        content=_rendered(topic),
     )
+
+
+def _picture(name: str) -> Response:
+    if f"{name}.png" not in PICTURES:
+        abort(404)
+    return Response((files(docs) / f"{name}.png").read_bytes(), content_type="image/png")
+
+
+def _sections() -> dict[str, list[Topic]]:
+    return {heading: [topics()[name] for name in names] for heading, names in SECTIONS.items()}
 
 
 def _markdown(name: str) -> Response:
@@ -60,6 +80,8 @@ def _rendered(topic: Topic) -> Markup:
     for token, inline in pairwise(tokens):
         if token.type == "heading_open":
             token.attrSet("id", slug(inline.content))
+        if inline.children and (picture := inline.children[0]).type == "image":
+            picture.attrSet("src", f"/_mock/docs/{picture.attrGet('src')}")
     html = markdown.renderer.render(tokens, markdown.options, {})
     return Markup(_LINK.sub(r'href="/_mock/docs/\1\2"', html))  # noqa: S704  # rendered from files of this package
 

@@ -11,8 +11,9 @@ from typing import get_args
 import click
 import yaml
 
-from autumn_mock.cli import SECTIONS, main
-from autumn_mock.docs import topics
+from autumn_mock.cli import SECTIONS as COMMANDS
+from autumn_mock.cli import main
+from autumn_mock.docs import SECTIONS, topics
 from autumn_mock.domain.webhook import WebhookType
 from autumn_mock.faults.kinds import FAULT_KINDS
 from autumn_mock.faults.options import MODIFIERS, PHASE
@@ -98,7 +99,11 @@ def worlds() -> str:
 
 def pages() -> str:
     """The topics, as links from the README."""
-    return "".join(f"- [{each.title}](autumn_mock/docs/{each.name}.md): {each.summary}\n" for each in topics().values())
+    rows = []
+    for heading, names in SECTIONS.items():
+        links = [f"[{topics()[name].title}](autumn_mock/docs/{name}.md)" for name in names]
+        rows.append((heading, ", ".join(links)))
+    return table(("", "pages"), rows)
 
 
 # -- calls
@@ -108,18 +113,21 @@ def calls() -> str:
     """The calls that are served, by resource; those with a note in a table."""
     served = [each for each in call_statuses() if each["status"] != "not"]
     by_group: dict[str, list[str]] = defaultdict(list)
-    others = []
+    by_path: dict[str, list[str]] = defaultdict(list)
     for each in served:
         group, dot, name = each["call"].partition(".")
         if dot:
             by_group[group].append(f"`.{name}`")
         else:
-            others += [f"`{route}`" for route in each["routes"]]
+            for route in each["routes"]:
+                method, path = route.split(" ")
+                by_path[path].append(method)
     rows = [(f"`{group}`", " ".join(names)) for group, names in by_group.items()]
+    others = [(f"`{path}`", " ".join(methods)) for path, methods in sorted(by_path.items())]
     noted = [(f"`{each['call']}`", each["note"]) for each in served if each["note"]]
     return (
         f"{table(('group', 'calls'), rows)}\n{table(('served in part', 'difference'), noted)}\n"
-        f"Routes of older clients, and others without such a name: {', '.join(others)}.\n"
+        f"{table(('routes of older clients, and others without such a name', 'methods'), others)}"
     )
 
 
@@ -129,7 +137,7 @@ def calls_not_served() -> str:
     for each in call_statuses():
         if each["status"] == "not":
             name, _, reason = each["note"].partition(" is not emulated: ")
-            by_reason[reason].append(name)
+            by_reason[reason[0].upper() + reason[1:]].append(name)
     return table(
         ("calls", "reason, and what to use instead"),
         [(", ".join(f"`{name}`" for name in names), reason) for reason, names in by_reason.items()],
@@ -143,7 +151,7 @@ def commands() -> str:
     """The commands under their headings."""
     context = click.Context(main, info_name="autumn-mock")
     parts = []
-    for heading, places in SECTIONS.items():
+    for heading, places in COMMANDS.items():
         found = [(name, main.get_command(context, name)) for name in places]
         rows = [(f"[`{name}`](#{name})", each.get_short_help_str(_WIDTH), _parts(each)) for name, each in found if each]
         parts.append(f"**{heading}**\n\n{table(('command', 'does', 'with'), rows)}")

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from flask.testing import FlaskClient
 
 from autumn_mock.cli import main
-from autumn_mock.docs import TOPICS, topics
+from autumn_mock.docs import PICTURES, TOPICS, topics
 from autumn_mock.engine import Engine
 from autumn_mock.web import create_app
 from autumn_mock.web.control import ROUTES
@@ -18,6 +18,7 @@ from autumn_mock.web.control.context import ControlCall
 from autumn_mock.web.documentation import slug
 from tests.docs.generated import FILES, FOLDER, PARTS, filled, names
 from tests.docs.messages import CODES, OWN_CODES, sent_codes
+from tests.docs.screenshot import MOST_BYTES
 
 _LINK = re.compile(r"\]\(([^)]+)\)")
 #: Of code blocks. Plain text is what programs print; ``console`` is what runs for long, and is parsed alone.
@@ -82,7 +83,7 @@ def test_links_lead_to_pages_and_headings(name: str) -> None:
     for target in _LINK.findall(topics()[name].text):
         page, _, anchor = target.partition("#")
         assert "://" not in target or target.startswith("https://"), target
-        if "://" in target:
+        if "://" in target or target in PICTURES:
             continue
         found = topics()[page.removesuffix(".md") or name]
         headings = re.findall(r"^#+ (.+)$", found.text, re.MULTILINE)
@@ -96,11 +97,13 @@ def test_the_command_lists_and_prints_them() -> None:
     runner = CliRunner()
     listed = runner.invoke(main, ["docs"]).output
     for name in TOPICS:
-        assert re.search(rf"^{name} +{topics()[name].title}$", listed, re.MULTILINE)
+        assert re.search(rf"^ +{name} +{topics()[name].title}$", listed, re.MULTILINE)
         assert topics()[name].title in runner.invoke(main, ["docs", name]).output
         assert runner.invoke(main, ["docs", name, "--raw"]).output == topics()[name].text
         assert json.loads(runner.invoke(main, ["docs", name, "--json"]).output)["text"] == topics()[name].text
     assert [each["name"] for each in json.loads(runner.invoke(main, ["docs", "--json"]).output)["list"]] == [*TOPICS]
+    linked = runner.invoke(main, ["docs", "worlds.md#keys", "--raw"])
+    assert linked.output == topics()["worlds"].text
     unknown = runner.invoke(main, ["docs", "setings"])
     assert (unknown.exit_code, "did you mean 'settings'?" in unknown.output) == (2, True)
 
@@ -116,6 +119,23 @@ def test_the_server_shows_them_without_the_token(client: FlaskClient, name: str)
     for link in re.findall(r'href="(/[^"#]+)', reply.text):
         with client.get(link) as linked:
             assert linked.status_code == 200, link
+
+
+def test_pictures_are_small_and_shown(client: FlaskClient) -> None:
+    """They are in every copy of the package."""
+    assert {path.name for path in FOLDER.glob("*.png")} == set(PICTURES)
+    for name in PICTURES:
+        with client.get(f"/_mock/docs/{name}") as reply:
+            assert reply.content_type == "image/png"
+            assert 0 < len(reply.data) <= MOST_BYTES
+    assert 'src="/_mock/docs/page.png"' in client.get("/_mock/docs/page").text
+    assert client.get("/_mock/docs/other.png").status_code == 404
+
+
+def test_long_pages_list_their_parts(client: FlaskClient) -> None:
+    shown = client.get("/_mock/docs/faults").text
+    assert '<a href="#options-of-every-rule">Options of every rule</a>' in shown
+    assert '<h2 id="options-of-every-rule">' in shown
 
 
 def test_an_unknown_page_is_not_found(client: FlaskClient) -> None:

@@ -9,7 +9,7 @@ from autumn_mock.web.rate_limits import GroupName
 from autumn_mock.wire.answer import Error
 
 _NO_PAYMENTS = "there is no payment provider behind this emulator"
-_OUTSIDE = "this emulator does metering only"
+_OUTSIDE = "this emulator has metering and purchases only"
 _ATTACH = "use billing.attach or billing.update with no_billing_changes: true, or a free plan"
 _GIVE = "give customers what they would get with balances.create, or put them on a plan with no_billing_changes: true"
 _KEYS = "give the server further keys with --key or in its world, and empty an organisation with POST /_mock/reset"
