@@ -8,10 +8,12 @@ from msgspec.structs import replace
 
 from autumn_mock.domain.payment import CardCharge, Checkout, Invoice, Refusal
 from autumn_mock.domain.version import Version
+from autumn_mock.domain.webhook import Webhook
 from autumn_mock.operations import billing, settlement, updates
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.payment_methods import new_card
 from autumn_mock.operations.purchases import Outcome
+from autumn_mock.wire import webhooks
 from autumn_mock.wire.answer import downgraded
 from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate
 from autumn_mock.wire.responses.customer import customer_body
@@ -46,6 +48,9 @@ class PurchaseWorld(World):
     def __init__(self) -> None:
         super().__init__()
         self.problem: Refusal | None = None
+        self.sent: list[Webhook] = []
+        self.environment.listener = lambda _, sent: self.sent.extend(sent)
+        self.environment.writer = webhooks
         self.charged: list[CardCharge] = []
         for name, fields in PRICES.items():
             self.plan(name, monthly(100), **fields)
@@ -93,9 +98,27 @@ class PurchaseWorld(World):
         found = {each["plan_id"]: _status(each) for each in seen["subscriptions"]}
         return {**found, **{each["plan_id"]: "purchase" for each in seen["purchases"]}}
 
+    def products(self) -> dict[str, str]:
+        """What the customer has at 1.2: of each product its status, and whether it was cancelled."""
+        seen = self.seen(Version.V1_2)["products"]
+        return {each["id"]: "canceling" if each["canceled_at"] is not None else each["status"] for each in seen}
+
+    def webhooks(self) -> list[str]:
+        """The changes of plans since the last call: those of ``billing.updated``, then the older words."""
+        found = [
+            f"{each['action']} {_plan_of(each)}" for sent in self.sent for each in sent.data.get("plan_changes", ())
+        ]
+        older = [each.data for each in self.sent if each.type == "customer.products.updated"]
+        self.sent.clear()
+        return [*found, *(f"{each['scenario']}: {each['updated_product']['id']}" for each in older)]
+
     def invoices(self) -> list[tuple[str, float]]:
         """The status and the total of each invoice, oldest first."""
         return [(each.status, float(each.total)) for each in self.environment.invoices]
+
+
+def _plan_of(change: dict[str, Any]) -> str:
+    return str((change.get("subscription") or change["purchase"])["plan_id"])
 
 
 def _status(row: dict[str, Any]) -> str:

@@ -97,19 +97,59 @@ SCENARIOS: dict[str, Scenario] = {
 }  # fmt: skip  # a table is read line by line
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS)
-def test_purchase(world: PurchaseWorld, scenario: Scenario) -> None:
+#: What older clients and receivers of webhooks see: the products at 1.2 meanwhile, and once it is paid; the changes
+#: in webhooks at the call, and at the payment.
+Elsewhere = tuple[dict[str, str], dict[str, str], list[str], list[str]]
+PREMIUM = {"premium": "active"}
+NEW_PRO, NEW_ONCE = ["activated pro", "new: pro"], ["activated once", "new: once"]
+UPGRADED = ["activated premium", "expired pro", "cancel: pro", "upgrade: premium"]
+DOWNGRADED = {"premium": "canceling", "pro": "scheduled"}
+TO_PRO = ["updated premium", "scheduled pro", "downgrade: premium"]
+ELSEWHERE: dict[str, Elsewhere] = {
+    "new, no card": ({}, PRO, [], NEW_PRO),
+    "free to paid, no card": (
+        {"free": "active"}, PRO, [], ["activated pro", "expired free", "cancel: free", "upgrade: pro"]
+    ),
+    "purchase, no card": ({}, {"once": "active"}, [], NEW_ONCE),
+    "trial with card, no card": ({}, {"trial": "trialing"}, [], ["activated trial", "new: trial"]),
+    "trial without card": ({"tryout": "trialing"}, {"tryout": "trialing"}, ["activated tryout", "new: tryout"], []),
+    "new": (PRO, PRO, NEW_PRO, []),
+    "purchase": ({"once": "active"}, {"once": "active"}, NEW_ONCE, []),
+    "upgrade": (PREMIUM, PREMIUM, UPGRADED, []),
+    "free plan": ({"free": "active"}, {"free": "active"}, ["activated free", "new: free"], []),
+    "downgrade": (DOWNGRADED, DOWNGRADED, TO_PRO, []),
+    "downgrade, no card": (DOWNGRADED, DOWNGRADED, TO_PRO, []),
+    "new, declined": ({}, PRO, [], NEW_PRO),
+    "new, 3DS": ({}, PRO, [], NEW_PRO),
+    "upgrade, declined": (PRO, PREMIUM, [], UPGRADED),
+    "purchase, declined": ({}, {"once": "active"}, [], NEW_ONCE),
+    "upgrade, no card": (PRO, PREMIUM, [], UPGRADED),
+    "never redirect, no card": ({}, PRO, [], NEW_PRO),
+    "always redirect, new": ({}, PRO, [], NEW_PRO),
+    "always redirect, upgrade": (PRO, PREMIUM, [], UPGRADED),
+    "always redirect, free plan": ({}, {"free": "active"}, [], ["activated free", "new: free"]),
+    "immediately, no card": (PRO, PRO, NEW_PRO, []),
+    "sent": ({}, PRO, [], NEW_PRO),
+    "sent, immediately": (PRO, PRO, NEW_PRO, []),
+    "draft": ({}, PRO, [], NEW_PRO),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_purchase(world: PurchaseWorld, name: str) -> None:
+    scenario, (products, products_after, at_call, at_payment) = SCENARIOS[name], ELSEWHERE[name]
     card, before, plan_id, fields, asked, meanwhile, after, invoices = scenario
     world.card()
     for each in before:
         world.buy(each)
     world.card(card)
+    world.webhooks()
     outcome = world.buy(plan_id, **fields)
     assert need(outcome) == asked
-    assert world.plans() == meanwhile
+    assert (world.plans(), world.products(), world.webhooks()) == (meanwhile, products, at_call)
     if asked not in (NOTHING,) and "paid" not in asked:
         world.pay(outcome)
-    assert world.plans() == after
+    assert (world.plans(), world.products(), world.webhooks()) == (after, products_after, at_payment)
     assert world.invoices() == invoices
 
 
