@@ -140,20 +140,26 @@ def _closed(node: Any) -> Any:
     return closed
 
 
+def parse_strictly(schema: Schema[T], data: Any) -> tuple[T, Issues]:
+    """The parsed data, and the issues of the schema; an unknown key is one, too."""
+    issues = Issues(0)
+    parsed: T = schema.check(data, (), issues)
+    for path, fields, known in maps_in(schema, data):
+        for key in fields:
+            if key not in known.fields:
+                # Guesses cost far more than the rest, and no one reads more of them.
+                hint = guess(key, known.fields) if len(issues) < MOST_PROBLEMS else ""
+                issues.append(Issue((*path, key), f"unknown key{hint}"))
+    return parsed, issues
+
+
 def parse_file(file: InputFile, schema: Object[T], *checks: Callable[[Any], Iterable[Issue]]) -> T:
     """The data of a file, parsed.
 
     Raises :class:`~autumn_mock.input_files.InputFileError` with every issue of the schema and of further checks of
     the data, and with every unknown key. (Requests drop unknown keys; in a file they are errors.)
     """
-    issues = Issues(0)
-    parsed: T = schema.check(file.data, (), issues)
-    for path, fields, known in maps_in(schema, file.data):
-        for key in fields:
-            if key not in known.fields:
-                # Guesses cost far more than the rest, and no one reads more of them.
-                hint = guess(key, known.fields) if len(issues) < MOST_PROBLEMS else ""
-                issues.append(Issue((*path, key), f"unknown key{hint}"))
+    parsed, issues = parse_strictly(schema, file.data)
     for check in checks:
         issues += check(file.data)
     report(file.problem(issue.path, issue.text) for issue in issues)

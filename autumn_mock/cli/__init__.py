@@ -20,6 +20,7 @@ SECTIONS = {
         "health": "inspect:health",
         "world": "world:world",
         "generate": "generate:generate",
+        "import": "import_:import_",
         "snapshot": "snapshot:snapshot",
         "reset": "reset:reset",
     },

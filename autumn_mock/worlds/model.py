@@ -221,7 +221,7 @@ def _steps(environment: EnvironmentEntry, path: KeyPath) -> Iterator[SeedStep]:
         named = replace(coupon, name=coupon.name or coupon.id)
         yield SeedStep(partial(rewards.create_coupon, params=named), place)
     for place, customer in _entries(environment.customers, (*path, "customers")):
-        yield from _customer_steps(customer, place)
+        yield from customer_steps(customer, place)
     for place, plan in _entries(environment.plans, (*path, "plans")):
         if plan.archived:
             yield _plan_change(PlansUpdate(plan_id=plan.plan_id, archived=True), place)
@@ -235,7 +235,7 @@ def _plan_change(change: PlansUpdate, path: KeyPath) -> SeedStep:
     return SeedStep(partial(plan_update.update, plan_id=change.plan_id, params=change), path)
 
 
-def _customer_steps(customer: CustomerEntry, path: KeyPath) -> Iterator[SeedStep]:
+def customer_steps(customer: CustomerEntry, path: KeyPath) -> Iterator[SeedStep]:
     """Entities are created after the customer's plans, whose seats they take, and before plans of their own.
 
     Plans are attached without billing, unless an entry says ``no_billing_changes: false``: then they are bought.

@@ -20,7 +20,7 @@ from autumn_mock.engine import Engine
 from autumn_mock.input_files import shipped_files
 from tests.docs.generated import FILES, FOLDER
 from tests.support.client import Client
-from tests.support.examples import MY_CLIENT, URL, blocks, commands, run
+from tests.support.examples import MY_CLIENT, URL, blocks, commands, files, run
 from tests.support.node import Node
 from tests.support.server import ServerProcess
 
@@ -92,6 +92,8 @@ def test_commands(
 ) -> None:
     words = shlex.split(command.replace(URL, running.url), comments=True)[1:]
     furnish(Client(running.url), words, directory)
+    for file, content in files(FILES[name].read_text("utf-8")).items():
+        (directory / file).write_text(content, "utf-8")
     if words[0] == "exec" and words[words.index("--") + 1] in ("npm", "node"):
         request.getfixturevalue("node")
         words[words.index("--") + 1] = shutil.which(words[words.index("--") + 1]) or ""

@@ -40,6 +40,11 @@ def commands(text: str) -> list[str]:
     return [line.partition("  #")[0].strip() for line in lines if line.startswith("autumn-mock ")]
 
 
+def files(text: str) -> dict[str, str]:
+    """The CSV files among the examples of a text, by the name behind the language."""
+    return dict(re.findall(r"^```csv (\S+)\n(.*?)^```", text, re.DOTALL | re.MULTILINE))
+
+
 def run(command: list[str], cwd: Path, url: str, text: str | None = None) -> str:
     """The output of a command, which has to succeed."""
     environment = {**os.environ, "AUTUMN_MOCK_URL": url, "PYTHONIOENCODING": "utf-8"}

@@ -20,6 +20,7 @@ from autumn_mock.web.control import (
     customers,
     faults,
     guide,
+    imports,
     inspection,
     organisations,
     probes,
@@ -30,12 +31,9 @@ from autumn_mock.web.control.context import ENVIRONMENT_HEADER, ControlCall, Con
 from autumn_mock.web.guard import Guard
 from autumn_mock.web.replies import reply_to
 
+_MODULES = (probes, server, organisations, clock, faults, webhooks, inspection, customers, checkouts, imports, guide)
 #: ``METHOD /path`` below ``/_mock``, and what serves it: a handler that takes neither fields nor a query is bare.
-ROUTES: dict[str, ControlHandler] = {
-    route: handler
-    for module in (probes, server, organisations, clock, faults, webhooks, inspection, customers, checkouts, guide)
-    for route, handler in module.ROUTES.items()
-}
+ROUTES: dict[str, ControlHandler] = {route: handler for module in _MODULES for route, handler in module.ROUTES.items()}
 
 
 #: Where public calls are mounted for callers that have no key.
