@@ -62,7 +62,7 @@ def test_find_file_finds_a_file_by_path(tmp_path: Path) -> None:
     ("name", "message"),
     [
         ("defualt", r"^there is no world 'defualt', did you mean 'default'\?$"),
-        ("mars", r"^there is no world 'mars'\. Known: default, empty, recordings$"),
+        ("mars", r"^there is no world 'mars'\. Known: default, empty, recordings, saas$"),
         ("nowhere/world.yaml", "^nowhere/world.yaml: there is no such file$"),
         ("world.yaml", "^world.yaml: there is no such file$"),
         ("no\0where", "there is no"),

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 
 from autumn_mock.data.fitting import fitted
 from autumn_mock.data.public_client import Json
+from autumn_mock.wire.requests.ignored import reasons_of
 from autumn_mock.wire.requests.items import BasePriceParams, PlanItemParams
 from autumn_mock.wire.schema import obj
 from autumn_mock.worlds.entries import FeatureEntry, PlanEntry
 
-#: Ids of parts of plans, which every server gives itself.
-_OWN_IDS = ("entitlement_id", "price_id", "stripe_price_id")
-_ITEM = obj(PlanItemParams).omit(*_OWN_IDS)
-_PRICE = obj(BasePriceParams).omit(*_OWN_IDS)
+#: Without what has no effect, such as the ids of parts of plans: every server gives them itself.
+_ITEM = obj(PlanItemParams).omit(*reasons_of(PlanItemParams))
+_PRICE = obj(BasePriceParams).omit(*reasons_of(BasePriceParams))
 #: What a plan shows when nothing was sent.
 _CONFIG = {"ignore_past_due": False}
 

@@ -76,6 +76,7 @@ WRITERS = {
     "cli/ready_file.py": "removes the regular file that it wrote",
     "cli/files.py": "creates a file where there is none, or in a directory of its own",
     "cli/exec.py": "writes in a directory of its own",
+    "cli/trust.py": "writes in a directory of its own",
 }
 #: Methods of paths, which no other object has.
 METHODS = {

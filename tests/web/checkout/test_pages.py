@@ -298,7 +298,7 @@ def test_pages_have_no_scripts_and_load_nothing_from_elsewhere(shop: Shop, engin
         names = _Names(str(reply.body)).found
         assert not [tag for tag, _ in names if tag in ("script", "iframe", "img", "style")]
         assert not [each for _, each in names if any(name.startswith("on") or name == "style" for name in each)]
-        loaded = [each["href"] for tag, each in names if tag == "link"]
+        loaded = [str(each["href"]) for tag, each in names if tag == "link"]
         assert loaded == ["data:,", "/_mock/page/palette.css", "/checkout/static/checkout.css"]
     assert [shop.request("GET", each).status for each in loaded[1:]] == [200, 200]
 
