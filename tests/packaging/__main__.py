@@ -19,7 +19,8 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.packaging.container import ROOT, pip_commands
+
 #: Minor versions of Python 3 that are searched for.
 OLDEST, NEWEST = 10, 19
 #: Files that the sdist has besides the package.
@@ -60,6 +61,7 @@ def main() -> None:
                 print(line)
         run_once(wheel, place)
         from_sdist(sdist, place)
+        container(place / "container")
         new_project(python, place / "new project")
     print("the wheel stands alone")
 
@@ -152,6 +154,16 @@ def from_sdist(sdist: Path, place: Path) -> None:
     """The sdist is installed like any package without a wheel."""
     python = bare(place / "from sdist" / "env", sys.executable, sdist)
     print(f"sdist: {run(python.with_name('autumn-mock'), '--version', cwd=place).strip()}")
+
+
+def container(place: Path) -> None:
+    """The steps of the Dockerfile that install, in an environment instead of its two images."""
+    place.mkdir()
+    uv("venv", "--quiet", "--seed", "--python", sys.executable, place / "env", cwd=place)
+    python = place / "env" / "bin" / "python"
+    for words in pip_commands():
+        run(python, *(each.replace("/wheels", str(place / "wheels")) for each in words[1:]), cwd=ROOT)
+    print(f"container: {run(python.with_name('autumn-mock'), '--version', cwd=place).strip()}")
 
 
 #: The first test of a new user.

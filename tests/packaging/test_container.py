@@ -1,0 +1,118 @@
+"""``fixtures/container``: the image, the compose file and the unit file, as far as they can be tried without Docker.
+
+``python -m tests.packaging`` runs the installing steps.
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+import yaml
+
+from autumn_mock.cli.serve import serve
+from autumn_mock.settings import declarations, variable
+from tests.packaging.container import FOLDER, ROOT, last, pip_commands, steps
+from tests.support.server import ServerProcess
+
+TOKEN = {"AUTUMN_MOCK_CONTROL_TOKEN": "secret"}
+COMPOSE = yaml.safe_load((FOLDER / "compose.yaml").read_text("utf-8"))
+SERVICE = COMPOSE["services"]["autumn-mock"]
+
+
+def command(folder: Path, *, host: str = "127.0.0.1") -> list[str]:
+    """The command of the image, with its folders below another one, and a free port."""
+    words = [*last("ENTRYPOINT").words[1:], *last("CMD").words, "--port", "0"]
+    places = {"/data/state.json": str(folder / "state.json"), "/seeds": str(FOLDER / "seeds"), "0.0.0.0": host}
+    return [places.get(each, each) for each in words]
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[ServerProcess]:
+    program = ("-m", "autumn_mock", *command(tmp_path))
+    with ServerProcess(program=program, env=TOKEN, key="am_sk_test_team") as server:
+        yield server
+
+
+def health(server: ServerProcess) -> int:
+    """The exit code of the health check."""
+    words = last("HEALTHCHECK").words
+    done = subprocess.run(
+        [sys.executable, "-m", "autumn_mock", *words[1:], "--url", server.url],
+        env={**os.environ, **TOKEN},
+        capture_output=True,
+        check=False,
+    )
+    return done.returncode
+
+
+def test_the_commands_of_the_image_run(running: ServerProcess, tmp_path: Path) -> None:
+    assert running.post("/v1/customers.get", {"customer_id": "cus_123"}).status == 200
+    assert health(running) == 0
+    running.stop()
+    assert health(running) == 1
+    assert (tmp_path / "state.json").exists()
+
+
+def test_the_image_demands_a_token(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name not in TOKEN}
+    words = [sys.executable, "-m", "autumn_mock", *command(tmp_path, host="0.0.0.0")]
+    done = subprocess.run(words, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "give --control-token TOKEN" in done.stderr
+
+
+def test_the_image_is_small_and_runs_without_privileges() -> None:
+    names = [each.name for each in steps()]
+    assert [each.value for each in steps() if each.name == "FROM"] == ["python:3.12-slim AS build", "python:3.12-slim"]
+    assert last("USER").value.isdigit()
+    assert int(last("USER").value) > 0
+    assert f"--uid {last('USER').value} " in [each.value for each in steps() if each.name == "RUN"][-1]
+    assert names.index("USER") < names.index("ENTRYPOINT")
+    assert "ENV" not in names, "a token does not belong into the image"
+    assert all("--no-cache-dir" in each for each in pip_commands())
+    assert "--no-index" in pip_commands()[1], "the image has what the first stage built"
+    assert last("VOLUME").value in " ".join(last("CMD").words)
+
+
+def test_what_the_image_copies_is_there_and_not_ignored() -> None:
+    ignored = (FOLDER / "Dockerfile.dockerignore").read_text("utf-8").split()
+    for step in steps():
+        if step.name == "COPY":
+            for source in step.words[:-1]:
+                assert (ROOT / source).exists(), source
+                top = source.partition("/")[0]
+                assert any(fnmatch(top, each[1:]) for each in ignored if each.startswith("!")), source
+
+
+def test_compose_builds_this_image_and_keeps_its_state() -> None:
+    build = SERVICE["build"]
+    assert (FOLDER / build["context"]).resolve() == ROOT
+    assert (ROOT / build["dockerfile"]) == FOLDER / "Dockerfile"
+    volumes = dict(each.split(":")[:2] for each in SERVICE["volumes"])
+    assert (volumes["state"], volumes["./seeds"]) == (last("VOLUME").value, "/seeds")
+    assert "state" in COMPOSE["volumes"]
+    assert (FOLDER / "seeds").is_dir()
+    assert SERVICE["read_only"] is True
+    assert SERVICE["ports"] == [f"127.0.0.1:{last('EXPOSE').value}:{last('EXPOSE').value}"]
+    assert set(SERVICE["environment"]) <= {variable(name) for name in declarations()}
+
+
+def test_the_unit_file_starts_the_server_with_options_that_exist() -> None:
+    unit = configparser.ConfigParser(interpolation=None, strict=True)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]  # how names keep their case
+    unit.read(FOLDER / "autumn-mock.service", "utf-8")
+    service = unit["Service"]
+    program, name, *words = shlex.split(service["ExecStart"])
+    assert (Path(program).name, name) == ("autumn-mock", "serve")
+    values = serve.make_context("serve", words).params
+    assert Path(values["db"]).parent == Path("/var/lib") / service["StateDirectory"]
+    assert service["DynamicUser"] == "yes"
+    assert int(service["TimeoutStopSec"]) >= 60
