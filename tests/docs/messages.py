@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shlex
 import socket
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+import click
 from click.testing import CliRunner
 
 import autumn_mock
@@ -199,6 +201,13 @@ def _damaged() -> None:
     path.write_text(path.read_text("utf-8")[:20], "utf-8")
 
 
+def _edited() -> None:
+    with Engine(db="edited.json", world="empty"):
+        pass
+    path = Path("edited.json")
+    path.write_text(path.read_text("utf-8").replace('"org_id":', '"organisation":', 1), "utf-8")
+
+
 def _other_format() -> None:
     engine = Engine(db="newer.json")
     engine.start()
@@ -216,6 +225,8 @@ START = (
     Shown("serve --max-body lots", "A number with a unit."),
     Shown("serve --webhook-url example", "An address with its scheme."),
     Shown("serve --fault queue:dwn", "See [faults](faults.md); the mark is below the error."),
+    Shown("serve --fault 'reply:hang route=nope'", "Calls are named as in [calls](calls.md)."),
+    Shown("serve --tls-key server.key", "Give both: [HTTPS](tls.md)."),
     Shown("serve --config my.toml", "The names are those of the options.", _write("my.toml", 'rate_limitt = "off"\n')),
     Shown("serve --world defalt", "A name of `autumn-mock world list`, or a file with its ending."),
     Shown("serve --world missing.yaml", "Paths are relative to the working directory."),
@@ -228,6 +239,8 @@ START = (
     Shown("serve --db folder", "Name a file.", lambda: Path("folder").mkdir()),
     Shown("serve --db notes.txt", "Name another file; this one is left as it is.", _write("notes.txt", "hello")),
     Shown("serve --db state.json", "Restore a copy, or remove the file to begin anew.", _damaged),
+    Shown("serve --db edited.json", "Correct the record: the file may be edited.", _edited),
+    Shown("serve --db USED", "Stop the other server, or name another file."),
     Shown("serve --db newer.json", "Use the version of autumn-mock that wrote it.", _other_format),
 )
 COMMANDS = (
@@ -246,42 +259,64 @@ COMMANDS = (
 )
 
 
-#: How click begins a message about a value.
-_CLICK = re.compile(r"^Invalid value for [^:]*(?:: '\w+'\))?: ")
+class Printed(NamedTuple):
+    """What a command that failed printed."""
+
+    code: int
+    message: str
+    #: What the message was made from.
+    error: BaseException | None
 
 
-def _printed(command: str, values: dict[str, str]) -> tuple[int, str]:
-    """The exit code and the message of a command, with the names of the page for what differs between runs."""
-    words = [values.get(word, word) for word in command.split()]
-    done = CliRunner().invoke(main, words)
-    message = re.sub(_CLICK, "", done.output.partition("Error: ")[2] or done.output)
+def _printed(command: str, values: dict[str, str]) -> Printed:
+    """Run a command, which fails. What differs between runs is written as the names of ``values``."""
+    words = [values.get(word, word) for word in shlex.split(command)]
+    done = CliRunner().invoke(main, words, standalone_mode=False)
+    error = done.exception
+    assert done.exit_code or error is not None, f"{command} does not fail: {done.output}"
+    code, message = done.exit_code, done.output
+    if isinstance(error, click.ClickException):
+        code, message = error.exit_code, error.message
     message = message.replace(f"{Path.cwd()}{os.sep}", "")
     for name, value in values.items():
         message = message.replace(value, name)
-    return done.exit_code, shortened(message)
+    return Printed(code, shortened(message), error and error.__context__)
 
 
-def _table(shown: tuple[Shown, ...], values: dict[str, str]) -> str:
-    lines = []
+def printed(shown: tuple[Shown, ...], values: dict[str, str]) -> list[Printed]:
+    """What each command prints, in a directory of its own."""
+    found = []
     with empty_directory():
         for each in shown:
             each.prepare()
-            code, message = _printed(each.command, values)
-            assert code, f"{each.command} does not fail: {message}"
-            head = f"`autumn-mock {each.command}` (exit code {code}):"
-            lines.append(f"{head}\n\n```text\n{message}\n```\n\n{each.cure}\n")
-    return "\n".join(lines)
+            found.append(_printed(each.command, values))
+    return found
+
+
+def _table(shown: tuple[Shown, ...], found: list[Printed]) -> str:
+    return "\n".join(
+        f"`autumn-mock {each.command}` (exit code {one.code}):\n\n```text\n{one.message}\n```\n\n{each.cure}\n"
+        for each, one in zip(shown, found, strict=True)
+    )
+
+
+@cache
+def start_failures() -> list[Printed]:
+    """What ``serve`` prints when it cannot start."""
+    with socket.socket() as taken, empty_directory() as elsewhere:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        values = {"PORT": str(taken.getsockname()[1]), "USED": str(elsewhere / "used.json"), "PID": str(os.getpid())}
+        with Engine(db=values["USED"], world="empty"):
+            return printed(START, values)
 
 
 def start_errors() -> str:
-    """What ``serve`` prints when it cannot start."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        return _table(START, {"PORT": str(taken.getsockname()[1])})
+    """The messages of a server that cannot start."""
+    return _table(START, start_failures())
 
 
 def command_errors() -> str:
-    """What other commands print when they fail."""
+    """The messages of other commands."""
     with Emulator() as open_, Emulator(control_token="secret") as closed:
-        return _table(COMMANDS, {"URL": open_.url, "TOKEN_URL": closed.url})
+        return _table(COMMANDS, printed(COMMANDS, {"URL": open_.url, "TOKEN_URL": closed.url}))

@@ -52,6 +52,18 @@ def examples(language: str) -> list[tuple[str, str]]:
     ]
 
 
+def is_test(script: str) -> bool:
+    """Whether an example is for a test runner."""
+    return "def test_" in script or "TestCase" in script
+
+
+def complete(script: str) -> str:
+    """An example with what is the reader's own: the client, and what follows."""
+    script += next((more for begin, more in _THEN.items() if begin in script), "")
+    before = "import unittest\n" if "unittest" in script else ""
+    return f"{before}{MY_CLIENT if 'MyClient' in script else ''}\n\n{script}"
+
+
 @pytest.fixture(scope="module")
 def running() -> Iterator[ServerProcess]:
     with ServerProcess("--rate-limit", "off") as server:
@@ -140,17 +152,19 @@ def test_javascript(running: ServerProcess, node: Node, name: str, script: str) 
     assert run(command, node.packages, running.url, script.replace(URL, running.url)), name
 
 
-@pytest.mark.parametrize(("name", "script"), examples("python"))
-def test_python(running: ServerProcess, tmp_path: Path, name: str, script: str) -> None:
-    script += next((more for begin, more in _THEN.items() if begin in script), "")
-    if "MyClient" in script:
-        script = f"{MY_CLIENT}\n\n{script}"
-    if "def test_" not in script:
-        run([sys.executable, "-c", script.replace(URL, running.url)], tmp_path, running.url)
-        return
-    (tmp_path / "test_example.py").write_text(f"import unittest\n{script}", "utf-8")
+@pytest.mark.parametrize("script", [script for _, script in examples("python") if not is_test(script)])
+def test_python(running: ServerProcess, tmp_path: Path, script: str) -> None:
+    run([sys.executable, "-c", complete(script).replace(URL, running.url)], tmp_path, running.url)
+
+
+def test_python_tests(tmp_path: Path) -> None:
+    """The examples that are tests, in one run of pytest."""
+    found = [script for _, script in examples("python") if is_test(script)]
+    for number, script in enumerate(found):
+        (tmp_path / f"test_{number}.py").write_text(complete(script), "utf-8")
+    assert len(found) > 2
     done = run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"], tmp_path, "")
-    assert "1 passed" in done, name
+    assert f"{len(found)} passed" in done
 
 
 @pytest.mark.parametrize(("name", "text"), examples("toml"))

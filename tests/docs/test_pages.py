@@ -12,12 +12,17 @@ from flask.testing import FlaskClient
 from autumn_mock.cli import main
 from autumn_mock.docs import PICTURES, TOPICS, topics
 from autumn_mock.engine import Engine
+from autumn_mock.faults.grammar import RuleError
+from autumn_mock.input_files import InputFileError
+from autumn_mock.store.errors import NoSuchOrganisation, NothingToCopy, StoreError
 from autumn_mock.web import create_app
 from autumn_mock.web.control import ROUTES
 from autumn_mock.web.control.context import ControlCall
 from autumn_mock.web.documentation import slug
+from autumn_mock.web.errors import CertificateError
+from autumn_mock.web.guard import ExposedWithoutToken
 from tests.docs.generated import FILES, FOLDER, PARTS, filled, names
-from tests.docs.messages import CODES, OWN_CODES, sent_codes
+from tests.docs.messages import CODES, OWN_CODES, sent_codes, start_failures
 from tests.docs.screenshot import MOST_BYTES
 
 _LINK = re.compile(r"\]\(([^)]+)\)")
@@ -49,6 +54,12 @@ def test_every_generated_part_is_on_one_page() -> None:
 def test_every_error_code_has_an_entry() -> None:
     """By the code of the package: a new code is described on the page about messages."""
     assert sent_codes().keys() == CODES.keys() | OWN_CODES.keys()
+
+
+def test_every_error_of_a_start_has_an_example() -> None:
+    met = {type(each.error) for each in start_failures()}
+    files = {*StoreError.__subclasses__(), StoreError} - {NoSuchOrganisation}
+    assert files | {InputFileError, RuleError, ExposedWithoutToken, NothingToCopy, CertificateError} <= met
 
 
 def test_every_control_call_is_described() -> None:
