@@ -157,6 +157,8 @@ class Subscription(Record, frozen=True, kw_only=True):
     status: Literal["active", "trialing", "past_due", "canceled"] = "active"
     created_at: Instant
     anchor: Instant
+    #: From then on its cycles are counted from then: the rest of the cycle under way is credited.
+    next_anchor: Instant | None = None
     #: Up to here, everything was billed.
     billed_until: Instant
     trial_ends_at: Instant | None = None

@@ -95,9 +95,7 @@ def _charges_of_attach(call: Call, customer: Customer, decided: Attachment, para
     before = terms_of(subscription, call.now)
     ends = [each for each in (decided.current, *decided.removed) if each is not None and each.billed_by is not None]
     outgoing = [_ending(call, customer, each, params.carry_over_usages) for each in ends]
-    terms = replace(before, anchor=anchor, trial_ends_at=decided.trial_ends_at)
-    if anchor > call.now and decided.trial_ends_at is None:  # the cycles change when it is reached
-        terms = before
+    terms = before.moved(anchor, decided.trial_ends_at)
     if params.proration_behavior == "none":
         lines = starting(incoming, terms, features) if params.billing_cycle_anchor == "now" else ()
         if params.billing_cycle_anchor != "now" and _bought_once(switching((), incoming, before, features)):
@@ -143,9 +141,7 @@ def _charges_of_update(
         return Charges(lines, subscription=subscription, terms=before)
     new = Billed.of(revised, entity_name=old.entity_name)
     anchor = before.anchor if revised.anchor in (None, current.anchor) else int(revised.anchor or 0)
-    terms = replace(before, anchor=anchor, trial_ends_at=revised.trial_ends_at)
-    if anchor > call.now and revised.trial_ends_at is None:
-        terms = before
+    terms = before.moved(anchor, revised.trial_ends_at)
     if params.proration_behavior == "none":
         lines = starting(new, terms, features) if params.billing_cycle_anchor == "now" else ()
         return Charges(lines, subscription=subscription, terms=terms)
@@ -229,7 +225,12 @@ def subscription_of(call: Call, attached: CustomerPlan | None) -> Subscription |
 def terms_of(subscription: Subscription, now: int) -> Terms:
     """A subscription as it bills at an instant (ms)."""
     return Terms(
-        now, subscription.anchor, subscription.created_at, subscription.trial_ends_at, subscription.billed_until
+        now,
+        subscription.anchor,
+        subscription.created_at,
+        subscription.trial_ends_at,
+        subscription.billed_until,
+        subscription.next_anchor,
     )
 
 

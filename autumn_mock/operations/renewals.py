@@ -42,7 +42,7 @@ from autumn_mock.operations.rewards import live
 from autumn_mock.operations.subscriptions import close_unused
 from autumn_mock.payments.cycles import Terms, recurs
 from autumn_mock.payments.discounts import discounted
-from autumn_mock.payments.lines import Billed, ending, overage_of, renewing, starting, switching
+from autumn_mock.payments.lines import Billed, ending, overage_of, reanchored, renewing, starting, switching
 from autumn_mock.store.environment import Environment, Transaction
 
 #: How many instants of a customer one call passes. Renewals beyond them are not billed.
@@ -98,13 +98,17 @@ def renews_at(subscription: Subscription, plans: Iterable[CustomerPlan]) -> int 
         return trial
     if subscription.anchor > since:
         return subscription.anchor
+    moves_at = subscription.next_anchor
     ends = (
         _boundary(price.interval, price.interval_count, subscription.anchor, since)
         for each in own
         for price in each.plan.prices
         if recurs(price)
     )
-    return min((at for at in ends if at > since), default=None)
+    following = min((at for at in ends if at > since), default=None)
+    if moves_at is not None and moves_at > since:
+        return moves_at if following is None else min(moves_at, following)
+    return following
 
 
 @lru_cache(maxsize=4096)
@@ -177,6 +181,9 @@ class _Instant:
         renewals = [self._renewal(each) for each in subscriptions if each.id not in unpaid]
         rows = self._end()
         self._begin(rows)
+        moving = {each.id for each in subscriptions if self._moves(each)}
+        self.staying = [replace(each, anchor=self.now) if each.billed_by in moving else each for each in self.staying]
+        transaction.put_all([each for each in self.staying if each.billed_by in moving])
         for each in self.staying:
             if each.billed_by in self.due:
                 self._reset_rows(each)
@@ -231,7 +238,11 @@ class _Instant:
         terms, features = self._terms(subscription, begun), self.call.environment.features.by_key
         over = [self._billed(each, self._overage(each, is_over=True)) for each in ended]
         fresh = [self._billed(each, {}) for each in begun]
-        if subscription.id in self.due:
+        if self._moves(subscription):
+            going = [*(self._billed(each, self._overage(each, is_over=True)) for each in staying), *fresh]
+            lines = reanchored(going, terms, features)
+            lines += tuple(line for each in over for line in ending(each, terms, features))
+        elif subscription.id in self.due:
             going = [*(self._billed(each, self._overage(each)) for each in staying), *fresh]
             lines = renewing(going, terms, features)
             lines += tuple(line for each in over for line in ending(each, terms, features))
@@ -250,6 +261,10 @@ class _Instant:
             plan_ids=tuple(dict.fromkeys(each.plan_id for each in named)),
             goes_on=bool(staying or begun),
         )
+
+    def _moves(self, subscription: Subscription) -> bool:
+        """Whether the cycles of a subscription begin anew now."""
+        return subscription.next_anchor is not None and subscription.next_anchor <= self.now
 
     def _terms(self, subscription: Subscription, begun: list[CustomerPlan]) -> Terms:
         terms = Terms(
@@ -283,7 +298,8 @@ class _Instant:
             subscription,
             pending=(),
             billed_until=self.now,
-            anchor=self.now if is_over else subscription.anchor,
+            anchor=self.now if is_over or self._moves(subscription) else subscription.anchor,
+            next_anchor=None if self._moves(subscription) else subscription.next_anchor,
             trial_ends_at=None if is_over else subscription.trial_ends_at,
             status="active" if is_over else subscription.status,
         )

@@ -31,7 +31,7 @@ def begun(call: Call, customer: Customer, terms: Terms, *, sends_invoices: bool 
 def changed(subscription: Subscription, terms: Terms) -> Subscription:
     """A subscription that bills on other terms from now on."""
     if (terms.anchor, terms.trial_ends_at) == (subscription.anchor, subscription.trial_ends_at):
-        return subscription
+        return replace(subscription, next_anchor=terms.next_anchor)
     status = subscription.status
     if status != "past_due":
         status = "trialing" if terms.is_trialing else "active"
@@ -39,6 +39,7 @@ def changed(subscription: Subscription, terms: Terms) -> Subscription:
     return replace(
         subscription,
         anchor=terms.anchor,
+        next_anchor=terms.next_anchor,
         trial_ends_at=terms.trial_ends_at,
         status=status,
         billed_until=billed_until,

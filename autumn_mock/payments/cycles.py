@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from autumn_mock.domain.amount import ONE, ZERO
 from autumn_mock.domain.plan import BasePrice, ItemPrice
@@ -39,6 +40,17 @@ class Terms(Struct, frozen=True):
     trial_ends_at: int | None = None
     #: Up to here everything was billed; None: up to now.
     billed_until: int | None = None
+    #: From then on its cycles are counted from then.
+    next_anchor: int | None = None
+
+    def moved(self, anchor: int, trial_ends_at: int | None) -> Terms:
+        """The same with another anchor: at once, or when it is reached. An anchor in the future without a trial
+        waits."""
+        if anchor == self.anchor:
+            return replace(self, trial_ends_at=trial_ends_at)
+        if anchor > self.now and trial_ends_at is None:
+            return replace(self, next_anchor=anchor)
+        return replace(self, anchor=anchor, trial_ends_at=trial_ends_at, next_anchor=None)
 
     @property
     def is_trialing(self) -> bool:

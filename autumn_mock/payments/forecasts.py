@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from autumn_mock.domain.payment import InvoiceLine
 from autumn_mock.domain.plan import ItemPrice
 from autumn_mock.payments.cycles import Cycle, Terms, recurs
-from autumn_mock.payments.lines import Billed, Features, renewing, total_of
+from autumn_mock.payments.lines import Billed, Features, reanchored, renewing, total_of
 
 
 class BilledPlan(Struct, frozen=True):
@@ -62,11 +62,15 @@ def forecast(
     starts_at = min((at for planned in plans for at in _turns(planned, terms)), default=None)
     if starts_at is None:
         return None
+    anchor = terms.next_anchor
+    is_moved = anchor is not None and anchor <= starts_at
+    if anchor is not None and is_moved:
+        starts_at = anchor
     at = replace(terms, now=starts_at, billed_until=_billed_until(terms, starts_at))
     active = [planned.billed for planned in plans if planned.is_active(starts_at)]
     before = [planned.billed for planned in plans if planned.is_active(starts_at - 1)]
     ended = [billed for billed in before if billed not in active]
-    lines = renewing(active, at, features, ended=ended)
+    lines = reanchored(active, at, features) if is_moved else renewing(active, at, features, ended=ended)
     usage = [] if terms.trial_ends_at == starts_at else [line for each in before for line in _usage(each, at, features)]
     if not any(recurs(price) for each in active for price in each.plan.prices):
         return None

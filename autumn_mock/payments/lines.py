@@ -199,6 +199,20 @@ def renewing(
     return _non_zero(lines)
 
 
+def reanchored(plans: Iterable[Billed], before: Terms, features: Features) -> tuple[InvoiceLine, ...]:
+    """What is due at ``before.now`` as the cycles begin anew: the rest of those under way is credited, the first of the
+    new ones charged, and all usage."""
+    plans, terms = tuple(plans), replace(before, anchor=before.now, next_anchor=None)
+    lines = []
+    for billed in plans:
+        recurring = [charge for charge in _advance(billed) if recurs(charge.price)]
+        paid = [charge for charge in recurring if before.ended_cycle(charge.price) is None]
+        lines += [_prorated(billed, charge, before, features, is_credit=True) for charge in paid]
+        lines += [_line(billed, charge, terms.cycle(charge.price), features) for charge in recurring]
+    lines += [line for billed in plans for line in _arrears(billed, before, features)]
+    return _non_zero(lines)
+
+
 def ending(billed: Billed, terms: Terms, features: Features) -> tuple[InvoiceLine, ...]:
     """A plan that ends with its cycle: its usage in full."""
     return _non_zero(_arrears(billed, terms, features))

@@ -39,6 +39,10 @@ def act(world: Paying, chance: random.Random) -> None:
             held = [each.plan_id for each in world.attached()]
             action = chance.choice(CANCELLING)
             world.update_billing(chance.choice(held or ["pro"]), cancel_action=action, no_billing_changes=False)
+        elif kind < 0.75:
+            held = [each.plan_id for each in world.attached()]
+            anchor = world.now + chance.randrange(1, 50) * DAY
+            world.update_billing(chance.choice(held or ["pro"]), billing_cycle_anchor=anchor, no_billing_changes=False)
         elif kind < 0.85:
             world.track(chance.choice([10, 150]))
         else:
