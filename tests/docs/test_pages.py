@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from importlib.metadata import requires
 
 import pytest
 from click.testing import CliRunner
@@ -71,6 +72,19 @@ def test_every_control_call_is_described() -> None:
     for route, handler in routes.items():
         taken = (*(handler.fields or ()), *(handler.query or ())) if isinstance(handler, ControlCall) else ()
         assert [name for name in taken if not re.search(rf"`\"?{name}\b", rows[route])] == [], route
+
+
+def test_internals_names_what_there_is() -> None:
+    """Every package, every dependency; and no file that is not there."""
+    text = topics()["internals"].text
+    package = FOLDER.parent
+    packages = {path.parent.name for path in package.glob("*/__init__.py")}
+    assert packages == set(re.findall(r"`(\w+)/`", text))
+    named = re.findall(r"`([\w/]+\.py)`", text)
+    assert [each for each in named if not (package / each).is_file() and not (package.parent / each).is_file()] == []
+    required = [each for each in requires("autumn-mock") or () if "extra ==" not in each]
+    names = [re.split(r"[<>=;\s\[]", each)[0] for each in required]
+    assert [each for each in names if not re.search(rf"\b{each}\b", text, re.IGNORECASE)] == []
 
 
 @pytest.mark.parametrize("name", FILES)
