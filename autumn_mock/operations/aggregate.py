@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from heapq import nsmallest
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -17,11 +18,19 @@ from autumn_mock.ledger.intervals import HOUR
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.deduction_totals import DeductedBin, deducted
 from autumn_mock.operations.errors import ApiError, invalid_request
-from autumn_mock.operations.event_counts import Cells, Grid, Tally, count_blocks, grouping, renamed, sum_exactly
+from autumn_mock.operations.event_counts import (
+    Cells,
+    Grid,
+    Tally,
+    count_runs,
+    grouping,
+    renamed,
+    sum_exactly,
+    sum_tallies,
+)
 from autumn_mock.operations.events import Filter, as_list, filter_of, walk
 from autumn_mock.operations.subjects import get_customer
 from autumn_mock.operations.time_ranges import TimeRange, bins, time_range_of, zone_of
-from autumn_mock.store.timeline import LAST_ID
 from autumn_mock.wire.requests.events import EventsAggregate
 
 #: The group of everything beyond ``max_groups``.
@@ -95,8 +104,8 @@ def _count(call: Call, question: Question, wanted: Filter, start: int, end: int)
     """The cells of the wanted events between two instants (ms), both included."""
     environment = call.environment
     with environment.lock:
-        blocks = environment.events.timeline(wanted.owner).blocks(start, (end, LAST_ID))
-    cells = count_blocks(blocks, wanted, question.group_by, question.grid, start, end)
+        runs = environment.events.timeline(wanted.owner).runs(start, end)
+    cells = count_runs(runs, wanted, question.group_by, question.grid, start, end)
     if question.group_by == "$customer_id":
         customers = environment.customers
 
@@ -113,8 +122,9 @@ def answer(cells: Cells, question: Question) -> AggregateResult:
     totals: dict[str, Tally] = {}
     found: dict[tuple[int, str], dict[str | None, Tally]] = {}
     for (period, name, group), tally in cells.items():
-        totals[name] = totals.get(name, Tally()).plus(tally)
         found.setdefault((period, name), {})[group] = tally
+    for (_, name), groups in found.items():
+        totals[name] = totals.get(name, Tally()).plus(sum_tallies(groups.values()))
     if grouping(question.group_by) is None:
         rows = [_bin(period, found, question) for period in question.grid.bins]
     else:
@@ -150,14 +160,14 @@ def _measured(tally: Tally, question: Question) -> Decimal:
 
 def _largest(groups: Mapping[str | None, Tally], question: Question) -> dict[str, Decimal]:
     """The largest groups of one bin; the others are added up as one."""
-    values = sorted(
-        ((group, _measured(tally, question)) for group, tally in groups.items() if group is not None),
-        key=lambda each: (-each[1], each[0]),
-    )
-    largest = dict(values[: question.max_groups])
-    others = values[question.max_groups :]
-    if others:
-        largest[RESERVED] = sum_exactly([largest.get(RESERVED, ZERO), *(value for _, value in others)])
+    values = {group: _measured(tally, question) for group, tally in groups.items() if group is not None}
+    if len(values) <= question.max_groups:
+        return values
+    largest = {
+        group: values.pop(group)
+        for group in nsmallest(question.max_groups, values, key=lambda group: (-values[group], group))
+    }
+    largest[RESERVED] = sum_exactly([largest.get(RESERVED, ZERO), *values.values()])
     return largest
 
 

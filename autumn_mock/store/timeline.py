@@ -22,6 +22,8 @@ Moment = tuple[float, str]
 LAST_ID = "\U0010ffff"
 #: The most events in one block.
 _BLOCK_SIZE = 4096
+#: The blocks of one run.
+_RUN_SIZE = 16
 #: The size of a customer's buffer. There are many customers, and the garbage collector traverses lists, but not blocks.
 _BUFFER_SIZE = 512
 #: Events are inserted one by one when this many times more events lie between the first and the last of them.
@@ -38,14 +40,34 @@ _id = attrgetter("id")
 _name = attrgetter("name")
 
 
-class Block:
+class _Digested:
+    """Caches what is computed from its events, when that is much smaller than they are."""
+
+    __slots__ = ("_digests",)
+
+    def __init__(self) -> None:
+        self._digests: dict[Hashable, Any] = {}
+
+    def _digest(self, key: Hashable, size: int, make: Callable[[], D]) -> D:
+        """``make()``, or what it returned before. ``size``: the number of events. A full cache is emptied."""
+        found: D | None = self._digests.get(key)
+        if found is None:
+            found = make()
+            if len(found) * _EVENTS_PER_ENTRY <= size:
+                if len(self._digests) >= _DIGESTS:
+                    self._digests = {}
+                self._digests[key] = found
+        return found
+
+
+class Block(_Digested):
     """At least one event, in order. Immutable, apart from its caches."""
 
-    __slots__ = ("_digests", "_names", "events")
+    __slots__ = ("_names", "events")
 
     def __init__(self, events: Sequence[Event]) -> None:
+        super().__init__()
         self.events = tuple(events)
-        self._digests: dict[Hashable, Any] = {}
         self._names: frozenset[str] | None = None
 
     @property
@@ -72,19 +94,35 @@ class Block:
         return self.events[low:high]
 
     def digest(self, key: Hashable, make: Callable[[Sequence[Event]], D]) -> D:
-        """The result of ``make`` for all events, which ``key`` must identify.
+        """The result of ``make`` for all events, which ``key`` must identify."""
+        return self._digest(key, len(self.events), lambda: make(self.events))
 
-        It is cached when it is much smaller than the block. The cache is emptied when it is full.
-        """
-        digests = self._digests
-        found: D | None = digests.get(key)
-        if found is None:
-            found = make(self.events)
-            if len(found) * _EVENTS_PER_ENTRY <= len(self.events):
-                if len(digests) >= _DIGESTS:
-                    digests = self._digests = {}
-                digests[key] = found
-        return found
+
+class Run(_Digested):
+    """Some blocks that follow each other. Immutable, apart from its caches: another one takes its place.
+
+    With many groups the digests of blocks are hardly smaller than the blocks; those of runs are.
+    """
+
+    __slots__ = ("blocks",)
+
+    def __init__(self, blocks: Sequence[Block]) -> None:
+        super().__init__()
+        self.blocks = tuple(blocks)
+
+    @property
+    def first(self) -> int:
+        """The timestamp of the first event (ms)."""
+        return self.blocks[0].first
+
+    @property
+    def last(self) -> int:
+        """The timestamp of the last event (ms)."""
+        return self.blocks[-1].last
+
+    def digest(self, key: Hashable, make: Callable[[Sequence[Block]], D]) -> D:
+        """The result of ``make`` for all blocks, which ``key`` must identify."""
+        return self._digest(key, sum(len(block.events) for block in self.blocks), lambda: make(self.blocks))
 
 
 def _first_moment(block: Block) -> Moment:
@@ -101,12 +139,14 @@ class Timeline:
     ``buffer_size``: how many events are buffered before they are merged.
     """
 
-    __slots__ = ("_blocks", "_buffer_size", "_fresh", "_size", "_stale")
+    __slots__ = ("_blocks", "_buffer_size", "_fresh", "_runs", "_size", "_stale")
 
     def __init__(self, buffer_size: int | None = None) -> None:
         self._buffer_size = buffer_size or _BUFFER_SIZE
         #: None of them empty.
         self._blocks: list[Block] = []
+        #: As they were at the last read of runs.
+        self._runs: list[Run] = []
         #: Buffered additions and removals, unordered. An event may be in both; it is removed first.
         self._fresh: list[Event] = []
         self._stale: list[Event] = []
@@ -199,6 +239,17 @@ class Timeline:
         low = 0 if since is None else self._block_of((since, ""))
         high = len(self._blocks) if before is None else bisect_left(self._blocks, before, key=_first_moment)
         return self._blocks[low:high]
+
+    def runs(self, since: int, until: int) -> list[Run]:
+        """The runs, in order, that have events with ``since <= timestamp <= until``. They may have others, too."""
+        self.merge()
+        known, runs = self._runs, []
+        for place, start in enumerate(range(0, len(self._blocks), _RUN_SIZE)):
+            blocks = tuple(self._blocks[start : start + _RUN_SIZE])
+            is_known = place < len(known) and known[place].blocks == blocks
+            runs.append(known[place] if is_known else Run(blocks))
+        self._runs = runs
+        return [run for run in runs if run.first <= until and run.last >= since]
 
     def between(self, start: float | None, end: float | None) -> list[Event]:
         """Events with ``start <= timestamp <= end``, oldest first."""

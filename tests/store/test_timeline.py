@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 import pytest
@@ -13,7 +14,7 @@ from autumn_mock.domain.event import Event
 from autumn_mock.ledger.intervals import HOUR
 from autumn_mock.store import tables, timeline
 from autumn_mock.store.tables import EventTable
-from autumn_mock.store.timeline import LAST_ID, Timeline, moment_of
+from autumn_mock.store.timeline import LAST_ID, Block, Timeline, moment_of
 
 _NUMBERS = st.integers(0, 40)
 _TIMES = st.integers(0, 4 * HOUR) | st.integers(0, 3)
@@ -35,6 +36,8 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timeline, "_BLOCK_SIZE", 4)
     monkeypatch.setattr(timeline, "_SPARSE", 1)
     monkeypatch.setattr(timeline, "_BUFFER_SIZE", 3)
+    monkeypatch.setattr(timeline, "_RUN_SIZE", 2)
+    monkeypatch.setattr(timeline, "_EVENTS_PER_ENTRY", 0)  # everything is cached
     monkeypatch.setattr(tables, "_BUFFER_SIZE", 5)
 
 
@@ -111,6 +114,15 @@ class TimelineMachine(RuleBasedStateMachine):
         assert all(block.names == {event.name for event in block.events} for block in blocks)
         assert held == sorted(held, key=moment_of)
         assert set(map(id, expected)) <= set(map(id, held))
+        since, until = start or 0, 10**15 if end is None else end
+        runs = self.table.timeline(customer).runs(since, until)
+        of_runs = [event for run in runs for block in run.blocks for event in block.events]
+        assert of_runs == sorted(of_runs, key=moment_of)
+        assert set(map(id, expected)) <= set(map(id, of_runs))
+        for run in runs:
+            assert (run.first, run.last) == (run.blocks[0].first, run.blocks[-1].last)
+            ids = [event.id for block in run.blocks for event in block.events]
+            assert run.digest("ids", lambda blocks: [each.id for block in blocks for each in block.events]) == ids
 
     @rule()
     def clear(self) -> None:
@@ -137,3 +149,25 @@ def test_timeline_blocks_are_neither_empty_nor_too_large(count: int) -> None:
     for event in events:
         found.remove(event)
     assert found.blocks() == []
+
+
+def test_runs_are_kept_until_one_of_their_blocks_changes() -> None:
+    found, computed = Timeline(), []
+
+    def count(blocks: Sequence[Block]) -> list[int]:
+        computed.append([len(block.events) for block in blocks])
+        return [len(block.events) for block in blocks]
+
+    def read() -> list[list[int]]:
+        computed.clear()
+        return [run.digest("count", count) for run in found.runs(0, 10**15)]
+
+    for number in range(18):
+        found.add(an_event(number, number * 10))
+    assert read() == computed == [[4, 4], [4, 4], [2]]
+    assert (read(), computed) == ([[4, 4], [4, 4], [2]], [])
+    found.add(an_event(18, 180))
+    assert (read(), computed) == ([[4, 4], [4, 4], [3]], [[3]])
+    found.remove(an_event(0, 0))
+    assert (read(), computed) == ([[3, 4], [4, 4], [3]], [[3, 4]])
+    assert [run.first for run in found.runs(100, 150)] == [80]

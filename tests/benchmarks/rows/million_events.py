@@ -23,6 +23,7 @@ QUESTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "list_filtered": (LIST, {"feature_id": "calls", "limit": 1000}),
     "aggregate": (AGGREGATE, _MONTH),
     "aggregate_grouped": (AGGREGATE, {**_MONTH, "group_by": "properties.model"}),
+    "aggregate_by_customer": (AGGREGATE, {**_MONTH, "group_by": "$customer_id"}),
     "aggregate_filtered": (AGGREGATE, {**_MONTH, "filter_by": {"region": "eu"}}),
 }
 
