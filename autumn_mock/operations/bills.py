@@ -5,7 +5,7 @@ first that applies:
 
 ====================================  ========================
 there is no card                      payment_method_required
-a fault                               as it says
+a fault                               as it says; what is processed is paid later
 the card                              ok, payment_failed, 3ds_required
 ====================================  ========================
 
@@ -129,6 +129,8 @@ def invoice(call: Call, transaction: Transaction, customer: Customer, bill: Bill
             )
         if refusal is not None or bill.collection == "send":
             made = replace(made, required_action=None if refusal is None else refusal.action)
+            if refusal is not None and refusal.succeeds_in is not None:
+                made = replace(made, card=card_of(call, customer), settles_at=call.now + refusal.succeeds_in)
             transaction.put(made)
             return Collected(made, refusal)
     return Collected(mark_paid(call, transaction, made))

@@ -266,7 +266,8 @@ def settle_invoice(call: Call, invoice_id: str) -> Invoice:
 def _paid(call: Call, transaction: Transaction, made: Invoice, card: Card) -> Invoice:
     customer = call.environment.customers.get(made.customer)
     assert customer is not None  # as above
-    transaction.put(with_card(customer, card))
+    if card != bills.card_of(call, customer):  # the one that was charged need not be saved
+        transaction.put(with_card(customer, card))
     waiting = made.deferred
     paid = bills.mark_paid(call, transaction, made)
     if waiting is not None:

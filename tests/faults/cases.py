@@ -529,6 +529,14 @@ CASES = (
         Proof(1, 0, 0, True),
     ),
     Case("payment:late 30s plan=other", [bought("p"), Pay()], Proof(0)),
+    # -- payment:processing
+    Case(
+        "payment:processing 30s times=1",
+        [declined("The payment is being processed", "payment_processing"), Advance("30s"), bought()],
+        Proof(1, 0, 0, True),
+        header=[declined("The payment is being processed", "payment_processing")],
+    ),
+    Case("payment:processing 30s plan=other", [bought()], Proof(0)),
     # -- limits
     Case("limit:exhaust", [limited(retry_after="1"), limited("customer", "m", retry_after="1")], Proof(2)),
     Case(

@@ -373,6 +373,7 @@ _VALUES: dict[str, st.SearchStrategy[str]] = {
     "reason": st.sampled_from(["card_declined", "insufficient_funds", "expired_card", "authentication_required"]),
     "topup:fail reason": st.sampled_from(["charge_failed", "missing_payment_method"]),
     "payment:late": _TIMES,
+    "payment:processing": _TIMES,
     "down": _COUNTS,
     "up": _COUNTS,
     "worker:slow rate": st.sampled_from(["100/s", "0.5/second", "30/m", "1.5/minute"]),

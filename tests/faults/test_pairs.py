@@ -76,6 +76,7 @@ _VALUES: dict[str, Callable[[Random], str]] = {
     "reason": _one_of("card_declined", "insufficient_funds", "expired_card", "authentication_required"),
     "topup:fail reason": _one_of("charge_failed", "missing_payment_method"),
     "payment:late": _SHORT,
+    "payment:processing": _SHORT,
 }
 #: Options that do not go with another one.
 _EXCLUDES = {"text": "json="}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -133,6 +134,25 @@ def test_a_renewal_that_is_being_paid_is_not_charged_again(world: PurchaseWorld)
     assert world.charged == []
     settlement.settle_invoice(world.call(), renewal.id)
     assert world.plans() == {"pro": "active"}
+
+
+@pytest.mark.parametrize("mode", ["page", "accept"])
+def test_a_charge_that_is_processed_succeeds_later(world: PurchaseWorld, mode: Any) -> None:
+    world.environment.payments = mode
+    if mode == "page":
+        world.card()
+    saved = world.account().customer.card
+    world.problem = processing(MINUTE)
+    bought = world.buy("pro")
+    assert bought.refusal is not None
+    assert bought.refusal.action == "payment_processing"
+    assert (world.plans(), world.invoices()) == ({}, [("open", 20.0)])
+    assert bought.invoice is not None
+    with pytest.raises(ApiError, match="which is being processed"):
+        settlement.pay_invoice(world.call(), bought.invoice.id)
+    world.now += MINUTE
+    assert (world.plans(), world.invoices()) == ({"pro": "active"}, [("paid", 20.0)])
+    assert world.account().customer.card == saved
 
 
 def test_each_purchase_has_an_invoice_of_its_own(world: PurchaseWorld) -> None:
