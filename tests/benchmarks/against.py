@@ -119,14 +119,7 @@ def queued(setting: Setting, ours: Path, theirs: Path) -> Iterator[Comparison]:
 def start(setting: Setting, ours: Path, theirs: Path) -> Iterator[Comparison]:
     """From starting a server to its first accepted batch, with compiled modules."""
     sides = Side(ours), Side(theirs)
-    environments = [
-        {
-            **side.environment,
-            "PYTHONPYCACHEPREFIX": str(setting.scratch / f"compiled-{number}"),
-            "PYTHONDONTWRITEBYTECODE": "",
-        }
-        for number, side in enumerate(sides)
-    ]
+    environments = _compiling(setting, sides)
     for environment in environments:
         _first_answer(environment)
     for turn in range(setting.pick(15, 5)):
@@ -136,18 +129,31 @@ def start(setting: Setting, ours: Path, theirs: Path) -> Iterator[Comparison]:
 
 
 def loading(setting: Setting, ours: Path, theirs: Path) -> Iterator[Comparison]:
-    """From starting a server with a database of many events to its first accepted batch.
+    """From starting a server with a database of many events to its first accepted batch, with compiled modules.
 
     The database is one that the other checkout has written: an older one may not read what this one writes.
     """
     sides = Side(ours), Side(theirs)
     path = stored_events(setting.scratch, setting.pick(1_000_000, 100_000), sides[1].environment)
-    for side in sides:
-        _first_answer(side.environment, path)
+    environments = _compiling(setting, sides)
+    for environment in environments:
+        _first_answer(environment, path)
     for turn in range(setting.pick(8, 10)):
         for number in _order(turn):
-            sides[number].turns.append(_first_answer(sides[number].environment, path))
+            sides[number].turns.append(_first_answer(environments[number], path))
     yield Comparison("load", "start", *sides)
+
+
+def _compiling(setting: Setting, sides: tuple[Side, Side]) -> list[dict[str, str]]:
+    """The environments of servers that leave compiled modules for the next start, whatever this process does."""
+    return [
+        {
+            **side.environment,
+            "PYTHONPYCACHEPREFIX": str(setting.scratch / f"compiled-{number}"),
+            "PYTHONDONTWRITEBYTECODE": "",
+        }
+        for number, side in enumerate(sides)
+    ]
 
 
 def _first_answer(environment: dict[str, str], database: Path | None = None) -> tuple[float, float, int]:
