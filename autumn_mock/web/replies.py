@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from flask import Request, Response
 from werkzeug.datastructures import Headers
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadHost, HTTPException
 
 from autumn_mock.domain.organisation import ApiKey
 from autumn_mock.operations.errors import ApiError, database_unavailable, invalid_request
@@ -88,5 +88,7 @@ def _api_error(error: Exception, http: Request, key: ApiKey | None) -> ApiError:
         return database_unavailable()
     if isinstance(error, HTTPException) and error.code == 413:
         return invalid_request("The body is larger than this server takes.", status=413)
+    if isinstance(error, BadHost):  # a label of it is empty or longer than 63 characters
+        return invalid_request("The header Host has no valid name.")
     _log.error("%s %r failed", http.method, http.path, exc_info=error)
     return ApiError(500, "Unknown error", "internal_error")
