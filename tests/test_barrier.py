@@ -96,3 +96,27 @@ def test_closed_opens_after_an_exception() -> None:
         raise ValueError("full")
     with gate.passed("a"):
         assert repr(gate) == "<RequestBarrier open, 1 inside>"
+
+
+def test_enter_is_not_held_up_by_those_who_close_again_and_again() -> None:
+    gate = RequestBarrier()
+    stopped = threading.Event()
+
+    def close() -> None:
+        while not stopped.is_set():
+            with gate.closed(None):
+                pass
+
+    closers = [threading.Thread(target=close, daemon=True) for _ in range(3)]
+    for each in closers:
+        each.start()
+    try:
+        for _ in range(20):
+            visit = Visit(gate, "a")
+            assert visit.is_in(5)
+            visit.go()
+    finally:
+        stopped.set()
+    for each in closers:
+        each.join(DRAIN_TIMEOUT_S)
+        assert not each.is_alive()

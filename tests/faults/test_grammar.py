@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -418,3 +421,25 @@ def test_parse_rule_reads_the_text_of_a_rule(text: str, seed: int) -> None:
     if "customer" not in rule.options:
         of_customer = seeded.of_customer("cus_1")
         assert parse_rule(of_customer.text) == of_customer
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ";".join(["reply:delay 1ms"] * 15_000),
+        '"' * 200_000,
+        "a" * 200_000,
+        "reply:delay 1ms route=" + "*?" * 100_000,
+        "reply:delay 1ms" + " times=1" * 20_000,
+        "reply:delay 1ms route='" + "=" * 200_000,
+        ";" * 200_000,
+        " " * 200_000 + "reply",
+    ],
+    ids=["rules", "quotes", "a word", "a pattern", "options", "an open quote", "separators", "spaces"],
+)
+def test_a_large_text_is_parsed_or_refused_at_once(text: str) -> None:
+    started = time.thread_time()
+    with suppress(RuleError):
+        for rule in parse_rules(text):
+            assert rule.text
+    assert time.thread_time() - started < 2

@@ -150,8 +150,11 @@ def test_aggregate_has_no_bins_in_the_future(played: Environment) -> None:
     assert len(ask(played, feature_id="messages", custom_range=halfway)["list"]) == 1
 
 
-def test_aggregate_refuses_an_unknown_timezone(played: Environment) -> None:
-    error = result_of(lambda: ask(played, feature_id="messages", timezone="Mars/Olympus"))
+@pytest.mark.parametrize(
+    "name", ["Mars/Olympus", "../../etc/passwd", "/etc/passwd", "UTC\0", ".", "a" * 5000, "Europe", "\udc80"]
+)
+def test_aggregate_refuses_an_unknown_timezone(played: Environment, name: str) -> None:
+    error = result_of(lambda: ask(played, feature_id="messages", timezone=name))
     assert (error.status, error.code) == (400, "invalid_inputs")
 
 

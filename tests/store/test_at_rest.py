@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -307,3 +307,64 @@ def test_what_a_clean_stop_leaves_is_read(tmp_path: Path) -> None:
             with Engine(db=str(path), world="empty"):
                 pass
     assert taken
+
+
+def _first(tables: Any, table: str, **names: Any) -> Any:
+    """The first document of a table that has these values."""
+    return next(each for each in tables[table].values() if names.items() <= each.items())
+
+
+def _twice(table: str, **edit: Any) -> Callable[[Any], None]:
+    """A second document with the key of the first one."""
+
+    def change(tables: Any) -> None:
+        tables[table]["again"] = {**next(iter(tables[table].values())), **edit}
+
+    return change
+
+
+def _credits_in_a_circle(tables: Any) -> None:
+    credits = _first(tables, "features", id="credits")
+    other = {**credits, "id": "more", "name": "More", "credit_schema": [_cost("credits", 1)]}
+    tables["features"]["more"] = other
+    credits["credit_schema"].append(_cost("more", 2))
+
+
+def _cost(feature: str, cost: float) -> dict[str, Any]:
+    return {"metered_feature_id": feature, "credit_cost": cost}
+
+
+#: Records that are valid one by one and impossible together, or that no call could have made.
+_IMPOSSIBLE: dict[str, Callable[[Any], Any]] = {
+    "credit systems in a circle": _credits_in_a_circle,
+    "a credit system of itself": lambda tables: _first(tables, "features", id="credits")["credit_schema"].append(
+        _cost("credits", 1)
+    ),
+    "usage that costs nothing": lambda tables: _first(tables, "features", id="credits").update(
+        credit_schema=[_cost("messages", 0)]
+    ),
+    "usage that gives credits": lambda tables: _first(tables, "features", id="credits").update(
+        credit_schema=[_cost("messages", -1)]
+    ),
+    "a credit system without features": lambda tables: _first(tables, "features", id="credits").update(
+        credit_schema=[]
+    ),
+    "a negative grant": lambda tables: [each.update(included=-5, balance=-5) for each in tables["balances"].values()],
+    "a name of a megabyte": lambda tables: next(iter(tables["customers"].values())).update(name="x" * 1_000_000),
+    "a customer twice": _twice("customers"),
+    "another customer with its id": _twice("customers", internal_id="another"),
+    "a balance twice": _twice("balances", balance=7),
+    "a balance of another customer, twice": _twice("balances", feature_id="ai_messages"),
+    "a feature twice": _twice("features", name="Again"),
+    "a plan twice": _twice("plans", name="Again"),
+    "an organisation twice": _twice("organisations", name="Again"),
+    "a key twice": _twice("keys"),
+    "an entity twice": _twice("entities"),
+}
+
+
+@pytest.mark.parametrize("name", _IMPOSSIBLE)
+def test_impossible_records_are_refused_or_harmless(name: str) -> None:
+    tables = json.loads(Engine().snapshot())
+    _IMPOSSIBLE[name](tables)
+    assert harm(Reader(Engine(rate_limit="off")), json.dumps(tables).encode()) == []

@@ -53,6 +53,35 @@ def test_a_new_database_is_empty_and_leaves_nothing_behind(path: Path) -> None:
     assert names(path) == set()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not have such names")
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"a\nb",
+        b"[a].json",
+        b"%s.json",
+        b"-db",
+        b" ",
+        b"a b'\"",
+        b"\xff\xfe.json",
+        b"x.wal",
+        b"*",
+        b"~",
+        b"...",
+        b"\x1b[31m",
+    ],
+)
+def test_a_database_may_have_any_name(name: bytes, tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), name)))
+    with Database.open(path) as database:
+        database.append(entry(1))
+    with Database.open(path) as database:
+        assert database.entries == [entry(1)]
+        checkpoint(database, 1)
+    assert counted_at(path) == 1
+    assert os.listdir(os.fsencode(tmp_path)) == [name]
+
+
 def test_an_empty_file_is_a_new_database(path: Path) -> None:
     path.touch()
     with Database.open(path) as database:

@@ -207,6 +207,42 @@ def test_stop_interrupts_a_response_that_drips(name: str) -> None:
         assert time.monotonic() - started < TIMEOUT / 2
 
 
+#: The beginning of a response, and what a receiver sends after it without end, as fast as it is taken.
+FLOODS = {
+    "a body of a terabyte": (b"HTTP/1.1 200 OK\r\nContent-Length: 1099511627776\r\n\r\n", b"x" * 65_536),
+    "chunks": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1000\r\n" + b"x" * 4096 + b"\r\n"),
+    "headers": (b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n" * 8192),
+    "one header": (b"HTTP/1.1 200 OK\r\nX-A: ", b"b" * 65_536),
+    "random bytes": (b"", bytes(range(256)) * 256),
+}
+
+
+@pytest.mark.parametrize("name", FLOODS)
+def test_sender_reads_little_of_a_response_without_end(post: Post, name: str) -> None:
+    beginning, more = FLOODS[name]
+    sent = 0
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def flood() -> None:
+            nonlocal sent
+            connection, _ = listener.accept()
+            with connection, suppress(OSError):
+                connection.settimeout(TIMEOUT)
+                connection.recv(65_536)
+                connection.sendall(beginning)
+                while sent < 1 << 30:
+                    sent += connection.send(more)
+
+        thread = threading.Thread(target=flood, daemon=True)
+        thread.start()
+        post.sender(f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=2, retry_after=()).put(delivery())
+        [entry] = post.settled()
+        thread.join(TIMEOUT)
+    assert not thread.is_alive()
+    assert (entry["status"], entry["http_status"]) in {("delivered", 200), ("failed", None)}
+    assert sent < 64 << 20
+
+
 def test_sender_fails_on_an_invalid_response(post: Post) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
 

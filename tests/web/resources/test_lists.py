@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
 from autumn_mock.engine import Engine
+from autumn_mock.web import create_app
+from tests.support.client import AppClient
 from tests.web.resources.conftest import DAY, KEY, MONTH, attach, grant, plan
 
 
@@ -90,6 +93,21 @@ def test_lists_of_an_unknown_customer_or_entity_are_empty(ask: Any, path: str) -
     nothing = {"list": [], "has_more": False, "next_cursor": None}
     assert ask(path, {"customer_id": "nobody"}) == nothing
     assert ask(path, {"customer_id": "c", "entity_id": "nobody"}) == nothing
+
+
+#: What a cursor can have been edited to.
+_FORGED = ['{"t":1e999,"id":"a"}', '{"t":"NaN"}', '{"t":null,"id":[]}', "[]", "null", "9" * 5000, "[" * 5000, "\0", "x"]
+
+
+def test_lists_refuse_forged_cursors() -> None:
+    client = AppClient(create_app(Engine(rate_limit="off")))
+    for path in ("balances", "subscriptions", "customers", "entities", "events", "invoices"):
+        for text in _FORGED:
+            encoded = base64.urlsafe_b64encode(text.encode()).decode()
+            for cursor in (text, encoded, encoded.rstrip("="), encoded[:-1]):
+                body = {"start_cursor": cursor}
+                reply = client.request("POST", f"/v1/{path}.list", body, client.headers(version="2.4.0"))
+                assert (reply.status, reply.body["code"]) == (400, "invalid_cursor"), (path, cursor)
 
 
 @pytest.mark.parametrize("path", ["balances.list", "subscriptions.list", "purchases.list"])
