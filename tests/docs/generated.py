@@ -35,6 +35,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "command-help": reference.command_help,
     "fixture": reference.fixture,
     "fidelity": reference.fidelity,
+    "support": reference.support,
     "known-differences": reference.known_differences,
     "error-codes": messages.error_codes,
     "start-errors": messages.start_errors,

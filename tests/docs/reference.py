@@ -6,14 +6,17 @@ import inspect
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import get_args
 
 import click
 import yaml
 
+import autumn_mock
 from autumn_mock.cli import SECTIONS as COMMANDS
 from autumn_mock.cli import main
 from autumn_mock.docs import SECTIONS, topics
+from autumn_mock.domain.version import Version
 from autumn_mock.domain.webhook import WebhookType
 from autumn_mock.faults.kinds import FAULT_KINDS
 from autumn_mock.faults.options import MODIFIERS, PHASE
@@ -25,7 +28,10 @@ from autumn_mock.scenarios import read_scenario
 from autumn_mock.settings import declarations, variable
 from autumn_mock.testing.mock import AutumnMock
 from autumn_mock.web.control.guide import call_statuses
+from tests.certification.cards import RELEASES
 from tests.fidelity.counts import COMPARED
+
+_ROOT = Path(autumn_mock.__file__).parents[1]
 
 #: A pipe within a cell of a table.
 _PIPE = "\\|"
@@ -50,6 +56,26 @@ def settings() -> str:
         option = f"--{written}" if setting["flag"] else f"--{written} {setting['metavar']}"
         rows.append((f"`{written}`", f"`{option}`", f"`{variable(name)}`", setting["help"]))
     return table(("in the file", "option", "variable", "meaning"), rows)
+
+
+def support() -> str:
+    """What the tests run with: Python, systems, API versions, and releases of the SDKs."""
+    matrix = yaml.safe_load((_ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8"))["jobs"]["tests"][
+        "strategy"
+    ]["matrix"]
+    systems = [
+        {"ubuntu": "Linux", "macos": "macOS", "windows": "Windows"}[each.partition("-")[0]] for each in matrix["system"]
+    ]
+    releases: dict[str, list[str]] = {}
+    for release in RELEASES:
+        releases.setdefault(release.client, []).append(release.version)
+    rows = [
+        ("Python", ", ".join(matrix["python"])),
+        ("systems", ", ".join(systems)),
+        ("API versions", f"{Version.V0_1.value} to {Version.NEWEST.value}; later ones are answered as the newest"),
+        *((f"`{client}`", " and ".join(sorted(versions))) for client, versions in releases.items()),
+    ]
+    return table(("", "in the workflow of the tests"), rows)
 
 
 def fault_kinds() -> str:
