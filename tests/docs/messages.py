@@ -96,7 +96,7 @@ CODES = {
         "Use another code, or a new customer.",
     ),
     "checkout_not_found": ("There is no checkout session with this id.", "List them: `autumn-mock checkouts`."),
-    "checkout_unavailable": ("The page was replaced by a later purchase, or never existed.", "Attach the plan again."),
+    "checkout_unavailable": ("No page of the service has this id.", "Use the `payment_url` as it was given."),
     "checkout_completed": (
         "The page was paid before.",
         "Read the customer's plans; attach again for another purchase.",

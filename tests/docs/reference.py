@@ -101,9 +101,21 @@ def finding_kinds() -> str:
     return table(("code", "meaning", "why it matters"), rows)
 
 
+#: When a webhook of each type is sent.
+_WEBHOOKS: dict[WebhookType, str] = {
+    "balances.limit_reached": "Usage reached what is included, or a limit of purchases, spending or usage.",
+    "balances.usage_alert_triggered": "Usage reached the threshold of a usage alert.",
+    "billing.auto_topup_succeeded": "A balance fell below its threshold, and more was bought.",
+    "billing.auto_topup_failed": "The same, and the card was declined or is missing.",
+    "billing.updated": "The plans of a customer changed, by a call or due by time.",
+    "customer.products.updated": "The same for older clients.",
+    "customer.threshold_reached": "Only what costs extra is allowed, or nothing (calls of versions below 2.1).",
+}
+
+
 def webhook_types() -> str:
     """The types of webhooks."""
-    return "".join(f"- `{each}`\n" for each in get_args(WebhookType))
+    return table(("type", "sent when"), [(f"`{each}`", _WEBHOOKS[each]) for each in get_args(WebhookType)])
 
 
 def scenarios() -> str:

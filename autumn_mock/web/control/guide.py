@@ -49,6 +49,7 @@ Control (no key: the whole server; with a key: its organisation)
   POST {url}/_mock/reset              back to the initial world
   GET  {url}/_mock/coverage           which calls are served
   GET  {url}/_mock/openapi.json       the OpenAPI document
+  GET  {url}/_mock/docs               the documentation; a page as Markdown: /_mock/docs/faults.md
 """
 #: Names in a line.
 _MAX_NAMES = 8
