@@ -23,6 +23,8 @@ _SLOW = (
     "benchmarks",
     "chaos",
     "examples",
+    "docs/test_browser.py",
+    "docs/test_examples.py",
     "exec",
     "faults/test_arming.py",
     "faults/test_pairs.py",

@@ -6,6 +6,7 @@ that the package supports gets an environment of its own: those on the ``PATH``,
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -199,6 +200,9 @@ def demonstrate(command: Path, place: Path) -> None:
     print(f"demo: {len(shown.splitlines())} lines")
     shown = run(command, "certify", "--adapter", "httpx", "--case", "track-returns", cwd=place)
     print(f"certify: {shown.splitlines()[-1]}")
+    topics = [each["name"] for each in json.loads(run(command, "docs", "--json", cwd=place))["list"]]
+    pages = [run(command, "docs", name, "--raw", cwd=place) for name in topics]
+    print(f"docs: {len(pages)} pages, {sum(map(len, pages))} characters")
 
 
 def serve(command: Path, place: Path) -> str:
