@@ -132,7 +132,7 @@ ELSEWHERE: dict[str, Elsewhere] = {
     "sent": ({}, PRO, [], NEW_PRO),
     "sent, immediately": (PRO, PRO, NEW_PRO, []),
     "draft": ({}, PRO, [], NEW_PRO),
-}  # fmt: skip
+}  # fmt: skip  # a table is read line by line
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
