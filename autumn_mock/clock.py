@@ -60,6 +60,16 @@ class Clock:
         """How far ahead of its source the clock is."""
         return self.now() - self._source()
 
+    def state(self) -> tuple[Milliseconds, Milliseconds | None]:
+        """How far ahead of its source it runs, and the instant at which it is frozen, if it is."""
+        with self._lock:
+            return self._offset, self._frozen_at
+
+    def restore(self, offset: Milliseconds, frozen_at: Milliseconds | None) -> None:
+        """Return to what :meth:`state` returned, without calling listeners."""
+        with self._lock:
+            self._offset, self._frozen_at = offset, frozen_at
+
     def freeze(self) -> None:
         """Stop the clock at the present instant."""
         with self._lock:

@@ -48,7 +48,8 @@ class Engine(Lifecycle):
         world = read_world(find_file("world", settings.world))
         self._database = Database.open(settings.db, fsync=settings.fsync) if settings.db is not None else None
         try:
-            state = State(clock, self._database, progress, settings.payments)
+            keeps_clock = settings.now is None and not settings.frozen
+            state = State(clock, self._database, progress, settings.payments, keeps_clock=keeps_clock)
             super().__init__(settings, world, state)
             self._add_services()
             self.begin()

@@ -45,36 +45,38 @@ class Level(IntEnum):
     FAULT_BOARD = 5
     #: ``Queue``: messages that wait or are in flight, pauses, waiting workers.
     QUEUE = 6
+    #: ``Clocks``: the record of a clock that was moved.
+    CLOCK_RECORDS = 7
     #: ``Database``: the one checkpoint that may be under way.
-    CHECKPOINT = 7
+    CHECKPOINT = 8
     #: ``Database``: which log file receives appends.
-    LOG_SWITCH = 8
+    LOG_SWITCH = 9
     #: ``WriteAheadLog``: the end of a log file.
-    LOG = 9
+    LOG = 10
     #: ``Outbox``: keys of webhooks that were sent.
-    OUTBOX = 10
+    OUTBOX = 11
     #: ``Sender`` (one per endpoint): deliveries that wait.
-    SENDER = 11
+    SENDER = 12
     #: ``WebhookJournal``: deliveries and their state.
-    WEBHOOK_JOURNAL = 12
+    WEBHOOK_JOURNAL = 13
     #: ``MessageJournal``: what happened to queued messages.
-    MESSAGE_JOURNAL = 13
+    MESSAGE_JOURNAL = 14
     #: ``RequestJournal``: the last requests.
-    REQUEST_JOURNAL = 14
+    REQUEST_JOURNAL = 15
     #: ``RequestBarrier``: how many requests are inside, and which organisations are closed.
-    BARRIER = 15
+    BARRIER = 16
     #: ``ClockStorage``: the counters of rate limits.
-    RATE_LIMITS = 16
+    RATE_LIMITS = 17
     #: ``RequestParking``: requests that wait, and the extra threads they are given.
-    PARKING = 17
+    PARKING = 18
     #: ``Clock`` (one per organisation): its offset.
-    CLOCK = 18
+    CLOCK = 19
     #: ``LiveStates``: the states that pages are shown, and how many pages listen.
-    LIVE_STATES = 19
+    LIVE_STATES = 20
     #: ``DeferredApplication``: whether the control API's application was made.
-    CONTROL_APP = 20
+    CONTROL_APP = 21
     #: ``store.documents``: the decoders of records, which are built once.
-    DECODERS = 21
+    DECODERS = 22
 
 
 class LockOrderError(AssertionError):

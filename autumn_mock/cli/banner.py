@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime, timezone
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,14 @@ from autumn_mock import __version__
 from autumn_mock.domain.organisation import hash_key
 
 if TYPE_CHECKING:
+    from autumn_mock.clock import Clock
     from autumn_mock.domain.organisation import ApiKey
     from autumn_mock.engine import Engine
 
 #: Keys and rules, and names in a line, that are shown.
 _MAX_LINES, _MAX_NAMES = 6, 8
+#: A clock that differs by less is the machine's.
+_NEARLY_MS = 1000
 
 
 def facts(
@@ -46,10 +50,19 @@ def facts(
     rules = [rule.text for rule in engine.first_faults]
     return {
         **shown,
+        **_clock(state.clock),
         "faults": _first(rules) or "none",
         "database": settings.db or "none: the state is in memory; --db FILE keeps it",
         "stop": "Ctrl-C",
     }
+
+
+def _clock(clock: Clock) -> dict[str, str]:
+    """What a clock shows that is not the machine's."""
+    if not clock.frozen and abs(clock.offset) < _NEARLY_MS:
+        return {}
+    shown = datetime.fromtimestamp(clock.now() / 1000, timezone.utc).isoformat(timespec="seconds")
+    return {"clock": f"{shown.replace('+00:00', 'Z')}, {'frozen' if clock.frozen else 'running'}"}
 
 
 def _key(engine: Engine, key: ApiKey) -> str:

@@ -55,16 +55,24 @@ def serve(log_format: str, opens_page: bool, quiet: bool, no_color: bool, verbos
     world.
     """
     from autumn_mock.cli.log import LogOptions, server_log
+    from autumn_mock.cli.log_format import Notice
     from autumn_mock.interpreter import gc_paused, settle_interpreter
 
     settings = Settings(**values)
     world = STANDARD_INPUT if settings.world == STANDARD else settings.world
+    ignored: str | None = None
     if settings.db is not None and _holds_state(Path(settings.db)):
+        ignored = f"--world {settings.world} is not loaded: {settings.db} has a state; a reset returns to the world"
         world = f"not used: {settings.db} has the state"
+    source = click.get_current_context().get_parameter_source("world")
+    if source is not None and source.name == "DEFAULT":
+        ignored = None
     with gc_paused(freeze=True):
         engine, server = _set_up(settings)
     settle_interpreter()
     with server_log(engine, LogOptions(log_format == "json", quiet, no_color, verbose)) as log:
+        if ignored is not None:
+            log.notice(Notice("log", ignored, logging.WARNING))
         _run(engine, server, log, world=world, opens_page=opens_page)
 
 

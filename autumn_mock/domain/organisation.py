@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from autumn_mock.domain.controls import UsageAlert
-from autumn_mock.domain.record import Instant, Record
+from autumn_mock.domain.record import LATEST, Instant, Record
 from autumn_mock.domain.token_rates import Rates
 
 Env = Literal["sandbox", "live"]
@@ -30,6 +32,17 @@ class OrganisationConfig(Record, frozen=True, kw_only=True):
     #: Usage alerts of all customers, in live and in sandbox.
     usage_alerts: tuple[UsageAlert, ...] = ()
     sandbox_usage_alerts: tuple[UsageAlert, ...] = ()
+
+
+class ClockState(Record, frozen=True, kw_only=True):
+    """How a clock differs from what it follows: that of an organisation from the server's, that from the machine's."""
+
+    #: The id of the organisation; empty: the server's own clock.
+    org: str
+    #: How far it is ahead, in ms.
+    offset: Annotated[int, Meta(ge=-LATEST, le=LATEST)] = 0
+    #: The instant at which it stands still, if it does.
+    frozen_at: Annotated[int, Meta(ge=0, le=LATEST)] | None = None
 
 
 class Organisation(Record, frozen=True, kw_only=True):

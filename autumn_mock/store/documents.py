@@ -14,7 +14,7 @@ from msgspec import Raw
 from autumn_mock.clock import Clock
 from autumn_mock.domain.books import Books
 from autumn_mock.domain.event import Event
-from autumn_mock.domain.organisation import ApiKey, Env, Organisation
+from autumn_mock.domain.organisation import ApiKey, ClockState, Env, Organisation
 from autumn_mock.locks import Level, new_lock
 from autumn_mock.store import checks
 from autumn_mock.store.changes import ENCODER, Change
@@ -28,7 +28,7 @@ _LARGEST = 2000
 #: or with a signalling NaN, which has no hash.
 _INVALID = (msgspec.MsgspecError, ValueError, RecursionError, TypeError)
 #: Tables of the whole server; they are read first.
-_SERVER = ("organisations", "keys")
+_SERVER = ("organisations", "keys", "clocks")
 
 Tables = Mapping[str, Documents]
 #: A document, with its id.
@@ -53,7 +53,7 @@ def kinds_of_tables() -> dict[str, type[Any]]:
     """The type of the records of each table."""
     nowhere = Environment(Organisation(id="", name="", slug="", created_at=0), "sandbox", Clock(), lambda _: None)
     kinds: dict[str, type[Any]] = {name: table.kind for name, table in nowhere.tables.items()}
-    return {**kinds, "organisations": Organisation, "keys": ApiKey, "books": Books}
+    return {**kinds, "organisations": Organisation, "keys": ApiKey, "clocks": ClockState, "books": Books}
 
 
 #: Built for the first documents that are read, which a server without a database need not wait for. With the lock held:
@@ -79,7 +79,7 @@ def changes_of(tables: Tables, path: Path) -> Iterator[Change]:
     """
     kinds = kinds_of_tables()
     found = {name: tables.get(name, Documents()) for name in _SERVER}
-    organisations, keys = (
+    organisations, keys, clocks = (
         [record for _, records, _ in _records(path, name, documents, kinds[name]) for record in records]
         for name, documents in found.items()
     )
@@ -88,7 +88,7 @@ def changes_of(tables: Tables, path: Path) -> Iterator[Change]:
         if key.org_id not in known:
             why = f"document {number}: org_id {key.org_id!r} is the id of no organisation"
             raise DamagedFile(path, "table keys", why)
-    for name, records in zip(_SERVER, (organisations, keys), strict=True):
+    for name, records in zip(_SERVER, (organisations, keys, clocks), strict=True):
         if records:
             yield Change(put={name: records})
     for name, documents in tables.items():

@@ -16,11 +16,12 @@ from typing import Any, get_args
 import msgspec
 
 from autumn_mock.clock import Clock
-from autumn_mock.domain.organisation import ApiKey, Env, Organisation
+from autumn_mock.domain.organisation import ApiKey, ClockState, Env, Organisation
 from autumn_mock.domain.payment import PaymentMode
 from autumn_mock.locks import Level
 from autumn_mock.store import checks
 from autumn_mock.store.changes import Change, decode, encode
+from autumn_mock.store.clocks import TABLE, Clocks, noted
 from autumn_mock.store.database import Database
 from autumn_mock.store.documents import changes_of, documents_of, head_of, kinds_of_tables
 from autumn_mock.store.environment import Environment, Listener, WebhookWriter
@@ -52,7 +53,7 @@ def no_progress(_done: int, _total: int) -> None:
 
 
 class State:
-    """All environments, on top of a database or of nothing."""
+    """All environments, on top of a database or of nothing. ``keeps_clock``: set ``clock`` as the database has it."""
 
     def __init__(
         self,
@@ -60,6 +61,8 @@ class State:
         database: Database | None = None,
         progress: Progress = no_progress,
         payments: PaymentMode = "page",
+        *,
+        keeps_clock: bool = True,
     ) -> None:
         self.clock = clock
         self._database = database
@@ -70,12 +73,12 @@ class State:
         #: The state that this one was prepared for: what is not here is read there.
         self._base: State | None = None
         self._environments: dict[tuple[str, Env], Environment] = {}
-        self._clocks: dict[str, Clock] = {}
-        self._clock_listener: Callable[[], None] | None = None
+        self._clocks = Clocks(clock, self._keep if database is not None else None)
         self._webhooks_to: Callable[[str], Listener | None] = lambda _: None
         self._webhook_writer: WebhookWriter | None = None
         if database is not None:
-            self._load(database, progress)
+            self._read(database, progress, keeps_clock)
+            database.forget_loaded()
 
     def __repr__(self) -> str:
         return f"<State {len(self.organisations)} organisations, {len(self._environments)} environments>"
@@ -123,20 +126,12 @@ class State:
     def clock_of(self, org_id: str) -> Clock:
         """An organisation's own clock."""
         with self._lock:
-            clock = self._clocks.get(org_id)
-            if clock is None:
-                base = self._base._clocks.get(org_id) if self._base is not None else None
-                clock = self._clocks[org_id] = Clock((base or self.clock).now)
-                if self._clock_listener is not None:
-                    clock.on_move(self._clock_listener)
-            return clock
+            return self._clocks.of(org_id, self._base._clocks.known(org_id) if self._base is not None else None)
 
     def on_clock_move(self, listener: Callable[[], None]) -> None:
         """Call ``listener`` whenever the clock of the server or of an organisation is moved."""
         with self._lock:
-            self._clock_listener = listener
-            for clock in (self.clock, *self._clocks.values()):
-                clock.on_move(listener)
+            self._clocks.on_move(listener)
 
     def on_webhooks(self, listener_of: Callable[[str], Listener | None], writer: WebhookWriter | None = None) -> None:
         """Send the webhooks of every environment to what ``listener_of`` returns for the id of its organisation.
@@ -249,7 +244,7 @@ class State:
             environment = self._environments.pop(name, None)
             if environment is not None:
                 environment.end()
-        self._clocks.pop(org_id, None)
+        self._clocks.end(org_id)
 
     def _keep(self, change: Change) -> None:
         if self._database is not None:
@@ -326,6 +321,9 @@ class State:
         with self._lock, self._locked(self._environments):
             tables = self._snapshot()
             database.begin_checkpoint()
+        clocks = self._clocks.states()  # after that: a clock that is moved from now on is in the next log
+        if clocks:
+            tables[TABLE] = [(b"{", clocks)]
         database.finish_checkpoint(documents_of(tables))
 
     def close(self) -> None:
@@ -359,15 +357,13 @@ class State:
                     tables.setdefault(name, []).append((head, table.snapshot()))
         return tables
 
-    def _load(self, database: Database, progress: Progress) -> None:
-        self._read(database, progress)
-        database.forget_loaded()
-
-    def _read(self, database: Database, progress: Progress) -> None:
+    def _read(self, database: Database, progress: Progress, keeps_clock: bool) -> None:
+        clocks: dict[str, ClockState] = {}
         done, total = 0, sum(map(len, database.tables.values())) + len(database.entries)
         for change in changes_of(database.tables, database.path):
             done += sum(map(len, change.put.values())) or 1  # or it is books
             progress(done, total)
+            noted([change], clocks)
             try:
                 self._apply(change)
             except _CORRUPT_RECORD_ERRORS as error:
@@ -382,9 +378,12 @@ class State:
                     if why is not None:
                         raise DamagedFile(database.log_path, f"line {number}", why)
                 self._apply(change)
+                noted(change.each(), clocks)
                 progress(total - len(database.entries) + number - 1, total)
             except _CORRUPT_RECORD_ERRORS as error:
                 raise DamagedFile(database.log_path, f"line {number}", _why(error)) from error
+        known = (each for each in clocks.values() if not each.org or each.org in self.organisations)
+        self._clocks.restore(known, server=keeps_clock)
         for environment in self._environments.values():
             environment.events.timeline().merge()  # now, rather than in the first request; a customer's takes no time
 

@@ -213,7 +213,15 @@ def test_serve_logs_requests_and_its_end(tmp_path: Path) -> None:
     assert re.fullmatch(r"\S+  POST .* autumn-mock  cus_none +404 +\S+ ms  Customer cus_none not found", missing)
     assert stopped.endswith(f"  stopped; the state is saved in {file}")
     with ServerProcess("--db", str(file), "--world", "empty") as again:
-        assert f"not used: {file} has the state" in stderr_with(again, "Ctrl-C")
+        text = stderr_with(again, "Ctrl-C")
+        assert f"not used: {file} has the state" in text
+        ignored = f"--world empty is not loaded: {file} has a state; a reset returns to the world"
+        assert f"WARNING  {ignored}" in text
+        again.post("/_mock/clock", {"now": "2040-01-02T03:04:05Z", "freeze": True}, None)
+    with ServerProcess("--db", str(file)) as third:
+        text = stderr_with(third, "Ctrl-C")
+        assert "is not loaded" not in text
+        assert "clock        2040-01-02T03:04:05Z, frozen\n" in text
 
 
 def test_serve_logs_json() -> None:
