@@ -38,6 +38,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "support": reference.support,
     "known-differences": reference.known_differences,
     "error-codes": messages.error_codes,
+    "setting-errors": messages.setting_errors,
     "start-errors": messages.start_errors,
     "command-errors": messages.command_errors,
     **{f"answer-{name}": partial(answers.answer, name) for name in answers.NAMES},

@@ -24,7 +24,9 @@ import autumn_mock
 from autumn_mock import Emulator
 from autumn_mock.cli import main
 from autumn_mock.engine import Engine
+from autumn_mock.settings import declarations
 from tests.docs.answers import empty_directory, shortened
+from tests.docs.reference import table
 from tests.support.sources import nodes_of
 
 #: What a code means, and what to do. Codes of this server alone are below.
@@ -219,11 +221,6 @@ def _other_format() -> None:
 _MISSPELT = "organisations:\n  - slug: acme\n    kees: [am_sk_test_acme]\n"
 
 START = (
-    Shown("serve --rate-limit ten", "Every setting says what it takes: [settings](settings.md)."),
-    Shown("serve --key abc", "A key that begins as those of the service; only letters, digits, underscores."),
-    Shown("serve --now yesterday", "ISO 8601, or milliseconds since 1970."),
-    Shown("serve --max-body lots", "A number with a unit."),
-    Shown("serve --webhook-url example", "An address with its scheme."),
     Shown("serve --fault queue:dwn", "See [faults](faults.md); the mark is below the error."),
     Shown("serve --fault 'reply:hang route=nope'", "Calls are named as in [calls](calls.md)."),
     Shown("serve --tls-key server.key", "Give both: [HTTPS](tls.md)."),
@@ -309,6 +306,22 @@ def start_failures() -> list[Printed]:
         values = {"PORT": str(taken.getsockname()[1]), "USED": str(elsewhere / "used.json"), "PID": str(os.getpid())}
         with Engine(db=values["USED"], world="empty"):
             return printed(START, values)
+
+
+def setting_errors() -> str:
+    """What each setting says of a value that it does not take; those that take any text are left out."""
+    command = main.get_command(click.Context(main), "serve")
+    assert command is not None
+    rows = []
+    for name, setting in declarations().items():
+        option = f"--{name.replace('_', '-')}"
+        if setting["flag"]:
+            continue
+        try:
+            command.make_context("serve", [option, "?"])
+        except click.ClickException as error:
+            rows.append((f"`{option}`", f"`{shortened(error.message).splitlines()[0]}`"))
+    return table(("setting", "message for the value `?`"), rows)
 
 
 def start_errors() -> str:
