@@ -5,7 +5,7 @@ Nothing is ever charged. Amounts are in the major unit of the currency (20 is 20
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -89,7 +89,7 @@ class Card(Record, frozen=True, kw_only=True):
 
 
 #: A call that may have to wait for a payment.
-Operation = Literal["attach", "multi_attach", "update", "setup_payment"]
+Operation = Literal["attach", "multi_attach", "update", "setup_payment", "create_schedule"]
 
 
 class Deferred(Record, frozen=True, kw_only=True):
@@ -100,6 +100,13 @@ class Deferred(Record, frozen=True, kw_only=True):
     body: dict[str, Any]
     #: When it is void; None: never.
     expires_at: Instant | None = None
+
+    @property
+    def plan_ids(self) -> tuple[str, ...]:
+        """The plans that the request names; of a schedule those of its first phase."""
+        phases: Sequence[dict[str, Any]] = self.body.get("phases") or ({},)
+        named = (*(self.body.get("plans") or ()), *(phases[0].get("plans") or ()))
+        return tuple(str(each) for each in (self.body.get("plan_id"), *(one["plan_id"] for one in named)) if each)
 
 
 class Discount(Record, frozen=True, kw_only=True):

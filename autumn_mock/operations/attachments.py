@@ -62,7 +62,7 @@ def decide(call: Call, customer: Customer, scope: str | None, params: BillingAtt
     if not trial_available(call, customer, scope, known):
         known = replace(known, free_trial=None)
     plan = customized(call, known, params)
-    _require_payments(call, plan, params)
+    require_payments(call, plan, params)
     current = current_plan(call, customer, plan, scope) if plan.is_main else None
     if current is not None and current.plan_id == plan.id:
         raise ApiError(
@@ -130,7 +130,8 @@ def _has_had(call: Call, customer: Customer, plan: Plan) -> bool:
     return plan.id in customer.ended_plans or any(each.plan_id == plan.id for each in held)
 
 
-def _require_payments(call: Call, plan: Plan, params: BillingParams) -> None:
+def require_payments(call: Call, plan: Plan, params: BillingParams) -> None:
+    """400 for a plan that has to be paid while payments are off."""
     trial = plan.free_trial
     needs_card = trial is None or (trial.card_required and trial.on_end != "revert")
     if call.environment.payments == "off" and not plan.is_free and needs_card and not params.no_billing_changes:

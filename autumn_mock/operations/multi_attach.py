@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from autumn_mock.domain.customer import Customer
 from autumn_mock.domain.payment import CheckoutMode, Deferred, InvoiceLine, Subscription
+from autumn_mock.domain.plan import Plan
 from autumn_mock.operations import bills, checkouts, rewards
 from autumn_mock.operations.billing import PlanPurchase, examine, owner_of, perform, subscription_after
 from autumn_mock.operations.call import Call
@@ -53,10 +56,17 @@ def multi_attach(call: Call, params: MultiAttach) -> Outcome:
 
 
 def multi_attach_within(
-    call: Call, transaction: Transaction, params: MultiAttach, settled: Settled | None = None
+    call: Call,
+    transaction: Transaction,
+    params: MultiAttach,
+    settled: Settled | None = None,
+    wanted: Deferred | None = None,
 ) -> Outcome:
-    """Attach plans in a transaction; ``settled``: how they were paid for."""
+    """Attach plans in a transaction; ``settled``: how they were paid for. ``wanted``: what is made once they are paid,
+    if that is more."""
     basket = fill(call, transaction, params, settled)
+    if wanted is not None:
+        basket = replace(basket, wanted=wanted)
     done = Outcome(customer_id=params.customer_id, entity_id=basket.scope)
     if settled is None and any(each.purchase.is_billed for each in basket.cases):
         session = checkouts.find_open(call, basket.customer, basket.wanted)
@@ -86,7 +96,7 @@ def fill(call: Call, transaction: Transaction, params: MultiAttach, settled: Set
     wanted = checkouts.deferred("multi_attach", params, call.now)
     cases: list[PlanPurchase] = []
     for plan in params.plans:
-        one = _one(params, plan)
+        one = single(params, plan)
         customer, scope = owner_of(call, transaction, one)
         case = examine(call, customer, scope, replace(one, billing_cycle_anchor=None), wanted, settled)
         if params.billing_cycle_anchor is not None and not case.decided.plan.is_one_off:
@@ -97,7 +107,7 @@ def fill(call: Call, transaction: Transaction, params: MultiAttach, settled: Set
             "billing_cycle_anchor is not supported when every plan is one-off. One-off plans do not have a recurring "
             "billing cycle."
         )
-    _refuse_rivals(cases)
+    refuse_rivals((case.decided.plan, case.scope) for case in cases)
     if params.redirect_mode == "always" and any(each.purchase.subscription is not None for each in cases):
         raise ApiError(
             400,
@@ -117,11 +127,11 @@ def fill(call: Call, transaction: Transaction, params: MultiAttach, settled: Set
     )
 
 
-def _refuse_rivals(cases: list[PlanPurchase]) -> None:
-    """400 for two main plans of one group: a customer, or an entity, is on one of them."""
-    found: dict[tuple[str | None, str | None], str] = {}
-    for case in cases:
-        plan, place = case.decided.plan, (case.scope, case.decided.plan.group)
+def refuse_rivals(attached: Iterable[tuple[Plan, str | None]]) -> None:
+    """400 for two main plans of one group: a customer, or an entity (by its id), is on one of them."""
+    found: dict[tuple[str, str | None], str] = {}
+    for plan, scope in attached:
+        place = (plan.group or "", scope)
         if plan.is_main and place in found:
             raise invalid_request(
                 f"Plans '{found[place]}' and '{plan.id}' cannot be attached together: only one main plan of a group "
@@ -131,7 +141,7 @@ def _refuse_rivals(cases: list[PlanPurchase]) -> None:
             found[place] = plan.id
 
 
-def _one(params: MultiAttach, plan: PlanToAttach) -> BillingAttach:
+def single(params: MultiAttach, plan: PlanToAttach) -> BillingAttach:
     """The request that attaches one of the plans."""
     return BillingAttach(
         customer_id=params.customer_id,
@@ -191,6 +201,7 @@ def _buy(call: Call, transaction: Transaction, basket: Basket, done: Outcome, se
         if billed_by is not None:
             transaction.put(replace(invoice, subscription=billed_by.id))
     rewards.redeem(call, transaction, basket.coupons)
-    for case, subscription in zip(basket.cases, after, strict=True):
-        perform(call, transaction, case, subscription)
-    return done
+    made = [
+        perform(call, transaction, case, subscription) for case, subscription in zip(basket.cases, after, strict=True)
+    ]
+    return replace(done, attached=tuple(made))

@@ -27,11 +27,13 @@ from autumn_mock.operations.multi_attach import fill
 from autumn_mock.operations.past_due import ends_at_once
 from autumn_mock.operations.purchase_rules import refuse_billed_update
 from autumn_mock.operations.rewards import applied_after
+from autumn_mock.operations.schedules import immediate
 from autumn_mock.operations.subjects import get_customer, open_account
 from autumn_mock.operations.updates import single_updates
 from autumn_mock.payments.forecasts import Forecast
 from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate, MultiUpdate
 from autumn_mock.wire.requests.multi_attach import MultiAttach
+from autumn_mock.wire.requests.schedules import CreateSchedule
 from autumn_mock.wire.schema import parse
 
 Intent = Literal["update_plan", "update_quantity", "cancel_immediately", "cancel_end_of_cycle", "uncancel", "none"]
@@ -98,6 +100,8 @@ def preview_deferred(call: Call, waiting: Deferred) -> Preview:
     """What a change would do that waits for a payment or a confirmation."""
     if waiting.operation == "multi_attach":
         return preview_multi_attach(call, parse(MultiAttach, waiting.body, now_ms=call.now))
+    if waiting.operation == "create_schedule":
+        return preview_multi_attach(call, immediate(parse(CreateSchedule, waiting.body, now_ms=call.now)))
     if waiting.operation == "update":
         return preview_update(call, parse(BillingUpdate, waiting.body, now_ms=call.now))
     return preview_attach(call, parse(BillingAttach, waiting.body, now_ms=call.now))

@@ -21,7 +21,7 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import replace
 
-from autumn_mock.domain.customer import Customer
+from autumn_mock.domain.customer import Customer, CustomerPlan
 from autumn_mock.domain.payment import (
     AppliedCoupon,
     Checkout,
@@ -70,6 +70,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
     invoice: Invoice | None = None
     checkout: Checkout | None = None
     refusal: Refusal | None = None
+    #: What several plans together were attached as; empty: they wait.
+    attached: tuple[CustomerPlan, ...] = ()
 
 
 class Settled(Struct, frozen=True):

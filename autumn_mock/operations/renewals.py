@@ -239,9 +239,9 @@ class _Instant:
         over = [self._billed(each, self._overage(each, is_over=True)) for each in ended]
         fresh = [self._billed(each, {}) for each in begun]
         if self._moves(subscription):
-            going = [*(self._billed(each, self._overage(each, is_over=True)) for each in staying), *fresh]
-            lines = reanchored(going, terms, features)
-            lines += tuple(line for each in over for line in ending(each, terms, features))
+            going = [self._billed(each, self._overage(each, is_over=True)) for each in staying]
+            lines = reanchored(going, terms, features, begun=fresh, ended=over if fresh else ())
+            lines += () if fresh else tuple(line for each in over for line in ending(each, terms, features))
         elif subscription.id in self.due:
             going = [*(self._billed(each, self._overage(each)) for each in staying), *fresh]
             lines = renewing(going, terms, features)
@@ -340,7 +340,9 @@ class _Instant:
         for each in self.begun:
             subscription = call.environment.subscriptions.get(each.billed_by or "")
             anchor = each.anchor if subscription is None else subscription.anchor
-            if subscription is not None and self._is_trial_over(subscription.trial_ends_at):
+            if subscription is not None and (
+                self._is_trial_over(subscription.trial_ends_at) or self._moves(subscription)
+            ):
                 anchor = self.now
             begun = replace(each, status="active", anchor=anchor)
             self.transaction.put(begun)

@@ -21,6 +21,7 @@ from autumn_mock.operations.multi_attach import multi_attach_within
 from autumn_mock.operations.past_due import recover
 from autumn_mock.operations.payment_methods import new_card, with_card
 from autumn_mock.operations.purchases import Outcome, Settled
+from autumn_mock.operations.schedules import create_schedule_within
 from autumn_mock.operations.sessions import after_setup
 from autumn_mock.operations.subjects import open_account
 from autumn_mock.operations.subscriptions import begun
@@ -29,6 +30,7 @@ from autumn_mock.payments.cycles import Terms
 from autumn_mock.store.environment import Transaction
 from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate
 from autumn_mock.wire.requests.multi_attach import MultiAttach
+from autumn_mock.wire.requests.schedules import CreateSchedule
 from autumn_mock.wire.schema import ValidationFailed, parse
 
 Action = Literal["pay", "decline", "abandon", "3ds"]
@@ -84,9 +86,8 @@ def _end_of(call: Call, refusal: Refusal | None) -> int | None:
 
 def _page_refusal(call: Call, customer: Customer, waiting: Deferred) -> Refusal | None:
     """The fault that a payment on a page meets."""
-    plans = tuple(str(each) for each in (waiting.body.get("plan_id"),) if each)
     named = customer.id or customer.internal_id
-    return call.charge_problem(CardCharge(occasion="page", customer_id=named, plan_ids=plans))
+    return call.charge_problem(CardCharge(occasion="page", customer_id=named, plan_ids=waiting.plan_ids))
 
 
 def _adjusted(session: Checkout, quantities: Mapping[str, float]) -> Checkout:
@@ -185,11 +186,16 @@ def _multi_attach(call: Call, transaction: Transaction, body: Any, settled: Sett
     return multi_attach_within(call, transaction, parse(MultiAttach, body, now_ms=call.now), settled)
 
 
+def _create_schedule(call: Call, transaction: Transaction, body: Any, settled: Settled) -> Outcome:
+    return create_schedule_within(call, transaction, parse(CreateSchedule, body, now_ms=call.now), settled).outcome
+
+
 _PERFORMERS = {
     "attach": _attach,
     "multi_attach": _multi_attach,
     "update": _update,
     "setup_payment": after_setup,
+    "create_schedule": _create_schedule,
 }
 
 

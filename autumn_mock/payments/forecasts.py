@@ -70,7 +70,7 @@ def forecast(
     active = [planned.billed for planned in plans if planned.is_active(starts_at)]
     before = [planned.billed for planned in plans if planned.is_active(starts_at - 1)]
     ended = [billed for billed in before if billed not in active]
-    lines = reanchored(active, at, features) if is_moved else renewing(active, at, features, ended=ended)
+    lines = reanchored(active, at, features, ended=ended) if is_moved else renewing(active, at, features, ended=ended)
     usage = [] if terms.trial_ends_at == starts_at else [line for each in before for line in _usage(each, at, features)]
     if not any(recurs(price) for each in active for price in each.plan.prices):
         return None

@@ -199,17 +199,31 @@ def renewing(
     return _non_zero(lines)
 
 
-def reanchored(plans: Iterable[Billed], before: Terms, features: Features) -> tuple[InvoiceLine, ...]:
+def reanchored(
+    staying: Iterable[Billed],
+    before: Terms,
+    features: Features,
+    *,
+    begun: Iterable[Billed] = (),
+    ended: Iterable[Billed] = (),
+) -> tuple[InvoiceLine, ...]:
     """What is due at ``before.now`` as the cycles begin anew: the rest of those under way is credited, the first of the
-    new ones charged, and all usage."""
-    plans, terms = tuple(plans), replace(before, anchor=before.now, next_anchor=None)
-    lines = []
-    for billed in plans:
-        recurring = [charge for charge in _advance(billed) if recurs(charge.price)]
-        paid = [charge for charge in recurring if before.ended_cycle(charge.price) is None]
-        lines += [_prorated(billed, charge, before, features, is_credit=True) for charge in paid]
-        lines += [_line(billed, charge, terms.cycle(charge.price), features) for charge in recurring]
-    lines += [line for billed in plans for line in _arrears(billed, before, features)]
+    new ones charged, and all usage. ``begun`` and ``ended``: plans that begin or end now."""
+    staying, terms = tuple(staying), replace(before, anchor=before.now, next_anchor=None)
+    old = (*staying, *ended)
+    lines = [
+        _prorated(billed, charge, before, features, is_credit=True)
+        for billed in old
+        for charge in _advance(billed)
+        if recurs(charge.price) and before.ended_cycle(charge.price) is None
+    ]
+    lines += [
+        _line(billed, charge, terms.cycle(charge.price), features)
+        for billed in (*staying, *begun)
+        for charge in _advance(billed)
+        if recurs(charge.price)
+    ]
+    lines += [line for billed in old for line in _arrears(billed, before, features)]
     return _non_zero(lines)
 
 

@@ -57,6 +57,7 @@ METERING = (
     "billing.multi_attach",
     "billing.multi_update",
     "billing.preview_multi_update",
+    "billing.create_schedule",
     "billing.preview_multi_attach",
     "billing.setup_payment",
     "billing.open_customer_portal",
@@ -76,10 +77,6 @@ _HOOKS = {"webhooks": [{"id": "hook", "url": "https://example.com/hook"}]}
 
 #: Methods that are not emulated: the call on the wire, and arguments that get past the client's own checks.
 UNSUPPORTED: dict[str, tuple[str, dict[str, Any]]] = {
-    "billing.create_schedule": (
-        "billing.create_schedule",
-        {"customer_id": "cus_1", "phases": [{"starts_at": 1_900_000_000_000, "plans": [{"plan_id": "free"}]}]},
-    ),
     "billing.import_": ("billing.import", {"customer_id": "cus_1", "billables": []}),
     "billing.verify": ("billing.verify", {"customer_id": "cus_1"}),
     "invoices.create": ("invoices.create", {"customer_id": "cus_1"}),
@@ -656,6 +653,21 @@ class EveryMethod:
         assert [each["plan_ids"] for each in shown["subscriptions"]] == [["pro"], ["max"]]
         (outgoing,) = shown["subscriptions"][0]["outgoing"]
         assert (outgoing["plan_id"], outgoing["effective_at"] is not None) == ("pro", True)
+
+    def test_billing_create_schedule(self, client: SdkClient) -> None:
+        for plan_id, amount in (("pro", 20), ("max", 50)):
+            make_plan(client, plan_id, price={"amount": amount, "interval": "month"}, items=[])
+        later = {"starting_after": {"duration_type": "month", "duration_count": 1}, "plans": [{"plan_id": "max"}]}
+        wanted = {"customer_id": "cus_1", "phases": [{"starts_at": "now", "plans": [{"plan_id": "pro"}]}, later]}
+        waiting = client.call("billing.create_schedule", **wanted)
+        assert (waiting["status"], waiting["schedule_id"], waiting["phases"]) == ("pending_payment", None, [])
+        assert "/checkout/co_" in waiting["payment_url"]
+        sent = {"enabled": True, "enable_plan_immediately": True}
+        made = client.call("billing.create_schedule", **{**wanted, "invoice_mode": sent})
+        assert (made["status"], made["entity_id"], made["invoice"]["status"]) == ("created", None, "open")
+        first, second = made["phases"]
+        assert first["starts_at"] < second["starts_at"]
+        assert [len(each["customer_product_ids"]) for each in (first, second)] == [1, 1]
 
     def test_billing_setup_payment(self, client: SdkClient) -> None:
         make_plan(client, "pro", price={"amount": 20, "interval": "month"}, items=[])

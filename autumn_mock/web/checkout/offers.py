@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -43,9 +42,9 @@ class Offer(Struct, frozen=True, kw_only=True):
 def offer_of(call: Call, checkout: Checkout, quantities: Mapping[str, float]) -> Offer:
     """What a session sells; ``quantities`` are those that the customer has chosen, by feature."""
     body = {**checkout.deferred.body}
-    names = _plan_names(call, body)
+    names = _plan_names(call, checkout.deferred.plan_ids)
     shown = _quantities(call, checkout, quantities)
-    if checkout.status != "open" or checkout.deferred.operation not in ("attach", "multi_attach", "update"):
+    if checkout.status != "open" or checkout.deferred.operation == "setup_payment":
         return Offer(plans=names, lines=checkout.lines, quantities=shown)
     sent = [dict(each) for each in body.get("feature_quantities") or ()]
     for each in sent:
@@ -70,10 +69,9 @@ def offer_of(call: Call, checkout: Checkout, quantities: Mapping[str, float]) ->
     )
 
 
-def _plan_names(call: Call, body: Mapping[str, Any]) -> tuple[str, ...]:
-    ids = [body.get("plan_id"), *(each.get("plan_id") for each in body.get("plans") or ())]
+def _plan_names(call: Call, ids: Iterable[str]) -> tuple[str, ...]:
     plans = {each.id: each.name for each in call.environment.plans.snapshot()}
-    return tuple(plans.get(each, each) for each in ids if each)
+    return tuple(plans.get(each, each) for each in ids)
 
 
 def _quantities(call: Call, checkout: Checkout, chosen: Mapping[str, float]) -> tuple[OfferedQuantity, ...]:

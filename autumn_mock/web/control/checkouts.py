@@ -129,8 +129,6 @@ def _refused(refusal: Refusal | None) -> dict[str, Any]:
 
 def _row(environment: Environment, checkout: Checkout) -> dict[str, Any]:
     """A session as the control API shows it; ``total`` in the major unit, without later changes of quantities."""
-    body = checkout.deferred.body
-    plans = [body.get("plan_id"), *(each.get("plan_id") for each in body.get("plans") or ())]
     return {
         "id": checkout.id,
         "customer_id": _customer_id(environment, checkout.customer),
@@ -138,7 +136,7 @@ def _row(environment: Environment, checkout: Checkout) -> dict[str, Any]:
         "status": "expired" if is_expired(checkout, environment.clock.now()) else checkout.status,
         "settled": checkout.is_settled,
         "mode": checkout.mode,
-        "plan_ids": [each for each in plans if each],
+        "plan_ids": list(checkout.deferred.plan_ids),
         "total": number(total_of(checkout.lines)),
         "url": checkout_url(checkout, flask.request.host_url.rstrip("/")),
         "success_url": checkout.success_url,

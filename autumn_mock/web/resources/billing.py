@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from autumn_mock.operations import billing, multi_attach, preview, sessions, updates
+from autumn_mock.operations import billing, multi_attach, preview, schedules, sessions, updates
 from autumn_mock.web.context import Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
 from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate, MultiUpdate, OpenPortal, SetupPayment
 from autumn_mock.wire.requests.multi_attach import MultiAttach
+from autumn_mock.wire.requests.schedules import CreateSchedule
 from autumn_mock.wire.responses.billing import AttachedBody, PageBody, attached_body, portal_url, setup_body
 from autumn_mock.wire.responses.preview import (
     AttachPreviewBody,
@@ -16,6 +17,7 @@ from autumn_mock.wire.responses.preview import (
     multi_update_preview_body,
     update_preview_body,
 )
+from autumn_mock.wire.responses.schedules import ScheduleBody, schedule_body
 
 
 @endpoint(
@@ -82,6 +84,17 @@ def open_customer_portal(request: RequestContext, params: OpenPortal) -> Answer:
 )
 def attach_several(request: RequestContext, params: MultiAttach) -> Answer:
     return Answer(attached_body(multi_attach.multi_attach(request.call, params), request.base_url))
+
+
+@endpoint(
+    "POST /v1/billing.create_schedule",
+    scopes="customers:write",
+    request=CreateSchedule,
+    answers=ScheduleBody,
+    limit="attach",
+)
+def create_schedule(request: RequestContext, params: CreateSchedule) -> Answer:
+    return Answer(schedule_body(schedules.create_schedule(request.call, params), request.base_url))
 
 
 @endpoint(

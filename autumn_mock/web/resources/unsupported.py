@@ -17,7 +17,7 @@ _KEYS = "give the server further keys with --key or in its world, and empty an o
 #: Calls, why they are not emulated, and what to use instead.
 _GROUPS: tuple[tuple[str, str, str], ...] = (
     (
-        "billing.create_schedule billing.import billing.verify",
+        "billing.import billing.verify",
         _NO_PAYMENTS,
         _ATTACH,
     ),

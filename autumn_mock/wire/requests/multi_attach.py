@@ -23,14 +23,12 @@ class PlanToAttach(z.Params):
     entity_id: str | UnsetType | None = z.field(z.nullable(z.string()), default=UNSET)
 
 
-class MultiAttach(z.Params):
-    """Plans that a customer buys together."""
+class BoughtTogether(z.Params):
+    """How several plans are bought."""
 
     customer_id: str = z.field(z.string())
     entity_id: str | None = z.field(z.string(), default=None)
-    plans: list[PlanToAttach] = z.field(z.array(z.obj(PlanToAttach)).refine(bool, "At least one plan must be provided"))
     free_trial: FreeTrialParams | UnsetType | None = z.field(z.nullable(z.obj(FreeTrialParams)), default=UNSET)
-    starts_at: int | None = z.field(z.instant(), default=None)
     currency: str | None = z.field(z.string(), default=None)
     invoice_mode: dict[str, Any] | None = z.field(INVOICE_MODE, default=None)
     discounts: list[dict[str, Any]] | None = z.field(z.array(DISCOUNT), default=None)
@@ -39,8 +37,15 @@ class MultiAttach(z.Params):
     success_url: str | None = z.field(z.string(), default=None)
     checkout_session_params: dict[str, Any] | None = z.field(z.record(), default=None)
     redirect_mode: str = z.field(REDIRECT_MODE, default="if_required")
-    new_billing_subscription: bool | None = z.field(z.boolean(), default=None)
     enable_plan_immediately: bool | None = z.field(z.boolean(), default=None)
     no_billing_changes: bool | None = z.field(z.boolean(), default=None)
     customer_data: CustomerData | None = z.field(z.obj(CustomerData), default=None)
     entity_data: EntityData | None = z.field(z.obj(EntityData), default=None)
+
+
+class MultiAttach(BoughtTogether):
+    """Plans that a customer buys together."""
+
+    plans: list[PlanToAttach] = z.field(z.array(z.obj(PlanToAttach)).refine(bool, "At least one plan must be provided"))
+    starts_at: int | None = z.field(z.instant(), default=None)
+    new_billing_subscription: bool | None = z.field(z.boolean(), default=None)

@@ -19,7 +19,7 @@ from autumn_mock.wire.responses.preview import (
     update_preview_body,
 )
 
-Action = Literal["attach", "update_subscription"]
+Action = Literal["attach", "update_subscription", "create_schedule"]
 P = TypeVar("P", AttachPreviewBody, UpdatePreviewBody)
 #: What the page shows in full.
 _EXPANDED = ("incoming.plan", "incoming.plan.items.feature", "outgoing.plan", "outgoing.plan.items.feature")
@@ -80,7 +80,8 @@ def checkout_body(
         updated = update_preview_body(call, customer_id, found.preview, _EXPANDED)
         return _checkout_body(call, found, base, "update_subscription", updated)
     attached = attach_preview_body(call, customer_id, found.preview, _EXPANDED)
-    return _checkout_body(call, found, base, "attach", attached)
+    is_schedule = found.checkout.deferred.operation == "create_schedule"
+    return _checkout_body(call, found, base, "create_schedule" if is_schedule else "attach", attached)
 
 
 def _checkout_body(call: Call, found: Offered, base: str, action: Action, preview: P) -> CheckoutBody[P]:
@@ -117,13 +118,12 @@ def _response(found: Offered, base: str) -> AttachedBody | None:
 
 def confirmed_body(session: Checkout, outcome: Outcome, base: str) -> ConfirmedBody:
     """What the confirmation of a session has led to."""
-    body, invoice = session.deferred.body, outcome.invoice
-    plans = [body.get("plan_id"), *(each["plan_id"] for each in body.get("plans") or ())]
+    invoice = outcome.invoice
     return ConfirmedBody(
         **attached_fields(outcome, base),
         success=outcome.refusal is None,
         checkout_id=session.id,
-        product_id=next((each for each in plans if each), ""),
+        product_id=next(iter(session.deferred.plan_ids), ""),
         invoice_id=None if invoice is None else invoice.stripe_id,
         success_url=session.success_url or checkout_url(session, base),
     )
