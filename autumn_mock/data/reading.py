@@ -49,11 +49,8 @@ def _identity(client: PublicClient) -> tuple[str, str]:
 def _customers(client: PublicClient, plans: list[Json], progress: Progress, most: int | None, now: int) -> list[Json]:
     listed = list(islice(client.rows("/customers.list"), most))
     listed.reverse()  # they are listed newest first
-    rows: dict[str, list[Json]] = defaultdict(list)
-    entities: dict[str, list[Json]] = defaultdict(list)
-    for path, found in (("/balances.list", rows), ("/entities.list", entities)):
-        for row in client.rows(path):
-            found[row["customer_id"]].insert(0, row)
+    rows_of = _Rows(client, "/balances.list", at_once=most is None)
+    entities_of = _Rows(client, "/entities.list", at_once=most is None)
     catalogue = {plan["id"]: plan for plan in plans}
     has_defaults = any(plan["auto_enable"] for plan in plans)
     entries = []
@@ -62,7 +59,25 @@ def _customers(client: PublicClient, plans: list[Json], progress: Progress, most
         name = body["id"]
         if name is not None:  # without one, nothing can be asked about a customer, and nothing was given to it
             shown = client.post("/customers.get", customer_id=name, expand=_EXPAND)
-            account = SandboxCustomer(shown, entities[name], rows[name])
+            account = SandboxCustomer(shown, entities_of(name), rows_of(name))
         entries.append(customer_entry(account, catalogue, has_defaults=has_defaults, now=now))
         progress(len(entries), len(listed))
     return entries
+
+
+class _Rows:
+    """The rows of a list by customer, oldest first: read ``at_once``, in few calls, or customer by customer."""
+
+    def __init__(self, client: PublicClient, path: str, *, at_once: bool) -> None:
+        self._client = client
+        self._path = path
+        self._found: dict[str, list[Json]] | None = None
+        if at_once:
+            self._found = defaultdict(list)
+            for row in client.rows(path):
+                self._found[row["customer_id"]].append(row)
+
+    def __call__(self, customer_id: str) -> list[Json]:
+        found = self._found
+        rows = [*self._client.rows(self._path, customer_id=customer_id)] if found is None else found[customer_id]
+        return rows[::-1]

@@ -205,6 +205,7 @@ def test_the_copy_answers_like_the_original(world: str, tmp_path: Path) -> None:
     far = Engine(world=str(source) if world == "rich" else world, rate_limit="off", now=NOW, frozen=True)
     with client_of(far, far.first_key) as client:
         copied = read_sandbox(client, lambda _done, _total: None, now=NOW)
+        assert read_sandbox(client, lambda _done, _total: None, now=NOW, most=1000) == copied
         expected = dict(answers(client))
     text = json.dumps(copied)
     assert KEY not in text
