@@ -657,8 +657,10 @@ class EveryMethod:
     def test_billing_create_schedule(self, client: SdkClient) -> None:
         for plan_id, amount in (("pro", 20), ("max", 50)):
             make_plan(client, plan_id, price={"amount": amount, "interval": "month"}, items=[])
-        later = {"starting_after": {"duration_type": "month", "duration_count": 1}, "plans": [{"plan_id": "max"}]}
-        wanted = {"customer_id": "cus_1", "phases": [{"starts_at": "now", "plans": [{"plan_id": "pro"}]}, later]}
+        now = client.call("customers.get_or_create", customer_id="cus_1")["created_at"]
+        starts = {"pro": now, "max": now + 40 * 86_400_000}  # version 1.2 of the client takes instants only
+        phases = [{"starts_at": starts_at, "plans": [{"plan_id": plan_id}]} for plan_id, starts_at in starts.items()]
+        wanted = {"customer_id": "cus_1", "phases": phases}
         waiting = client.call("billing.create_schedule", **wanted)
         assert (waiting["status"], waiting["schedule_id"], waiting["phases"]) == ("pending_payment", None, [])
         assert "/checkout/co_" in waiting["payment_url"]
