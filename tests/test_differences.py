@@ -131,10 +131,7 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
     "Of older clients coupons": (
         "web/resources/test_unsupported.py::test_unsupported_calls_reply_400_with_their_message",
     ),
-    "billing.create_schedule has no later phases": (
-        "operations/test_schedules.py::test_refusals",
-        "operations/test_schedules.py::test_a_phase_near_the_end_of_a_cycle_is_not_moved",
-    ),
+    "billing.create_schedule has no later phases": ("operations/test_schedules.py::test_refusals",),
     "billing.multi_attach refuses two main plans": ("operations/test_multi_attach.py::test_refusals",),
     "The link of long_lived_checkout": ("web/checkout/test_public_calls.py::test_a_long_lived_link_leads_to_its_page",),
     "A route that is not served returns the real answer": (

@@ -17,9 +17,9 @@ from autumn_mock.domain.customer import Customer, CustomerPlan
 from autumn_mock.domain.payment import Subscription
 from autumn_mock.domain.plan import Plan
 from autumn_mock.ids import new_id
-from autumn_mock.ledger.intervals import MINUTE, add_months
+from autumn_mock.ledger.intervals import HOUR, MINUTE, add_months
 from autumn_mock.operations import checkouts, licenses, plans
-from autumn_mock.operations.attachments import attached_plans, require_payments, sent_quantities
+from autumn_mock.operations.attachments import attached_plans, cycle_end, require_payments, sent_quantities
 from autumn_mock.operations.billing import owner_of
 from autumn_mock.operations.bills import card_of
 from autumn_mock.operations.call import Call
@@ -37,6 +37,8 @@ from autumn_mock.wire.requests.schedules import CreateSchedule, Phase
 
 #: How far from now (ms) the first phase may begin to begin now.
 _TOLERANCE_MS = 15 * MINUTE
+#: How far from the end of a cycle (ms) a later phase may begin to begin with the next one.
+_NEAR_MS = 12 * HOUR
 
 
 class ScheduledPhase(Struct, frozen=True):
@@ -72,9 +74,9 @@ def create_schedule_within(
     call: Call, transaction: Transaction, params: CreateSchedule, settled: Settled | None = None
 ) -> Schedule:
     """Make a schedule in a transaction; ``settled``: how its first phase was paid for."""
-    first, *later = _timed(call, params, is_settled=settled is not None)
-    asked = [single(immediate(params), each) for each in first.phase.plans]
+    asked = [single(immediate(params), each) for each in params.phases[0].plans]
     customer, _ = owner_of(call, transaction, asked[0])
+    first, *later = _moved(_timed(call, params, is_settled=settled is not None), _boundary(call, customer))
     _refuse(call, params, [first, *later])
     kept = [_kept(call, customer, each) for each in asked]
     wanted = immediate(params, [each for each, held in zip(first.phase.plans, kept, strict=True) if held is None])
@@ -141,6 +143,25 @@ def _timed(call: Call, params: CreateSchedule, *, is_settled: bool) -> list[_Tim
         found[0] = replace(found[0], starts_at=call.now)
     if any(after.starts_at <= before.starts_at for before, after in pairwise(found)):
         raise invalid_request("Phase starts_at values must be strictly increasing")
+    return found
+
+
+def _boundary(call: Call, customer: Customer) -> int | None:
+    """The end of the cycle that a subscription of a customer is in (ms); None: there is none."""
+    held = call.environment.customer_plans.of(customer.internal_id).values()
+    billed = (each for each in held if each.billed_by is not None and each.status == "active")
+    return next((cycle_end(each, call.now) for each in billed), None)
+
+
+def _moved(phases: Sequence[_Timed], boundary: int | None) -> list[_Timed]:
+    """Phases with a later one that is near the end of a cycle begun there: a whole cycle is billed, and not hours."""
+    found = list(phases)
+    for place, each in enumerate(phases):
+        if place == 0 or boundary is None or abs(each.starts_at - boundary) > _NEAR_MS:
+            continue
+        following = phases[place + 1].starts_at if place + 1 < len(phases) else boundary + 1
+        if found[place - 1].starts_at < boundary < following:
+            found[place] = replace(each, starts_at=boundary)
     return found
 
 

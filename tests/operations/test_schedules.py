@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from autumn_mock.ledger.intervals import DAY, MINUTE, add_months
+from autumn_mock.ledger.intervals import DAY, HOUR, MINUTE, add_months
 from autumn_mock.operations.schedules import Schedule, create_schedule
 from autumn_mock.wire.requests.schedules import CreateSchedule
 from autumn_mock.wire.schema import ValidationFailed, parse
@@ -82,10 +82,23 @@ def test_a_phase_within_a_cycle_is_prorated(world: PurchaseWorld) -> None:
     assert (world.plans(), world.invoices()) == ({"premium": "active"}, [("paid", 20), ("paid", 15)])
 
 
-def test_a_phase_near_the_end_of_a_cycle_is_not_moved(world: PurchaseWorld) -> None:
+@pytest.mark.parametrize(
+    ("asked", "begins"),
+    [
+        ([END - 11 * HOUR], [END]),
+        ([END + 12 * HOUR], [END]),
+        ([END - 13 * HOUR], [END - 13 * HOUR]),
+        ([END - 2 * HOUR, END - HOUR], [END - 2 * HOUR, END]),
+        ([END - 2 * HOUR, END + HOUR], [END, END + HOUR]),
+    ],
+)
+def test_a_phase_near_the_end_of_a_cycle_begins_there(
+    world: PurchaseWorld, asked: list[int], begins: list[int]
+) -> None:
     world.buy("pro")
-    made = schedule(world, phase("now", "pro"), phase(END - DAY // 4, "premium"))
-    assert made.phases[1].starts_at == END - DAY // 4
+    later = [phase(at, plan_id) for at, plan_id in zip(asked, ("premium", "annual"), strict=False)]
+    made = schedule(world, phase("now", "pro"), *later)
+    assert [each.starts_at for each in made.phases[1:]] == begins
 
 
 def test_a_phase_may_begin_the_cycles_anew(world: PurchaseWorld) -> None:
