@@ -18,8 +18,22 @@ _MOST_CUSTOMERS, _MOST_DAYS, _MOST_EVENTS = 100_000, 730, 1000.0
 
 @click.command(short_help="Make customers with a past.")
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
-@click.option("--customers", type=click.IntRange(1, _MOST_CUSTOMERS), default=1000, show_default=True, metavar="N")
-@click.option("--days", type=click.IntRange(1, _MOST_DAYS), default=90, show_default=True, metavar="N")
+@click.option(
+    "--customers",
+    type=click.IntRange(1, _MOST_CUSTOMERS),
+    default=1000,
+    show_default=True,
+    metavar="N",
+    help="How many customers there are at the end.",
+)
+@click.option(
+    "--days",
+    type=click.IntRange(1, _MOST_DAYS),
+    default=90,
+    show_default=True,
+    metavar="N",
+    help="How many days with events there are, until today.",
+)
 @click.option(
     "--events-per-day",
     type=click.FloatRange(0, _MOST_EVENTS),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 from autumn_mock.data.accounts import SandboxCustomer, customer_entry
 from autumn_mock.data.catalogue import feature_entry, plan_entries
 from autumn_mock.data.public_client import Json, PublicCallError, PublicClient
 
-#: Called with the number of customers read, and how many there are.
+#: Called with the number of steps that are done, and how many there are: three for each customer, or one.
 Progress = Callable[[int, int], None]
 _EXPAND = ["subscriptions.plan", "purchases.plan", "payment_method"]
 
@@ -49,8 +49,13 @@ def _identity(client: PublicClient) -> tuple[str, str]:
 def _customers(client: PublicClient, plans: list[Json], progress: Progress, most: int | None, now: int) -> list[Json]:
     listed = list(islice(client.rows("/customers.list"), most))
     listed.reverse()  # they are listed newest first
-    rows_of = _Rows(client, "/balances.list", at_once=most is None)
-    entities_of = _Rows(client, "/entities.list", at_once=most is None)
+    count = len(listed)
+    rows_of, entities_of = _Rows(client, "/balances.list"), _Rows(client, "/entities.list")
+    lists = (rows_of, entities_of) if most is None else ()
+    total = count * (len(lists) + 1)
+    for number, rows in enumerate(lists):
+        for seen in rows.read():
+            progress(number * count + min(seen, count), total)
     catalogue = {plan["id"]: plan for plan in plans}
     has_defaults = any(plan["auto_enable"] for plan in plans)
     entries = []
@@ -61,23 +66,29 @@ def _customers(client: PublicClient, plans: list[Json], progress: Progress, most
             shown = client.post("/customers.get", customer_id=name, expand=_EXPAND)
             account = SandboxCustomer(shown, entities_of(name), rows_of(name))
         entries.append(customer_entry(account, catalogue, has_defaults=has_defaults, now=now))
-        progress(len(entries), len(listed))
+        progress(len(lists) * count + len(entries), total)
     return entries
 
 
 class _Rows:
-    """The rows of a list by customer, oldest first: read ``at_once``, in few calls, or customer by customer."""
+    """The rows of a list by customer, oldest first: asked for one by one unless :meth:`read` has read them all."""
 
-    def __init__(self, client: PublicClient, path: str, *, at_once: bool) -> None:
+    def __init__(self, client: PublicClient, path: str) -> None:
         self._client = client
         self._path = path
         self._found: dict[str, list[Json]] | None = None
-        if at_once:
-            self._found = defaultdict(list)
-            for row in client.rows(path):
-                self._found[row["customer_id"]].append(row)
+
+    def read(self) -> Iterator[int]:
+        """Read the rows of all customers, in few calls; yields how many customers were seen."""
+        found = self._found = defaultdict(list)
+        for row in self._client.rows(self._path):
+            found[row["customer_id"]].append(row)
+            yield len(found)
 
     def __call__(self, customer_id: str) -> list[Json]:
         found = self._found
-        rows = [*self._client.rows(self._path, customer_id=customer_id)] if found is None else found[customer_id]
+        if found is None:
+            rows = list(self._client.rows(self._path, customer_id=customer_id))
+        else:
+            rows = found.get(customer_id, [])
         return rows[::-1]

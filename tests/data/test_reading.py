@@ -156,6 +156,10 @@ def client_of(engine: Engine, key: str) -> PublicClient:
     return PublicClient("http://far.example/v1", key, httpx.WSGITransport(create_app(engine)))
 
 
+def far_customers(engine: Engine) -> list[str | None]:
+    return [each.id for each in engine.state.environment(engine.world.organisations[0].id, "sandbox").customers]
+
+
 #: What a server gives itself, and what only billing sets. What a usage limit has counted is not read either.
 _OWN = {"price_id", "entitlement_id", "current_period_start", "current_period_end"}
 
@@ -204,7 +208,11 @@ def test_the_copy_answers_like_the_original(world: str, tmp_path: Path) -> None:
     source.write_text(RICH)
     far = Engine(world=str(source) if world == "rich" else world, rate_limit="off", now=NOW, frozen=True)
     with client_of(far, far.first_key) as client:
-        copied = read_sandbox(client, lambda _done, _total: None, now=NOW)
+        steps: list[tuple[int, int]] = []
+        copied = read_sandbox(client, lambda *step: steps.append(step), now=NOW)
+        assert steps == sorted(steps)
+        count = 3 * len(far_customers(far))
+        assert steps[-1:] == ([(count, count)] if count else [])
         assert read_sandbox(client, lambda _done, _total: None, now=NOW, most=1000) == copied
         expected = dict(answers(client))
     text = json.dumps(copied)
@@ -229,7 +237,7 @@ def test_customers_without_an_id_and_other_names(tmp_path: Path) -> None:
     with client_of(far, far.first_key) as client:
         seen: list[tuple[int, int]] = []
         copied = read_sandbox(client, lambda *count: seen.append(count), now=far.state.clock.now(), is_live=True)
-    assert seen == [(1, 2), (2, 2)]
+    assert seen == [(5, 6), (6, 6)]  # a third for each list, of which there are no rows
     copy = tmp_path / "copy.yaml"
     copy.write_text(world_text(copied, "A copy."))
     near = Engine(world=str(copy), rate_limit="off")
