@@ -143,7 +143,7 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
 def lines() -> list[str]:
     """The lines of the list, each as one text without markup."""
     text = topics()["differences"].text
-    listed = text[text.index("\n- ") :].rstrip()
+    listed = re.sub(r"\n+## .*\n", "", text[text.index("\n- ") :]).rstrip()
     return [re.sub(r"\s+", " ", each).replace("*", "").replace("`", "") for each in listed.split("\n- ")[1:]]
 
 
