@@ -137,8 +137,7 @@ def overdrawn(account: Account, entity: Entity | None, feature_id: str) -> Decim
 
 
 def filter_key(wanted: Mapping[str, Any] | None) -> str:
-    """A filter as text, the same for equal ones."""
-    """The same text for filters that ask for the same: values are compared as texts."""
+    """A filter as text: the same for filters that ask for the same. Values are compared as texts."""
     values = (wanted or {}).get("properties") or {}
     return json.dumps({name: _text(value) for name, value in values.items()}, sort_keys=True) if values else ""
 
