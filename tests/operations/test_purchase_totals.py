@@ -15,8 +15,10 @@ from autumn_mock.ledger.intervals import DAY, HOUR, MINUTE
 from autumn_mock.operations import confirmations, settlement
 from autumn_mock.operations.errors import ApiError
 from autumn_mock.operations.multi_attach import multi_attach
+from autumn_mock.operations.schedules import create_schedule
 from autumn_mock.wire.requests.checkouts import ConfirmCheckout
 from autumn_mock.wire.requests.multi_attach import MultiAttach
+from autumn_mock.wire.requests.schedules import CreateSchedule
 from autumn_mock.wire.schema import ValidationFailed, parse
 from tests.operations.purchases import MONTH, PRICES, PurchaseWorld
 from tests.support.effort import examples
@@ -94,6 +96,17 @@ def _several(world: PurchaseWorld, chance: random.Random) -> None:
     multi_attach(world.call(), parse(MultiAttach, {"customer_id": "c", "plans": plans}, now_ms=world.now))
 
 
+def _schedule(world: PurchaseWorld, chance: random.Random) -> None:
+    phases: list[dict[str, Any]] = [{"starts_at": "now", "plans": [{"plan_id": chance.choice([*PRICES])}]}]
+    for _ in range(chance.randint(1, 2)):
+        after = {"duration_type": "month", "duration_count": chance.choice([1, 1, 2])}
+        phases.append({"starting_after": after, "plans": [{"plan_id": chance.choice([*PRICES])}]})
+    if chance.random() < 0.3:
+        phases[1]["billing_cycle_anchor"] = "phase_start"
+    body = {"customer_id": "c", "phases": phases, **chance.choice(SCOPES)}
+    create_schedule(world.call(), parse(CreateSchedule, body, now_ms=world.now))
+
+
 def _pay(world: PurchaseWorld, chance: random.Random) -> None:
     pages = [*world.environment.checkouts, *world.environment.invoices]
     if pages:
@@ -125,7 +138,7 @@ def _wait(world: PurchaseWorld, chance: random.Random) -> None:
     world.now += chance.choice([5 * MINUTE, HOUR, DAY, 5 * DAY, 20 * DAY, 40 * DAY])
 
 
-STEPS = [_buy, _buy, _buy, _change, _change, _several, _pay, _pay, _settle, _confirm, _card, _wait, _wait]
+STEPS = [_buy, _buy, _buy, _change, _change, _several, _schedule, _pay, _pay, _settle, _confirm, _card, _wait, _wait]
 
 
 def check(world: PurchaseWorld) -> None:

@@ -206,6 +206,53 @@ def test_preview_of_several_plans_shows_each_subscription(world: PurchaseWorld) 
     assert (float(ending.preview.charges.total), float(ending.preview.next_cycle.total)) == (0, 20)
 
 
+AT_ONCE, AT_END = {"cancel_action": "cancel_immediately"}, {"cancel_action": "cancel_end_of_cycle"}
+#: Plans bought before, the changes of the last one; then the customer at 2.3 and at 1.2, what webhooks say of the last
+#: change, and the invoices of the changes.
+FLOWS: dict[str, Any] = {
+    "at the end": (
+        ["pro"], [AT_END], {"pro": "canceling"}, {"pro": "canceling"}, ["updated pro", "cancel: pro"], []
+    ),
+    "uncancelled": (
+        ["pro"], [AT_END, {"cancel_action": "uncancel"}],
+        {"pro": "active"}, {"pro": "active"}, ["updated pro", "renew: pro"], [],
+    ),
+    "at once": (["pro"], [AT_ONCE], {}, {}, ["expired pro", "cancel: pro"], [("paid", -20)]),
+    "at once, no credit": (
+        ["pro"], [{**AT_ONCE, "proration_behavior": "none"}], {}, {}, ["expired pro", "cancel: pro"], []
+    ),
+    "refunded": (["pro"], [{**AT_ONCE, "refund_last_payment": "full"}], {}, {}, ["expired pro", "cancel: pro"], []),
+    "add-on": (
+        ["pro", "extra"], [AT_ONCE], {"pro": "active"}, {"pro": "active"}, ["expired extra", "cancel: extra"],
+        [("paid", -20)],
+    ),
+    "scheduled": (
+        ["premium", "pro"], [AT_ONCE], {"premium": "active"}, {"premium": "active"},
+        ["updated premium", "renew: premium"], [],
+    ),
+    "trial": (
+        ["trial"], [AT_END], {"trial": "canceling"}, {"trial": "canceling"}, ["updated trial", "cancel: trial"], []
+    ),
+    "another price": (
+        ["pro"], [{"customize": {"price": {"amount": 35, **MONTH}}}], {"pro": "active"}, {"pro": "active"},
+        ["updated pro", "upgrade: pro"], [("paid", 15)],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_a_change_is_seen_by_older_clients_and_in_webhooks(world: PurchaseWorld, name: str) -> None:
+    before, changes, plans, products, sent, invoices = FLOWS[name]
+    for each in before:
+        world.buy(each)
+    count = len(world.invoices())
+    for fields in changes:
+        world.webhooks()
+        world.change(before[-1], **fields)
+    assert (world.plans(), world.products(), world.webhooks()) == (plans, products, sent)
+    assert world.invoices()[count:] == invoices
+
+
 def test_several_plans_are_cancelled_with_one_credit(world: PurchaseWorld) -> None:
     world.buy("pro")
     world.buy("extra")
