@@ -97,6 +97,7 @@ def test_every_example_is_found(name: str) -> None:
 
 @TOPIC
 def test_a_page_says_what_it_is_about(name: str) -> None:
+    assert not re.search(r"^(<<<<<<<|=======|>>>>>>>)", topics()[name].text, re.MULTILINE)
     topic = topics()[name]
     assert topic.title
     assert topic.summary.endswith(".")
