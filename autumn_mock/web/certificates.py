@@ -79,10 +79,8 @@ def read_certificate(certificate: str, key: str | None) -> ServerCertificate:
 
 def names_of(host: str) -> list[str]:
     """The names and addresses by which clients reach a server that listens on an address."""
-    if host in _EVERYWHERE:
-        name = socket.gethostname()
-        return [*_LOCAL, *([name] if _HOST_NAME.fullmatch(name) else [])]
-    return [host, *_LOCAL]
+    name = socket.gethostname() if host in _EVERYWHERE else ""
+    return [host, *_LOCAL, *([name] if _HOST_NAME.fullmatch(name) else [])]
 
 
 _LOCAL = ("localhost", "127.0.0.1", "::1")

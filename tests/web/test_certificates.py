@@ -89,7 +89,7 @@ def test_make_certificate_refuses_an_invalid_name() -> None:
 def test_names_of_an_address_are_those_that_clients_use() -> None:
     assert names_of("127.0.0.1") == ["127.0.0.1", "localhost", "127.0.0.1", "::1"]
     assert names_of("build.internal")[0] == "build.internal"
-    assert {"localhost", "127.0.0.1", "::1"} <= set(names_of("0.0.0.0"))
+    assert {"0.0.0.0", "localhost", "127.0.0.1", "::1"} <= set(names_of("0.0.0.0"))
 
 
 @pytest.mark.parametrize(
