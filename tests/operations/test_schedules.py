@@ -48,8 +48,13 @@ def test_phases_follow_each_other(world: PurchaseWorld) -> None:
     assert [each.starts_at for each in made.phases] == [NOW, END, TWO]
     assert [[each.plan_id for each in one.attached] for one in made.phases] == [["pro", "extra"], ["premium"], ["free"]]
     assert world.webhooks() == [
-        "activated pro", "activated extra", "scheduled premium", "scheduled free", "new: pro", "new: extra"
-    ]  # fmt: skip
+        "activated pro",
+        "activated extra",
+        "scheduled premium",
+        "scheduled free",
+        "new: pro",
+        "new: extra",
+    ]
     held = {each.plan_id: (each.status, each.started_at, each.expires_at) for each in world.attached()}
     assert held == {
         "pro": ("active", NOW, END),

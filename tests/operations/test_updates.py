@@ -237,7 +237,7 @@ FLOWS: dict[str, Any] = {
         ["pro"], [{"customize": {"price": {"amount": 35, **MONTH}}}], {"pro": "active"}, {"pro": "active"},
         ["updated pro", "upgrade: pro"], [("paid", 15)],
     ),
-}  # fmt: skip
+}  # fmt: skip  # a table is read line by line
 
 
 @pytest.mark.parametrize("name", FLOWS)
