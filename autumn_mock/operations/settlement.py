@@ -144,7 +144,7 @@ def _settle(call: Call, transaction: Transaction, session: Checkout) -> Checkout
     session = replace(session, is_settled=True)
     transaction.put(session)  # before the change: a session that waits for it is settled once
     try:
-        with transaction.savepoint():
+        with transaction.savepoint(customer.internal_id):
             if session.attached is None:
                 return make(call, transaction, session)[0]
             _bill_attached(call, transaction, customer, session)
@@ -278,7 +278,7 @@ def _paid(call: Call, transaction: Transaction, made: Invoice, card: Card) -> In
     paid = bills.mark_paid(call, transaction, made)
     if waiting is not None:
         try:
-            with transaction.savepoint():
+            with transaction.savepoint(customer.internal_id):
                 perform(call, transaction, waiting, Settled(invoice=paid))
         except (ApiError, ValidationFailed) as error:
             if made.card is None:  # it is being paid right now: refused, and the invoice stays open

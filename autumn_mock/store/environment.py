@@ -314,8 +314,10 @@ class Transaction:
         self._environment.books = self._environment.books.plus(books)
 
     @contextmanager
-    def savepoint(self) -> Iterator[None]:
-        """Roll back what fails inside, and only that; the error goes on to the caller."""
+    def savepoint(self, owner: str) -> Iterator[None]:
+        """Roll back what fails inside, and only that; the error goes on to the caller. The records of ``owner``, a
+        customer by its internal id, keep their order, which is the order of answers."""
+        orders = [(table, list(table.of(owner))) for table in self._environment.tables.values()]
         steps, described, webhooks = len(self._undo), self._described, len(self.webhooks)
         change = None if self.change is None else self.change.copied()
         deferred = {kind: list(records) for kind, records in self._deferred.items()}
@@ -323,6 +325,8 @@ class Transaction:
             yield
         except BaseException:
             self._roll_back(steps)
+            for table, keys in orders:
+                table.order(owner, keys)
             del self.webhooks[webhooks:]
             self._described, self.change, self._deferred = described, change, deferred
             raise

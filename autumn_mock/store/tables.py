@@ -47,6 +47,12 @@ class Table(Generic[R]):
         """The records of an owner, by key."""
         return self._by_owner.get(owner, _EMPTY)
 
+    def order(self, owner: str, keys: Sequence[str]) -> None:
+        """Give the records of an owner, which have these keys, another order."""
+        records = self._by_owner.get(owner)
+        if records is not None and list(records) != list(keys):
+            self._by_owner[owner] = {key: records[key] for key in keys}
+
     def put(self, record: R) -> R | None:
         """Insert or replace a record; returns the one it replaces."""
         key = self.key(record)

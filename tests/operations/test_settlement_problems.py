@@ -87,6 +87,23 @@ def test_a_change_that_fails_half_way_changes_nothing(world: PurchaseWorld, way:
     assert not any(kept.delete.values())
 
 
+def test_a_change_that_fails_after_the_old_plan_has_ended_leaves_it_in_its_place(world: PurchaseWorld) -> None:
+    """The order of answers is that of the plans: what was ended and comes back is not moved to the end."""
+    world.plan("worded", monthly(5, "words"), group="main", price={"amount": 80, "interval": "month"})
+    world.card()
+    for each in ("pro", "extra"):
+        world.buy(each)
+    world.card("declines")
+    bought = world.buy("worded")
+    assert bought.invoice is not None
+    settlement.pay_invoice(world.call(), bought.invoice.id, settle_later=True)
+    with world.environment.write() as transaction:
+        transaction.delete(world.environment.features.by_key["words"])
+    assert settlement.settle_invoice(world.call(), bought.invoice.id).problem == "Feature words not found"
+    assert [each.plan_id for each in world.attached()] == ["pro", "extra"]
+    assert list(world.plans()) == ["pro", "extra"]
+
+
 def test_a_void_invoice_is_not_settled(world: PurchaseWorld) -> None:
     """It was paid on its page, and voided before the service knew of the payment: that is not taken."""
     bought = declined(world)

@@ -68,7 +68,7 @@ def test_savepoint_rolls_back_what_fails_inside_and_nothing_else() -> None:
     sent = Webhook("customer.products.updated", {})
 
     def fail(transaction: Transaction) -> None:
-        with transaction.savepoint():
+        with transaction.savepoint("c"):
             transaction.delete(first)
             transaction.put(third)
             transaction.put_deferred(fourth)
@@ -85,7 +85,7 @@ def test_savepoint_rolls_back_what_fails_inside_and_nothing_else() -> None:
         with pytest.raises(RuntimeError, match="no"):
             fail(transaction)
         assert transaction.webhooks == []
-        with transaction.savepoint():
+        with transaction.savepoint("c"):
             transaction.put(fifth)
     assert kept == [Change("org", "sandbox", {"events": [first, fifth, second]}, {})]
     assert list(environment.events) == [first, fifth, second]
