@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,11 @@ from autumn_mock.worlds import read_world
 
 if TYPE_CHECKING:
     from autumn_mock.journal.finding import Finding
+
+#: How many findings of organisations that were closed or reset are kept at most.
+MOST_EARLIER_FINDINGS = 10_000
+#: Seconds that the queue of an organisation gets before it is judged for the last time.
+_LAST_DRAIN_S = 2
 
 
 class Engine(Lifecycle):
@@ -76,6 +82,7 @@ class Engine(Lifecycle):
         self._workers = Workers(self.queue, settings.workers, self.board_for, self.deliveries, self._names_of)
         self._maintenance = MaintenanceThread(self.state, self.gate, settings.max_events, self.close_idle, self.call_in)
         self._is_stopped = False
+        self._earlier_findings: deque[Finding] | None = None
         self.state.on_clock_move(self._move_clock)
 
     def _move_clock(self) -> None:
@@ -102,8 +109,13 @@ class Engine(Lifecycle):
         self._watch_webhooks()
 
     def close_organisation(self, org_id: str) -> None:
+        self._judge(self.state.environments(org_id))
         super().close_organisation(org_id)
         self.webhooks.close(org_id)
+
+    def reset(self, environment: Environment | None = None) -> dict[str, int]:
+        self._judge(self.state.environments() if environment is None else [environment])
+        return super().reset(environment)
 
     def __repr__(self) -> str:
         return f"<Engine {self.state!r} {self.queue!r}>"
@@ -290,7 +302,18 @@ class Engine(Lifecycle):
     def all_findings(self) -> list[Finding]:
         """The findings of all environments, and in requests that belong to none."""
         found = [finding for each in self.state.environments() for finding in self.findings(each)]
-        return [*found, *self.stray_findings()]
+        return [*(self._earlier_findings or ()), *found, *self.stray_findings()]
+
+    def keep_earlier_findings(self) -> None:
+        """Let :meth:`all_findings` include those of organisations that are closed or reset from now on."""
+        self._earlier_findings = deque(maxlen=MOST_EARLIER_FINDINGS)
+
+    def _judge(self, environments: Iterable[Environment]) -> None:
+        """Keep the findings of environments whose data is about to be deleted, once their queues are empty."""
+        if self._earlier_findings is not None:
+            for each in environments:
+                self.drain(_LAST_DRAIN_S, each)
+                self._earlier_findings.extend(self.findings(each))
 
     # -- keys, snapshots, the application
 

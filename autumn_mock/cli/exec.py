@@ -145,6 +145,7 @@ def exec_(
         _server(values, hosts) as mock,
         ready_file(mock.emulator.settings.ready_file, mock.url),
     ):
+        mock.emulator.keep_earlier_findings()
         for rule in mock.emulator.first_faults:
             if rule.text not in mock.emulator.settings.fault:  # has a random seed: with it the run can be reproduced
                 click.echo(f"autumn-mock: armed {rule.text}", err=True)

@@ -7,6 +7,9 @@ Results are printed as lines of JSON.
     again           send the same body once more: the status
     balance         what cus_456 has left, once the queue is empty
     key=KEY         use another key from now on
+    open            open an organisation, and use its key from now on
+    close           delete the organisation of the key
+    reset           reset the server
     env             all variables
     pid             the number of this process
     url             the URL of the server
@@ -38,11 +41,11 @@ def say(what: object) -> None:
     print(json.dumps(what), flush=True)
 
 
-def post(path: str, body: bytes) -> tuple[int, bytes]:
+def post(path: str, body: bytes, method: str = "POST") -> tuple[int, bytes]:
     address = urlsplit(os.environ["AUTUMN_MOCK_URL"])
     connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=30)
     head = {"authorization": f"Bearer {os.environ['AUTUMN_SECRET_KEY']}", "x-api-version": "2.3.0"}
-    connection.request("POST", path, body, head)
+    connection.request(method, path, body, head)
     answer = connection.getresponse()
     content = answer.read()
     connection.close()
@@ -61,6 +64,18 @@ def unmarked(value: str) -> None:
     global last
     last = json.dumps([{"customer_id": "cus_456", "feature_id": "messages", "value": float(value)}]).encode()
     again("")
+
+
+def open_organisation(_: str) -> None:
+    os.environ["AUTUMN_SECRET_KEY"] = json.loads(post("/_mock/organisations", b"{}")[1])["key"]
+
+
+def close_organisation(_: str) -> None:
+    say(post("/_mock/organisations", b"", "DELETE")[0])
+
+
+def reset(_: str) -> None:
+    say(post("/_mock/reset", b"{}")[0])
 
 
 def again(_: str) -> None:
@@ -92,6 +107,9 @@ WORDS: dict[str, Callable[[str], object]] = {
     "batch": batch,
     "unmarked": unmarked,
     "again": again,
+    "open": open_organisation,
+    "close": close_organisation,
+    "reset": reset,
     "balance": balance,
     "key": be,
     "env": lambda _: say(dict(os.environ)),

@@ -342,6 +342,14 @@ def test_check_findings_fails_the_run_for_a_violation(reports: tuple[Path, Path]
     assert len(cases) == 1 + len(FINDING_KINDS)
 
 
+@pytest.mark.parametrize("words", [("open", "batch=3", "again", "close"), ("batch=3", "again", "reset")])
+def test_check_findings_includes_organisations_that_are_closed_or_reset(words: tuple[str, ...]) -> None:
+    done = execute("--check-findings", "--", *child(*words))
+    assert (done.code, done.lines) == (3, [202, 202, 200])
+    assert done.err.count("autumn-mock: resent_after_accepted: ") == 1
+    assert "charged too often: 3 messages" in done.err
+
+
 def test_a_failed_command_is_followed_by_why_its_requests_failed(reports: tuple[Path, Path]) -> None:
     as_json, as_xml = reports
     code = """
