@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import click
 
@@ -71,8 +71,7 @@ def _note(row: Row) -> str:
 def _list(client: ControlClient, what: str, as_json: bool, stage: Callable[[Row], str], **filters: str | None) -> None:
     from autumn_mock.cli.output import Column, Sheet, moment, print_json
 
-    given = urlencode({name: value for name, value in filters.items() if value is not None})
-    answer = client.get(f"/{what}{'?' if given else ''}{given}")
+    answer = client.get(f"/{what}", **{name: value for name, value in filters.items() if value is not None})
     if as_json:
         print_json(answer)
         return
@@ -114,7 +113,7 @@ def _find(client: ControlClient, what: str, named: str, action: str) -> str:
     """The id of a checkout or an invoice; of a customer, of the newest that the action suits."""
     if named.startswith(("co_", "in_", "inv_")):
         return named
-    rows = client.get(f"/{what}?{urlencode({'customer': named})}")["list"]
+    rows = client.rows(f"/{what}", customer=named)
     if what == "checkouts" and action == "settle":
         rows = [each for each in rows if each["status"] == "complete" and not each["settled"]]
     else:

@@ -32,6 +32,9 @@ def test_checkouts_are_listed_paid_and_settled(run: Run, shop: ServerProcess) ->
     assert lines[0].split() == ["time", "UTC", "customer", "plans", "total", "status"]
     assert re.search(rf"{CUSTOMER} +paid +20\.00 +open$", lines[1])
     assert lines[2].strip() == url
+    assert text_of(run("checkouts", "list", "--status", "complete")) == "no checkouts\n"
+    assert text_of(run("checkouts", "list", "--customer", "cus_123")) == "no checkouts\n"
+    assert "cus_123 has no checkouts to pay" in text_of(run("checkouts", "pay", "cus_123"), code=1)
     checkout = url.rsplit("/", 1)[1]
     assert text_of(run("checkouts", "decline", CUSTOMER)) == f"{checkout} open\n  Your card was declined.\n"
     assert text_of(run("checkouts", "abandon", checkout)) == f"{checkout} open\n"
@@ -50,5 +53,6 @@ def test_invoices_are_listed_and_paid(run: Run, shop: ServerProcess) -> None:
     assert "declined" in text_of(run("invoices", "decline", CUSTOMER))
     assert document(run("invoices", "pay", CUSTOMER, "--later", "--json"))["reason"] == "payment_processing"
     assert text_of(run("invoices", "settle", invoice)).endswith(" paid\n")
+    assert text_of(run("invoices", "--status", "open")) == "no invoices\n"
     assert "is paid and cannot be paid" in text_of(run("invoices", "authenticate", invoice), code=1)
     assert document(run("invoices", "list", "--status", "paid", "--json"))["list"][0]["stripe_id"] == invoice

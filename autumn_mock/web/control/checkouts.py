@@ -13,6 +13,7 @@ from autumn_mock.domain.payment import Checkout, CheckoutStatus, Invoice, Invoic
 from autumn_mock.operations import settlement
 from autumn_mock.operations.checkouts import environment_of, find_checkout
 from autumn_mock.operations.errors import ApiError, invalid_request
+from autumn_mock.operations.retention import sweep
 from autumn_mock.payments.lines import total_of
 from autumn_mock.store.environment import Environment
 from autumn_mock.web.control.context import ControlCall, ControlHandler, ControlRequest
@@ -25,7 +26,7 @@ _MOMENTS = ("now", "later")
 
 def list_checkouts(request: ControlRequest) -> Response:
     """The checkout sessions of an environment, or of all, newest first; of one ``customer``, with one ``status``."""
-    rows = (_row(environment, each) for environment in request.environments() for each in environment.checkouts)
+    rows = (_row(environment, each) for environment in _up_to_date(request) for each in environment.checkouts)
     return _listed(rows, get_args(CheckoutStatus))
 
 
@@ -56,7 +57,7 @@ def act_on_checkout(request: ControlRequest) -> Response:
 
 def list_invoices(request: ControlRequest) -> Response:
     """The invoices of an environment, or of all, newest first; those of one ``customer``, of one ``status``."""
-    rows = (_invoice_row(environment, each) for environment in request.environments() for each in environment.invoices)
+    rows = (_invoice_row(environment, each) for environment in _up_to_date(request) for each in environment.invoices)
     return _listed(rows, get_args(InvoiceStatus))
 
 
@@ -91,6 +92,14 @@ def environment_of_invoice(environments: list[Environment], invoice_id: str) -> 
 def is_expired(checkout: Checkout, now: int) -> bool:
     """Whether a session that was not paid cannot be paid any more at an instant (ms)."""
     return checkout.status == "open" and checkout.expires_at <= now
+
+
+def _up_to_date(request: ControlRequest) -> list[Environment]:
+    """The environments, with all renewals and expiries that are due: the clock may just have been moved."""
+    environments = request.environments()
+    for environment in environments:
+        sweep(request.engine.call_in(environment))
+    return environments
 
 
 def _listed(rows: Iterable[dict[str, Any]], statuses: Sequence[str]) -> Response:

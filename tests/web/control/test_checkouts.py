@@ -119,6 +119,13 @@ def test_invoices_are_listed_and_paid(shop: Shop) -> None:
     assert shop.post(path, {"action": "pay"}).status == 400
 
 
+def test_renewals_are_listed_as_soon_as_the_clock_was_moved(shop: Shop) -> None:
+    shop.buy()
+    shop.ask(f"/_mock/checkouts/{rows(shop)[0]['id']}", {"action": "pay"})
+    shop.advance("1month")
+    assert [each["total"] for each in rows(shop, "invoices?customer=ada")] == [20, 20]
+
+
 @pytest.mark.parametrize("path", ["checkouts/co_x", "invoices/in_x"])
 def test_unknown_ones_are_not_found(shop: Shop, path: str) -> None:
     assert shop.post(f"/_mock/{path}", {"action": "pay"}).status == 404
