@@ -9,7 +9,7 @@ from pathlib import Path
 
 import autumn_mock.docs
 from autumn_mock.docs import TOPICS
-from tests.docs import answers, messages, reference
+from tests.docs import answers, messages, recipes, reference
 
 FOLDER = Path(autumn_mock.docs.__file__).parent
 README = Path(autumn_mock.__file__).parents[1] / "README.md"
@@ -41,6 +41,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "setting-errors": messages.setting_errors,
     "start-errors": messages.start_errors,
     "command-errors": messages.command_errors,
+    **{f"recipe-{name}": partial(recipes.recipe, name) for name in recipes.NAMES},
     **{f"answer-{name}": partial(answers.answer, name) for name in answers.NAMES},
 }
 

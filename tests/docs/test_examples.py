@@ -149,7 +149,10 @@ def test_curl(running: ServerProcess, tmp_path: Path, name: str, script: str) ->
 
 
 @pytest.mark.parametrize(("name", "script"), examples("js"))
-def test_javascript(running: ServerProcess, node: Node, name: str, script: str) -> None:
+def test_javascript(
+    running: ServerProcess, node: Node, monkeypatch: pytest.MonkeyPatch, name: str, script: str
+) -> None:
+    monkeypatch.setenv("AUTUMN_SECRET_KEY", "am_sk_test_autumn_mock")
     command = [node.executable, "--input-type=module", "-"]
     assert run(command, node.packages, running.url, script.replace(URL, running.url)), name
 

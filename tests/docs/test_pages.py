@@ -27,8 +27,9 @@ from tests.docs.messages import CODES, OWN_CODES, sent_codes, start_failures
 from tests.docs.screenshot import MOST_BYTES
 
 _LINK = re.compile(r"\]\(([^)]+)\)")
-#: Of code blocks. Plain text is what programs print; ``console`` is what runs for long, and is parsed alone.
-LANGUAGES = {"sh", "console", "js", "python", "yaml", "toml", "json", "text", "csv"}
+#: Of code blocks. Plain text is what programs print; ``console`` is what runs for long, and is parsed alone; ``ts`` are
+#: files of ``fixtures/examples``.
+LANGUAGES = {"sh", "console", "js", "ts", "python", "yaml", "toml", "json", "text", "csv"}
 TOPIC = pytest.mark.parametrize("name", TOPICS)
 
 

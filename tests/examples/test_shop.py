@@ -105,7 +105,7 @@ def run(folder: Path, node: Node, changes: tuple[tuple[str, str, str], ...] = ()
     report = folder / "report.json"
     more = {
         "CHROMIUM": executable(),
-        "AUTUMN_MOCK": f"{sys.executable} -m autumn_mock",
+        "AUTUMN_MOCK_COMMAND": f"{sys.executable} -m autumn_mock",
         "AUTUMN_PORT": str(free_port()),
         "SHOP_PORT": str(free_port()),
         "PYTHONPATH": str(SOURCE),

@@ -20,7 +20,8 @@ from tests.exec.test_node import cases, project
 from tests.support.node import Node
 
 PAGE = topics()["testing-other"].text
-INSTALL = "pip install autumn-mock"
+#: Of a checkout beside the package: it is on no index.
+INSTALL = "pip install ./autumn-mock"
 
 
 def blocks(language: str) -> list[str]:

@@ -17,7 +17,8 @@ autumn-mock: a local emulator of the Autumn billing API, at {url}
 
 Environment
   AUTUMN_SECRET_KEY={key}
-  AUTUMN_API_URL={url}          # the base URL of the SDKs; atmn reads ATMN_BACKEND_URL
+  AUTUMN_MOCK_URL={url}         # for your code: the base URL of its SDK
+  ATMN_BACKEND_URL={url}        # the same, for atmn
 
 curl
   curl -s {url}/v1/balances.track -H 'Authorization: Bearer {key}' \\

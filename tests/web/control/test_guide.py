@@ -18,6 +18,8 @@ def test_quickstart_has_this_servers_url_key_and_contents(client: FlaskClient) -
     assert reply.content_type == "text/plain; charset=UTF-8"
     for text in (
         "AUTUMN_SECRET_KEY=am_sk_test_autumn_mock",
+        "AUTUMN_MOCK_URL=http://localhost ",
+        "ATMN_BACKEND_URL=http://localhost ",
         "http://localhost/v1/balances.track",
         'serverURL: "http://localhost"',
         "plans       free, pro",
