@@ -125,8 +125,10 @@ def _switch(value: str) -> bool:
 
 def read_key(value: str) -> str:
     """Check a secret key. Raises :class:`ValueError`."""
-    if not re.fullmatch(r"am_sk_(test|live)_[A-Za-z0-9_]+", value):
-        raise ValueError("invalid key: must begin with am_sk_test_ or am_sk_live_, then letters, numbers, underscores")
+    if not re.fullmatch(r"am_sk_(test|live)_[A-Za-z0-9_-]+", value):
+        raise ValueError(
+            "invalid key: must begin with am_sk_test_ or am_sk_live_, then letters, numbers, underscores, hyphens"
+        )
     return value
 
 

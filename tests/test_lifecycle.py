@@ -372,7 +372,7 @@ UNKNOWN_KEYS = [
     "am_sk_live_new",
     "am_pk_test_new",
     "am_sk_test_",
-    "am_sk_test_with-a-dash",
+    "am_sk_test_with.a.dot",
     "am_sk_test_with a space",
     "am_sk_testnew",
     "AM_SK_TEST_NEW",
@@ -395,6 +395,10 @@ def status_of(mock: AutumnMock, key: str, customer_id: str = CUSTOMER) -> int:
 @pytest.mark.parametrize("key", UNKNOWN_KEYS)
 def test_auto_org_opens_no_organisation_for_other_keys(auto: AutumnMock, key: str) -> None:
     assert [status_of(auto, key) for _ in range(2)] == [401, 401]
+
+
+def test_auto_org_takes_keys_with_a_random_uuid(auto: AutumnMock) -> None:
+    assert status_of(auto, "am_sk_test_3f2b8c1e-0d4a-4b6f-9a77-5c2d1e0f9b88") == 200
 
 
 def test_open_is_refused_without_auto_org(autumn_mock: AutumnMock) -> None:

@@ -196,5 +196,8 @@ def _dropped(count: int) -> Notice:
 
 
 def _unknown_keys(keys: Counter[str]) -> Notice:
-    text = f"{unknown_keys_text(keys)}; use a key of this server, or start it with --key or --auto-org"
+    text = (
+        f"{unknown_keys_text(keys)}; use a key of this server, or start it with --key, or with --auto-org, "
+        "which opens an organisation for am_sk_test_ and letters, numbers, underscores, hyphens"
+    )
     return Notice("unknown_keys", text, logging.WARNING, {"requests": keys.total(), "keys": list(keys)[:MAX_KEYS]})

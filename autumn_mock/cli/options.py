@@ -188,7 +188,7 @@ def _key(value: str) -> str:
     """A key that can be sent in a header. ``AUTUMN_MOCK_KEY`` may hold several, for ``serve``: the first is used."""
     key = value.partition(",")[0].strip()
     if not key.isascii() or not key.isprintable():
-        raise ValueError("a key has only ASCII letters, digits and underscores")
+        raise ValueError("a key has only ASCII letters, digits, underscores and hyphens")
     return key
 
 

@@ -57,7 +57,7 @@ from autumn_mock.wire.schema.base import JsonSchema, must_be
 
 T = TypeVar("T")
 
-_KEY = "^am_[sp]k_(test|live)_[A-Za-z0-9_]+$"
+_KEY = "^am_[sp]k_(test|live)_[A-Za-z0-9_-]+$"
 _RESOURCES = ("customers", "balances", "features", "plans", "analytics")
 _SCOPES = (
     *(f"{each}:{right}" for each in _RESOURCES for right in ("read", "write")),
@@ -95,7 +95,8 @@ def _moment(value: Any) -> int:
 def _key(value: Any) -> str:
     if not isinstance(value, str) or re.fullmatch(_KEY, value) is None:
         raise ValueError(
-            "must begin with am_sk_test_, am_sk_live_, am_pk_test_ or am_pk_live_; then letters, numbers, underscores"
+            "must begin with am_sk_test_, am_sk_live_, am_pk_test_ or am_pk_live_; "
+            "then letters, numbers, underscores, hyphens"
         )
     return value
 

@@ -69,7 +69,7 @@ def refusal(write_world: WriteWorld, text: str, name: str = "world.yaml") -> str
         (
             "organisations:\n  - slug: a\n    keys:\n      - sk_test_a",
             "4: organisations.0.keys.0: must begin with am_sk_test_, am_sk_live_, am_pk_test_ or am_pk_live_; "
-            "then letters, numbers, underscores",
+            "then letters, numbers, underscores, hyphens",
         ),
         (
             "organisations:\n  - slug: a\n    keys:\n      - key: am_sk_test_a\n        scopes: [customer:read]",
