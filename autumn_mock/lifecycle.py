@@ -268,7 +268,8 @@ class Lifecycle:
     def reset(self, environment: Environment | None = None) -> dict[str, int]:
         """Return to the world: data, queue, faults, limits, clock and journals; returns how much was cleared.
 
-        One environment is emptied and seeded again if the world has data for it; without one, everything is. Raises
+        One environment is emptied and seeded again if the world has data for it; without one, everything is, and
+        organisations that were opened since the start are closed. Raises
         :class:`~autumn_mock.store.errors.NoSuchOrganisation` if its organisation was closed, and ``OSError``, with
         nothing changed, when the disk refuses the change.
         """
@@ -287,7 +288,9 @@ class Lifecycle:
         prepared = State(started_clock(self.settings.now, frozen=self.settings.frozen))
         seed(prepared, self.world)
         self._add_further(prepared)
+        before = len(self.state.organisations)
         replaced = self.state.adopt(prepared, alone=True)
+        closed = before - len(self.state.organisations)
         self._templates.clear()
         self._forget_others()
         for organisation in self.state.organisations:
@@ -297,7 +300,7 @@ class Lifecycle:
             self.state.clock.freeze()
         if self.settings.now is not None:
             self.state.clock.set(self.settings.now)
-        return replaced
+        return {**replaced, "organisations": closed}
 
     def _reset_one(self, environment: Environment) -> dict[str, int]:
         if environment.is_gone:  # its organisation was closed meanwhile

@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 @json_option
 @asks_server
 def reset(client: ControlClient, as_json: bool) -> None:
-    """Return to the initial world: data, queue, faults, limits, clock and journal. With --key: one environment."""
-    from autumn_mock.cli.output import print_json
+    """Return to the initial world: data, queue, faults, limits, clock and journal.
+
+    Organisations that were opened since the start are closed. With --key: one environment, which stays.
+    """
+    from autumn_mock.cli.output import count_in, print_json
 
     answer = client.post("/reset", {})
     if as_json:
         print_json(answer)
         return
-    cleared = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in answer["cleared"].items())
+    cleared = ", ".join(count_in(count, what) for what, count in answer["cleared"].items())
     click.echo(f"reset; cleared {cleared}" if cleared else "reset; there was nothing to clear")

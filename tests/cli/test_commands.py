@@ -49,7 +49,7 @@ def test_clock_reports_what_it_cannot_do(run: Run, server: ServerProcess) -> Non
 
 def test_reset_returns_to_the_world(run: Run, server: ServerProcess) -> None:
     send(server, ONE)
-    assert re.fullmatch("reset; cleared .*1 events.*\n", text_of(run("reset")))
+    assert re.fullmatch("reset; cleared .*1 event,.*\n", text_of(run("reset")))
     assert server.balance("cus_123") == 1100
     assert document(run("reset", "--json", "--key", DEFAULT_KEY))["cleared"]
 
