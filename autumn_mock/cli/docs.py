@@ -43,6 +43,12 @@ def docs(topic: str | None, raw: bool, as_json: bool) -> None:
     if raw:
         click.echo(page.text, nl=False)
         return
-    from rich.markdown import Markdown
+    from autumn_mock.cli.markdown import Page
 
-    stdout_console().print(Markdown(page.text, hyperlinks=False))
+    console = stdout_console()
+    with console.capture() as captured:
+        console.print(Page(page.text, hyperlinks=False), crop=False)
+    text = captured.get()
+    if not console.is_terminal:
+        text = "\n".join(line.rstrip() for line in text.split("\n"))
+    click.echo(text, nl=False, color=console.is_terminal)

@@ -37,6 +37,18 @@ def test_no_page_is_wider_than_the_screen(page: Page) -> None:
     assert too_wide == []
 
 
+def test_the_list_of_topics_is_scrolled_in_a_low_window(page: Page) -> None:
+    page.set_viewport_size({"width": WIDE, "height": 420})
+    page.goto("/_mock/docs/settings", wait_until="load")
+    assert page.evaluate("document.querySelector('nav').getBoundingClientRect().bottom <= innerHeight")
+    last = page.get_by_role("navigation").get_by_role("link").last
+    expect(last).not_to_be_in_viewport()
+    page.get_by_role("navigation").hover()
+    page.mouse.wheel(0, 5000)
+    expect(last).to_be_in_viewport()
+    assert page.evaluate("scrollY") == 0
+
+
 def test_links_lead_to_pages_and_headings(page: Page) -> None:
     page.set_viewport_size({"width": WIDE, "height": 844})
     page.goto("/_mock/docs")

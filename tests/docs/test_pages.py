@@ -136,6 +136,16 @@ def test_the_command_lists_and_prints_them() -> None:
 
 
 @TOPIC
+@pytest.mark.parametrize("columns", [None, "40"])
+def test_the_command_prints_code_as_it_is_written(name: str, columns: str | None) -> None:
+    """Through a pipe: no line is broken or indented, and none ends with blanks."""
+    shown = CliRunner().invoke(main, ["docs", name], env={"COLUMNS": columns}).output
+    assert [line for line in shown.splitlines() if line != line.rstrip()] == []
+    for block in re.findall(r"^```.*\n(.*?)^```$", topics()[name].text, re.DOTALL | re.MULTILINE):
+        assert f"\n{block}" in shown
+
+
+@TOPIC
 def test_the_server_shows_them_without_the_token(client: FlaskClient, name: str) -> None:
     reply = client.get(f"/_mock/docs/{name}")
     assert reply.status_code == 200
