@@ -43,11 +43,11 @@ def docs(topic: str | None, raw: bool, as_json: bool) -> None:
     if raw:
         click.echo(page.text, nl=False)
         return
-    from autumn_mock.cli.markdown import Page
+    from autumn_mock.cli.markdown import UncroppedMarkdown
 
     console = stdout_console()
     with console.capture() as captured:
-        console.print(Page(page.text, hyperlinks=False), crop=False)
+        console.print(UncroppedMarkdown(page.text, hyperlinks=False), crop=False)
     text = captured.get()
     if not console.is_terminal:
         text = "\n".join(line.rstrip() for line in text.split("\n"))

@@ -19,7 +19,7 @@ class _Code(CodeBlock):
         yield text
 
 
-class Page(Markdown):
+class UncroppedMarkdown(Markdown):
     """Markdown whose blocks of code may be wider than the terminal: to be printed without cropping."""
 
     elements: ClassVar[dict[str, type[MarkdownElement]]] = {
