@@ -41,6 +41,8 @@ _THEN = {
 }
 #: A line that is a command of autumn-mock, perhaps with variables before it, or in an environment.
 _COMMAND = re.compile(r"(?:\w+=\S+ )*(?:\S+/)?autumn-mock (.*)")
+#: What the JavaScript of a page prints.
+_SHOWN = {"getting-started": r"^\d+$", "purchases": r"^true\npaid 20 usd\npro active 20"}
 #: Pages whose examples other tests run: a README, whose clients are in ``tests/test_readme.py``.
 _OTHERS = ("README",)
 
@@ -150,11 +152,13 @@ def test_curl(running: ServerProcess, tmp_path: Path, name: str, script: str) ->
 
 @pytest.mark.parametrize(("name", "script"), examples("js"))
 def test_javascript(
-    running: ServerProcess, node: Node, monkeypatch: pytest.MonkeyPatch, name: str, script: str
+    running: ServerProcess, directory: Path, node: Node, monkeypatch: pytest.MonkeyPatch, name: str, script: str
 ) -> None:
+    furnish(Client(running.url), [""], directory)
     monkeypatch.setenv("AUTUMN_SECRET_KEY", "am_sk_test_autumn_mock")
     command = [node.executable, "--input-type=module", "-"]
-    assert run(command, node.packages, running.url, script.replace(URL, running.url)), name
+    shown = run(command, node.packages, running.url, script.replace(URL, running.url))
+    assert re.search(_SHOWN[name], shown, re.MULTILINE), shown
 
 
 @pytest.mark.parametrize("script", [script for _, script in examples("python") if not is_test(script)])
