@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 import autumn_mock
+from tests.docs.generated import FILES
+from tests.support.examples import blocks
 from tests.support.node import Node, installed
 from tests.web.test_reproducible import port
 
@@ -83,6 +85,20 @@ def test_runner_starts_a_server(
     name, *words = command
     settings = {"NO_COLOR": "1", "CI": "1", "AUTUMN_MOCK_PORT": str(port)}
     assert passed in run(examples / runner, tool(packages, name), *words, **settings)
+
+
+@pytest.mark.node
+@pytest.mark.slow
+def test_they_compile_in_strict_typescript(packages: Node, examples: Path) -> None:
+    """The recipes, and what JavaScript the README and the pages show."""
+    packages.link_packages(examples)
+    shown = [script for path in FILES.values() for script in blocks(path.read_text("utf-8"), "js")]
+    assert len(shown) > 2
+    for number, script in enumerate(shown):
+        (examples / f"shown{number}.mts").write_text(script, "utf-8")
+    sources = [str(path) for path in (*examples.glob("*.mts"), *examples.glob("*/*.ts"))]
+    options = ["--noEmit", "--strict", "--skipLibCheck", "--target", "es2022", "--module", "nodenext"]
+    run(examples, tool(packages, "tsc"), *options, *sources)
 
 
 @unix

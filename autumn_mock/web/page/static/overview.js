@@ -115,8 +115,8 @@ autumn.track(customer_id="cus_123", feature_id="messages", value=3)`,
   -H 'Content-Type: application/json' \\
   -d '{"customer_id": "cus_123", "feature_id": "messages", "value": 3}'`,
   env: (url, key) => `AUTUMN_SECRET_KEY=${key}
-AUTUMN_API_URL=${url}
-AUTUMN_MOCK_URL=${url}`,
+AUTUMN_MOCK_URL=${url}
+ATMN_BACKEND_URL=${url}`,
 };
 let language = "JavaScript";
 let key = "";
