@@ -103,6 +103,11 @@ def findings(client: ControlClient, options: ListOptions) -> None:
     )
 
 
+def _owner(row: Row) -> str:
+    """Whose requests they were."""
+    return f"{row['org']}:{row['env']}" if row["org"] else "no organisation"
+
+
 def _show_findings(rows: list[Row]) -> None:
     from autumn_mock.cli.output import Screen, moment
 
@@ -116,7 +121,7 @@ def _show_findings(rows: list[Row]) -> None:
                 ("why", row["why"]),
                 ("instead", row["instead"]),
                 ("requests", ", ".join(map(str, row["requests"]))),
-                ("code", f"{row['code']}, {moment(row['at'])} UTC, {row['org']}:{row['env']}"),
+                ("code", f"{row['code']}, {moment(row['at'])} UTC, {_owner(row)}"),
             ]
         )
         click.echo()

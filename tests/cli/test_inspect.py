@@ -51,3 +51,9 @@ def test_findings_prints_message_reason_and_advice(run: Run, server: ServerProce
         assert each["message"] in text
         assert each["why"] in text
         assert each["instead"] in text
+
+
+def test_findings_without_an_organisation(run: Run, server: ServerProcess) -> None:
+    for _ in range(3):
+        assert server.post("/v1/balances.check", {"customer_id": "c"}, key="am_sk_test_unknown").status == 401
+    assert re.search(r"code +wrong_key_retried, .* UTC, no organisation\n", text_of(run("findings", "--key", "")))
