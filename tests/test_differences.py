@@ -96,7 +96,6 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
     ),
     "customers.advance_test_clock moves the clock of the whole organisation": (
         "web/resources/test_customers.py::test_advance_test_clock_moves_one_organisation",
-        "web/test_differences.py::test_clocks_are_not_stored_in_the_database",
     ),
     "A reply has the x-request-id of its request": (
         "journal/test_exchange.py::test_long_or_odd_request_ids_are_not_sent_back",

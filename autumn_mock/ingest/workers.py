@@ -103,8 +103,9 @@ class Workers:
                 self._work_off(deliveries)
             except WorkerCrash as crash:
                 _log.warning("worker %s crashed: %s; another one is started", number, crash)
-                successor = self._threads[number] = self._thread(number)
+                successor = self._thread(number)
                 successor.start()
+                self._threads[number] = successor  # :meth:`stop` joins started threads only
                 return
 
     def _work_off(self, deliveries: list[Delivery]) -> None:

@@ -453,3 +453,32 @@ def test_waiting_is_in_order_after_a_rollback(world: IngestWorld) -> None:
         deduct_messages(world.environment, messages[:3])
     assert list(world.environment.messages) != messages
     assert world.environment.waiting() == messages
+
+
+def test_stop_joins_a_thread_that_is_just_taking_the_place_of_another(
+    world: IngestWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, starting, is_stopped = world.workers._thread, threading.Event(), threading.Event()
+    late: list[bool] = []
+    has_started = threading.Event()
+
+    class Slow(threading.Thread):
+        def start(self) -> None:
+            starting.set()
+            is_stopped.wait(0.1)  # :meth:`Workers.stop` is called in between
+            super().start()
+            late.append(is_stopped.is_set())
+            has_started.set()
+
+    def thread(number: int) -> threading.Thread:
+        return Slow(target=made(number).run, daemon=True)
+
+    monkeypatch.setattr(world.workers, "_thread", thread)
+    world.arm("worker:crash times=1")
+    world.batch([item()])
+    world.workers.start()
+    assert starting.wait(TIMEOUT_S)
+    world.workers.stop()
+    is_stopped.set()
+    assert has_started.wait(TIMEOUT_S)
+    assert late == [False]

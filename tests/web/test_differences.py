@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from werkzeug.test import TestResponse
 
 from autumn_mock import create_app
 from autumn_mock.engine import Engine
-from tests.support.client import BATCH, CHECK, FINALIZE, TRACK, UPDATE, AppClient
+from tests.support.client import BATCH, CHECK, FINALIZE, TRACK, AppClient
 from tests.web.conftest import KEY, Post
 
 OTHER = "am_sk_test_other"
@@ -82,18 +81,6 @@ def test_a_released_lock_returns_nothing_to_a_loose_balance_that_it_drained(
     assert post(FINALIZE, {"lock_id": "l", "action": "release"}, OTHER).status_code == 200
     balance = use(CHECK).get_json()["balance"]
     assert (None if balance is None else balance["remaining"]) == left
-
-
-def test_clocks_are_not_stored_in_the_database(tmp_path: Path) -> None:
-    path = tmp_path / "state.json"
-    with Engine(db=str(path)) as engine:
-        client = AppClient(create_app(engine), KEY)
-        client.ask("/_mock/clock", {"now": "2030-01-01", "freeze": True})
-        client.ask(UPDATE, {**ITEM, "remaining": 5})
-    with Engine(db=str(path)) as engine:
-        client = AppClient(create_app(engine), KEY)
-        assert client.get("/_mock/clock").body["ahead"] == 0
-        assert client.balance("cus_123") == 5
 
 
 def test_publishable_keys_are_shown_masked(client: FlaskClient) -> None:
