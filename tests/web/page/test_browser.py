@@ -13,7 +13,7 @@ from autumn_sdk.models import RequestBody
 from playwright.sync_api import Browser, Page, expect
 
 from tests.support.browser import chromium, open_page, save_screenshot
-from tests.support.client import Client
+from tests.support.client import BATCH, CHECK, Client
 from tests.support.node import Node
 from tests.support.server import ServerProcess
 from tests.webhooks.receiver import Receiver
@@ -87,19 +87,26 @@ def test_pipe_and_balance_move_with_the_sdk(chrome: Browser, server: ServerProce
         assert time.monotonic() - started < VISIBLE_S
 
 
-def test_outage_is_armed_and_ended_on_the_page(chrome: Browser, server: ServerProcess, sdk: Autumn) -> None:
+def test_outage_and_down_are_the_rules_of_the_command(chrome: Browser, server: ServerProcess) -> None:
+    items = [{"customer_id": "cus_123", "feature_id": "messages"}] * 2
     with open_page(chrome, server.url, "faults") as page:
         outage = page.get_by_role("switch", name="Outage")
         outage.click()
         expect(outage).to_be_checked()
-        status, _, _ = server.post("/v1/balances.check", {"customer_id": "cus_123", "feature_id": "messages"})
-        assert status == 503
-        with pytest.raises(Exception, match="503"):
-            batch(sdk, 1)
-        expect(page.locator("#armed td.number").first).not_to_have_text("0")
+        expect(page.locator("#armed code")).to_have_text("queue:down")
+        assert server.post(BATCH, items).status == 503
+        assert server.post(CHECK, items[0]).status == 200
+        assert server.stats()["refused"] == 2
         outage.click()
         expect(outage).not_to_be_checked()
-        batch(sdk, 1)
+        down = page.get_by_role("switch", name="Down")
+        down.click()
+        expect(down).to_be_checked()
+        assert server.post(CHECK, items[0]).status == 503
+        expect(page.locator("#armed td.number").first).not_to_have_text("0")
+        down.click()
+        expect(down).not_to_be_checked()
+        assert server.post(BATCH, items).status == 202
 
 
 def test_form_shows_the_rule_as_it_grows_and_arms_it(chrome: Browser, server: ServerProcess) -> None:
@@ -167,7 +174,7 @@ def test_customer_is_changed(chrome: Browser, server: ServerProcess) -> None:
         page.get_by_role("button", name="Save").click()
         expect(balance(page)).to_have_text("500 of 1,100 left")
         page.locator("#attach").get_by_label("Plan").select_option("pro")
-        page.get_by_role("button", name="Attach plan").click()
+        page.get_by_role("button", name="Attach without payment").click()
         expect(page.locator("#customer-plans")).to_contain_text("pro")
         before = server.balance("cus_123")
         page.get_by_role("button", name="Send batch").click()
@@ -195,6 +202,26 @@ def test_payments_of_a_customer_are_made(chrome: Browser, server: ServerProcess)
         method.select_option("declines")
         expect(page.locator("#notices")).to_contain_text("Payment method changed")
     assert server.get("/_mock/customers/cus_456").body["payment_method"] == "declines"
+
+
+def test_plan_is_bought_with_each_payment_method(chrome: Browser, server: ServerProcess) -> None:
+    with open_page(chrome, server.url, "customers/cus_456") as page:
+        buy = page.get_by_role("button", name="Buy")
+        answer = page.locator("#attach-answer")
+        page.locator("#attach").get_by_label("Plan").select_option("pro")
+        buy.click()
+        expect(answer).to_contain_text("the customer has to pay first")
+        link = answer.get_by_role("link")
+        expect(link).to_have_text("Open the payment page")
+        expect(link).to_have_attribute("href", re.compile("/checkout/"))
+        server.post("/_mock/customers/cus_456/payment_method", {"payment_method": "declines"})
+        buy.click()
+        expect(answer).to_contain_text("pro is not paid. Your card was declined.")
+        expect(link).to_have_attribute("href", re.compile("/invoice/"))
+        server.post("/_mock/customers/cus_456/payment_method", {"payment_method": "ok"})
+        buy.click()
+        expect(answer).to_contain_text("pro bought: 20 USD, paid.")
+        expect(page.locator("#customer-plans")).to_contain_text("pro")
 
 
 def test_double_deduction_is_played_to_its_end(chrome: Browser, server: ServerProcess) -> None:
@@ -304,12 +331,16 @@ def test_token_is_asked_for_once_and_kept_for_the_session(chrome: Browser) -> No
         ServerProcess("--control-token", TOKEN) as server,
         open_page(chrome, server.url, "customers", token=TOKEN, problems=False) as page,
     ):
+        expect(page.locator("#token-error")).to_have_text("")
         expect(page.locator("#customer-list li")).to_have_count(5)
         assert page.evaluate("[localStorage.length, sessionStorage.getItem('autumn-mock-token')]") == [0, TOKEN]
         assert page.context.cookies() == []
         page.reload()
         expect(page.locator("#connection")).to_have_attribute("data-state", "live")
         expect(page.locator("#token")).to_be_hidden()
+        page.evaluate("sessionStorage.setItem('autumn-mock-token', 'wrong')")
+        page.reload()
+        expect(page.get_by_role("alert")).to_have_text("That is not the token of this server.")
 
 
 # -- keyboard, screen reader, sizes

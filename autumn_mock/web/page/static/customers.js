@@ -1,8 +1,8 @@
 // Customers: search, and one customer with balances, plans, entities, locks and events.
 
-import { bar, byId, h, moment, notify, number, plural, setBar, setText, sync, timeOfDay } from "./dom.js";
+import { bar, byId, h, moment, notify, number, plural, setBar, setText, sync } from "./dom.js";
 import { showPayments } from "./payments.js";
-import { act, attempt, get, throttled } from "./server.js";
+import { act, attempt, get, publicCall, throttled } from "./server.js";
 
 let chosen = "";
 let isShown = false;
@@ -139,7 +139,7 @@ function updateLock(node, lock) {
 
 function createEvent(event) {
   const properties = event.properties && Object.keys(event.properties).length ? JSON.stringify(event.properties) : "";
-  return h("tr", {}, h("td", { title: moment(event.timestamp) }, timeOfDay(event.timestamp)), h("td", {}, event.event_name ?? event.feature_id ?? ""), h("td", { className: "number" }, number(event.value ?? 1)), h("td", {}, event.entity_id ?? ""), h("td", { className: "wrap mono" }, properties));
+  return h("tr", {}, h("td", {}, moment(event.timestamp)), h("td", {}, event.event_name ?? event.feature_id ?? ""), h("td", { className: "number" }, number(event.value ?? 1)), h("td", {}, event.entity_id ?? ""), h("td", { className: "wrap mono" }, properties));
 }
 
 // Actions
@@ -157,9 +157,26 @@ byId("attach").addEventListener("submit", async (event) => {
   event.preventDefault();
   const plan = event.target.elements.plan_id.value;
   if (!plan) return notify("This organisation has no plan", true);
-  await act("/v1/billing.attach", { customer_id: chosen, plan_id: plan, no_billing_changes: true }, `${plan} attached`);
+  byId("attach-answer").replaceChildren();
+  if (event.submitter?.value === "attach") await act("/v1/billing.attach", { customer_id: chosen, plan_id: plan, no_billing_changes: true }, `${plan} attached without payment`);
+  else await buy(chosen, plan);
   return refreshCustomer();
 });
+
+/** Buy a plan as a client does, and show what the answer says: a refusal, a page to pay on, an invoice. */
+async function buy(customer, plan) {
+  const { status, body: answer } = await publicCall("POST", "/v1/billing.attach", JSON.stringify({ customer_id: customer, plan_id: plan }));
+  if (customer !== chosen) return;
+  const isDone = status >= 200 && status < 300;
+  const { invoice, payment_url: url, required_action: refused } = isDone ? answer : {};
+  const text = !isDone ? `${status || "No reply"}: ${answer?.message ?? answer}`
+    : refused ? `${plan} is not paid. ${refused.reason}`
+      : url ? `${plan}: the customer has to pay first.`
+        : `${plan} bought${invoice ? `: ${invoice.total} ${invoice.currency.toUpperCase()}, ${invoice.status}` : ", nothing to pay"}.`;
+  const link = url ?? invoice?.hosted_invoice_url;
+  byId("attach-answer").classList.toggle("tone-bad", !isDone || Boolean(refused));
+  byId("attach-answer").replaceChildren(text, ...(link ? [" ", h("a", { href: link, target: "_blank", rel: "noopener" }, url ? "Open the payment page" : "Open the invoice")] : []));
+}
 
 byId("batch").addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -180,6 +197,7 @@ export const view = {
   },
   enter(id) {
     isShown = true;
+    if (id !== chosen) byId("attach-answer").replaceChildren();
     chosen = id;
     if (!id) showNone("Choose a customer.");
     refreshList();

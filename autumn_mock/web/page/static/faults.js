@@ -1,4 +1,4 @@
-// Faults: two switches, the armed rules, and a form that knows the grammar.
+// Faults: three switches, the armed rules, and a form that knows the grammar.
 
 import { byId, h, number, setText, sync } from "./dom.js";
 import { Failure, attempt, control, get, post } from "./server.js";
@@ -6,6 +6,7 @@ import { Failure, attempt, control, get, post } from "./server.js";
 let kinds = [];
 let armed = [];
 const form = byId("rule");
+const switches = document.querySelectorAll("#view-faults .switch");
 
 // The form
 
@@ -93,7 +94,7 @@ function showArmed(list) {
     setText(row.children[2], each.completed ? "done" : each.remaining === null ? "no limit" : number(each.remaining));
     row.classList.toggle("tone-muted", each.completed);
   });
-  for (const node of [byId("switch-partial"), byId("switch-outage")]) node.setAttribute("aria-checked", Boolean(ruleOf(node)));
+  for (const node of switches) node.setAttribute("aria-checked", Boolean(ruleOf(node)));
 }
 
 function createArmed(each) {
@@ -103,7 +104,7 @@ function createArmed(each) {
 
 const ruleOf = (node) => armed.find((each) => each.rule === node.dataset.rule && !each.completed);
 
-for (const node of [byId("switch-partial"), byId("switch-outage")]) {
+for (const node of switches) {
   node.addEventListener("click", () => attempt(async () => {
     const rule = ruleOf(node);
     if (rule) {

@@ -30,7 +30,7 @@ function headers(more) {
 }
 
 /** Ask for the control token, once for all requests that wait for it. */
-function askToken() {
+function askToken(isWrong) {
   asking ??= new Promise((resolve) => {
     const dialog = byId("token");
     const field = dialog.querySelector("input");
@@ -41,6 +41,7 @@ function askToken() {
       asking = null;
       resolve();
     }, { once: true });
+    byId("token-error").textContent = isWrong ? "That is not the token of this server." : "";
     dialog.showModal();
   });
   return asking;
@@ -55,7 +56,7 @@ async function request(path, options) {
     if (reply.status !== 401 && reply.status !== 403) return reply;
     const body = await reply.clone().json().catch(() => null);
     if (!["no_control_token", "unknown_host"].includes(body?.code)) return reply; // with a token any name will do
-    if (sessionStorage.getItem(TOKEN) === used) await askToken();
+    if (sessionStorage.getItem(TOKEN) === used) await askToken(Boolean(used));
   }
 }
 
