@@ -14,6 +14,7 @@ from autumn_mock.domain.organisation import hash_key
 from autumn_mock.engine import Engine
 from autumn_mock.operations.errors import invalid_request
 from autumn_mock.parking import parking
+from autumn_mock.store.environment import Environment
 from autumn_mock.web.control import Control
 from autumn_mock.web.control.context import ENVIRONMENT_HEADER, ControlHandler, ControlRequest
 from autumn_mock.web.page.live import LiveStates
@@ -37,7 +38,7 @@ _VIEWS = (
 )
 #: Where an item can be, with a title and a note.
 _PIPE = (
-    ("offered", "Offered", "items that clients sent"),
+    ("offered", "Offered", "items that reached the queue"),
     ("refused", "Refused", "not queued; after a 202 the client does not know"),
     ("accepted", "Accepted", "answered with success"),
     ("ready", "Waiting", "in the queue"),
@@ -89,24 +90,45 @@ def _stream_of(live: LiveStates) -> ControlHandler:
 
 
 def list_environments(request: ControlRequest) -> Response:
-    """The environments that keys open, with the secret key of those whose key the world or the settings name."""
+    """The environments that keys open, in the order of their organisations, with what a first call of each needs.
+
+    ``key`` is the secret key, if the world, the settings or the hint have it; ``hint`` may always be shown.
+    ``customer`` and ``feature`` are the first of the environment, null if it has none.
+    """
     engine = request.engine
     known = _known_keys(engine)
+    hints = {(each.org_id, each.env): each.hint for each in engine.state.keys.snapshot() if not each.publishable}
+    environments = request.environments()
+    numbers = {
+        org: number for number, org in enumerate(dict.fromkeys(each.organisation.id for each in environments), 1)
+    }
     rows = [
         {
             "org": each.organisation.id,
             "slug": each.organisation.slug,
             "name": each.organisation.name,
             "env": each.env,
+            "number": numbers[each.organisation.id],
             "key": known.get(each.name),
+            "hint": hints.get(each.name),
+            **_first_records(each),
         }
-        for each in request.environments()[-_MOST_ENVIRONMENTS:]
+        for each in environments[-_MOST_ENVIRONMENTS:]
     ]
     return json_reply({"version": __version__, "list": rows})
 
 
+def _first_records(environment: Environment) -> dict[str, str | None]:
+    """A customer and a feature with a balance, for the examples."""
+    with environment.lock:
+        customer = next(iter(environment.customers), None)
+    features = (each.id for each in environment.features.snapshot() if not each.is_boolean)
+    return {"customer": customer.id if customer is not None else None, "feature": next(features, None)}
+
+
 def _known_keys(engine: Engine) -> dict[tuple[str, str], str]:
     """Secret keys by environment, as far as they are not only known as hashes."""
-    named = [each.secret_key for each in engine.world.organisations if each.secret_key is not None]
+    named = [key for each in engine.world.organisations for key in each.secret_keys]
+    named += [each.hint for each in engine.state.keys.snapshot() if not each.publishable]  # all of it, of a short key
     found = ((engine.state.keys.get(hash_key(key)), key) for key in [*named, *engine.settings.key])
     return {(record.org_id, record.env): key for record, key in found if record is not None}

@@ -204,6 +204,17 @@ def test_payments_of_a_customer_are_made(chrome: Browser, server: ServerProcess)
     assert server.get("/_mock/customers/cus_456").body["payment_method"] == "declines"
 
 
+def test_organisations_and_snippets_are_those_of_the_server(chrome: Browser, server: ServerProcess) -> None:
+    with open_page(chrome, server.url) as page:
+        expect(page.locator("#snippet")).to_contain_text(server.key)
+        expect(page.locator("#environment option").first).to_have_text("Autumn Mock · sandbox")
+    opened = server.organisation()
+    with open_page(chrome, server.url) as page:
+        last = page.locator("#environment option").last
+        expect(last).to_have_text(re.compile(r"^org-\w+ · sandbox · no\. \d+ · " + opened.key[:15]))
+    opened.request("DELETE", "/_mock/organisations", None, opened.headers())
+
+
 def test_plan_is_bought_with_each_payment_method(chrome: Browser, server: ServerProcess) -> None:
     with open_page(chrome, server.url, "customers/cus_456") as page:
         buy = page.get_by_role("button", name="Buy")
@@ -232,7 +243,7 @@ def test_double_deduction_is_played_to_its_end(chrome: Browser, server: ServerPr
             step.click()
             expect(page.locator("#scenario-progress")).to_have_text(f"step {played} of 4")
         step.click()
-        expect(page.locator("#scenario-balances")).to_contain_text("1,000 → 450 (-550)")
+        expect(page.locator("#scenario-balances")).to_contain_text("1000 → 450 (-550)")
         end = page.locator("#scenario-end")
         expect(end).to_contain_text("Sent again after it was accepted · 250 messages")
         expect(end).to_contain_text("Never send a batch again after its 202")

@@ -81,9 +81,21 @@ def test_page_answers_no_other_host_without_a_token(client: AppClient, guarded: 
     assert guarded.request("GET", "/_mock/", headers=headers).status == 200
 
 
+def test_environment_has_a_short_key_that_only_its_hint_shows() -> None:
+    key = "am_sk_test_brie"  # as long as what may be shown of a key
+    with Engine(auto_org=True) as engine:
+        client = AppClient(create_app(engine))
+        for each in (key, f"{key}fly"):
+            assert client.post("/v1/plans.list", {}, each).status == 200
+        *_, short, longer = client.request("GET", "/_mock/environments").body["list"]
+        assert (short["key"], short["hint"], short["number"] + 1) == (key, key, longer["number"])
+        assert (longer["key"], longer["hint"]) == (None, f"{key}***")
+
+
 def test_environments_have_the_keys_that_are_known(client: AppClient) -> None:
     rows = client.request("GET", "/_mock/environments").body["list"]
     assert [(each["slug"], each["env"], each["key"]) for each in rows] == [
         ("autumn-mock", "sandbox", DEFAULT_KEY),
-        ("autumn-mock", "live", None),
+        ("autumn-mock", "live", "am_sk_live_autumn_mock"),
     ]
+    assert [(each["customer"], each["feature"]) for each in rows] == [("cus_123", "messages"), (None, "messages")]

@@ -108,7 +108,7 @@ byId("snapshot-load").addEventListener("change", (event) => attempt(async () => 
   event.target.value = "";
   if (!file || !(await confirmed("Load this snapshot?", `The data of this organisation is replaced by ${file.name}.`))) return;
   const { restored } = await control("PUT", "/snapshot", file);
-  notify(`Loaded ${Object.entries(restored).map(([name, count]) => `${number(count)} ${name.replaceAll("_", " ")}`).join(", ")}`);
+  notify(`Loaded ${Object.entries(restored).map(([name, count]) => plural(count, name.replaceAll("_", " ").replace(/ies$/, "y").replace(/s$/, ""))).join(", ")}`);
 }));
 byId("reset").addEventListener("click", () => attempt(async () => {
   if (!(await confirmed("Reset this organisation?", "Its data, queue, faults, clock and requests return to the world."))) return;

@@ -13,7 +13,7 @@ let sequence = "";
 const refreshList = throttled(async () => {
   const search = byId("customer-search").value;
   const page = await get(`/customers?limit=100&search=${encodeURIComponent(search)}`);
-  setText(byId("customer-count"), page.found > page.list.length ? `${page.list.length} of ${plural(page.found, "customer")}` : plural(page.found, "customer"));
+  setText(byId("customer-count"), `${page.found > page.list.length ? `${page.list.length} of ` : ""}${plural(page.found, "customer")}, newest first`);
   sync(byId("customer-list"), page.list, (each) => each.id, createRow, updateRow);
 }, 300);
 

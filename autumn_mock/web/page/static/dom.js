@@ -50,7 +50,9 @@ export function sync(parent, items, keyOf, create, update = () => {}) {
 const numbers = new Intl.NumberFormat("en", { maximumFractionDigits: 4 });
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 export const number = (value) => (Math.abs(value) >= 1e7 ? compact.format(value) : numbers.format(value));
-export const plural = (count, word) => `${number(count)} ${word}${count === 1 ? "" : "s"}`;
+/** A number without separators, as the steps of scenarios write it. */
+export const plain = (value) => String(Math.round(value * 1e4) / 1e4);
+export const plural = (count, word) => `${number(count)} ${count === 1 ? word : `${word}s`.replace(/([^aeo])ys$/, "$1ies")}`;
 
 const two = (value) => String(value).padStart(2, "0");
 

@@ -46,10 +46,16 @@ function route() {
 
 const nameOf = (each) => `${each.org}:${each.env}`;
 
+/** How an environment is listed: with its number and its key's hint when there are several organisations. */
+function labelOf(each) {
+  const isOne = environments.every((other) => other.org === each.org);
+  return [each.name, each.env, ...(isOne ? [] : [`no. ${each.number}`, each.key ?? each.hint?.replace(/\*+$/, "…")])].filter(Boolean).join(" · ");
+}
+
 async function loadEnvironments() {
   environments = (await get("/environments")).list;
   const select = byId("environment");
-  select.replaceChildren(...environments.map((each) => h("option", { value: nameOf(each) }, `${each.name} · ${each.env}`)));
+  select.replaceChildren(...environments.map((each) => h("option", { value: nameOf(each) }, labelOf(each))));
   const kept = sessionStorage.getItem(CHOSEN);
   chooseEnvironment(environments.find((each) => nameOf(each) === kept) ?? environments[0]);
 }

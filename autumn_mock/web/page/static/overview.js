@@ -92,37 +92,40 @@ export function sample(isShown) {
 // Snippets
 
 const SNIPPETS = {
-  JavaScript: (url, key) => `import { Autumn } from "autumn-js";
+  JavaScript: (url, key, customer, feature) => `import { Autumn } from "autumn-js";
 
 const autumn = new Autumn({
   secretKey: "${key}",
   serverURL: "${url}",
 });
 await autumn.track({
-  customerId: "cus_123",
-  featureId: "messages",
+  customerId: "${customer}",
+  featureId: "${feature}",
   value: 3,
 });`,
-  Python: (url, key) => `from autumn_sdk import Autumn
+  Python: (url, key, customer, feature) => `from autumn_sdk import Autumn
 
 autumn = Autumn(
     secret_key="${key}",
     server_url="${url}",
 )
-autumn.track(customer_id="cus_123", feature_id="messages", value=3)`,
-  curl: (url, key) => `curl ${url}/v1/balances.track \\
+autumn.track(customer_id="${customer}", feature_id="${feature}", value=3)`,
+  curl: (url, key, customer, feature) => `curl ${url}/v1/balances.track \\
   -H 'Authorization: Bearer ${key}' \\
   -H 'Content-Type: application/json' \\
-  -d '{"customer_id": "cus_123", "feature_id": "messages", "value": 3}'`,
+  -d '{"customer_id": "${customer}", "feature_id": "${feature}", "value": 3}'`,
   env: (url, key) => `AUTUMN_SECRET_KEY=${key}
 AUTUMN_MOCK_URL=${url}
 ATMN_BACKEND_URL=${url}`,
 };
 let language = "JavaScript";
-let key = "";
+let environment = {};
+
+/** An id as the snippets can write it, or an example of one. */
+const idOr = (id, example) => (/^[\w.:@-]+$/.test(id ?? "") ? id : example);
 
 function showSnippet() {
-  const text = SNIPPETS[language](location.origin, key);
+  const text = SNIPPETS[language](location.origin, environment.key ?? "YOUR_SECRET_KEY", idOr(environment.customer, "cus_123"), idOr(environment.feature, "messages"));
   byId("snippet").replaceChildren(h("pre", {}, h("code", {}, text)), h("button", { type: "button", className: "small", onclick: () => copy(text, "Snippet") }, "Copy"));
   for (const tab of byId("snippet-tabs").children) {
     const isChosen = tab.textContent === language;
@@ -148,8 +151,8 @@ byId("snippet-tabs").addEventListener("keydown", (event) => {
 addEventListener("resize", () => state && drawCharts());
 
 export const view = {
-  chosen(environment) {
-    key = environment.key ?? "YOUR_SECRET_KEY";
+  chosen(next) {
+    environment = next;
     samples = [];
     state = null;
     showSnippet();

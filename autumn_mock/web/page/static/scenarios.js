@@ -1,6 +1,6 @@
 // Scenarios: pick one, play it step by step, and see what happened to the balances.
 
-import { bar, byId, h, number, setBar, setText, sync } from "./dom.js";
+import { bar, byId, h, number, plain, setBar, setText, sync } from "./dom.js";
 import { showFindings } from "./overview.js";
 import { attempt, control, get, post } from "./server.js";
 
@@ -94,7 +94,7 @@ function createBalance(each) {
 
 function updateBalance(node, each) {
   const change = each.after - each.before;
-  node.querySelector(".amount").replaceChildren(number(each.before), change ? h("span", { className: "delta" }, ` → ${number(each.after)} (${change > 0 ? "+" : ""}${number(change)})`) : "");
+  node.querySelector(".amount").replaceChildren(plain(each.before), change ? h("span", { className: "delta" }, ` → ${plain(each.after)} (${change > 0 ? "+" : ""}${plain(change)})`) : "");
   const [before, after] = node.querySelectorAll(".bar");
   setBar(before, each.before / each.granted);
   setBar(after, each.after / each.granted);
