@@ -25,7 +25,10 @@ def resume(call: Call, transaction: Transaction, plan_id: str) -> None:
     closed = call.environment.closed_plans.get(plan_id)
     assert closed is not None  # it is deleted with its customer only
     transaction.delete(closed)
-    transaction.put(closed.attached)
+    attached = closed.attached
+    if attached.paused is not None and call.environment.closed_plans.get(attached.paused) is None:
+        attached = replace(attached, paused=None)  # in an edited file two plans may pause each other
+    transaction.put(attached)
     subscription = call.environment.subscriptions.get(closed.attached.billed_by or "")
     if subscription is not None:  # a renewal that was due meanwhile is left out
         transaction.put(replace(subscription, billed_until=max(subscription.billed_until, call.now)))

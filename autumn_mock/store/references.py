@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from autumn_mock.domain.customer import CustomerPlan
 from autumn_mock.domain.plan import Plan
 from autumn_mock.store.environment import Environment
 from autumn_mock.store.errors import DamagedFile
@@ -15,14 +16,20 @@ def _items(plan: Plan) -> list[str]:
     return [item.feature_id for item in plan.items]
 
 
+def _paused(attached: CustomerPlan) -> tuple[str, ...]:
+    return () if attached.paused is None else (attached.paused,)
+
+
 #: A table, a field whose value names records of another table, the values of a record, and that table.
 _REFERENCES: tuple[tuple[str, str, Callable[[Any], Iterable[str]], str], ...] = (
     ("balances", "customer", lambda row: (row.customer,), "customers"),
     ("balances", "feature_id", lambda row: (row.feature_id,), "features"),
     ("customer_plans", "customer", lambda attached: (attached.customer,), "customers"),
     ("customer_plans", "feature_id", lambda attached: _items(attached.plan), "features"),
+    ("customer_plans", "paused", _paused, "closed_plans"),
     ("closed_plans", "customer", lambda closed: (closed.customer,), "customers"),
     ("closed_plans", "feature_id", lambda closed: closed.feature_ids, "features"),
+    ("closed_plans", "paused", lambda closed: _paused(closed.attached), "closed_plans"),
     ("checkouts", "customer", lambda checkout: (checkout.customer,), "customers"),
     ("entities", "customer", lambda entity: (entity.customer,), "customers"),
     ("invoices", "customer", lambda invoice: (invoice.customer,), "customers"),

@@ -107,6 +107,7 @@ def _content() -> str:
         "entity_id": "seat_1",
         "entity_feature_id": "seats",
         "interval": "month",
+        "paused": "closed",
         **dict.fromkeys(("next_reset_at", "expires_at", "resets_at", "releases_at", "forgotten_at"), _LATER),
     }
     for table, kind in KINDS.items():
@@ -115,6 +116,8 @@ def _content() -> str:
         record = _named(_filled(inspect.type_info(kind)), names)
         rows = tables.setdefault(table, {})
         rows["filled"] = {"org": owner["org"], "env": owner["env"], **record}
+        if table == "closed_plans":
+            rows["filled"]["id"] = rows["filled"]["attached"]["id"] = "closed"
         if table == "balances":  # one that is divided among entities, and one that is not
             whole = {key: each for key, each in rows["filled"].items() if key not in ("entity_id", "entity_feature_id")}
             rows["whole"] = {**whole, "id": "whole"}

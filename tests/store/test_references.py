@@ -27,6 +27,7 @@ _EDITS: list[tuple[str, dict[str, Any], str]] = [
     ("balances", {"customer": "gone"}, "customer 'gone' is not in the table customers"),
     ("balances", {"feature_id": "gone"}, "feature_id 'gone' is not in the table features"),
     ("customer_plans", {"customer": "gone"}, "customer 'gone' is not in the table customers"),
+    ("customer_plans", {"paused": "gone"}, "paused 'gone' is not in the table closed_plans"),
     ("entities", {"customer": "gone"}, "customer 'gone' is not in the table customers"),
     ("locks", {"customer": "gone"}, "customer 'gone' is not in the table customers"),
     ("locks", {"feature_id": "gone"}, "feature_id 'gone' is not in the table features"),
