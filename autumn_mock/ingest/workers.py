@@ -63,12 +63,12 @@ class Workers:
         queue: Queue,
         count: int,
         board_of: Callable[[Environment], FaultBoard],
-        deliveries: MessageJournal,
+        journal: MessageJournal,
         names_of: Callable[[str], Collection[str]] = lambda call: (call,),
     ) -> None:
         self._queue = queue
         self._board_of = board_of
-        self._journal = deliveries
+        self._journal = journal
         #: All names of a call that rules may use for it.
         self._names_of = names_of
         self._stopping = threading.Event()

@@ -177,7 +177,7 @@ def _size(row: Balance) -> Decimal:
 
 
 def share_ids(row: Balance, entity: Entity | None) -> Iterable[str | None]:
-    """The numbers of a row that a call may touch: one, or one for each entity in order of their ids."""
+    """The shares of a row that a call may change, by entity id in order; ``(None,)`` for a row that is not divided."""
     if not row.is_per_entity:
         return (None,)
     if entity is not None:
@@ -186,7 +186,7 @@ def share_ids(row: Balance, entity: Entity | None) -> Iterable[str | None]:
 
 
 def raw_balance(row: Balance, share: str | None) -> Decimal:
-    """What is left in one number of a row, signed."""
+    """What is left of a row, or of an entity's share of it; below zero is overage."""
     if share is None:
         return row.balance
     held = row.shares.get(share)
@@ -194,7 +194,7 @@ def raw_balance(row: Balance, share: str | None) -> Decimal:
 
 
 def ceiling(row: Balance, share: str | None) -> Decimal:
-    """How far a refund may raise one number of a row: its grant, edits included."""
+    """How far a refund may raise a row, or a share of it: its grant, edits included."""
     if share is None:
         return row.grant + row.adjustment
     held = row.shares.get(share)

@@ -1,4 +1,4 @@
-"""What becomes due for a customer with time: expiry of locks, end and begin of plans.
+"""Locks that have expired: what they hold is returned. Plans are in :mod:`autumn_mock.operations.renewals`.
 
 Applied before a customer is read, and by a sweep, so that answers do not depend on earlier reads.
 """

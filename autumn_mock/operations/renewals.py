@@ -4,7 +4,7 @@ Applied before a customer is read, and by a sweep; the result does not depend on
 order:
 
 1. unpaid renewals are tried again
-2. plans that are over end; with a trial that nothing pays for, so do all plans of the subscription
+2. plans that are over end; when an unpaid trial is over, all plans of its subscription end
 3. scheduled plans begin
 4. the balances of the plans that renew are reset: usage, units bought in advance, rollovers
 5. each subscription is billed: its pending lines, the prices whose cycle begins, the usage of those whose cycle ends
@@ -172,7 +172,7 @@ class _Instant:
             if each.status != "canceled"
         ]
         #: Those that are billed now.
-        self.due = {each.id for each in subscriptions if (renews_at(each, plans) or self.now + 1) <= self.now}
+        self.due = {each.id for each in subscriptions if self._is_reached(renews_at(each, plans))}
         unpaid = {each.id for each in subscriptions if self._is_unpaid(each, plans)}
         active = [each for each in plans if each.status == "active"]
         self.ended = [each for each in active if each.billed_by in unpaid or self._has_ended(each)]
@@ -202,12 +202,12 @@ class _Instant:
 
     # -- which plans are over
 
-    def _is_trial_over(self, trial_ends_at: int | None) -> bool:
-        return trial_ends_at is not None and trial_ends_at <= self.now
+    def _is_reached(self, at: int | None) -> bool:
+        return at is not None and at <= self.now
 
     def _is_unpaid(self, subscription: Subscription, plans: list[CustomerPlan]) -> bool:
         """Whether a trial that needed no card is over without one."""
-        if not self._is_trial_over(subscription.trial_ends_at) or subscription.sends_invoices:
+        if not self._is_reached(subscription.trial_ends_at) or subscription.sends_invoices:
             return False
         customer = self.call.environment.customers.get(self.customer.internal_id) or self.customer
         if bills.card_of(self.call, customer) is not None:
@@ -219,7 +219,7 @@ class _Instant:
         """Whether a plan is over; without billing, the trial of a free plan, or one without a card, ends its plan."""
         if attached.expires_at is not None and attached.expires_at <= self.now:
             return True
-        if attached.billed_by is not None or not self._is_trial_over(attached.trial_ends_at):
+        if attached.billed_by is not None or not self._is_reached(attached.trial_ends_at):
             return False
         trial = attached.plan.free_trial
         return attached.plan.is_free or (trial is not None and (not trial.card_required or trial.on_end == "revert"))
@@ -274,7 +274,7 @@ class _Instant:
             subscription.trial_ends_at,
             subscription.billed_until,
         )
-        if self._is_trial_over(subscription.trial_ends_at):
+        if self._is_reached(subscription.trial_ends_at):
             return replace(terms, anchor=self.now, billed_until=self.now)
         return replace(terms, billed_until=self.now) if begun or subscription.anchor != self.now else terms
 
@@ -293,7 +293,7 @@ class _Instant:
     def _bill(self, renewal: _Renewal) -> None:
         """Invoice a subscription. One whose plans all ended leaves an open invoice at worst."""
         call, subscription = self.call, renewal.subscription
-        is_over = self._is_trial_over(subscription.trial_ends_at)
+        is_over = self._is_reached(subscription.trial_ends_at)
         subscription = replace(
             subscription,
             pending=(),
@@ -328,7 +328,7 @@ class _Instant:
             if each.plan.is_main:
                 rows.setdefault(each.scope, []).extend(withdrawn)
         for place, each in enumerate(self.staying):
-            if self._is_trial_over(each.trial_ends_at):
+            if self._is_reached(each.trial_ends_at):
                 anchor = each.anchor if each.billed_by is None else self.now
                 self.staying[place] = replace(each, trial_ends_at=None, anchor=anchor)
                 self.transaction.put(self.staying[place])
@@ -340,9 +340,7 @@ class _Instant:
         for each in self.begun:
             subscription = call.environment.subscriptions.get(each.billed_by or "")
             anchor = each.anchor if subscription is None else subscription.anchor
-            if subscription is not None and (
-                self._is_trial_over(subscription.trial_ends_at) or self._moves(subscription)
-            ):
+            if subscription is not None and (self._is_reached(subscription.trial_ends_at) or self._moves(subscription)):
                 anchor = self.now
             begun = replace(each, status="active", anchor=anchor)
             self.transaction.put(begun)

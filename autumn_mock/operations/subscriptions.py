@@ -15,7 +15,7 @@ from autumn_mock.store.environment import Transaction
 
 
 def begun(call: Call, customer: Customer, terms: Terms, *, sends_invoices: bool = False) -> Subscription:
-    """A new subscription that bills on these terms. What begins by now is billed by who makes it."""
+    """A new subscription that bills on these terms. The caller bills what has already begun."""
     return Subscription(
         id=new_id("sub"),
         customer=customer.internal_id,

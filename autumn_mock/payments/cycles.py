@@ -38,9 +38,9 @@ class Terms(Struct, frozen=True):
     #: No cycle of it begins earlier; None: it is as old as its cycles.
     created_at: int | None = None
     trial_ends_at: int | None = None
-    #: Up to here everything was billed; None: up to now.
+    #: Everything before it was billed (ms); None: everything before ``now``.
     billed_until: int | None = None
-    #: From then on its cycles are counted from then.
+    #: The anchor that replaces ``anchor`` at that instant (ms).
     next_anchor: int | None = None
 
     def moved(self, anchor: int, trial_ends_at: int | None) -> Terms:
