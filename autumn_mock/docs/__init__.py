@@ -17,7 +17,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "What is in it": ("worlds", "data", "purchases", "webhooks"),
     "Reference": ("calls", "control-api", "command-line", "settings", "messages"),
     "Run it": ("shared-server", "recovery", "tls"),
-    "Background": ("differences", "fidelity", "performance", "internals", "versions", "docs"),
+    "Background": ("differences", "fidelity", "performance", "peers", "internals", "versions", "docs"),
 }
 TOPICS = tuple(name for names in SECTIONS.values() for name in names)
 #: Files of the folder that pages show.

@@ -109,7 +109,8 @@ class _Bench:
         """MB after a million items, 200 000 when quick."""
         for peer in MOCKS:
             with self._server(peer) as server:
-                _load(server, batches(), count=self._setting.pick(1000, 200), stamped=True)
+                # This server refuses batches while its queue is full, and deducts meanwhile.
+                _load(server, batches(), count=self._setting.pick(1000, 200), stamped=True, again={503: 0.2})
                 _settle(server)
                 yield Figure("memory", peer, server.memory)
 
@@ -135,7 +136,8 @@ class _Bench:
 
 def _load(server: Running, requests: list[bytes], **plan: Any) -> Report:
     report = Generator(Plan(server.port, requests, **plan)).report()
-    assert set(report.statuses) <= {200, 202}, f"{server.peer.name} answered {report.statuses}"
+    wanted = {200, 202, *plan.get("again", ())}
+    assert set(report.statuses) <= wanted, f"{server.peer.name} answered {report.statuses}"
     return report
 
 
