@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import msgspec
 
 from autumn_mock.certification.badge import badge
+from autumn_mock.certification.model import CaseLevel
 from autumn_mock.certification.requests import request_story
 from autumn_mock.certification.results import CaseResult, Certificate
 from autumn_mock.store.fileutil import write_output
@@ -90,14 +91,15 @@ def _json(certificate: Certificate) -> bytes:
     return msgspec.json.format(msgspec.json.encode(as_data(certificate)), indent=2) + b"\n"
 
 
-def _junit(certificate: Certificate) -> bytes:
-    results = certificate.results
+def _junit(certificate: Certificate, level: CaseLevel) -> bytes:
+    """A failed case below ``level`` is skipped: the exit code is 0 then, and readers of the file have to agree."""
+    results, failed = certificate.results, certificate.failed(level)
     suite = ElementTree.Element(
         "testsuite",
         name=_printable(f"autumn-mock certify {certificate.client}"),
         tests=str(len(results)),
-        failures=str(sum(each.verdict == "failed" for each in results)),
-        skipped=str(sum(each.verdict == "skipped" for each in results)),
+        failures=str(len(failed)),
+        skipped=str(sum(each.verdict != "passed" for each in results) - len(failed)),
         errors="0",
         time=f"{sum(each.took for each in results) / 1000:.3f}",
     )
@@ -106,11 +108,12 @@ def _junit(certificate: Certificate) -> bytes:
         test = ElementTree.SubElement(
             suite, "testcase", classname=name, name=each.case.name, time=f"{each.took / 1000:.3f}"
         )
-        if each.verdict == "failed":
+        if each in failed:
             failure = ElementTree.SubElement(test, "failure", message=_printable(each.problems[0]))
             failure.text = _printable("\n".join(story_lines(each)))
-        elif each.verdict == "skipped":
-            ElementTree.SubElement(test, "skipped", message=_printable(each.problems[0]))
+        elif each.verdict != "passed":
+            reason = f"{each.verdict}: {each.problems[0]}" if each.verdict == "failed" else each.problems[0]
+            ElementTree.SubElement(test, "skipped", message=_printable(reason))
     content: bytes = ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
     return content + b"\n"
 
@@ -182,15 +185,18 @@ def _svg(certificate: Certificate) -> bytes:
 
 
 #: The formats by the suffix of the file.
-FORMATS: dict[str, Callable[[Certificate], bytes]] = {
+FORMATS: dict[str, Callable[[Certificate, CaseLevel], bytes]] = {
     ".xml": _junit,
-    ".json": _json,
-    ".md": _markdown,
-    ".html": _html,
-    ".svg": _svg,
+    ".json": lambda certificate, _: _json(certificate),
+    ".md": lambda certificate, _: _markdown(certificate),
+    ".html": lambda certificate, _: _html(certificate),
+    ".svg": lambda certificate, _: _svg(certificate),
 }
 
 
-def write_certificate(path: Path, certificate: Certificate) -> None:
-    """Write a report in the format that the suffix names, a key of :data:`FORMATS`. Raises :class:`OSError`."""
-    write_output(path, [FORMATS[path.suffix](certificate)])
+def write_certificate(path: Path, certificate: Certificate, level: CaseLevel) -> None:
+    """Write a report in the format that the suffix names, a key of :data:`FORMATS`. Raises :class:`OSError`.
+
+    ``level``: cases of less strict levels do not fail the run.
+    """
+    write_output(path, [FORMATS[path.suffix](certificate, level)])

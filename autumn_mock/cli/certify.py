@@ -11,7 +11,7 @@ import click
 from autumn_mock.cli.options import json_option
 
 if TYPE_CHECKING:
-    from autumn_mock.certification.model import ConformanceCase
+    from autumn_mock.certification.model import CaseLevel, ConformanceCase
     from autumn_mock.certification.results import CaseResult, Certificate
 
 #: Of the results in the table.
@@ -52,7 +52,7 @@ def certify(
     command: tuple[str, ...],
     adapter: str | None,
     names: tuple[str, ...],
-    level: str,
+    level: CaseLevel,
     reports: tuple[str, ...],
     assignments: tuple[str, ...],
     timeout: float,
@@ -84,8 +84,8 @@ def certify(
     _check_reports(reports)
     certificate = _run(cases, _command(adapter, command), settings=_settings(assignments), timeout=timeout, jobs=jobs)
     _show(certificate, as_json=as_json, stories=bool(names))
-    _write(reports, certificate)
-    if certificate.failed(level):  # type: ignore[arg-type]  # click checks it
+    _write(reports, certificate, level)
+    if certificate.failed(level):
         raise SystemExit(1)
 
 
@@ -163,12 +163,12 @@ def _run(cases: list[ConformanceCase], command: list[str], *, timeout: float, **
             raise click.ClickException(str(error)) from None
 
 
-def _write(reports: Sequence[str], certificate: Certificate) -> None:
+def _write(reports: Sequence[str], certificate: Certificate, level: CaseLevel) -> None:
     from autumn_mock.certification.reports import write_certificate
 
     for report in reports:
         try:
-            write_certificate(Path(report), certificate)
+            write_certificate(Path(report), certificate, level)
         except OSError as error:
             raise click.ClickException(f"{report} cannot be written: {error.strerror or error}") from None
 

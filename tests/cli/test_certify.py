@@ -83,6 +83,19 @@ def test_reports_have_the_format_of_their_suffix(silent: list[str], tmp_path: Pa
     assert ElementTree.fromstring(paths["svg"].read_text("utf-8")).get("aria-label") == "autumn conformance: must 0/1"
 
 
+def test_a_failure_below_the_level_is_skipped_in_junit(silent: list[str], tmp_path: Path) -> None:
+    case, report = tmp_path / "mine.yaml", tmp_path / "report.xml"
+    case.write_text(shipped_files("case")["track-returns"].read_text("utf-8").replace("level: must", "level: should"))
+    for level, expected in (("must", ("0", "1")), ("should", ("1", "0"))):
+        run("--case", str(case), "--level", level, "--report", str(report), *silent)
+        suite = ElementTree.parse(report).getroot()
+        assert (suite.get("failures"), suite.get("skipped")) == expected
+    run("--case", str(case), "--report", str(report), *silent)
+    skipped = ElementTree.parse(report).getroot().find("testcase/skipped")
+    assert skipped is not None
+    assert str(skipped.get("message")).startswith("failed: ")
+
+
 def test_settings_are_passed_to_the_adapter(tmp_path: Path) -> None:
     path = tmp_path / "settings.py"
     program = SILENT.replace("    print(", '    open("settings.json", "a").write(line)\n    print(')
