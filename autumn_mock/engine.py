@@ -320,16 +320,15 @@ class Engine(Lifecycle):
     def find_key(self, key: str) -> ApiKey | None:
         """The record of a key; None if there is none.
 
-        With ``auto_org``, or ``auto_org_like``, an unknown secret test key opens an organisation of its own.
+        With ``auto_org``, or a setting that implies it, an unknown secret test key opens an organisation of its own.
         """
         found = self.state.keys.get(hash_key(key))
         if found is not None:
             self.last_used[found.org_id] = wall_clock()
-        opens = self.settings.auto_org or self.settings.auto_org_like is not None
-        if found is not None or not opens or not key.startswith("am_sk_test_"):
+        if found is not None or not self.settings.opens_organisations or not key.startswith("am_sk_test_"):
             return found
         with suppress(ValueError):  # the key is not valid, or another request has just opened the organisation
-            self.open_organisation(self.template_on_demand(), read_key(key))
+            self.open_organisation(self.template_on_demand(), read_key(key), is_temporary=True)
         return self.state.keys.get(hash_key(key))
 
     def snapshot(self, environment: Environment | None = None) -> bytes:

@@ -148,11 +148,13 @@ class Lifecycle:
         frozen: bool = False,
         name: str | None = None,
         slug: str | None = None,
+        is_temporary: bool = False,
     ) -> Opened:
         """Open an organisation: a copy of the first one of a world, or of the server's own world.
 
         Without a key one is generated. ``now`` (ms) is the time of its clock when it is filled; with ``frozen`` the
-        clock does not run. Raises :class:`ValueError` for a key or a slug that exists.
+        clock does not run. ``is_temporary``: it may be closed when it is idle. Raises :class:`ValueError` for a key or
+        a slug that exists.
         """
         key = key or f"am_sk_test_{self.ids.token() if self.ids is not None else secrets.token_hex(12)}"
         template = template or self.world
@@ -166,7 +168,7 @@ class Lifecycle:
                         clock.freeze()
                     if now is not None:
                         clock.set(now)
-            record = open_copy(prepared, template, key)
+            record = open_copy(prepared, template, key, is_temporary=is_temporary)
             self._templates[org_id] = template
             self.state.adopt(prepared)
             if name is not None or slug is not None:
@@ -182,7 +184,7 @@ class Lifecycle:
             found = self.state.organisation(org_id)
             if found is None:
                 raise NoSuchOrganisation(org_id)
-            named = replace(found, name=name or found.name, slug=slug or found.slug)
+            named = replace(found, name=name or found.name, slug=slug or found.slug, is_temporary=False)
             prepared = self.state.prepare()
             prepared.add(named, [])
             self.state.adopt(prepared)
@@ -212,12 +214,12 @@ class Lifecycle:
         return org_id not in self._of_further_keys and not self.world.holds(org_id)
 
     def close_idle(self) -> None:
-        """Close the organisations that were opened on demand and not used for ``auto_org_idle``."""
+        """Close the temporary organisations that were not used for ``auto_org_idle``. One that was named is kept."""
         longest = self.settings.auto_org_idle
         if longest is None:
             return
         now = wall_clock()
-        for org_id in [each.id for each in self.state.organisations if self.is_on_demand(each.id)]:
+        for org_id in [each.id for each in self.state.organisations if each.is_temporary]:
             if now - self.last_used.setdefault(org_id, now) > longest:
                 self.close_organisation(org_id)
                 _log.info("closed %s, which was idle for %s s", org_id, longest // 1000)

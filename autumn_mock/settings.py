@@ -218,7 +218,8 @@ class Settings:
     auto_org_idle: int | None = _setting(
         None,
         _idle_time,
-        "Delete organisations opened on demand that no request has used for this long, like 1h.",
+        "Like --auto-org, and delete the organisations that it opened when no request has used them for this long, "
+        "like 1h; not those that were named.",
         metavar="TIME",
     )
     rate_limit: str = _setting(
@@ -306,6 +307,11 @@ class Settings:
             else:
                 value = _read(each.name, read, value)
             object.__setattr__(self, each.name, value)  # it is frozen from here on
+
+    @property
+    def opens_organisations(self) -> bool:
+        """Whether the first request with a new test key opens an organisation."""
+        return self.auto_org or self.auto_org_like is not None or self.auto_org_idle is not None
 
     @property
     def uses_tls(self) -> bool:

@@ -479,16 +479,19 @@ def test_auto_org_organisations_are_durable_and_can_be_reset(tmp_path: Path) -> 
 
 
 def test_idle_organisations_that_were_opened_on_demand_are_closed() -> None:
-    with Emulator(auto_org=True, auto_org_idle="1s", key=(OTHER_KEY,)) as mock:
+    with Emulator(auto_org_idle="1s", key=(OTHER_KEY,)) as mock:  # implies auto_org
         engine = mock.emulator
-        for key in ("am_sk_test_idle", "am_sk_test_used"):
+        for key in ("am_sk_test_idle", "am_sk_test_used", "am_sk_test_named"):
             assert engine.find_key(key) is not None
+        engine.name_organisation(organisation_id("am_sk_test_named"), "Team A")
+        opened = engine.open_organisation(slug="team-b").org
         deadline = time.monotonic() + 20
-        while len(engine.state.organisations) > 3 and time.monotonic() < deadline:
+        while len(engine.state.organisations) > 5 and time.monotonic() < deadline:
             engine.find_key("am_sk_test_used")
             time.sleep(0.05)
         kept = {each.id for each in engine.state.organisations}
-        assert kept == {"org_autumn_mock", organisation_id(OTHER_KEY), organisation_id("am_sk_test_used")}
+        others = {organisation_id(key) for key in (OTHER_KEY, "am_sk_test_used", "am_sk_test_named")}
+        assert kept == {"org_autumn_mock", opened, *others}
 
 
 def test_auto_org_needs_an_organisation_to_copy(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from autumn_mock.cli.settings_file import config_option
 from autumn_mock.settings import declarations, read_token, read_url, variable
 
 if TYPE_CHECKING:
+    from autumn_mock.control_client import CallRefused
+
     _ParamType = click.ParamType[Any]
 else:
     _ParamType = click.ParamType  # not generic in older releases of click
@@ -176,12 +178,21 @@ def asks_server(command: Callable[..., None]) -> Callable[..., None]:
             with ControlClient(url, key or None, control_token) as client:
                 command(client, *arguments, **options)
         except ControlError as error:
-            hint = ""
-            if key and isinstance(error, CallRefused) and error.status == 401:
-                hint = "; use --key '' for the whole server"  # the key may be from a forgotten variable
+            hint = _hint(error, key) if isinstance(error, CallRefused) else ""
             raise click.ClickException(f"{error}{hint}") from None
 
     return run
+
+
+def _hint(error: CallRefused, key: str | None) -> str:
+    """What to do in the words of the command line: the server speaks of headers."""
+    if "x-autumn-mock-token" in str(error):
+        return "; give it with --control-token, or in AUTUMN_MOCK_CONTROL_TOKEN"
+    if "give the secret key" in str(error):
+        return "; the option is --key"
+    if key and error.status == 401:
+        return "; use --key '' for the whole server"  # the key may be from a forgotten variable
+    return ""
 
 
 def _key(value: str) -> str:

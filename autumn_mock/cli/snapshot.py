@@ -34,7 +34,11 @@ def snapshot() -> None:
 @asks_server
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
 def save(client: ControlClient, file: str, as_json: bool) -> None:
-    """Save the state to FILE, a world, which is replaced once the download is complete; - is standard output."""
+    """Save the state to FILE, which is replaced once the download is complete; - is standard output.
+
+    "autumn-mock serve --world FILE" starts from it. It keeps everything, keys as hashes; "world from" makes a text to
+    edit.
+    """
     from autumn_mock.store.fileutil import write_output
 
     with client.download("/snapshot", timeout=_TIMEOUT_S) as (size, pieces):

@@ -56,6 +56,8 @@ class Organisation(Record, frozen=True, kw_only=True):
     config: OrganisationConfig = OrganisationConfig()
     #: Its own prices of language models, by ``provider/model``.
     model_prices: dict[str, Rates] = {}
+    #: Whether the first request with its key opened it: it may be closed when it is idle.
+    is_temporary: bool = False
 
 
 class ApiKey(Record, frozen=True, kw_only=True):

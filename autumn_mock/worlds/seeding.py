@@ -40,11 +40,11 @@ def seed(state: State, world: World, only: tuple[str, Env] | None = None) -> Non
     state.adopt(stage)
 
 
-def open_copy(state: State, template: World, key: str) -> ApiKey:
+def open_copy(state: State, template: World, key: str, *, is_temporary: bool = False) -> ApiKey:
     """Add an organisation for a key, as a copy of the first one of a world, without its webhooks. Atomic.
 
-    Raises :class:`ValueError` when the key exists, or when the world has no organisation; ``OSError`` when the disk
-    refuses the write.
+    ``is_temporary``: see :class:`~autumn_mock.domain.organisation.Organisation`. Raises :class:`ValueError` when the
+    key exists, or when the world has no organisation; ``OSError`` when the disk refuses the write.
     """
     name = hash_key(key)[:12]
     opened = api_key(key, organisation_id(key))
@@ -62,6 +62,7 @@ def open_copy(state: State, template: World, key: str) -> ApiKey:
         created_at=created_at,
         config=first.config,
         model_prices=first.model_prices,
+        is_temporary=is_temporary,
     )
     stage = state.prepare()
     stage.add(organisation, [opened])
