@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 from tests.chaos.crowd import connected, together
 from tests.chaos.scripts import Effort, Figures, require_linux, script
 from tests.chaos.victim import Victim, wait_until
-from tests.chaos.watching import Bystander, memory, open_files
-from tests.support.client import BATCH, DEFAULT_KEY, Client
+from tests.chaos.watching import Bystander, memory, open_files, threads
+from tests.support.client import BATCH, CHECK, DEFAULT_KEY, Client
 
 if sys.platform != "win32":
     import resource
@@ -107,6 +107,28 @@ def idle_connections(effort: Effort, place: Path) -> Figures:
         victim.stop()
         assert "Traceback" not in victim.stderr()
     return {"connections": count, "kb_each": round((after - before) * 1024 / count, 1), **other.figures}
+
+
+@script(brief=Effort(rounds=400), long=Effort(rounds=2000))
+def hung_requests(effort: Effort, place: Path) -> Figures:
+    """Requests that a fault lets hang take no thread: others are served at once. A round is such a request."""
+    require_linux("counting threads in /proc")
+    body = b'{"customer_id": "cus_456", "feature_id": "messages"}'
+    head = f"POST {CHECK} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {DEFAULT_KEY}\r\nContent-Length: {len(body)}"
+    hung = f"{head}\r\nX-Autumn-Mock-Fault: reply:hang\r\n\r\n".encode() + body
+    with _allowed_files(effort.rounds) as count, Victim(place).ready() as victim, victim.client() as first:
+        first.remaining("cus_456")
+        before = threads(victim)
+        with _sockets(victim, count) as connections:
+            for each in connections:
+                each.sendall(hung)
+            with Bystander(victim, timeout=1) as other:
+                wait_until(lambda: other.count >= 30, "others being served", 30)
+            most = threads(victim)
+        wait_until(lambda: threads(victim) <= before + 2, "giving back threads", 30)
+        victim.stop()
+        assert "Traceback" not in victim.stderr()
+    return {"requests": count, "threads": before, "threads_meanwhile": most, **other.figures}
 
 
 @script(brief=Effort(rounds=500), long=Effort(rounds=500))

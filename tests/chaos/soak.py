@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import random
 import statistics
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -58,6 +60,41 @@ def year(effort: Effort, place: Path) -> Figures:
         "last_mb": round(last),
         "file_mb": round(size, 1),
     }
+
+
+_ONE_TEST = """
+import pytest
+from pathlib import Path
+
+
+def memory():
+    [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS")]
+    return int(line.split()[1]) / 1024
+
+
+@pytest.mark.parametrize("number", range({count}))
+def test_usage(autumn_mock, number, record_property):
+    autumn_mock.set_payment_method("cus_123", "ok")
+    autumn_mock.assert_deducted("cus_123", "messages", 0)
+    if number in ({first}, {count} - 1):
+        with open({file!r}, "a") as written:
+            print(memory(), file=written)
+"""
+
+
+@script(brief=Effort(rounds=300), long=Effort(rounds=1500))
+def fixture(effort: Effort, place: Path) -> Figures:
+    """Tests of one process with the fixture, each with an organisation of its own: memory stays flat."""
+    require_linux("reading memory from /proc")
+    written = place / "memory"
+    text = _ONE_TEST.format(count=effort.rounds, first=effort.rounds // 3, file=str(written))
+    (place / "test_many.py").write_text(text)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_many.py"]
+    done = subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stdout
+    early, late = map(float, written.read_text().split())
+    assert late - early < _MORE_MEMORY, f"{early:.0f} MB became {late:.0f}"
+    return {"tests": effort.rounds, "early_mb": round(early), "late_mb": round(late)}
 
 
 def _world() -> dict[str, Any]:

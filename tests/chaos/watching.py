@@ -25,6 +25,11 @@ def open_files(victim: Victim) -> int:
     return len(os.listdir(f"/proc/{victim.pid}/fd"))
 
 
+def threads(victim: Victim) -> int:
+    """How many threads it has."""
+    return len(os.listdir(f"/proc/{victim.pid}/task"))
+
+
 class Bystander(threading.Thread):
     """A client that checks a balance again and again, every other time on a new connection, for the time of a block.
 

@@ -418,7 +418,9 @@ def test_report_is_written_after_the_queue_is_drained(reports: tuple[Path, Path]
     assert (stats["accepted"], stats["ready"], stats["deducted"]) == (1, 1, 0)
 
 
-@pytest.mark.parametrize("word", ["\x1b[1mbold", "a\nb", "<&>\"'", "naïve 数据 😀", "\ufffe", "bad \udcff byte"])
+@pytest.mark.parametrize(
+    "word", ["\x1b[1mbold", "a\nb", "<&>\"'", "naïve 数据 😀", "\ufffe", "bad \udcff byte", "a ]]> b", "\x01\x08"]
+)
 @pytest.mark.parametrize("suffix", ["xml", "json"])
 def test_report_is_well_formed_for_any_arguments(suffix: str, word: str, tmp_path: Path) -> None:
     file = tmp_path / f"report.{suffix}"
