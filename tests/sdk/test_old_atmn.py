@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +64,10 @@ class OldProject:
 
 
 @pytest.fixture
-def empty(server: ServerProcess) -> Client:
-    """An organisation with nothing in it."""
-    return server.organisation("empty")
+def empty() -> Iterator[Client]:
+    """An organisation with nothing in it, without limits: a push may make more than 25 calls in a second."""
+    with ServerProcess("--rate-limit", "off") as server:
+        yield server.organisation("empty")
 
 
 def catalogue(organisation: Client) -> dict[str, Any]:

@@ -87,13 +87,16 @@ def item_params(item: Json) -> Json:
 def _price(item: Json, included: float) -> Json:
     price: Json = _interval(item, "one_off")
     price["billing_method"] = "prepaid" if item.get("usage_model") == "prepaid" else "usage_based"
-    if item.get("tiers"):
-        price["tiers"] = [_tier(tier, included) if isinstance(tier, dict) else tier for tier in item["tiers"]]
+    tiers = item.get("tiers")
+    if isinstance(tiers, list) and tiers:
+        price["tiers"] = [_tier(tier, included) if isinstance(tier, dict) else tier for tier in tiers]
     else:
-        price["amount"] = item["price"]
+        price["amount"] = item.get("price")
     price |= {name: item[name] for name in ("billing_units", "tier_behavior") if item.get(name) is not None}
     limit = item.get("usage_limit")
-    return price if limit is None else {**price, "max_purchase": limit - included}
+    if isinstance(limit, (int, float)):
+        limit -= included
+    return price if limit is None else {**price, "max_purchase": limit}
 
 
 def _tier(tier: Json, included: float) -> Json:
@@ -117,7 +120,7 @@ def _config(config: Json) -> Json:
 def feature_params(body: Json) -> Json:
     """The parameters of a feature from those of an old one, whose type said how it is used."""
     kind = body.get("type")
-    if kind in _TYPES:
+    if isinstance(kind, str) and kind in _TYPES:
         return {**body, "type": "metered", "consumable": _TYPES[kind]}
     return {**body, "type": "boolean"} if kind == "static" else body
 
