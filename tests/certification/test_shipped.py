@@ -29,8 +29,13 @@ def test_cases_are_sorted_by_group_and_level() -> None:
     assert places == sorted(places)
 
 
-def test_reference_client_passes_and_is_charged_what_the_service_charges(url: str) -> None:
-    certificate = certify(CASES, url, adapter_command("httpx"), jobs=8)
+@pytest.mark.parametrize("client", ["httpx", "fetch"])
+def test_reference_client_passes_and_is_charged_what_the_service_charges(
+    url: str, client: str, request: pytest.FixtureRequest
+) -> None:
+    if client == "fetch":
+        request.getfixturevalue("node")
+    certificate = certify(CASES, url, adapter_command(client), jobs=8)
     assert {each.case.name: each.problems for each in certificate.results if each.verdict != "passed"} == {}
     charged = {each.case.name: dict(each.charged) for each in certificate.results}
     assert charged == {

@@ -156,6 +156,14 @@ def test_lock_of_a_check_is_released_at_its_expiry(world: World) -> None:
     assert world.values() == [8, -8]
 
 
+def test_check_with_a_lock_that_has_expired_is_accepted_and_returned(world: World) -> None:
+    """Contract 6.3: ``expires_at`` in the past is accepted."""
+    world.balance(10)
+    assert world.check(4, lock=lock(expires_at=NOW - 1000)).allowed
+    world.now += 1
+    assert world.remaining() == 10
+
+
 def test_check_with_a_lock_that_is_denied(world: World) -> None:
     world.balance(10)
     before = world.snapshot()

@@ -276,6 +276,18 @@ def test_assert_no_findings_can_ignore_uncertain_ones(autumn_mock: AutumnMock) -
         autumn_mock.assert_no_findings()
 
 
+def test_assert_no_findings_takes_a_level_and_codes(autumn_mock: AutumnMock) -> None:
+    send(autumn_mock)
+    send(autumn_mock)
+    autumn_mock.assert_no_findings(level="certain")
+    autumn_mock.assert_no_findings(codes=["hammering", "unknown_route"])
+    for counts in ({"level": "probable"}, {"codes": ["hammering", "resent_after_accepted"]}):
+        with pytest.raises(AssertionError, match="resent_after_accepted: "):
+            autumn_mock.assert_no_findings(**counts)
+    with pytest.raises(ValueError, match="resent"):
+        autumn_mock.assert_no_findings(codes=["resent"])
+
+
 def test_assert_deducted_drains_and_counts_items_and_calls(autumn_mock: AutumnMock) -> None:
     send(autumn_mock, *[use(0.1)] * 3)
     track(autumn_mock, 2)

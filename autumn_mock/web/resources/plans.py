@@ -149,7 +149,12 @@ def has_customers_by_path(request: RequestContext, params: PlanPatch) -> Answer:
     return Answer(has_customers_body(preview_plan(request.call, changed)))
 
 
-@endpoint("GET /v1/products/<plan_id>/deletion_info", scopes="plans:read", answers=PlanUsageBody)
+@endpoint(
+    "GET /v1/products/<plan_id>/deletion_info",
+    "GET /v1/plans/<plan_id>/deletion_info",
+    scopes="plans:read",
+    answers=PlanUsageBody,
+)
 def deletion_info(request: RequestContext) -> Answer:
     return Answer(plan_usage_body(plan_usage(request.call, request.path["plan_id"])))
 
@@ -160,7 +165,7 @@ def delete(request: RequestContext, params: PlansDelete) -> Answer:
     return SUCCESS
 
 
-@endpoint("DELETE /v1/products/<plan_id>", scopes="plans:write", query=ProductDelete)
+@endpoint("DELETE /v1/products/<plan_id>", "DELETE /v1/plans/<plan_id>", scopes="plans:write", query=ProductDelete)
 def delete_by_path(request: RequestContext, query: ProductDelete) -> Answer:
     plans.delete(request.call, request.path["plan_id"], all_versions=bool(query.all_versions))
     return SUCCESS
