@@ -194,6 +194,19 @@ def test_start_that_fails_leaves_no_thread_and_no_lock(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr, done.returncode) == ("['MainThread']\n['MainThread']\n202\n", "", 0)
 
 
+def test_requests_that_wait_for_a_thread_print_nothing(tmp_path: Path) -> None:
+    done = run_script(
+        tmp_path,
+        """
+        import logging
+        import autumn_mock.web.waitress_adapter
+
+        logging.getLogger("waitress.queue").warning("Task queue depth is %d", 1)
+        """,
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
+
+
 def test_start_refuses_an_emulator_that_was_stopped() -> None:
     emulator = Emulator()
     with emulator:
