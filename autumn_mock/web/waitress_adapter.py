@@ -50,8 +50,8 @@ _ABORT = "autumn_mock.abort"
 
 
 _log = logging.getLogger("autumn_mock.web")
-# A request that waits for a thread is expected under load. Where no logging is configured, as in tests with an emulator,
-# Python would print Waitress's warning of it on standard error.
+# A request that waits for a thread is expected under load. Where no logging is configured, as in tests with an
+# emulator, Python would print Waitress's warning of it on standard error.
 logging.getLogger("waitress.queue").addHandler(logging.NullHandler())
 
 
