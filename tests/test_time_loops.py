@@ -24,12 +24,15 @@ PACKAGE = Path(autumn_mock.__file__).parent
 #: Every function with a ``while`` in the packages that compute with time, and why it ends.
 LOOPS = {
     "ledger/intervals.py period_end": "at most two steps: it begins beside the boundary",
-    "ledger/intervals.py next_boundary": "whole months are skipped at once; a clamped day costs a step of its own",
+    "ledger/intervals.py next_boundary": "all steps to a clamped day, or to now, at once; at most three are clamped",
     "ledger/intervals.py window_start": "at most two steps: it begins beside the window",
     "operations/event_counts.py _by_bin": "each step passes an event",
     "operations/retention.py drop_oldest_events": "each step deletes an event",
     "operations/time_ranges.py _days": "the caller ends it; ranges have 200 years at most",
 }
+#: 31 March 2026 and 29 February 2024: quarters that never pass February, and the day of leap years.
+QUARTER_END = 1_774_915_200_000
+LEAP_DAY = 1_709_164_800_000
 #: Steps of one loop.
 MOST_STEPS = 6
 
@@ -90,6 +93,8 @@ def test_period_end_takes_few_steps(steps: list[int], interval: Interval, count:
 
 @given(st.sampled_from(PERIODS), COUNTS, INSTANTS, NOW)
 @example("month", 1, -LARGEST, LATEST)
+@example("quarter", 1, QUARTER_END, LATEST)
+@example("month", 48, LEAP_DAY, LATEST)
 def test_next_boundary_takes_few_steps(steps: list[int], interval: Interval, count: int, start: int, now: int) -> None:
     reset = Reset(interval=interval, interval_count=count)
     within_bounds(steps, lambda: intervals.next_boundary(reset, start, now))

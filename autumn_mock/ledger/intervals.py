@@ -7,6 +7,7 @@ Months are calendar months with the day clamped to the month's end, step by step
 from __future__ import annotations
 
 import calendar
+import math
 from datetime import datetime, timedelta, timezone
 
 from autumn_mock.domain.plan import Interval, Reset
@@ -104,11 +105,27 @@ def next_boundary(reset: Reset, boundary: int, now: int) -> int:
         return boundary if boundary > now else min(boundary + ((now - boundary) // step + 1) * step, _LAST)
     step = _MONTHS[reset.interval] * reset.interval_count
     while boundary <= now < _LAST:
-        skipped = 0
-        if to_datetime(boundary).day <= 28:  # which no month clamps
-            skipped = max(_months_between(boundary, now) // step - 1, 0)
-        boundary = add_months(boundary, step * (skipped + 1))
+        steps = max(_months_between(boundary, now) // step, 1)
+        boundary = add_months(boundary, step * min(steps, _steps_until_clamped(boundary, step) or steps))
     return boundary
+
+
+def _steps_until_clamped(boundary: int, step: int) -> int | None:
+    """After how many steps a month is shorter than the day of ``boundary``; None: never.
+
+    The months of a year repeat after at most twelve steps. February's 29 may take a hundred of these cycles: the
+    calendar repeats after 400 years, and only years that are all divisible by four need more than three.
+    """
+    moment = to_datetime(boundary)
+    if moment.day <= 28:
+        return None
+    cycle = 12 // math.gcd(step, 12)
+    month = moment.year * 12 + moment.month - 1
+    for steps in range(1, cycle * (100 if moment.day == 29 else 1) + 1):
+        year, index = divmod(month + steps * step, 12)
+        if moment.day > calendar.monthrange(year % 400 + 2000, index + 1)[1]:
+            return steps
+    return None
 
 
 def _months_between(start: int, end: int) -> int:

@@ -116,6 +116,24 @@ def test_a_boundary_is_that_of_single_steps(anchor: int, now: int, interval: Int
     assert next_boundary(reset, anchor, now) == boundary
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 16, 48])
+@pytest.mark.parametrize("interval", ["month", "quarter", "semi_annual", "year"])
+@pytest.mark.parametrize(
+    "day", [(2024, 2, 29), (2026, 1, 31), (2026, 3, 31), (2026, 4, 30), (2027, 1, 29), (2096, 2, 29)]
+)
+def test_boundaries_at_the_ends_of_months_are_those_of_single_steps(
+    day: tuple[int, int, int], interval: Interval, count: int
+) -> None:
+    """A day that a shorter month has clamped stays clamped, however many periods are passed at once."""
+    reset = Reset(interval=interval, interval_count=count)
+    first = boundary = to_instant(datetime(*day, 12, tzinfo=timezone.utc))
+    while boundary < first + 250 * 365 * DAY:
+        following = add_interval(boundary, interval, count)
+        assert next_boundary(reset, first, boundary) == following
+        assert next_boundary(reset, first, following - 1) == following
+        boundary = following
+
+
 @law
 @given(instants, instants, intervals, counts)
 def test_adding_a_period_keeps_order(first: int, second: int, interval: Interval, count: int) -> None:
