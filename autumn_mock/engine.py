@@ -80,7 +80,9 @@ class Engine(Lifecycle):
         self.register("webhooks", lambda name: self.webhooks.clear(*(name or ())))
         self._call_names: Callable[[], Mapping[str, Collection[str]]] = dict
         self._workers = Workers(self.queue, settings.workers, self.board_for, self.deliveries, self._names_of)
-        self._maintenance = MaintenanceThread(self.state, self.gate, settings.max_events, self.close_idle, self.call_in)
+        self._maintenance = MaintenanceThread(
+            self.state, self.barrier, settings.max_events, self.close_idle, self.call_in
+        )
         self._is_stopped = False
         self._earlier_findings: deque[Finding] | None = None
         self.state.on_clock_move(self._move_clock)

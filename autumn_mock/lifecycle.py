@@ -71,7 +71,7 @@ class Lifecycle:
         )
         #: The server's clock; those of organisations follow it.
         self.clock = state.clock
-        self.gate = RequestBarrier()
+        self.barrier = RequestBarrier()
         self.queue = Queue(settings.max_queue)
         #: The rules that every environment begins with, with the seeds that were drawn for them.
         self.first_faults = tuple(parse_rule(text).seeded(settings.seed) for text in settings.fault)
@@ -341,7 +341,7 @@ class Lifecycle:
         names = [each.name for each in chosen()]
         paused = {name for name in names if self.queue.is_paused(name)}
         dropped = sum(map(self._empty_queue, names))  # may take a while
-        with self.gate.closed(org_id):
+        with self.barrier.closed(org_id):
             names = [each.name for each in chosen()]
             dropped += sum(map(self._empty_queue, names))
             try:

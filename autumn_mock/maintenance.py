@@ -32,13 +32,13 @@ class MaintenanceThread:
     def __init__(
         self,
         state: State,
-        gate: RequestBarrier,
+        barrier: RequestBarrier,
         max_events: int,
         close_idle: Callable[[], None],
         call_in: Callable[[Environment], Call],
     ) -> None:
         self._state = state
-        self._gate = gate
+        self._barrier = barrier
         self._max_events = max_events
         self._call_in = call_in
         self._stopping = threading.Event()
@@ -89,7 +89,7 @@ class MaintenanceThread:
 
     def _sweep(self) -> None:
         for environment in self._state.environments():
-            with self._gate.passed(environment.name[0]):
+            with self._barrier.passed(environment.name[0]):
                 sweep(self._call_in(environment))
 
 

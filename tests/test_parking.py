@@ -93,8 +93,8 @@ def held_environment(mock: AutumnMock) -> AbstractContextManager[Any]:
 
 #: What holds requests up: how a test brings it about, and a request that waits for its end.
 HOLDS: dict[str, tuple[Callable[[AutumnMock], AbstractContextManager[Any]], str, str, Any]] = {
-    "barrier, its organisation": (lambda mock: mock.emulator.gate.closed(mock.organisation), "POST", TRACK, ITEM),
-    "barrier, the whole server": (lambda mock: mock.emulator.gate.closed(), "POST", CHECK, ITEM),
+    "barrier, its organisation": (lambda mock: mock.emulator.barrier.closed(mock.organisation), "POST", TRACK, ITEM),
+    "barrier, the whole server": (lambda mock: mock.emulator.barrier.closed(), "POST", CHECK, ITEM),
     "reset": (lambda mock: mock.emulator._changing(), "POST", "/_mock/reset", {}),
     "opening": (lambda mock: mock.emulator._changing(), "POST", "/_mock/organisations", {}),
     "lock of an environment": (held_environment, "GET", "/_mock/stats", None),

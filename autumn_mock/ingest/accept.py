@@ -48,14 +48,14 @@ class EnqueueContext(Struct):
     once: Sequence[ArmedRule] = ()
 
 
-def accept_batch(call: Call, intake: EnqueueContext, items: Sequence[TrackItem], size: int) -> dict[int, str]:
+def accept_batch(call: Call, context: EnqueueContext, items: Sequence[TrackItem], size: int) -> dict[int, str]:
     """Queue a batch; ``size`` is that of its body in bytes. Returns the reason of each refused item by its index.
 
     Raises :class:`ApiError`: 404 for the first item whose feature or event name is unknown, with nothing queued; 503
     if no item could be queued.
     """
     _require_features(call, items)
-    refused = _refusals(call, intake, items, size)
+    refused = _refusals(call, context, items, size)
     request_id = call.request_id
     messages = [
         Message(
@@ -64,15 +64,15 @@ def accept_batch(call: Call, intake: EnqueueContext, items: Sequence[TrackItem],
             index=index,
             item=item,
             accepted_at=call.now,
-            call=intake.call,
+            call=context.call,
         )
         for index, (id, item) in enumerate(zip(message_ids(request_id, len(items)), items, strict=True))
         if index not in refused
     ]
-    return _enqueue(call, intake, items, messages, refused)
+    return _enqueue(call, context, items, messages, refused)
 
 
-def accept_track(call: Call, intake: EnqueueContext, item: TrackItem) -> None:
+def accept_track(call: Call, context: EnqueueContext, item: TrackItem) -> None:
     """Queue a track. Its idempotency key is claimed at once; 409 if it is taken."""
     _require_features(call, [item])
     key = f"track:{item.idempotency_key}" if item.idempotency_key else None
@@ -84,11 +84,11 @@ def accept_track(call: Call, intake: EnqueueContext, item: TrackItem) -> None:
         item=item,
         accepted_at=call.now,
         claims_key=False,
-        call=intake.call,
+        call=context.call,
     )
     with idempotent(call, key):
-        refused = _refusals(call, intake, [item], MAX_MESSAGE_SIZE + 1)
-        _enqueue(call, intake, [item], [] if refused else [message], refused)
+        refused = _refusals(call, context, [item], MAX_MESSAGE_SIZE + 1)
+        _enqueue(call, context, [item], [] if refused else [message], refused)
 
 
 def _require_features(call: Call, items: Sequence[TrackItem]) -> None:
@@ -96,15 +96,15 @@ def _require_features(call: Call, items: Sequence[TrackItem]) -> None:
         call.tracked_features(*named)
 
 
-def _refusals(call: Call, intake: EnqueueContext, items: Sequence[TrackItem], size: int) -> dict[int, str]:
+def _refusals(call: Call, context: EnqueueContext, items: Sequence[TrackItem], size: int) -> dict[int, str]:
     organisation = call.environment.organisation
-    subject = Subject.of_items((organisation.id, organisation.slug), intake.calls, items)
-    refused = intake.faults.refusals(items, subject, intake.once)
+    subject = Subject.of_items((organisation.id, organisation.slug), context.calls, items)
+    refused = context.faults.refusals(items, subject, context.once)
     if size > MAX_MESSAGE_SIZE:
         for index, item in enumerate(items):
             if len(ENCODER.encode(item)) > MAX_MESSAGE_SIZE:
                 refused.setdefault(index, "message too large")
-    room = intake.queue.room()
+    room = context.queue.room()
     if len(items) - len(refused) > room:
         accepted = [index for index in range(len(items)) if index not in refused]
         refused.update(dict.fromkeys(accepted[room:], "the queue is full"))
@@ -112,7 +112,7 @@ def _refusals(call: Call, intake: EnqueueContext, items: Sequence[TrackItem], si
 
 
 def _enqueue(
-    call: Call, intake: EnqueueContext, items: Sequence[TrackItem], messages: list[Message], refused: dict[int, str]
+    call: Call, context: EnqueueContext, items: Sequence[TrackItem], messages: list[Message], refused: dict[int, str]
 ) -> dict[int, str]:
     environment = call.environment
     with _kept(), call.write() as transaction:
@@ -127,7 +127,7 @@ def _enqueue(
         _log_failure(failure)
     if not messages:
         raise queue_unavailable()
-    intake.queue.put(environment, messages, [armed for armed in intake.once if isinstance(armed, WorkerFault)])
+    context.queue.put(environment, messages, [armed for armed in context.once if isinstance(armed, WorkerFault)])
     return refused
 
 

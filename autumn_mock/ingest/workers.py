@@ -111,18 +111,18 @@ class Workers:
     def _work_off(self, deliveries: list[Delivery]) -> None:
         environment = deliveries[0].environment
         board = self._board_of(environment)
-        fates = (
+        faults = (
             WorkerFaults(environment, board, self._journal, self._names_of)
             if _needs_faults(board, deliveries)
             else None
         )
-        if fates is not None:
-            deliveries = fates.before_deduction(deliveries, self._queue)
-        groups = _grouped(deliveries, one_customer=fates is not None)
+        if faults is not None:
+            deliveries = faults.before_deduction(deliveries, self._queue)
+        groups = _grouped(deliveries, one_customer=faults is not None)
         for place, group in enumerate(groups):
             messages = [each.message for each in group]
             try:
-                dropped = fates.dropped if fates is not None else ()
+                dropped = faults.dropped if faults is not None else ()
                 deduct_messages(environment, messages, dropped, self._charges(environment, board))
             except OSError as error:
                 _log.error("deductions could not be written and will be retried: %s", error)
@@ -130,12 +130,12 @@ class Workers:
                 # All that follows goes back, too: some of it may be of the same customers.
                 self._queue.give_back([each for rest in groups[place:] for each in rest])
                 return
-            if fates is not None:
-                crash = fates.crash(group)
+            if faults is not None:
+                crash = faults.crash(group)
                 if crash is not None:
                     self._queue.give_back([each for rest in groups[place:] for each in rest])
                     raise WorkerCrash(crash)
-                self._queue.put_again(environment, fates.redelivered(group))
+                self._queue.put_again(environment, faults.redelivered(group))
             self._queue.done(environment, len(group))
 
     @staticmethod

@@ -23,19 +23,19 @@ CONTROL_PREFIXES = ("/_mock",)
 CHECKOUT_PREFIXES = ("/checkout/", "/invoice/", "/portal/")
 
 
-def create_app(emulator: Engine) -> Flask:
+def create_app(engine: Engine) -> Flask:
     """The WSGI application of an engine. Starting and stopping the engine is the caller's.
 
     Raises :class:`~autumn_mock.faults.grammar.RuleError` when a rule of the settings or the world names an unknown
     call, and :class:`~autumn_mock.web.guard.ExposedWithoutToken`.
     """
-    for rule in emulator.startup_rules():
+    for rule in engine.startup_rules():
         require_route(rule, _registry().call_names())
-    guard = Guard(emulator.settings.host, emulator.settings.control_token)
+    guard = Guard(engine.settings.host, engine.settings.control_token)
     app = new_app("autumn_mock")
-    limits = RateLimits(emulator.settings.rate_limit)
-    emulator.attach_application(lambda: _registry().names_by_call(), limits.forget)
-    dispatcher = Dispatcher(emulator, limits)
+    limits = RateLimits(engine.settings.rate_limit)
+    engine.attach_application(lambda: _registry().names_by_call(), limits.forget)
+    dispatcher = Dispatcher(engine, limits)
     app.url_map.add(Rule("/v1/<any_path:_>", endpoint="api"))
     app.url_map.add(Rule("/checkouts/<any_path:_>", endpoint="api"))
     app.view_functions["api"] = lambda _: dispatcher.dispatch()
@@ -44,12 +44,12 @@ def create_app(emulator: Engine) -> Flask:
     def control_app() -> Flask:
         from autumn_mock.web.control_app import create_control_app
 
-        return create_control_app(emulator, guard, app, dispatcher.dispatch)
+        return create_control_app(engine, guard, app, dispatcher.dispatch)
 
     def checkout_app() -> Flask:
         from autumn_mock.web.checkout import create_checkout_app
 
-        return create_checkout_app(emulator, guard)
+        return create_checkout_app(engine, guard)
 
     by_path = PathMiddleware(app.wsgi_app, CONTROL_PREFIXES, DeferredApplication(control_app))
     by_path = PathMiddleware(by_path, CHECKOUT_PREFIXES, DeferredApplication(checkout_app))

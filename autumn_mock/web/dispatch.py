@@ -107,7 +107,7 @@ class Dispatcher:
             return reply
         finally:
             if request.barrier_of is not None:
-                self._engine.gate.leave(request.barrier_of)
+                self._engine.barrier.leave(request.barrier_of)
         self._finish_reply_faults(request, entry)
         return reply
 
@@ -131,7 +131,7 @@ class Dispatcher:
         call = request.call
         environment = call.environment
         org_id = environment.name[0]
-        self._engine.gate.enter(org_id)
+        self._engine.barrier.enter(org_id)
         request.barrier_of = org_id
         if environment.is_gone:
             assert request.key is not None  # authenticated

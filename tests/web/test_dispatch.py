@@ -185,7 +185,7 @@ def test_dispatch_refuses_a_request_whose_organisation_is_removed_before_the_bar
     monkeypatch.setattr(emulator, "board_for", close_and_find)
     reply = post(BATCH, [ITEM], key)
     assert (reply.status_code, reply.get_json()["code"]) == (401, "invalid_secret_key")
-    assert repr(emulator.gate) == "<RequestBarrier open, 0 inside>"
+    assert repr(emulator.barrier) == "<RequestBarrier open, 0 inside>"
 
 
 def test_dispatch_replies_500_and_leaves_the_barrier_when_journalling_fails(
@@ -194,7 +194,7 @@ def test_dispatch_replies_500_and_leaves_the_barrier_when_journalling_fails(
     with monkeypatch.context() as patch:
         patch.setattr(emulator.journal, "next_id", lambda: 1 / 0)
         assert post(BATCH, [ITEM], Idempotency_Key="once").status_code == 500
-    assert repr(emulator.gate) == "<RequestBarrier open, 0 inside>"
+    assert repr(emulator.barrier) == "<RequestBarrier open, 0 inside>"
     assert post(BATCH, [ITEM]).status_code == 202
 
 
