@@ -20,7 +20,7 @@ from autumn_mock.web import create_app
 from tests.support.client import BATCH, AppClient
 
 #: The answers that pages show.
-NAMES = ("stats", "failures", "request", "findings", "error", "invalid")
+NAMES = ("stats", "failures", "request", "findings", "error", "invalid", "taken")
 _ITEMS = [
     {"customer_id": "cus_123", "feature_id": "messages", "value": 1, "timestamp": 1_767_225_500_000},
     {"customer_id": "cus_123", "feature_id": "messages", "value": 2, "timestamp": 1_767_225_510_000},
@@ -36,7 +36,7 @@ _BROKEN = """organisations:
 
 @cache
 def _answers() -> dict[str, Any]:
-    """What the calls of the page about the control API answer, by name."""
+    """What calls answer that pages show, by name."""
     engine = Engine(now="2026-01-01", frozen=True, seed=1)
     engine.start()
     try:
@@ -48,8 +48,11 @@ def _answers() -> dict[str, Any]:
         request = client.get("/_mock/requests/1").body
         del request["duration_ms"]  # real time
         invalid = client.post(BATCH, [_ITEMS[0], {"customer_id": 7, "feature_id": "messages", "value": "many"}])
+        for _ in range(2):
+            taken = client.post("/v1/balances.track", {**_ITEMS[0], "idempotency_key": "k1"})
         return {
             "invalid": invalid.body,
+            "taken": taken.body,
             "stats": client.get("/_mock/stats").body,
             "failures": client.get("/_mock/failures").body,
             "request": request,

@@ -79,7 +79,7 @@ CODES = {
     ),
     "duplicate_idempotency_key": (
         "A request with this idempotency key was processed before.",
-        "Take it for a success of the earlier request. Use a new key for other usage.",
+        "Take it for success of that request. Use a new key for other usage. See [idempotency keys](idempotency.md).",
     ),
     "invalid_cursor": ("`start_cursor` was not made by this list.", "Send `next_cursor` of the page before, as it is."),
     "plan_already_attached": ("The customer has this plan.", "Change it with `billing.update`."),
