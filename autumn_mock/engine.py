@@ -61,7 +61,7 @@ class Engine(Lifecycle):
             self.begin()
         except BaseException:
             if self._database is not None:
-                self._database.close()
+                self._database.abandon()
             raise
         self._watch_webhooks()
         for environment in self.state.environments():
@@ -178,14 +178,24 @@ class Engine(Lifecycle):
         """Finish what is in flight, write the file at rest, and close the database. A second call does nothing."""
         if self._is_stopped:
             return
-        self._is_stopped = True
-        self._workers.stop()
-        self.webhooks.stop()
-        self._maintenance.stop()
+        self._end_threads()
         try:
             self.state.checkpoint()
         finally:
             self.state.close()
+
+    def abandon(self) -> None:
+        """End an engine that nothing has used yet: its database keeps the files and the content of before."""
+        if not self._is_stopped:
+            self._end_threads()
+            if self._database is not None:
+                self._database.abandon()
+
+    def _end_threads(self) -> None:
+        self._is_stopped = True
+        self._workers.stop()
+        self.webhooks.stop()
+        self._maintenance.stop()
 
     def __enter__(self) -> Engine:
         self.start()

@@ -215,10 +215,15 @@ def _server(values: dict[str, Any], hosts: Sequence[str]) -> Iterator[AutumnMock
     with start_errors(database_error(values["db"])), input_file(values["world"]) as world:
         emulator = Emulator(**{**values, "world": world})
     try:
+        key = next(iter(emulator.settings.key), None) or emulator.first_key
+    except ValueError as error:
+        emulator.abandon()
+        raise click.UsageError(f"{error}; give --key") from None
+    try:
         with start_errors(lambda error: f"cannot listen on port {values['port']}: {error.strerror or error}"):
             emulator.start(hosts)
         try:
-            mock = emulator.mock(next(iter(emulator.settings.key), None))
+            mock = emulator.mock(key)
         except ValueError as error:
             raise click.UsageError(f"{error}; give --key") from None
         yield mock

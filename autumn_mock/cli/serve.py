@@ -96,7 +96,7 @@ def _set_up(settings: Settings) -> tuple[Any, Any]:
         with start_errors(lambda error: _why_not_bound(error, settings)):
             return engine, Server(engine)
     except click.ClickException:
-        stop(engine)
+        engine.abandon()
         raise
 
 
@@ -123,20 +123,23 @@ def _run(engine: Any, server: Any, log: ServerLog, *, world: str, opens_page: bo
         server.release()  # Waitress waits for its threads, and these may be waiting
         raise SystemExit(0)
 
-    with handling_signals(leave), _authority(server.authority) as authority:
-        if engine.recovered:
-            log.notice(Notice("log", engine.recovered, logging.WARNING))
-        shown = facts(engine, server.url, world, settings_file=_settings_file(), authority=authority)
-        log.notice(Notice("start", "started", fields=shown))
-        engine.start()
+    with handling_signals(leave):
         try:
-            with ready_file(engine.settings.ready_file, server.url):
+            with _authority(server.authority) as authority, ready_file(engine.settings.ready_file, server.url):
+                if engine.recovered:
+                    log.notice(Notice("log", engine.recovered, logging.WARNING))
+                shown = facts(engine, server.url, world, settings_file=_settings_file(), authority=authority)
+                log.notice(Notice("start", "started", fields=shown))
+                engine.start()
                 _announce(server.url)
                 if opens_page:
                     _open_page(server.url)
                 server.run()
         except SystemExit:
             pass
+        except click.ClickException:  # the ready file was refused
+            engine.abandon()
+            raise
         finally:
             server.close()
             stop(engine)

@@ -83,6 +83,7 @@ class Database:
         else:
             self._generation = at_rest.generation
             self._log = WriteAheadLog.create(main_log(path), self._generation, fsync=fsync)
+        self._at_opening = self._generation, self._log.size
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, fsync: bool = False) -> Database:
@@ -205,6 +206,18 @@ class Database:
         finally:
             self._held.close()
             self._lock.release()
+
+    def abandon(self) -> None:
+        """Close the database without what was appended to it: a start failed, and leaves no files that are new.
+
+        After a checkpoint, which has written it already, this is :meth:`close`.
+        """
+        generation, size = self._at_opening
+        try:
+            if not self._closed and self._generation == generation:
+                self._log.cut(size)
+        finally:
+            self.close()
 
     def __enter__(self) -> Database:
         return self

@@ -112,6 +112,13 @@ class WriteAheadLog:
         with self._lock:
             self._cut_waste(self._open_fd())
 
+    def cut(self, size: int) -> None:
+        """Remove what was appended since the log had that size (bytes). Raises :class:`OSError`."""
+        with self._lock:
+            self._has_waste = self._has_waste or self._size > size
+            self._size = min(self._size, size)
+            self._cut_waste(self._open_fd())
+
     def move_to(self, path: Path) -> None:
         """Rename the log, replacing any file at ``path``, and continue to append to it."""
         require_replaceable(path)

@@ -75,6 +75,10 @@ class Emulator(Engine):
             raise RuntimeError("an emulator can be started only once; create another one")
         try:
             self._server = Server(self, proxied)
+        except BaseException:
+            self.abandon()
+            raise
+        try:
             super().start()
             self._thread = threading.Thread(target=self._server.run, name="autumn-mock-server", daemon=True)
             self._thread.start()

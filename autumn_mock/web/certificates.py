@@ -47,7 +47,11 @@ def make_certificate(names: Iterable[str]) -> ServerCertificate:
     except ValueError as error:
         raise CertificateError(f"no certificate can be made for {', '.join(names)}: {error}") from None
     context = _context()
-    made.configure_cert(context)
+    try:
+        made.configure_cert(context)
+    except OSError as error:  # it passes through a file, as ssl requires
+        why = error.strerror or error
+        raise CertificateError(f"no temporary file can be written: {why}; TMPDIR names a folder for them") from None
     return ServerCertificate(context, authority.cert_pem.bytes())
 
 

@@ -323,11 +323,13 @@ class WaitressServer:
                 clear_untrusted_proxy_headers=False,
                 channel_request_lookahead=1,  # notices that a client disconnects while its request is served
             )
-        except BaseException:
+        except BaseException as error:
             self._triggers = self._find_triggers()
             self._dispatcher.shutdown()
             self._close_sockets()
             self._close_triggers()
+            if isinstance(error.__context__, socket.gaierror):  # Waitress raises a ValueError for it
+                raise error.__context__ from None
             raise
         self._triggers = self._find_triggers()
         for each in self._sockets.values():

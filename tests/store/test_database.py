@@ -636,6 +636,31 @@ def test_a_checkpoint_does_not_replace_another_database(harm: Callable[[Path], N
     assert harm is replace_file or left.get("db.json.wal") == kept.get("db.json.wal")
 
 
+def test_an_abandoned_database_has_its_former_files_and_content(path: Path) -> None:
+    new = Database.open(path)
+    new.append(entry(1))
+    new.abandon()
+    assert names(path) == set()
+    with Database.open(path) as database:
+        database.append(entry(1))
+    before = {name: (path.parent / name).read_bytes() for name in names(path)}
+    again = Database.open(path)
+    again.append(entry(2))
+    again.abandon()
+    again.abandon()
+    assert {name: (path.parent / name).read_bytes() for name in names(path)} == before
+    assert counted_at(path) == 1
+
+
+def test_an_abandoned_database_keeps_what_a_checkpoint_has_written(path: Path) -> None:
+    database = Database.open(path)
+    database.append(entry(1))
+    checkpoint(database, 1)
+    database.append(entry(2))
+    database.abandon()
+    assert counted_at(path) == 2
+
+
 def test_close_twice_does_not_affect_the_next_holder(path: Path) -> None:
     first = Database.open(path)
     first.close()
