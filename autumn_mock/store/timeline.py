@@ -280,6 +280,8 @@ def _without(block: tuple[Event, ...], events: list[Event]) -> list[Event]:
     """The events of a block without some of them, which are in order."""
     low = bisect_left(block, moment_of(events[0]), key=moment_of)
     high = bisect_right(block, moment_of(events[-1]), low, key=moment_of)
+    if high - low == len(events):  # all between the first and the last of them, as when the oldest are dropped
+        return [*block[:low], *block[high:]]
     rest = list(block)
     if high - low > _SPARSE * len(events):
         for event in reversed(events):
