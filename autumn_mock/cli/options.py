@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
-from autumn_mock.cli.settings_file import config_option
+from autumn_mock.cli.settings_file import DEFAULT_URL, client_defaults, config_option
 from autumn_mock.settings import declarations, read_token, read_url, variable
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ else:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-DEFAULT_URL = "http://127.0.0.1:2886"
 #: Variables that may hold the key; the first one that is set is used. The first is that of Autumn's own SDKs.
 KEY_VARIABLES = ("AUTUMN_SECRET_KEY", "AUTUMN_MOCK_KEY")
 
@@ -131,14 +130,26 @@ def setting_options(command: F) -> F:
             help=setting["help"],
             **how,
         )(command)
-    return cast(F, config_option(command))
+    return config_option(dict)(command)
 
 
 # -- calling a server
 
 
+def token_option(command: F) -> F:
+    """Give a command ``--control-token``."""
+    return click.option(
+        "--control-token",
+        type=_Read("control_token", read_token),
+        envvar=variable("control_token"),
+        show_envvar=True,
+        metavar="TOKEN",
+        help="The server's --control-token.",
+    )(command)
+
+
 def asks_server(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command ``--url``, ``--key`` and ``--control-token``.
+    """Give a command ``--url``, ``--key`` and ``--control-token``, and ``--config`` for a file with them.
 
     Its first argument is the :class:`~autumn_mock.control_client.ControlClient` for these. Errors of that client end
     the command with exit code 1.
@@ -162,14 +173,8 @@ def asks_server(command: Callable[..., None]) -> Callable[..., None]:
         metavar="KEY",
         help="Limit the command to the organisation of this secret key. Without it, or with '': the whole server.",
     )
-    @click.option(
-        "--control-token",
-        type=_Read("control_token", read_token),
-        envvar="AUTUMN_MOCK_CONTROL_TOKEN",
-        show_envvar=True,
-        metavar="TOKEN",
-        help="The server's --control-token.",
-    )
+    @token_option
+    @config_option(client_defaults)
     @functools.wraps(command)
     def run(*arguments: Any, url: str, key: str | None, control_token: str | None, **options: Any) -> None:
         from autumn_mock.control_client import CallRefused, ControlClient, ControlError

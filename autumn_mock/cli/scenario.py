@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from autumn_mock.cli.files import input_file
-from autumn_mock.cli.options import DEFAULT_URL, json_option
+from autumn_mock.cli.options import json_option, token_option
+from autumn_mock.cli.settings_file import DEFAULT_URL, client_defaults, config_option
 from autumn_mock.settings import read_url
 
 if TYPE_CHECKING:
@@ -63,10 +64,13 @@ def schema() -> None:
     envvar="AUTUMN_MOCK_URL",
     show_envvar=True,
     metavar="URL",
-    help=f"URL of the server. Without it: {DEFAULT_URL}, or, if no server is there, one for this run.",
+    help=f"URL of the server. Without it: that of the file, or {DEFAULT_URL}, or, if no server is there, one for this "
+    "run.",
 )
+@token_option
+@config_option(client_defaults)
 @json_option
-def run(name: str, url: str | None, keep: bool, as_json: bool) -> None:
+def run(name: str, url: str | None, control_token: str | None, keep: bool, as_json: bool) -> None:
     """Play a shipped scenario (NAME) or a file; - is standard input.
 
     It runs in a new organisation of the server and changes nothing else. The exit code is 1 when an expectation is
@@ -76,7 +80,12 @@ def run(name: str, url: str | None, keep: bool, as_json: bool) -> None:
     from autumn_mock.scenarios.report import Report
 
     found = read(name)
-    with _server(url, announce=not as_json) as (where, is_own), playing(found, where, keep=keep) as player:
+    source = click.get_current_context().get_parameter_source("url")
+    is_required = source is not None and source.name not in ("DEFAULT", "DEFAULT_MAP")
+    with (
+        _server(url or DEFAULT_URL, control_token, is_required=is_required, announce=not as_json) as (where, is_own),
+        playing(found, where, None if is_own else control_token, keep=keep) as player,
+    ):
         if as_json:
             print_json(_played(player, where))
         else:
@@ -129,38 +138,40 @@ def read(name: str) -> Scenario:
 
 
 @contextmanager
-def playing(found: Scenario, url: str, *, keep: bool = False) -> Iterator[Player]:
+def playing(found: Scenario, url: str, token: str | None = None, *, keep: bool = False) -> Iterator[Player]:
     """A player on a new organisation, which is deleted unless ``keep``. A server that fails ends the command."""
     from autumn_mock.control_client import ControlError
     from autumn_mock.scenarios import Player, ScenarioTarget
 
     try:
-        with ScenarioTarget(url, found.world, keep=keep) as target:
+        with ScenarioTarget(url, found.world, token=token, keep=keep) as target:
             yield Player(found, target)
     except ControlError as error:
         raise click.ClickException(str(error)) from None
 
 
 @contextmanager
-def _server(url: str | None, *, announce: bool) -> Iterator[tuple[str, bool]]:
-    """The URL of a server: the given one, the default one if a server is there, or one in this process (true)."""
+def _server(url: str, token: str | None, *, is_required: bool, announce: bool) -> Iterator[tuple[str, bool]]:
+    """The URL of a server: the given one, or, unless it is required to be there, one in this process (true)."""
     from autumn_mock.control_client import ControlClient, ControlError
 
-    if url is not None:
+    if is_required:
         try:
             yield read_url(url), False
         except ValueError as error:
             raise click.UsageError(f"--url: {error}") from None
         return
     try:
-        with ControlClient(DEFAULT_URL) as client:
+        with ControlClient(url, token=token) as client:
             client.get("/health")
-        yield DEFAULT_URL, False
-        return
+        is_there = True
     except ControlError:
-        pass
+        is_there = False
+    if is_there:
+        yield url, False
+        return
     if announce:
-        click.echo(f"No server is listening at {DEFAULT_URL}; starting one for this run.")
+        click.echo(f"No server is listening at {url}; starting one for this run.")
     with own_server() as started:
         yield started, True
 

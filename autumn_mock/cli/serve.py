@@ -16,7 +16,7 @@ import click
 from autumn_mock.cli.files import STANDARD, STANDARD_INPUT, input_file
 from autumn_mock.cli.options import SettingsCommand, setting_options
 from autumn_mock.cli.ready_file import ready_file
-from autumn_mock.cli.settings_file import SETTINGS_FILE
+from autumn_mock.cli.settings_file import LOG_FORMATS, SETTINGS_FILE
 from autumn_mock.cli.shutdown import database_error, handling_signals, start_errors, stop, stop_once
 from autumn_mock.settings import Settings
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 @setting_options
 @click.option(
     "--log",
-    "log_format",
-    type=click.Choice(["text", "json"]),
+    "log",
+    type=click.Choice(LOG_FORMATS),
     default="text",
     show_default=True,
     envvar="AUTUMN_MOCK_LOG",
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 @click.option("-q", "--quiet", is_flag=True, help="Log warnings and errors only.")
 @click.option("--no-color", is_flag=True, help="No colours, as with NO_COLOR.")
 @click.option("-v", "--verbose", count=True, help="Log more; repeat it to log everything.")
-def serve(log_format: str, opens_page: bool, quiet: bool, no_color: bool, verbose: int, **values: Any) -> None:
+def serve(log: str, opens_page: bool, quiet: bool, no_color: bool, verbose: int, **values: Any) -> None:
     """Run the server until it is interrupted.
 
     When it is ready it prints one line with its URL on standard output:
@@ -70,10 +70,10 @@ def serve(log_format: str, opens_page: bool, quiet: bool, no_color: bool, verbos
     with gc_paused(freeze=True):
         engine, server = _set_up(settings)
     settle_interpreter()
-    with server_log(engine, LogOptions(log_format == "json", quiet, no_color, verbose)) as log:
+    with server_log(engine, LogOptions(log == "json", quiet, no_color, verbose)) as written:
         if ignored is not None:
-            log.notice(Notice("log", ignored, logging.WARNING))
-        _run(engine, server, log, world=world, opens_page=opens_page)
+            written.notice(Notice("log", ignored, logging.WARNING))
+        _run(engine, server, written, world=world, opens_page=opens_page)
 
 
 def _holds_state(path: Path) -> bool:

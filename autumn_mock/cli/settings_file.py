@@ -6,19 +6,40 @@ Paths are relative to the file.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from autumn_mock.input_files import guess
-from autumn_mock.settings import declarations
+from autumn_mock.settings import declarations, read_url, variable
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 #: Files that are read without ``--config``, in the working directory; the first one with settings.
 OWN_NAME, PROJECT_NAME = "autumn-mock.toml", "pyproject.toml"
 _TABLE = "[tool.autumn-mock]"
+LOG_FORMATS = ("text", "json")
+DEFAULT_URL = "http://127.0.0.1:2886"
+#: Where this machine reaches a server that listens on all addresses.
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # compared, not listened on
+
+
+def _log_format(value: str) -> str:
+    if value not in LOG_FORMATS:
+        raise ValueError(f"must be {' or '.join(LOG_FORMATS)}")
+    return value
+
+
+#: What a file may have besides the settings: the ``--url`` of commands that call a server, and options of ``serve``.
+_FURTHER: Mapping[str, Mapping[str, Any]] = {
+    "url": {"read": read_url, "many": False, "flag": False},
+    "log": {"read": _log_format, "many": False, "flag": False},
+    "quiet": {"read": str, "many": False, "flag": True},
+}
 #: Where click's context has the name of the file.
 SETTINGS_FILE = "autumn_mock.settings_file"
 #: Settings that are paths.
@@ -27,26 +48,67 @@ _PATHS = ("db", "ready_file", "tls_cert", "tls_key")
 _STANDARD = "-"
 
 
-def config_option(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command ``--config``. It is read first, so that the other options have its values as defaults."""
+def client_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What commands that call a server take from the values of a file: ``url``, ``key`` and ``control_token``.
+
+    Without ``url``, that of the server that ``serve`` starts with this file, and with the variables, on this machine.
+    """
+    found = {name: values[name] for name in ("url", "control_token") if name in values}
+    if values.get("key"):
+        found["key"] = values["key"][0]
+    if "url" not in found:
+        url = _url_of({name: _given(name, values) for name in ("host", "port", "tls", "tls_cert")})
+        found |= {"url": url} if url is not None else {}
+    return found
+
+
+def _given(name: str, values: Mapping[str, Any]) -> Any:
+    """A setting as its variable or the file has it; None if neither does. The command fails for an invalid variable."""
+    text = os.environ.get(variable(name))
+    if not text:
+        return values.get(name)
+    try:
+        return declarations()[name]["read"](text)
+    except ValueError as error:
+        raise click.UsageError(f"{variable(name)}={text!r}: {error}") from None
+
+
+def _url_of(values: Mapping[str, Any]) -> str | None:
+    """The URL at which this machine reaches a server with these settings; None if they say nothing of it."""
+    port = values["port"]
+    is_known = port is None or int(port) != 0  # 0 is any free one
+    if not is_known or all(each is None for each in values.values()):
+        return None
+    known = declarations()
+    host = values["host"] or known["host"]["default"]
+    host = _EVERYWHERE.get(host, host)
+    scheme = "https" if values["tls"] or values["tls_cert"] else "http"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port or known['port']['default']}"
+
+
+def config_option(chosen: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Callable[[F], F]:
+    """A decorator that gives a command ``--config``. It is read first, so that other options have defaults from it.
+
+    ``chosen`` returns the defaults of the command's options from the values of the file, which may be none.
+    """
+
+    def read_defaults(ctx: click.Context, _parameter: click.Parameter, name: str | None) -> None:
+        found = _named(Path(name)) if name is not None else _in_working_directory()
+        ctx.default_map = dict(chosen(defaults_of(*found) if found is not None else {}))
+        if found is not None:
+            ctx.meta[SETTINGS_FILE] = str(found[0])
+
     return click.option(
         "--config",
         type=click.Path(dir_okay=False),
         is_eager=True,
         expose_value=False,
-        callback=_read_defaults,
+        callback=read_defaults,
         envvar="AUTUMN_MOCK_CONFIG",
         show_envvar=True,
         metavar="FILE",
         help=f"Settings in TOML. Without it: {OWN_NAME}, or {_TABLE} of {PROJECT_NAME}, in the working directory.",
-    )(command)
-
-
-def _read_defaults(ctx: click.Context, _parameter: click.Parameter, name: str | None) -> None:
-    found = _named(Path(name)) if name is not None else _in_working_directory()
-    if found is not None:
-        ctx.default_map = defaults_of(*found)
-        ctx.meta[SETTINGS_FILE] = str(found[0])
+    )
 
 
 def _named(path: Path) -> tuple[Path, Mapping[str, Any]]:
@@ -91,7 +153,7 @@ def _parse(path: Path) -> Mapping[str, Any]:
 
 def defaults_of(path: Path, table: Mapping[str, Any]) -> dict[str, Any]:
     """The values of a table by the names of the settings, checked. Raises :class:`click.UsageError`."""
-    known = declarations()
+    known = {**declarations(), **_FURTHER}
     values: dict[str, Any] = {}
     for written, value in table.items():
         name = written.replace("-", "_")

@@ -120,6 +120,8 @@ def test_a_shipped_world_keeps_its_name(tmp_path: Path) -> None:
     [
         ("prot = 1", "there is no setting 'prot', did you mean 'port'?"),
         ("port = 99999", "port: must be a number from 0 to 65535"),
+        ("log = 'xml'", "log: must be text or json"),
+        ("quiet = 1", "quiet: must be true or false"),
         ("port = 1.5", "port: must be a string or a whole number"),
         ('auto-org = "yes"', "auto-org: must be true or false"),
         ("workers = true", "workers: must be a string or a whole number"),
@@ -150,6 +152,86 @@ def test_a_file_that_was_named_must_have_settings(tmp_path: Path, name: str, tex
     result = CliRunner().invoke(main, ["serve", "--config", str(path)])
     assert result.exit_code == 2
     assert expected in result.output
+
+
+def client_of(folder: Path, *arguments: str, **variables: str) -> dict[str, Any]:
+    """What a command that calls a server takes from a folder's file, the variables and its options."""
+    command = main.get_command(click.Context(main), "failures")
+    assert command is not None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for name in ("AUTUMN_MOCK_URL", "AUTUMN_SECRET_KEY", "AUTUMN_MOCK_KEY"):
+            patch.delenv(name, raising=False)
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        values = command.make_context("failures", list(arguments)).params
+    return {name: values[name] for name in ("url", "key", "control_token")}
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("", "http://127.0.0.1:2886"),
+        ("port = 3000", "http://127.0.0.1:3000"),
+        ("port = 0", "http://127.0.0.1:2886"),
+        ("host = '0.0.0.0'", "http://127.0.0.1:2886"),
+        ("host = '::'\nport = 3000", "http://[::1]:3000"),
+        ("host = '10.1.2.3'\ntls = true", "https://10.1.2.3:2886"),
+        ("tls-cert = 'cert.pem'", "https://127.0.0.1:2886"),
+        ("url = 'https://billing.example.test'\nport = 3000", "https://billing.example.test"),
+    ],
+)
+def test_commands_call_the_server_of_the_file(tmp_path: Path, text: str, url: str) -> None:
+    written(tmp_path, text)
+    assert client_of(tmp_path) == {"url": url, "key": None, "control_token": None}
+
+
+def test_commands_take_the_key_and_the_token_of_the_file_unless_they_are_given(tmp_path: Path) -> None:
+    written(tmp_path, "port = 3000\nkey = ['am_sk_test_a', 'am_sk_test_b']\ncontrol-token = 'secret'\nlog = 'json'")
+    assert client_of(tmp_path) == {"url": "http://127.0.0.1:3000", "key": "am_sk_test_a", "control_token": "secret"}
+    changed = client_of(tmp_path, AUTUMN_MOCK_PORT="3001", AUTUMN_MOCK_KEY="am_sk_test_c,am_sk_test_d")
+    assert (changed["url"], changed["key"]) == ("http://127.0.0.1:3001", "am_sk_test_c")
+    given = ("--url", "http://127.0.0.1:3003", "--key", "", "--control-token", "other")
+    changed = client_of(tmp_path, *given, AUTUMN_MOCK_URL="http://127.0.0.1:3002")
+    assert changed == {"url": "http://127.0.0.1:3003", "key": "", "control_token": "other"}
+    assert client_of(tmp_path, AUTUMN_MOCK_URL="http://127.0.0.1:3002")["url"] == "http://127.0.0.1:3002"
+
+
+@pytest.mark.parametrize(
+    ("text", "variables", "expected"),
+    [
+        ("prot = 1", {}, "autumn-mock.toml: there is no setting 'prot', did you mean 'port'?"),
+        ("url = 'billing'", {}, "autumn-mock.toml: url: must be a URL"),
+        ("", {"AUTUMN_MOCK_PORT": "http"}, "AUTUMN_MOCK_PORT='http': must be a number"),
+    ],
+)
+def test_commands_report_mistakes_of_the_file_and_the_variables(
+    tmp_path: Path, text: str, variables: dict[str, str], expected: str
+) -> None:
+    written(tmp_path, text)
+    with pytest.raises(click.UsageError) as caught:
+        client_of(tmp_path, **variables)
+    assert expected in str(caught.value)
+
+
+def test_a_scenario_calls_the_server_of_the_file_with_its_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("AUTUMN_MOCK_URL", raising=False)
+    with ServerProcess("--control-token", "secret") as server:
+        written(tmp_path, f"url = '{server.url}'\ncontrol-token = 'secret'")
+        result = CliRunner().invoke(main, ["scenario", "run", "partial-failure"])
+    assert result.exit_code == 0, result.output
+    assert "starting one" not in result.output
+
+
+def test_the_log_of_serve_can_be_in_the_file(tmp_path: Path) -> None:
+    written(tmp_path, "log = 'json'\nquiet = true\nurl = 'http://127.0.0.1:1'")
+    serve = main.get_command(click.Context(main), "serve")
+    assert serve is not None
+    ctx = serve.make_context("serve", ["--config", str(tmp_path / "autumn-mock.toml")])
+    assert (ctx.params["log"], ctx.params["quiet"]) == ("json", True)
 
 
 def test_exec_takes_a_free_port_whatever_the_file_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
