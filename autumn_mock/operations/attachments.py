@@ -5,6 +5,7 @@ Previews return them, :mod:`autumn_mock.operations.billing` applies them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from msgspec import UNSET, Struct
@@ -269,8 +270,16 @@ def cycle_end(attached: CustomerPlan, now: int) -> int:
     return period_end(longest.interval, longest.interval_count, attached.cycle_anchor, now)
 
 
-def current_period(attached: CustomerPlan, now: int) -> tuple[int, int] | None:
-    """The start and the end (ms, whole seconds) of the period that a plan on trial, or one that is billed, is in."""
+def current_period(attached: CustomerPlan, now: int, held: Iterable[CustomerPlan] = ()) -> tuple[int, int] | None:
+    """The start and the end (ms, whole seconds) of the period that a plan on trial, or one that is billed, is in.
+
+    A scheduled plan is in the period of the plan of ``held`` that its subscription bills until then; None: there is
+    none.
+    """
+    if attached.status == "scheduled":
+        billed = [each for each in held if each.billed_by == attached.billed_by and each.status == "active"]
+        before = next((each for each in billed if each.scope == attached.scope), next(iter(billed), None))
+        return None if before is None or before.billed_by is None else current_period(before, now)
     trial = attached.trial_ends_at
     if trial is not None and trial > now:
         return (attached.started_at, trial)
@@ -279,7 +288,7 @@ def current_period(attached: CustomerPlan, now: int) -> tuple[int, int] | None:
         return None
     end = period_end(longest.interval, longest.interval_count, attached.cycle_anchor, now)
     start = period_start(longest.interval, longest.interval_count, attached.cycle_anchor, end)
-    if attached.status == "active" and attached.cycle_anchor > now:
+    if attached.cycle_anchor > now:
         start = max(start, attached.started_at)  # the anchor ends the first period
     return (start // 1000 * 1000, end // 1000 * 1000)
 
@@ -322,12 +331,14 @@ def ending(call: Call, current: CustomerPlan) -> CustomerPlan:
 
 
 def fallback(call: Call, ended: CustomerPlan) -> Plan | None:
-    """The plan that follows a main plan of a customer: the free default plan of its group, unless it is that plan or
-    another main plan goes on."""
+    """The plan that follows a main plan of a customer: the free default plan of its group, unless it is that plan,
+    another main plan goes on, or an entity is on a paid one of the group."""
     if not ended.plan.is_main or ended.entity_id is not None:
         return None
     for each in call.environment.customer_plans.of(ended.customer).values():
-        if each.id != ended.id and each.scope == ended.scope and each.plan.is_main and each.status == "active":
+        if each.id == ended.id or each.status != "active" or not each.plan.is_main:
+            continue
+        if each.scope == ended.scope or (each.plan.group == ended.plan.group and not each.plan.is_free):
             return None
     for plan in plans.auto_enabled_plans(call.environment):
         if plan.is_main and plan.is_free and plan.group == ended.plan.group and plan.id != ended.plan_id:

@@ -88,6 +88,8 @@ class PlanLine(Struct, frozen=True):
     #: When the list was made (ms).
     now: int
     status: PlanStatus
+    #: All plans of the customer.
+    held: tuple[CustomerPlan, ...]
 
 
 def list_balances(call: Call, params: BalancesList, before: Place | None) -> Page[BalanceLine]:
@@ -207,11 +209,12 @@ def _list_plans(call: Call, params: SubscriptionsList, before: Place | None, *, 
             customer = environment.customers.get(each.customer)
             assert customer is not None
             closed = ended.get(each.id)
+            held = tuple(environment.customer_plans.of(each.customer).values())
             if closed is None:
-                lines.append(PlanLine(customer, each, call.now, each.status))
+                lines.append(PlanLine(customer, each, call.now, each.status, held))
             else:
                 ended_plan = replace(each, expires_at=closed.ended_at)
-                lines.append(PlanLine(customer, ended_plan, call.now, "expired"))
+                lines.append(PlanLine(customer, ended_plan, call.now, "expired", held))
     return Page(lines, following)
 
 

@@ -8,7 +8,7 @@ from autumn_mock.domain.customer import Customer
 from autumn_mock.domain.payment import Subscription
 from autumn_mock.domain.plan import Plan
 from autumn_mock.ids import new_id
-from autumn_mock.operations.attachments import scheduled
+from autumn_mock.operations.attachments import attached_plans, scheduled
 from autumn_mock.operations.call import Call
 from autumn_mock.payments.cycles import Terms
 from autumn_mock.store.environment import Transaction
@@ -61,3 +61,10 @@ def drop_scheduled(call: Call, transaction: Transaction, customer: Customer, pla
     """Delete the scheduled main plans of the group of a plan."""
     for each in scheduled(call, customer, plan, scope):
         transaction.delete(each)
+
+
+def drop_scheduled_add_ons(call: Call, transaction: Transaction, customer: Customer, scope: str | None) -> None:
+    """Delete the scheduled add-ons of a customer, or of an entity (by its id)."""
+    for each in attached_plans(call, customer, scope):
+        if each.status == "scheduled" and each.plan.add_on:
+            transaction.delete(each)

@@ -26,7 +26,7 @@ from autumn_mock.operations.pauses import resume
 from autumn_mock.operations.purchase_rules import refuse_billed_update
 from autumn_mock.operations.purchases import Outcome, Settled, collection_of, sends_invoice, waits_for_payment
 from autumn_mock.operations.subjects import get_customer, open_account
-from autumn_mock.operations.subscriptions import begun, changed, close_unused, drop_scheduled
+from autumn_mock.operations.subscriptions import begun, changed, close_unused, drop_scheduled, drop_scheduled_add_ons
 from autumn_mock.store.environment import Transaction
 from autumn_mock.wire.requests.billing import BillingUpdate, MultiUpdate
 
@@ -222,6 +222,8 @@ def _cancel(
     if plan.is_main:
         drop_scheduled(call, transaction, customer, plan, scope)
     if params.cancel_action == "cancel_immediately":
+        if plan.is_main:
+            drop_scheduled_add_ons(call, transaction, customer, scope)
         withdraw(call, transaction, current)
         if following is not None:
             begin(call, transaction, customer, following, trial_ends_at=None)

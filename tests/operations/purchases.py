@@ -104,10 +104,10 @@ class PurchaseWorld(World):
         return {each["id"]: "canceling" if each["canceled_at"] is not None else each["status"] for each in seen}
 
     def webhooks(self) -> list[str]:
-        """The changes of plans since the last call: those of ``billing.updated``, then the older words."""
-        found = [
-            f"{each['action']} {_plan_of(each)}" for sent in self.sent for each in sent.data.get("plan_changes", ())
-        ]
+        """The changes of plans since the last call: those of ``billing.updated`` and its tags, then the older words."""
+        found: list[str] = []
+        for data in (each.data for each in self.sent if each.type == "billing.updated"):
+            found += [*(f"{each['action']} {_plan_of(each)}" for each in data["plan_changes"]), *data["tags"]]
         older = [each.data for each in self.sent if each.type == "customer.products.updated"]
         self.sent.clear()
         return [*found, *(f"{each['scenario']}: {each['updated_product']['id']}" for each in older)]

@@ -17,7 +17,7 @@ from autumn_mock.wire.responses.preview import _included
 from autumn_mock.wire.versions import CHANGES, _Downgrades, upgraded
 from autumn_mock.wire.versions.products import listed_product
 
-_ROW = {"plan_id": "p", "status": "active", "quantity": 1}
+_ROW = {"plan_id": "p", "status": "active", "started_at": 7, "quantity": 1}
 
 
 @pytest.mark.parametrize(
@@ -44,8 +44,17 @@ _ROW = {"plan_id": "p", "status": "active", "quantity": 1}
         (
             Version.V2_1,
             "CustomerBody",
-            {"subscriptions": [dict(_ROW), dict(_ROW)], "purchases": [], "balances": {}, "flags": {}},
-            {"subscriptions": [{**_ROW, "quantity": 2}], "scheduled_subscriptions": [], "balances": {}},
+            {
+                "subscriptions": [dict(_ROW), {**_ROW, "started_at": 5}],
+                "purchases": [],
+                "balances": {},
+                "flags": {},
+            },
+            {
+                "subscriptions": [{**_ROW, "started_at": 5, "quantity": 2}],
+                "scheduled_subscriptions": [],
+                "balances": {},
+            },
         ),
         (
             Version.V2_0,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any, Literal
 
 from msgspec import UNSET, UnsetType
@@ -241,7 +241,8 @@ def _subscriptions(
 ) -> list[SubscriptionBody]:
     return [
         SubscriptionBody(
-            **subscription_fields(each, account.now), plan=_plan(each, account, env, expand, "subscriptions.plan")
+            **subscription_fields(each, account.now, account.plans.values()),
+            plan=_plan(each, account, env, expand, "subscriptions.plan"),
         )
         for each in _in_order(account, entity)
         if not each.plan.is_one_off
@@ -256,10 +257,11 @@ def _purchases(account: Account, entity: Entity | None, env: Env, expand: Collec
     ]
 
 
-def subscription_fields(attached: CustomerPlan, now: int) -> dict[str, Any]:
-    """The fields of :class:`SubscriptionBody` at ``now`` (ms), without the plan in full."""
+def subscription_fields(attached: CustomerPlan, now: int, held: Iterable[CustomerPlan] = ()) -> dict[str, Any]:
+    """The fields of :class:`SubscriptionBody` at ``now`` (ms), without the plan in full; ``held``: all plans of the
+    customer, for the period of a scheduled one."""
     trial_ends_at = attached.trial_ends_at if (attached.trial_ends_at or 0) > now else None
-    start, end = current_period(attached, now) or (None, None)
+    start, end = current_period(attached, now, held) or (None, None)
     return {
         "id": attached.subscription_id or attached.id,
         "plan_id": attached.plan_id,

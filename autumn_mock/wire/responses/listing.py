@@ -197,7 +197,7 @@ def subscription_line_body(line: PlanLine) -> SubscriptionLineBody:
     """A plan of a customer that renews."""
     attached = line.attached
     owner = _owner(line.customer, attached.entity_id, attached.created_at)
-    fields = {**subscription_fields(attached, line.now), "status": line.status}
+    fields = {**subscription_fields(attached, line.now, line.held), "status": line.status}
     return SubscriptionLineBody(**fields, **owner)
 
 

@@ -159,12 +159,13 @@ def _entity_without_controls(body: Json) -> Json:
 
 
 def _merged(rows: list[Json]) -> list[Json]:
-    """Subscriptions of one plan counted together."""
+    """Subscriptions of one plan counted together, as old as the oldest."""
     merged: dict[str, Json] = {}
     for row in rows:
         known = merged.setdefault(row["plan_id"], row)
         if known is not row:
             known["quantity"] += row["quantity"]
+            known["started_at"] = min(known["started_at"], row["started_at"])
     return list(merged.values())
 
 
