@@ -24,6 +24,7 @@ from autumn_mock.operations.errors import ApiError
 from autumn_mock.operations.payment_methods import PaymentMethod, set_payment_method
 from autumn_mock.store.environment import Environment
 from autumn_mock.testing.clock import MockClock
+from autumn_mock.testing.deducted import deducted_from, deduction_lines
 from autumn_mock.testing.lines import MAX_WITH_BODIES, failure_lines, request_line, unknown_key_lines
 from autumn_mock.testing.payments import MockCheckouts
 from autumn_mock.testing.webhooks import MockWebhooks
@@ -218,14 +219,29 @@ class AutumnMock:
         """The requests, oldest first."""
         return self.emulator.journal.entries(self._environment.name)
 
-    def find_requests(self, **filters: Any) -> list[RequestEntry]:
-        """The requests that filters select: ``mock.find_requests(call="track", failed=True)``.
+    def find_requests(
+        self,
+        *,
+        status: str | int = "",
+        call: str = "",
+        customer: str = "",
+        since: str | int = "",
+        failed: bool = False,
+    ) -> list[RequestEntry]:
+        """The requests that meet all conditions: ``mock.find_requests(call="track", failed=True)``.
 
-        The filters are those of :func:`autumn_mock.journal.selection.select`.
+        Args:
+            status: what the client received: ``404``, ``"4xx"``, or ``"none"`` for no reply.
+            call: the name of a call, such as ``"track"``.
+            customer: a customer that the request names; of a batch, that of its first item.
+            since: how long ago at most (``"5m"``), or an instant by the organisation's clock.
+            failed: only those without a whole reply of success.
+
+        Raises:
+            ValueError: for another status, call or time.
         """
-        if filters.get("call"):
-            filters["call"] = self.emulator.call_named(filters["call"])
-        return select(self.requests, **filters)
+        name = self.emulator.call_named(call) if call else ""
+        return select(self.requests, status=status, call=name, customer=customer, since=since, failed=failed)
 
     @property
     def unknown_keys(self) -> dict[str, int]:
@@ -310,22 +326,17 @@ class AutumnMock:
     def assert_deducted(self, customer: str, feature: str, amount: float, timeout: float = DRAIN_TIMEOUT_S) -> None:
         """Fail unless exactly ``amount`` of a feature was deducted from a customer, by queued items and direct calls.
 
-        Drains the queue first.
+        Drains the queue first (at most ``timeout`` s). The message lists what each request deducted. Usage with
+        ``skip_event`` is not counted.
         """
         self.drain(timeout)
-        taken = self._taken(customer, feature)
-        if number(taken) != amount:
-            batches = [
-                f"  request {each.id}: {each.call}, {each.items} items, {each.refused} refused, status {each.status}"
-                for each in self.requests
-                if each.items
-            ]
-            lines = "\n".join(batches) or "  no items were sent"
-            if any(b"skip_event" in (each.body or b"") for each in self.requests):
-                lines += "\n  (items with skip_event have no event and are not counted)"
+        found = deducted_from(self._environment, customer, feature)
+        if number(found.total) != amount:
+            lines = deduction_lines(self._environment, self.requests, found, customer, feature)
             raise AssertionError(
-                f"expected {amount} {feature} to be deducted from {customer}, but it was {number(taken)}; requests:\n"
-                f"{lines}"
+                f"expected {amount} {feature} to be deducted from {customer}, but it was {number(found.total)}; "
+                + "requests:\n  "
+                + "\n  ".join(lines)
             )
 
     def assert_balanced(self) -> None:
@@ -333,18 +344,6 @@ class AutumnMock:
         found = audit(self._environment, accepted_by(self.requests))
         if not found.balanced:
             raise AssertionError("the counters do not balance: " + "; ".join(found.problems))
-
-    def _taken(self, customer: str, feature: str) -> Any:
-        environment = self._environment
-        with environment.lock:
-            owners = set(environment.customers.of(customer))
-            return sum(
-                deduction.value
-                for event in environment.events
-                if event.customer in owners
-                for deduction in event.deductions
-                if deduction.feature_id == feature
-            )
 
     # -- reporting
 

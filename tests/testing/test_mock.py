@@ -301,25 +301,52 @@ def test_assert_deducted_drains_and_counts_items_and_calls(autumn_mock: AutumnMo
     autumn_mock.assert_deducted("cus_alice", "ai_messages", 0)
 
 
-def test_assert_deducted_reports_the_batches(autumn_mock: AutumnMock) -> None:
-    with pytest.raises(AssertionError, match=r"but it was 0; requests:\n  no items were sent$"):
+def test_assert_deducted_reports_what_each_request_deducted(autumn_mock: AutumnMock) -> None:
+    with pytest.raises(AssertionError, match=r"but it was 0; requests:\n  no usage was sent$"):
         autumn_mock.assert_deducted(CUSTOMER, FEATURE, 1)
     autumn_mock.fault("enqueue:fail items=1 after=1")
     send(autumn_mock, use(2), use(2))
     send(autumn_mock, use(2), use(2), use(3, skip_event=True))
-    first, second = autumn_mock.requests
+    send(autumn_mock, use(5, customer="ghost"))
+    track(autumn_mock, 1.5)
+    post(autumn_mock, "balances.track", use(4, customer="ghost"))
+    post(autumn_mock, "balances.check", {"customer_id": CUSTOMER, "feature_id": FEATURE})
+    lock = {"lock_id": "L", "enabled": True}
+    ask(autumn_mock, "balances.check", {**use(), "required_balance": 10, "lock": lock})
+    ask(autumn_mock, "balances.finalize", {"lock_id": "L", "action": "confirm", "override_value": 7})
+    ids = [each.id for each in autumn_mock.requests]
     with pytest.raises(AssertionError) as caught:
         autumn_mock.assert_deducted(CUSTOMER, FEATURE, 8)
     assert str(caught.value).split("\n") == [
-        "expected 8 messages to be deducted from cus_456, but it was 6; requests:",
-        f"  request {first.id}: balances.batch_track, 2 items, 0 refused, status 202",
-        f"  request {second.id}: balances.batch_track, 3 items, 1 refused, status 202",
-        "  (items with skip_event have no event and are not counted)",
+        "expected 8 messages to be deducted from cus_456, but it was 14.5; requests:",
+        f"  request {ids[0]}: balances.batch_track, 2 items, 0 refused, status 202: 4 messages",
+        f"  request {ids[1]}: balances.batch_track, 3 items, 1 refused, status 202: 2 messages",
+        "    (items with skip_event have no event and are not counted)",
+        f"  request {ids[2]}: balances.batch_track, 1 items, 0 refused, 1 lost (customer_not_found), status 202: "
+        "0 messages",
+        f"  request {ids[3]}: balances.track, status 200: 1.5 messages",
+        f"  request {ids[4]}: balances.track, status 404: 0 messages (Customer ghost not found)",
+        f"  request {ids[6]}: balances.check, status 200: 10 messages",
+        f"  request {ids[7]}: balances.finalize, status 200: -3 messages",
     ]
     autumn_mock.pause()
     send(autumn_mock)
     with pytest.raises(StillOpen, match="the workers are paused"):
         autumn_mock.assert_deducted(CUSTOMER, FEATURE, 1)
+
+
+def test_assert_deducted_reports_what_no_request_deducted_and_the_last_requests(autumn_mock: AutumnMock) -> None:
+    past = {"events": [{"customer_id": CUSTOMER, "feature_id": FEATURE, "value": 5}]}
+    assert client_of(autumn_mock).post("/_mock/import/events", past).status == 200
+    for _ in range(21):
+        track(autumn_mock)
+    track(autumn_mock, 100, "cus_123")
+    with pytest.raises(AssertionError) as caught:
+        autumn_mock.assert_deducted(CUSTOMER, FEATURE, 8)
+    lines = str(caught.value).split("\n")
+    assert lines[1] == "  2 earlier lines"
+    assert lines[-2].endswith("balances.track, status 200: 0 messages")
+    assert lines[-1] == "  by no request of the journal, as of the world's past: 5 messages"
 
 
 def test_assert_balanced_reports_a_missing_item(autumn_mock: AutumnMock) -> None:
