@@ -40,13 +40,20 @@ class MockClock:
             self.set(at)
 
     def advance(self, by: str | int | timedelta) -> None:
-        """Move the clock by a duration (``"1d"``, ``"90m"``), calendar months (``"1month"``), ms, or a timedelta."""
+        """Move the clock by a duration (``"1d"``, ``"90m"``), calendar months (``"1month"``), ms, or a timedelta.
+
+        Raises :class:`ValueError`.
+        """
         if isinstance(by, timedelta):
             by = round(by.total_seconds() * 1000)
         self._clock.advance(length_from(self._clock.now(), by) if isinstance(by, str) else by)
 
     def set(self, instant: str | int | datetime) -> None:
-        """Set the clock to an instant: ISO 8601, ms since 1970, or a datetime."""
+        """Set the clock to an instant: ISO 8601, ms since 1970, or a datetime. Raises :class:`ValueError`."""
         if isinstance(instant, datetime):
             instant = instant.isoformat()
-        self._clock.set(read_instant(str(instant)))
+        try:
+            moment = read_instant(str(instant))
+        except ValueError as error:
+            raise ValueError(f"the time of the clock {error}, not {instant!r}") from None
+        self._clock.set(moment)

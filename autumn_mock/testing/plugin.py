@@ -16,6 +16,7 @@ fixture is used.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -104,21 +105,43 @@ def autumn_mock_server(request: pytest.FixtureRequest) -> Iterator[Emulator]:
 @pytest.fixture
 def autumn_mock(request: pytest.FixtureRequest, autumn_mock_server: Emulator) -> Iterator[AutumnMock]:
     """A new organisation for the test: see :class:`autumn_mock.testing.mock.AutumnMock`."""
-    from autumn_mock.settings import read_instant
+    from autumn_mock.faults.grammar import RuleError
+    from autumn_mock.input_files import InputFileError
 
     state = _marked(request.node)
-    now = read_instant(str(state["now"])) if state.get("now") is not None else None
-    mock = autumn_mock_server.fresh(state.get("world"), now=now, frozen=bool(state.get("frozen")))
+    problem = ""
+    try:
+        now = _instant(state["now"]) if state.get("now") is not None else None
+        mock = autumn_mock_server.fresh(state.get("world"), now=now, frozen=bool(state.get("frozen")))
+    except (ValueError, InputFileError) as error:
+        problem = str(error)
+    if problem:  # not within the except clause: pytest would print the cause, too
+        pytest.fail(f"the mark autumn_mock: {problem}", pytrace=False)
     reports: list[Callable[[], str]] = request.node.stash.setdefault(_REPORTS, [])
     reports.append(mock.report)
     try:
-        for rule in state["faults"]:
-            mock.fault(rule)
+        try:
+            for rule in state["faults"]:
+                mock.fault(rule)
+        except RuleError as error:
+            problem = str(error)
+        if problem:
+            pytest.fail(f"the mark autumn_mock: {problem}", pytrace=False)
         yield mock
     finally:
         last = mock.report()  # made before the organisation is deleted
         reports[reports.index(mock.report)] = lambda: last
         autumn_mock_server.close_organisation(mock.organisation)
+
+
+def _instant(now: Any) -> int:
+    """The time (ms) that a mark names. Raises :class:`ValueError`."""
+    from autumn_mock.settings import read_instant
+
+    try:
+        return read_instant(str(now))
+    except ValueError as error:
+        raise ValueError(f"now {error}, not {now!r}") from None
 
 
 def _marked(node: Any) -> dict[str, Any]:
@@ -129,8 +152,8 @@ def _marked(node: Any) -> dict[str, Any]:
         unknown = set(mark.kwargs) - _KNOWN
         if unknown or mark.args:
             what = ", ".join(sorted(unknown)) or "positional arguments"
-            raise pytest.UsageError(
-                f"the mark autumn_mock does not accept {what}; it accepts {', '.join(sorted(_KNOWN))}"
+            pytest.fail(
+                f"the mark autumn_mock does not accept {what}; it accepts {', '.join(sorted(_KNOWN))}", pytrace=False
             )
         state.update(mark.kwargs)
         named = mark.kwargs.get("faults", ())
@@ -139,10 +162,40 @@ def _marked(node: Any) -> dict[str, Any]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Any:
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
     """Add the report of its organisation to a failed test or fixture."""
+    if call.excinfo is not None and not item.config.getoption("fulltrace", False):
+        _hide_own_frames(call.excinfo)
     report = yield
     if report.failed:
         for make in item.stash.get(_REPORTS, []):
             report.sections.append(("autumn-mock", make()))
     return report
+
+
+def _hide_own_frames(error: pytest.ExceptionInfo[BaseException]) -> None:
+    """End the traceback at the test's own line when the fixture raised an error for its caller.
+
+    ``__tracebackhide__`` would not do: the error is often raised by a module that the fixture calls. An error that no
+    ``raise`` of the package made keeps all frames, and so do all errors with ``--full-trace``.
+    """
+    entries = error.traceback
+    if not entries or not _module(entries[-1]).startswith("autumn_mock."):
+        return
+    if not str(entries[-1].statement).lstrip().startswith("raise "):
+        return
+    first = next((index for index, each in enumerate(entries) if _module(each).startswith("autumn_mock.testing.")), 0)
+    kept: list[TracebackType] = []
+    each: TracebackType | None = error.tb
+    while each is not None and len(kept) < first:  # without a frame before it, it is the fixture's own set-up
+        kept.append(each)
+        each = each.tb_next
+    shown: TracebackType | None = None
+    for each in reversed(kept):
+        shown = TracebackType(shown, each.tb_frame, each.tb_lasti, each.tb_lineno)
+    if shown is not None:
+        error.traceback = type(entries)(shown)
+
+
+def _module(entry: Any) -> str:
+    return str(entry.frame.f_globals.get("__name__", ""))

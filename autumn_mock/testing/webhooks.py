@@ -33,7 +33,15 @@ class MockWebhooks:
 
     def send_to(self, url: str, secret: str = DEFAULT_SECRET) -> None:
         """Send the organisation's webhooks to a URL from now on. Raises :class:`ValueError`."""
-        endpoint = WebhookEndpoint(read_url(url), read_secret(secret))
+        try:
+            url = read_url(url)
+        except ValueError as error:
+            raise ValueError(f"url {error}, not {url!r}") from None
+        try:
+            secret = read_secret(secret)
+        except ValueError as error:
+            raise ValueError(f"secret {error}") from None
+        endpoint = WebhookEndpoint(url, secret)
         self._emulator.add_webhook_endpoint(endpoint, self._name[0])
 
     def record(self) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -248,15 +249,15 @@ def test_mark_of_a_test_overrides_those_of_class_and_module(run: Run) -> None:
     [
         (
             'wrld="empty"',
-            "UsageError: the mark autumn_mock does not accept wrld; it accepts faults, frozen, now, world",
+            "the mark autumn_mock does not accept wrld; it accepts faults, frozen, now, world",
         ),
         (
             '"empty"',
-            "UsageError: the mark autumn_mock does not accept positional arguments; it accepts faults, frozen",
+            "the mark autumn_mock does not accept positional arguments; it accepts faults, frozen",
         ),
         ('world="emty"', "there is no world 'emty', did you mean 'empty'?"),
         ('faults=["queue:dwn"]', "unknown kind 'queue:dwn', did you mean queue:down?"),
-        ('now="yesterday"', "ValueError: must be an instant like 2026-01-31"),
+        ('now="yesterday"', "the mark autumn_mock: now must be an instant like 2026-01-31"),
     ],
 )
 def test_mark_that_is_invalid_fails_its_test_only(run: Run, mark: str, message: str) -> None:
@@ -471,3 +472,66 @@ def test_fixture_is_isolated_in_parallel_processes(tmp_path: Path) -> None:
     assert len(list(seen.iterdir())) == 60
     servers = {tuple(path.read_text("utf-8").split()) for path in seen.iterdir()}
     assert len({process for process, _ in servers}) == len({url for _, url in servers}) == len(servers) == 3
+
+
+#: Calls that raise an error for their caller, of every method of the fixture's objects that does.
+WRONG = (
+    'autumn_mock.fault("enqueue:fial")',
+    'autumn_mock.find_requests(call="trakc")',
+    'autumn_mock.find_requests(status="x")',
+    'autumn_mock.clock.advance("1 fortnight")',
+    'autumn_mock.clock.set("tomorrow")',
+    "autumn_mock.clock.freeze(-5)",
+    'autumn_mock.balance("ghost", "messages")',
+    'autumn_mock.balance(CUSTOMER, "nope")',
+    'autumn_mock.set_payment_method("ghost", "ok")',
+    'autumn_mock.set_payment_method(CUSTOMER, "cash")',
+    "autumn_mock.assert_deducted(CUSTOMER, FEATURE, 1)",
+    'autumn_mock.assert_no_findings(codes=["x"])',
+    "autumn_mock.wait_for(1, timeout=0)",
+    "asyncio.run(autumn_mock.wait_for_async(1, timeout=0))",
+    'autumn_mock.webhooks.send_to("x")',
+    'autumn_mock.webhooks.send_to("http://127.0.0.1:9", secret="x")',
+    'autumn_mock.webhooks.take("billing.updated", None, 0)',
+    'autumn_mock.wait_for_webhook("billing.updated", timeout=0)',
+    "autumn_mock.checkouts.pay()",
+    "autumn_mock.checkouts.authenticate()",
+    "autumn_mock.checkouts.decline()",
+    "autumn_mock.checkouts.abandon()",
+    "autumn_mock.checkouts.settle()",
+    "autumn_mock.checkouts.pay_invoice()",
+    'autumn_mock.checkouts.list("ghost")',
+    'autumn_mock.checkouts.invoices("ghost")',
+    'autumn_mock.emulator.mock("nope")',
+    'autumn_mock.emulator.fresh("nope")',
+    'Emulator(world="nope")',
+    "autumn_mock.emulator.start()",
+)
+
+
+def _wrong_tests(calls: Sequence[str]) -> str:
+    tests = [f"def test_{number}(autumn_mock):\n    {call}\n" for number, call in enumerate(calls)]
+    return "import asyncio\nfrom autumn_mock import Emulator\n" + "\n".join(tests)
+
+
+def test_errors_for_the_caller_show_its_own_line_only(run: Run) -> None:
+    result = run(_wrong_tests(WRONG))
+    result.assert_outcomes(failed=len(WRONG))
+    out = result.stdout.str()
+    assert [call for call in WRONG if call not in out] == []
+    assert re.findall(r"^\S*autumn_mock/\S*\.py:\d+.*", out, re.MULTILINE) == []
+
+
+def test_errors_for_the_caller_show_all_frames_with_full_trace(run: Run) -> None:
+    assert "grammar.py" in run(_wrong_tests(WRONG[:1]), "--full-trace").stdout.str()
+
+
+def test_other_errors_show_all_frames(run: Run) -> None:
+    """Such as one of the package itself, which no statement of it raised."""
+    result = run("""
+        def test_it(autumn_mock, monkeypatch):
+            monkeypatch.setattr("autumn_mock.testing.mock.parse_rule", lambda rule: 1 / 0)
+            autumn_mock.fault("queue:down")
+    """)
+    result.assert_outcomes(failed=1)
+    assert re.search(r"mock\.py:\d+: in fault", result.stdout.str())
