@@ -1,18 +1,5 @@
 """Dispatch: a request under ``/v1`` is one call of :meth:`Dispatcher.dispatch`, which runs the steps of the real server
-in its order (contract 1.1).
-
-A batch passes these files from the socket to the deducted balance:
-
-1. ``web/waitress_adapter`` reads the request and calls the Flask application on one of its threads;
-2. ``web/dispatch`` runs the steps: 3. ``web/resources/__init__`` finds the endpoint, 4. ``web/authentication`` the key;
-5. ``web/rate_limits``, 6. ``operations/idempotency``, 7. ``web/request_faults``, 8. ``barrier`` refuse it or delay it;
-9. ``web/resources/usage`` declares the call, 10. ``wire/batch`` validates the body;
-11. ``ingest/accept`` makes a message of each item, in a transaction that 12. ``operations/call`` opens;
-13. ``store/environment`` commits, 14. ``store/state`` encodes it; 15. ``store/database`` 16. ``store/log`` write it;
-17. ``ingest/queue`` puts the messages into 18. ``ingest/environment_queue``, and the client gets its 202.
-19. ``ingest/workers`` takes them on a thread of its own and deducts them in one transaction:
-20. ``operations/subjects`` opens the customer's 21. ``ledger/account``, 22. ``ledger/resets`` applies resets,
-23. ``ledger/order`` ranks the balances, 24. ``ledger/deduction`` deducts, 25. ``operations/usage`` writes the event.
+in its order (contract 1.1). ``docs/internals.md`` names the files that a batch passes before and after.
 """
 
 from __future__ import annotations
