@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import autumn_mock
 from autumn_mock.domain.plan import Interval, Reset
-from autumn_mock.domain.record import LARGEST, LATEST
+from autumn_mock.domain.record import LATEST, MAX_SAFE_INTEGER
 from autumn_mock.ledger import intervals
 from autumn_mock.operations.time_ranges import _LONGEST
 
@@ -36,9 +36,11 @@ LEAP_DAY = 1_709_164_800_000
 #: Steps of one loop.
 MOST_STEPS = 6
 
-INSTANTS = st.integers(-LARGEST, LARGEST) | st.sampled_from([-LARGEST, 0, LATEST, LARGEST])
+INSTANTS = st.integers(-MAX_SAFE_INTEGER, MAX_SAFE_INTEGER) | st.sampled_from(
+    [-MAX_SAFE_INTEGER, 0, LATEST, MAX_SAFE_INTEGER]
+)
 NOW = st.integers(0, LATEST) | st.sampled_from([0, 1, LATEST])
-COUNTS = st.integers(1, 24) | st.sampled_from([1, 10**9, LARGEST])
+COUNTS = st.integers(1, 24) | st.sampled_from([1, 10**9, MAX_SAFE_INTEGER])
 PERIODS = [each for each in get_args(Interval) if each != "one_off"]
 
 
@@ -85,14 +87,14 @@ def within_bounds(steps: list[int], compute: Callable[[], object]) -> None:
 
 
 @given(st.sampled_from(PERIODS), COUNTS, INSTANTS, NOW)
-@example("month", 1, -LARGEST, LATEST)
-@example("month", LARGEST, LARGEST, 0)
+@example("month", 1, -MAX_SAFE_INTEGER, LATEST)
+@example("month", MAX_SAFE_INTEGER, MAX_SAFE_INTEGER, 0)
 def test_period_end_takes_few_steps(steps: list[int], interval: Interval, count: int, anchor: int, now: int) -> None:
     within_bounds(steps, lambda: intervals.period_end(interval, count, anchor, now))
 
 
 @given(st.sampled_from(PERIODS), COUNTS, INSTANTS, NOW)
-@example("month", 1, -LARGEST, LATEST)
+@example("month", 1, -MAX_SAFE_INTEGER, LATEST)
 @example("quarter", 1, QUARTER_END, LATEST)
 @example("month", 48, LEAP_DAY, LATEST)
 def test_next_boundary_takes_few_steps(steps: list[int], interval: Interval, count: int, start: int, now: int) -> None:
@@ -101,7 +103,7 @@ def test_next_boundary_takes_few_steps(steps: list[int], interval: Interval, cou
 
 
 @given(st.sampled_from(["day", "week", "month", "year"]), NOW, INSTANTS | st.none())
-@example("month", 0, LARGEST)
+@example("month", 0, MAX_SAFE_INTEGER)
 def test_window_start_takes_few_steps(steps: list[int], interval: str, now: int, anchor: int | None) -> None:
     within_bounds(steps, lambda: intervals.window_start(interval, now, anchor))
 

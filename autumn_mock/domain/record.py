@@ -7,15 +7,15 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 #: The largest integer that a double holds without a gap.
-LARGEST = 2**53 - 1
+MAX_SAFE_INTEGER = 2**53 - 1
 #: The last instant that a clock can be set to, in ms: 1 January 9990. Calendars end soon after it.
 LATEST = 253_086_768_000_000
 
-Instant = Annotated[int, Meta(ge=-LARGEST, le=LARGEST)]
+Instant = Annotated[int, Meta(ge=-MAX_SAFE_INTEGER, le=MAX_SAFE_INTEGER)]
 """Milliseconds since the epoch."""
-Length = Annotated[int, Meta(ge=1, le=LARGEST)]
+Length = Annotated[int, Meta(ge=1, le=MAX_SAFE_INTEGER)]
 """How many of something there are, of which there is at least one."""
-Count = Annotated[int, Meta(ge=0, le=LARGEST)]
+Count = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
 """How many of something there are."""
 
 
@@ -29,9 +29,9 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
 def instant(number: float) -> int:
     """A number as an instant, within the range of one."""
-    return max(min(int(number), LARGEST), -LARGEST)
+    return max(min(int(number), MAX_SAFE_INTEGER), -MAX_SAFE_INTEGER)
 
 
 def length(number: float | None) -> int:
     """A number as a length; none, or one below one, counts as one."""
-    return max(min(int(number or 1), LARGEST), 1)
+    return max(min(int(number or 1), MAX_SAFE_INTEGER), 1)

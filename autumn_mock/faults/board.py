@@ -15,7 +15,7 @@ from autumn_mock.domain.payment import CardCharge, ChargeProblem, Refusal
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.faults.armed import ArmedRule, Subject
 from autumn_mock.faults.grammar import Rule
-from autumn_mock.faults.sites import EnqueueFault, LimitFault, MessagePlan, PaymentFault, WorkerFault
+from autumn_mock.faults.sites import EnqueueFault, LimitFault, MessageEffects, PaymentFault, WorkerFault
 from autumn_mock.locks import Level, new_lock
 from autumn_mock.store.environment import Environment
 
@@ -130,11 +130,11 @@ class FaultBoard:
                         refused.setdefault(index, armed.rule.text)
             return refused
 
-    def plan_message(
+    def effects_on(
         self, item: TrackItem, accepted_at: int, subject: Subject, once: Sequence[ArmedRule] = ()
-    ) -> MessagePlan:
+    ) -> MessageEffects:
         """What rules do to a message that a worker has taken; ``accepted_at`` is in ms of this board's clock."""
-        plan = MessagePlan(accepted_at, self._clock.now())
+        effects = MessageEffects(accepted_at, self._clock.now())
         with self._triggering():
             for armed in (*self._rules, *once):
                 if (
@@ -143,8 +143,8 @@ class FaultBoard:
                     and armed.matches_item(item)
                     and armed.trigger()
                 ):
-                    armed.on_message(plan)
-        return plan
+                    armed.on_message(effects)
+        return effects
 
     def charges(
         self,

@@ -114,7 +114,7 @@ class Hold(Struct, frozen=True):
         return 0 if self.armed.is_disarmed else self.until
 
 
-class MessagePlan(Struct):
+class MessageEffects(Struct):
     """What the rules that fired on a message do to it."""
 
     #: When the message was accepted, in ms of the organisation's clock.
@@ -137,7 +137,7 @@ class WorkerFault(ArmedRule):
 
     own_options: ClassVar[tuple[Option, ...]] = (EVENT,)
 
-    def on_message(self, plan: MessagePlan) -> None:
+    def on_message(self, effects: MessageEffects) -> None:
         """Add what the rule does to the message."""
         raise NotImplementedError
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from autumn_mock.domain.books import Message
 from autumn_mock.faults.armed import ArmedRule
-from autumn_mock.faults.sites import Hold, MessagePlan
+from autumn_mock.faults.sites import Hold, MessageEffects
 from autumn_mock.store.environment import Environment
 
 _NEVER = float("inf")
@@ -25,7 +25,7 @@ class Delivery(Struct, gc=False):
     #: Rules that apply to the request that brought the message, and to nothing else.
     once: Sequence[ArmedRule] = ()
     #: What worker faults do to it; None until it has been matched against the rules.
-    plan: MessagePlan | None = None
+    effects: MessageEffects | None = None
 
 
 class Held(Struct, frozen=True):

@@ -18,7 +18,7 @@ from typing import Any
 
 from autumn_mock.domain.books import Message
 from autumn_mock.faults.armed import ArmedRule
-from autumn_mock.faults.sites import MessagePlan
+from autumn_mock.faults.sites import MessageEffects
 from autumn_mock.ingest.environment_queue import Delivery, EnvironmentQueue, Held
 from autumn_mock.locks import Level, new_lock
 from autumn_mock.parking import wait_for
@@ -114,7 +114,7 @@ class Queue:
 
     def put_again(self, environment: Environment, deliveries: Iterable[Delivery]) -> None:
         """Add messages of one environment that were delivered before, behind the others."""
-        self._add(environment, [Delivery(environment, each.message, (), MessagePlan()) for each in deliveries])
+        self._add(environment, [Delivery(environment, each.message, (), MessageEffects()) for each in deliveries])
 
     def _add(self, environment: Environment, deliveries: Sequence[Message | Delivery]) -> None:
         if not deliveries:

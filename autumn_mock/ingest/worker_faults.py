@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 
 from autumn_mock.faults.armed import Subject
 from autumn_mock.faults.board import FaultBoard
-from autumn_mock.faults.sites import MessagePlan, WorkerFault
+from autumn_mock.faults.sites import MessageEffects, WorkerFault
 from autumn_mock.ingest.environment_queue import Delivery, Held
 from autumn_mock.ingest.queue import Queue
 from autumn_mock.journal.messages import Effect, MessageJournal, MessageNote
@@ -33,41 +33,41 @@ class WorkerFaults:
 
     def before_deduction(self, deliveries: list[Delivery], queue: Queue) -> list[Delivery]:
         """The deliveries to deduct now, in this order. Held ones go back to the queue; see also :attr:`dropped`."""
-        due: list[tuple[Delivery, MessagePlan]] = []
+        due: list[tuple[Delivery, MessageEffects]] = []
         held: list[Held] = []
         for delivery in deliveries:
-            plan = delivery.plan
-            if plan is None:
-                plan = delivery.plan = self._plan(delivery)
-                for hold in plan.holds:
+            effects = delivery.effects
+            if effects is None:
+                effects = delivery.effects = self._effects(delivery)
+                for hold in effects.holds:
                     self._note(delivery, "held", hold.armed.rule.text)
-                if plan.holds:
-                    held.append(Held(delivery, tuple(plan.holds)))
+                if effects.holds:
+                    held.append(Held(delivery, tuple(effects.holds)))
                     continue
-            due.append((delivery, plan))
+            due.append((delivery, effects))
         if held:
             queue.hold(held)
         waiting = self._environment.messages
-        for delivery, plan in due:
+        for delivery, effects in due:
             if delivery.message.id not in waiting:  # deducted before; the worker skips it
                 self._note(delivery, "absorbed")
-            elif plan.dropped_by is not None:
+            elif effects.dropped_by is not None:
                 self.dropped.add(delivery.message.id)
-                self._note(delivery, "dropped", plan.dropped_by.rule.text)
+                self._note(delivery, "dropped", effects.dropped_by.rule.text)
         return self._reversed(due)
 
-    def _plan(self, delivery: Delivery) -> MessagePlan:
+    def _effects(self, delivery: Delivery) -> MessageEffects:
         message = delivery.message
         organisation = self._environment.organisation
         orgs = (organisation.id, organisation.slug)
         subject = Subject.of_items(orgs, self._names_of(message.call), (message.item,))
-        return self._board.plan_message(message.item, message.accepted_at, subject, delivery.once)
+        return self._board.effects_on(message.item, message.accepted_at, subject, delivery.once)
 
-    def _reversed(self, due: list[tuple[Delivery, MessagePlan]]) -> list[Delivery]:
+    def _reversed(self, due: list[tuple[Delivery, MessageEffects]]) -> list[Delivery]:
         """The deliveries with the reordered ones in reverse order, in the positions that they had."""
         moved = [delivery for delivery, _ in due]
         rules: dict[int, WorkerFault] = {
-            position: plan.reversed_by for position, (_, plan) in enumerate(due) if plan.reversed_by is not None
+            position: each.reversed_by for position, (_, each) in enumerate(due) if each.reversed_by is not None
         }
         for position, other in zip(rules, reversed(rules), strict=True):
             moved[position] = due[other][0]
@@ -78,8 +78,8 @@ class WorkerFaults:
     def crash(self, group: list[Delivery]) -> str | None:
         """Why the worker crashes after deducting a group; None: it does not. Each rule crashes it once a message."""
         for delivery in group:
-            if delivery.plan is not None and delivery.plan.crashes:
-                rule = delivery.plan.crashes.pop(0).rule.text
+            if delivery.effects is not None and delivery.effects.crashes:
+                rule = delivery.effects.crashes.pop(0).rule.text
                 self._note(delivery, "crashed", rule)
                 return f"{rule} at message {delivery.message.id}"
         return None
@@ -88,9 +88,9 @@ class WorkerFaults:
         """The deliveries of a group that are delivered a second time."""
         again = []
         for delivery in group:
-            if delivery.plan is not None and delivery.plan.redelivered_by is not None:
+            if delivery.effects is not None and delivery.effects.redelivered_by is not None:
                 again.append(delivery)
-                self._note(delivery, "duplicated", delivery.plan.redelivered_by.rule.text)
+                self._note(delivery, "duplicated", delivery.effects.redelivered_by.rule.text)
         return again
 
     def _note(self, delivery: Delivery, effect: Effect, rule: str = "") -> None:

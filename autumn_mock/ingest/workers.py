@@ -30,7 +30,7 @@ from autumn_mock.ingest.queue import Queue
 from autumn_mock.ingest.worker_faults import WorkerFaults
 from autumn_mock.journal.messages import MessageJournal
 from autumn_mock.ledger.account import Account
-from autumn_mock.ledger.deduction import PlainRow
+from autumn_mock.ledger.deduction import SingleRow
 from autumn_mock.operations.accounts import store
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError
@@ -44,7 +44,7 @@ from autumn_mock.store.environment import Environment, Transaction
 #: Messages taken at once. The more, the more of them belong to one customer.
 BATCH_SIZE = 1024
 #: Messages in one transaction, which holds the environment's lock.
-LARGEST = 128
+TRANSACTION_SIZE = 128
 #: Lost items that are kept.
 MAX_LOST = 10_000
 #: Seconds before messages that could not be written are retried.
@@ -150,11 +150,11 @@ class WorkerCrash(Exception):
 
 def _needs_faults(board: FaultBoard, deliveries: list[Delivery]) -> bool:
     """True if worker rules are armed, or some of the messages were matched before."""
-    return board.has(WorkerFault) or any(each.once or each.plan is not None for each in deliveries)
+    return board.has(WorkerFault) or any(each.once or each.effects is not None for each in deliveries)
 
 
 def _grouped(deliveries: list[Delivery], *, one_customer: bool) -> list[list[Delivery]]:
-    """The messages of each transaction: those of a customer together and in their order, at most ``LARGEST``.
+    """The messages of each transaction: those of a customer together and in their order, at most ``TRANSACTION_SIZE``.
 
     ``one_customer``: no transaction has messages of several customers, as worker faults need it.
     """
@@ -168,10 +168,10 @@ def _grouped(deliveries: list[Delivery], *, one_customer: bool) -> list[list[Del
             found.append(delivery)
     groups: list[list[Delivery]] = []
     for of_one in customers.values():
-        if groups and not one_customer and len(groups[-1]) + len(of_one) <= LARGEST:
+        if groups and not one_customer and len(groups[-1]) + len(of_one) <= TRANSACTION_SIZE:
             groups[-1] += of_one
         else:
-            groups += [of_one[start : start + LARGEST] for start in range(0, len(of_one), LARGEST)]
+            groups += [of_one[start : start + TRANSACTION_SIZE] for start in range(0, len(of_one), TRANSACTION_SIZE)]
     return groups
 
 
@@ -218,7 +218,7 @@ class _MessageRun:
         self.account: Account | None = None
         self._customer_id: str | None = None
         #: By feature: the row that pays for its uses; None where each use has to be decided alone.
-        self._plain: dict[str, PlainRow | None] = {}
+        self._single_rows: dict[str, SingleRow | None] = {}
         self._features: dict[tuple[str | None, str | None], list[Feature]] = {}
         self.deducted = 0
         self.lost: dict[str, int] = {}
@@ -259,18 +259,18 @@ class _MessageRun:
 
     def _close_account(self) -> None:
         """Store the account; the next message opens one again."""
-        self._store_plain()
-        self._plain.clear()
+        self._store_single_rows()
+        self._single_rows.clear()
         if self.account is not None:
             store(self.transaction, self.account)
             self.account = None
 
-    def _store_plain(self) -> None:
+    def _store_single_rows(self) -> None:
         """Bring the account up to date; what follows may change any row of it."""
-        for feature_id, plain in list(self._plain.items()):
-            if plain is not None:
-                plain.store()
-                del self._plain[feature_id]
+        for feature_id, row in list(self._single_rows.items()):
+            if row is not None:
+                row.store()
+                del self._single_rows[feature_id]
 
     def _deduct(self, message: Message) -> None:
         item = message.item
@@ -281,48 +281,46 @@ class _MessageRun:
         if key is not None:
             claim(self.environment, self.transaction, key, self.call.now)
         try:
-            if not self._use_plainly(message):
+            if not self._use_single_row(message):
                 self._use(message)
         except ApiError as error:
             if error.status != 409:
                 self._release_key(message)
             raise
 
-    def _use_plainly(self, message: Message) -> bool:
+    def _use_single_row(self, message: Message) -> bool:
         """Deduct a message as most can be, at a fraction of the cost; False if that has to be done in full."""
         item = message.item
         feature_id = item.feature_id
         if feature_id is None or item.entity_id or item.lock is not None or item.taken is not None:
             return False
-        if feature_id in self._plain:
-            plain = self._plain[feature_id]
+        if feature_id in self._single_rows:
+            row = self._single_rows[feature_id]
         else:
-            plain = self._plain[feature_id] = self._find_plain(item, feature_id)
-        if plain is None:
+            row = self._single_rows[feature_id] = self._find_single_row(item, feature_id)
+        if row is None:
             return False
-        used = plain.take(item.value)
+        used = row.take(item.value)
         if used is None:
-            plain.store()
-            self._plain[feature_id] = None
+            row.store()
+            self._single_rows[feature_id] = None
             return False
         if not item.skip_event:
             timestamp = item.timestamp or self.call.now
-            write_event(
-                self.transaction, plain.account, None, feature_id, *used, item.properties, timestamp, message.id
-            )
+            write_event(self.transaction, row.account, None, feature_id, *used, item.properties, timestamp, message.id)
         return True
 
-    def _find_plain(self, item: TrackItem, feature_id: str) -> PlainRow | None:
+    def _find_single_row(self, item: TrackItem, feature_id: str) -> SingleRow | None:
         feature = self.environment.features.get(feature_id)
         if feature is None or self.transaction.is_watched or self.call.traits.creates_customers:
             return None
         account, _ = self._subject(item)
-        return None if has_topups(account) else PlainRow.find(account, feature)
+        return None if has_topups(account) else SingleRow.find(account, feature)
 
     def _use(self, message: Message) -> None:
         item, call = message.item, self.call
         self.transaction.cause = message.id
-        self._store_plain()
+        self._store_single_rows()
         named = (item.feature_id, item.event_name)
         features = self._features.get(named)
         if features is None:

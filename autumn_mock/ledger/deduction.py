@@ -96,7 +96,7 @@ def deduct(
     return run.mutations
 
 
-class PlainRow:
+class SingleRow:
     """One row that pays for many uses of a feature, each as :func:`deduct` would take it.
 
     That is so while the row holds what is asked for: no limit, rollover or other row has a part in it then, and the
@@ -115,7 +115,7 @@ class PlainRow:
         self._known: dict[int | float, tuple[Decimal, tuple[Deduction, ...]]] = {}
 
     @classmethod
-    def find(cls, account: Account, feature: Feature) -> PlainRow | None:
+    def find(cls, account: Account, feature: Feature) -> SingleRow | None:
         """The row that pays for uses of a feature by the customer itself; None where :func:`deduct` has to decide."""
         if limits_usage(account, None) or allocates(account):
             return None

@@ -30,7 +30,7 @@ from autumn_mock.operations.plan_diff import PlanDiff, carry_over, diff
 from autumn_mock.store.environment import Environment, Transaction
 from autumn_mock.wire.requests.plans import PlanPatch, PlansCreateVariant, VariantParams
 
-_MOST = 20
+_MAX_VARIANTS = 20
 #: What a variant never takes over from a change of its base.
 _OWN = ("id", "name", "auto_enable", "archived", "base_variant_id")
 
@@ -98,8 +98,8 @@ def _copied(item: PlanItem) -> PlanItem:
 def refuse_variants(call: Call, base: Plan, params: PlanPatch) -> None:
     """400 for variants of an update that cannot follow it."""
     named = params.update_variant_ids or []
-    if len(named) > _MOST:
-        raise ApiError(400, f"Cannot propagate to more than {_MOST} variants", "too_many_variants")
+    if len(named) > _MAX_VARIANTS:
+        raise ApiError(400, f"Cannot propagate to more than {_MAX_VARIANTS} variants", "too_many_variants")
     for each in params.variants or ():
         if each.force_version and each.disable_version:
             message = "Cannot use both force_version and disable_version"

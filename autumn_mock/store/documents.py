@@ -23,7 +23,7 @@ from autumn_mock.store.errors import DamagedFile
 from autumn_mock.store.tinyfile import Documents, decoder_of
 
 #: Records of one change at most, which bounds the lines of a log.
-_LARGEST = 2000
+_RECORDS_OF_A_CHANGE = 2000
 #: Raised by a document that is not a record: of other types, out of range, with too many digits,
 #: or with a signalling NaN, which has no hash.
 _INVALID = (msgspec.MsgspecError, ValueError, RecursionError, TypeError)
@@ -115,7 +115,7 @@ def _changes_of_table(
                 continue
             change = open_changes.setdefault(owner, Change(*owner, {name: []}))
             change.put[name].append(record)
-            if len(change.put[name]) >= _LARGEST:
+            if len(change.put[name]) >= _RECORDS_OF_A_CHANGE:
                 yield open_changes.pop(owner)
     yield from open_changes.values()
 
@@ -164,7 +164,7 @@ def _records(
     """Documents in parts, each with its records, checked. After a mistake each is checked again, to name the first."""
     read = _reader(kind)
     items = iter(documents.raw_items())
-    while some := list(islice(items, _LARGEST)):
+    while some := list(islice(items, _RECORDS_OF_A_CHANGE)):
         try:
             records, named, problem = read([raw for _, raw in some])
         except _INVALID as error:

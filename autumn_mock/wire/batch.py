@@ -17,12 +17,11 @@ from autumn_mock.nesting import MAX_DEPTH, is_deeper_than, openings
 from autumn_mock.wire.body import json_body
 from autumn_mock.wire.requests.track import BATCH_TRACK, MAX_ITEMS, MAX_LOCK_ID, TRACK
 from autumn_mock.wire.schema import parse
+from autumn_mock.wire.schema.scalars import MAX_DOUBLE
 from autumn_mock.wire.versions import is_upgraded, upgraded
 
 _BATCH = "balances.batch_track"
 _ITEMS = msgspec.json.Decoder(list[TrackItem])
-#: The largest whole number that still rounds to a finite double.
-_LARGEST = 2**1024 - 2**970 - 1
 #: The list, the item, the properties.
 _DEPTH_OF_PROPERTIES = 3
 
@@ -61,7 +60,7 @@ def _fast(body: bytes, now_ms: int) -> list[TrackItem] | None:
         timestamp = item.timestamp
         if timestamp is not None and not 0 < timestamp <= now_ms:
             return None
-        if not -_LARGEST <= item.value <= _LARGEST:
+        if not -MAX_DOUBLE <= item.value <= MAX_DOUBLE:
             return None
         if item.properties is not None:
             flat += 1
@@ -89,7 +88,7 @@ def _is_plain(lock: LockRequest) -> bool:
         lock.enabled
         and len(lock.lock_id) <= MAX_LOCK_ID
         and lock.lock_id.isascii()
-        and -_LARGEST <= expires_at <= _LARGEST
+        and -MAX_DOUBLE <= expires_at <= MAX_DOUBLE
     )
 
 

@@ -36,7 +36,7 @@ class _Board:
             return bool(board.refusals([_ITEM], _CALL))
         if isinstance(rule, WorkerFault):
             before = sum(each.fired for each in board.armed())
-            board.plan_message(_ITEM, self.clock.now(), _CALL)
+            board.effects_on(_ITEM, self.clock.now(), _CALL)
             return sum(each.fired for each in board.armed()) > before
         if isinstance(rule, PaymentFault):
             charge = CardCharge(occasion=min(rule.occasions), customer_id="cus_1", feature_id="messages")

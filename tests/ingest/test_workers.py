@@ -14,7 +14,7 @@ from autumn_mock.domain.books import Message
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.domain.version import Version
 from autumn_mock.ingest import workers as workers_module
-from autumn_mock.ingest.workers import LARGEST, deduct_messages
+from autumn_mock.ingest.workers import TRANSACTION_SIZE, deduct_messages
 from autumn_mock.operations import features, track
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError
@@ -92,7 +92,7 @@ def test_deduct_messages_ignores_concurrent_deliveries(world: IngestWorld) -> No
 
 def test_workers_keep_the_order_of_a_customer(world: IngestWorld) -> None:
     """More of them than one transaction holds."""
-    count = 2 * LARGEST + 5
+    count = 2 * TRANSACTION_SIZE + 5
     world.batch(item(0, properties={"n": n}) for n in range(count))
     world.run()
     assert [event.properties for event in world.environment.events] == [{"n": n} for n in range(count)]
@@ -271,7 +271,7 @@ def test_workers_lose_nothing_on_a_full_disk(world: IngestWorld, monkeypatch: py
 def test_workers_keep_the_order_on_a_full_disk(world: IngestWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """What comes after a transaction that could not be kept waits for it, when it is the same customer's."""
     monkeypatch.setattr(workers_module, "RETRY_DELAY_S", 0)
-    count = 2 * LARGEST
+    count = 2 * TRANSACTION_SIZE
     world.batch(item(0, properties={"n": n}) for n in range(count))
     world.disk.refusals = 1
     world.run()

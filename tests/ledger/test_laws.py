@@ -18,7 +18,7 @@ from autumn_mock.ledger.account import Account, ceiling, raw_balance, share_ids
 from autumn_mock.ledger.deduction import (
     Behaviour,
     InsufficientBalance,
-    PlainRow,
+    SingleRow,
     may_overdraw,
     spendable_rows,
     summarise,
@@ -105,7 +105,7 @@ def test_a_plain_row_takes_what_deduct_takes(case: Case, values: list[float], be
     """The uses that a plain row accepts change the account, and list deductions, as each of them alone does."""
     one_by_one, together = case.again(), case.again()
     one_by_one.entity = together.entity = None
-    plain = PlainRow.find(together.account, case.feature)
+    plain = SingleRow.find(together.account, case.feature)
     if plain is None:
         return
     for value in values:
@@ -123,7 +123,7 @@ def test_a_plain_row_takes_what_deduct_takes(case: Case, values: list[float], be
 
 def test_a_plain_row_pays_to_the_last_unit_and_no_further() -> None:
     made = account(balance(6))
-    plain = PlainRow.find(made, made.features["messages"])
+    plain = SingleRow.find(made, made.features["messages"])
     assert plain is not None
     assert [plain.take(value) is not None for value in (3, 2, 1, 1, 0, -1)] == [True, True, True, False, True, False]
 

@@ -25,7 +25,7 @@ from autumn_mock.domain.lock import Mutation
 from autumn_mock.domain.plan import Interval, Plan, Reset, RolloverConfig
 from autumn_mock.ledger.account import Account
 from autumn_mock.ledger.alerts import snapshot, webhooks_for
-from autumn_mock.ledger.deduction import PlainRow, summarise
+from autumn_mock.ledger.deduction import SingleRow, summarise
 from autumn_mock.ledger.intervals import DAY, HOUR, add_interval, first_reset, next_boundary, to_datetime, to_instant
 from autumn_mock.ledger.locks import settle
 from autumn_mock.ledger.resets import cut_rollovers, maximum, refresh
@@ -263,7 +263,7 @@ def test_undo_gives_back_to_a_rollover_of_its_entity() -> None:
 @pytest.mark.parametrize("value", [3, 3.0])
 def test_plain_row_stores_what_was_taken(value: float) -> None:
     target = account(balance(5, left=1, row_id="used", plan="p"), balance(10, row_id="row", interval="year"))
-    plain = PlainRow.find(target, MESSAGES)
+    plain = SingleRow.find(target, MESSAGES)
     assert plain is not None
     first, second = plain.take(1), plain.take(value)
     assert first is not None
@@ -276,12 +276,12 @@ def test_plain_row_stores_what_was_taken(value: float) -> None:
 
 @pytest.mark.parametrize("rows", [[balance(unlimited=True)], [balance(5, rollovers=[rollover(1)])], []])
 def test_plain_row_leaves_unlimited_rows_and_rollovers_to_deduct(rows: list[Balance]) -> None:
-    assert PlainRow.find(account(*rows), MESSAGES) is None
+    assert SingleRow.find(account(*rows), MESSAGES) is None
 
 
 def test_plain_row_is_the_first_with_something_left() -> None:
     target = account(balance(5, left=0, row_id="a", interval="day"), balance(5, left="0.5", row_id="b"))
-    plain = PlainRow.find(target, MESSAGES)
+    plain = SingleRow.find(target, MESSAGES)
     assert plain is not None
     taken = plain.take(0.5)
     assert taken is not None

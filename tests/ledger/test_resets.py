@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from autumn_mock.domain.amount import ZERO
 from autumn_mock.domain.organisation import OrganisationConfig
 from autumn_mock.domain.plan import Interval, Reset, RolloverConfig
-from autumn_mock.domain.record import LARGEST
+from autumn_mock.domain.record import MAX_SAFE_INTEGER
 from autumn_mock.ids import new_id
 from autumn_mock.ledger.intervals import (
     DAY,
@@ -89,8 +89,8 @@ def test_a_period_is_longer_than_nothing(instant: int, interval: Interval, count
 
 
 @pytest.mark.parametrize("interval", INTERVALS)
-@pytest.mark.parametrize("count", [1, 7, LARGEST])
-@pytest.mark.parametrize("instant", [-LARGEST, -1, NOW, LARGEST])
+@pytest.mark.parametrize("count", [1, 7, MAX_SAFE_INTEGER])
+@pytest.mark.parametrize("instant", [-MAX_SAFE_INTEGER, -1, NOW, MAX_SAFE_INTEGER])
 def test_any_interval_at_any_time_ends_within_the_calendar(interval: Interval, count: int, instant: int) -> None:
     """However long ago a period ended, the next boundary is calculated in a few milliseconds."""
     end = to_instant(datetime(9999, 12, 31, tzinfo=timezone.utc))
@@ -100,8 +100,8 @@ def test_any_interval_at_any_time_ends_within_the_calendar(interval: Interval, c
     assert time.process_time() - started < 5
     assert found > NOW
     assert found <= max(end, instant)
-    assert -LARGEST <= add_interval(instant, interval, -count) <= end
-    assert -LARGEST <= add_interval(instant, interval, count) <= end
+    assert -MAX_SAFE_INTEGER <= add_interval(instant, interval, -count) <= end
+    assert -MAX_SAFE_INTEGER <= add_interval(instant, interval, count) <= end
 
 
 @law

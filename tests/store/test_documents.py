@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from autumn_mock.domain.event import Deduction, Event
 from autumn_mock.domain.plan import Reset
-from autumn_mock.domain.record import LARGEST
+from autumn_mock.domain.record import MAX_SAFE_INTEGER
 from autumn_mock.nesting import MAX_DEPTH
 from autumn_mock.store.changes import Change
 from autumn_mock.store.documents import changes_of, documents_of, head_of
@@ -48,7 +48,7 @@ _NAMES = st.sampled_from(["a", "ü", "🍂"])
 _EVENTS = st.builds(
     Event,
     id=st.text(),
-    timestamp=st.integers(0, LARGEST),
+    timestamp=st.integers(0, MAX_SAFE_INTEGER),
     name=_NAMES,
     customer=_NAMES,
     value=_AMOUNTS,

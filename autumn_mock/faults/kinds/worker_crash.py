@@ -1,4 +1,4 @@
-from autumn_mock.faults.sites import MessagePlan, WorkerFault
+from autumn_mock.faults.sites import MessageEffects, WorkerFault
 
 
 class CrashWorker(WorkerFault):
@@ -7,5 +7,5 @@ class CrashWorker(WorkerFault):
     name = "worker:crash"
     example = "worker:crash times=1"
 
-    def on_message(self, plan: MessagePlan) -> None:
-        plan.crashes.append(self)
+    def on_message(self, effects: MessageEffects) -> None:
+        effects.crashes.append(self)

@@ -1,5 +1,5 @@
 from autumn_mock.faults.options import duration
-from autumn_mock.faults.sites import Hold, MessagePlan, WorkerFault
+from autumn_mock.faults.sites import Hold, MessageEffects, WorkerFault
 
 
 class DelayWorker(WorkerFault):
@@ -10,5 +10,5 @@ class DelayWorker(WorkerFault):
     argument = duration
     argument_placeholder = "TIME"
 
-    def on_message(self, plan: MessagePlan) -> None:
-        plan.holds.append(Hold(self, float(plan.accepted_at + self.rule.argument)))
+    def on_message(self, effects: MessageEffects) -> None:
+        effects.holds.append(Hold(self, float(effects.accepted_at + self.rule.argument)))

@@ -1,4 +1,4 @@
-from autumn_mock.faults.sites import MessagePlan, WorkerFault
+from autumn_mock.faults.sites import MessageEffects, WorkerFault
 
 
 class DropMessage(WorkerFault):
@@ -7,5 +7,5 @@ class DropMessage(WorkerFault):
     name = "worker:drop"
     example = "worker:drop every=10"
 
-    def on_message(self, plan: MessagePlan) -> None:
-        plan.dropped_by = plan.dropped_by or self
+    def on_message(self, effects: MessageEffects) -> None:
+        effects.dropped_by = effects.dropped_by or self

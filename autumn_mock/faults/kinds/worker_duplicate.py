@@ -1,4 +1,4 @@
-from autumn_mock.faults.sites import MessagePlan, WorkerFault
+from autumn_mock.faults.sites import MessageEffects, WorkerFault
 
 
 class DuplicateMessage(WorkerFault):
@@ -7,5 +7,5 @@ class DuplicateMessage(WorkerFault):
     name = "worker:duplicate"
     example = "worker:duplicate every=5"
 
-    def on_message(self, plan: MessagePlan) -> None:
-        plan.redelivered_by = plan.redelivered_by or self
+    def on_message(self, effects: MessageEffects) -> None:
+        effects.redelivered_by = effects.redelivered_by or self

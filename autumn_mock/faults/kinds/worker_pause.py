@@ -1,6 +1,6 @@
 import math
 
-from autumn_mock.faults.sites import Hold, MessagePlan, WorkerFault
+from autumn_mock.faults.sites import Hold, MessageEffects, WorkerFault
 
 
 class PauseWorker(WorkerFault):
@@ -9,7 +9,7 @@ class PauseWorker(WorkerFault):
     name = "worker:pause"
     example = "worker:pause customer=cus_123"
 
-    def on_message(self, plan: MessagePlan) -> None:
+    def on_message(self, effects: MessageEffects) -> None:
         # A rule of the whole server has the server's clock.
-        until = math.inf if self.expires_at is None else float(self.expires_at + plan.now - self.clock.now())
-        plan.holds.append(Hold(self, until))
+        until = math.inf if self.expires_at is None else float(self.expires_at + effects.now - self.clock.now())
+        effects.holds.append(Hold(self, until))

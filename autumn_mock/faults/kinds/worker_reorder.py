@@ -1,4 +1,4 @@
-from autumn_mock.faults.sites import MessagePlan, WorkerFault
+from autumn_mock.faults.sites import MessageEffects, WorkerFault
 
 
 class ReorderMessages(WorkerFault):
@@ -7,5 +7,5 @@ class ReorderMessages(WorkerFault):
     name = "worker:reorder"
     example = "worker:reorder"
 
-    def on_message(self, plan: MessagePlan) -> None:
-        plan.reversed_by = plan.reversed_by or self
+    def on_message(self, effects: MessageEffects) -> None:
+        effects.reversed_by = effects.reversed_by or self

@@ -2,7 +2,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from autumn_mock.faults.options import EVENT, Option, per_second
-from autumn_mock.faults.sites import Hold, MessagePlan, WorkerFault
+from autumn_mock.faults.sites import Hold, MessageEffects, WorkerFault
 
 
 class SlowWorker(WorkerFault):
@@ -20,8 +20,8 @@ class SlowWorker(WorkerFault):
     def problem(cls, argument: Any, options: Mapping[str, Any]) -> tuple[str, str] | None:  # noqa: ARG003  # no argument
         return None if "rate" in options else ("", f"worker:slow needs a rate, as in: {cls.example}")
 
-    def on_message(self, plan: MessagePlan) -> None:
-        ahead = plan.now - self.clock.now()  # a rule of the whole server has the server's clock
-        slot = max(float(plan.now - ahead), self._next_slot)
+    def on_message(self, effects: MessageEffects) -> None:
+        ahead = effects.now - self.clock.now()  # a rule of the whole server has the server's clock
+        slot = max(float(effects.now - ahead), self._next_slot)
         self._next_slot = slot + 1000 / float(self.options["rate"])
-        plan.holds.append(Hold(self, slot + ahead))
+        effects.holds.append(Hold(self, slot + ahead))

@@ -14,7 +14,7 @@ T = TypeVar("T")
 N = TypeVar("N", int, float)
 
 #: The largest whole number that still rounds to a finite double.
-_LARGEST = 2**1024 - 2**970 - 1
+MAX_DOUBLE = 2**1024 - 2**970 - 1
 _NUMERAL = re.compile(r"[+-]?(?:Infinity|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)", re.ASCII)
 _RADIX = re.compile(r"0[xX][0-9a-fA-F]+|0[oO][0-7]+|0[bB][01]+")
 
@@ -143,7 +143,7 @@ class Enum(Schema[T]):
 def _is_finite_number(value: Any) -> bool:
     if isinstance(value, float):
         return math.isfinite(value)
-    return isinstance(value, int) and not isinstance(value, bool) and -_LARGEST <= value <= _LARGEST
+    return isinstance(value, int) and not isinstance(value, bool) and -MAX_DOUBLE <= value <= MAX_DOUBLE
 
 
 def _to_number(value: Any) -> Any:
