@@ -35,28 +35,42 @@ class Message(Record, frozen=True, kw_only=True):
 class LostItem(Record, frozen=True, kw_only=True):
     """An accepted item that a worker dropped; the real service only logs it."""
 
+    #: The id of its message: that of the request, and the item's index.
     id: str
+    #: When it was dropped, on the organisation's clock (ms).
     at: Instant
     #: The error's code: ``customer_not_found``, ``insufficient_balance``, ``duplicate_idempotency_key`` ...
     reason: str
+    #: The error's text.
     message: str
+    #: What the client sent: ``customer_id``, ``feature_id`` or ``event_name``, ``value`` ...
     item: TrackItem
 
 
 class EnqueueFailure(Record, frozen=True, kw_only=True):
     """What the real service logs when items of a batch could not be queued."""
 
+    #: The id of the request.
     id: str
+    #: When it happened, on the organisation's clock (ms).
     at: Instant
+    #: ``batch_track_enqueue_failure`` if nothing was queued, else ``batch_track_enqueue_partial_failure``.
     type: str
+    #: The text of the service's log.
     message: str
+    #: How many items were queued.
     success_count: Count
+    #: How many were not.
     failure_count: Count
+    #: How many the batch had.
     total_count: Count
     #: ``{"index": i}`` of the first 25 refused items.
     failures: tuple[dict[str, int], ...]
+    #: How many more were refused.
     omitted_failure_count: Count
+    #: Why, such as the rule that refused them.
     error: str
+    #: The name of the error in the service's log.
     error_name: str
     #: Every refused item with its index, for tests.
     items: tuple[dict[str, Any], ...] = ()

@@ -186,17 +186,27 @@ class Invoice(Record, frozen=True, kw_only=True):
     stripe_id: str
     #: The customer's internal id.
     customer: str
+    #: The entity that it is for.
     entity_id: str | None = None
+    #: The id of the provider's subscription; None for what is paid once.
     subscription: str | None = None
+    #: The plans that it bills.
     plan_ids: tuple[str, ...] = ()
+    #: ``open`` until it is paid.
     status: InvoiceStatus
+    #: Charges, and credits below zero.
     lines: tuple[InvoiceLine, ...] = ()
+    #: The sum, after discounts, in the major unit of the currency.
     total: Decimal
+    #: In lower case.
     currency: str = "usd"
+    #: In ms.
     created_at: Instant
+    #: What was paid of it, in the major unit.
     amount_paid: Decimal = ZERO
     #: What of the total the customer's credit covers.
     credit_applied: Decimal = ZERO
+    #: What was paid back, in the major unit.
     refunded_amount: Decimal = ZERO
     #: Why it is open; None for one that was sent to be paid later.
     required_action: RequiredAction | None = None
@@ -208,7 +218,7 @@ class Invoice(Record, frozen=True, kw_only=True):
     deferred: Deferred | None = None
     #: The card that it was paid with on a page, while the service does not know of the payment.
     card: Card | None = None
-    #: When the service will know of it; None: when it is asked for.
+    #: When the service will know of it (ms); None: when it is asked for.
     settles_at: Instant | None = None
     #: Why the change could not be made although it was paid.
     problem: str | None = None
@@ -232,16 +242,23 @@ class Invoice(Record, frozen=True, kw_only=True):
 class Checkout(Record, frozen=True, kw_only=True):
     """A page where a customer pays, or confirms."""
 
+    #: The session's id.
     id: str
     #: The customer's internal id.
     customer: str
+    #: The entity that it is for.
     entity_id: str | None = None
+    #: Whose page it is: see :data:`CheckoutMode`.
     mode: CheckoutMode
     #: ``complete``: paid on the page; the change follows when the provider's message is processed (``is_settled``).
     status: CheckoutStatus = "open"
+    #: The change that is made when it is paid.
     deferred: Deferred
+    #: In ms.
     created_at: Instant
+    #: In ms.
     expires_at: Instant
+    #: Where the browser is sent after the payment.
     success_url: str | None = None
     #: What is paid on it, unless quantities are changed there.
     lines: tuple[InvoiceLine, ...] = ()
@@ -253,7 +270,7 @@ class Checkout(Record, frozen=True, kw_only=True):
     card: Card | None = None
     #: The attached plan that was made before the payment (``enable_plan_immediately``).
     attached: str | None = None
-    #: When a completed one is settled automatically; None: when it is asked for.
+    #: When a completed one is settled automatically (ms); None: when it is asked for.
     settles_at: Instant | None = None
     #: The id of the invoice that it led to when it was settled.
     invoice: str | None = None

@@ -15,10 +15,13 @@ class Finding(Struct, frozen=True, kw_only=True):
 
     #: One of :data:`~autumn_mock.journal.finding_kinds.FINDING_KINDS`.
     code: str
+    #: What it means, in a few words.
     title: str
     #: What happened, with the figures of this case.
     message: str
+    #: Why it matters.
     why: str
+    #: What the client should do.
     instead: str
     #: The ids of the requests that show it, in the order in which they were received; the last is the offender.
     requests: tuple[int, ...]

@@ -49,10 +49,13 @@ class RequestEntry(Struct, frozen=True, kw_only=True):
     request_id: str = ""
     #: When it was received, on the organisation's clock (ms).
     at: int
-    #: When it was received and when its reply was ready, in seconds of a monotonic clock.
+    #: When it was received, in seconds of a monotonic clock.
     received: float
+    #: When its reply was ready, on the same clock.
     replied: float
+    #: ``POST``, ``GET`` ...
     method: str
+    #: The path without the query.
     path: str
     #: The canonical name of the call (``balances.batch_track``); empty for a route that does not exist.
     call: str = ""
@@ -60,24 +63,29 @@ class RequestEntry(Struct, frozen=True, kw_only=True):
     status: int | None
     #: The status that the service decided; None when a fault replied in its place.
     service_status: int | None
-    #: In milliseconds.
+    #: How long the reply took, in ms.
     duration_ms: float
+    #: The id of the organisation; empty without a known key.
     org: str = ""
+    #: ``sandbox`` or ``live``; empty without a known key.
     env: str = ""
     #: The customer of the parsed request; see :attr:`customer_id`.
     parsed_customer: str = ""
     #: The message of an error.
     message: str | None = None
+    #: The header ``x-api-version``; None without it.
     api_version: str | None = None
     #: Of the body, in bytes.
     size: int = 0
-    #: How many items were offered to the queue, and how many of them it refused; None for calls that do not queue.
+    #: How many items were offered to the queue; None for calls that do not queue.
     items: int | None = None
+    #: How many of its items the queue refused; None for calls that do not queue.
     refused: int | None = None
     #: Index to reason of the refused items.
     refusals: Mapping[int, str] = {}
     #: The fault rules that were triggered, as written.
     faults: tuple[str, ...] = ()
+    #: What became of the reply: see :data:`ReplyStatus`.
     reply: ReplyStatus = "sent"
     #: The seconds of the reply's Retry-After.
     retry_after: float | None = None
@@ -91,6 +99,7 @@ class RequestEntry(Struct, frozen=True, kw_only=True):
     deducted: Sequence[Deduction] = ()
     #: The body, for calls that record usage; None when the journal has dropped it.
     content: RequestBody | None = None
+    #: Headers and the bodies of other calls; None when the journal has dropped them.
     exchange: Exchange | None = None
 
     @property

@@ -15,10 +15,6 @@ class MockClock:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        #: Let the clock run again.
-        self.unfreeze = clock.unfreeze
-        #: Follow the machine's time again.
-        self.reset = clock.reset
 
     def __repr__(self) -> str:
         return repr(self._clock)
@@ -38,6 +34,14 @@ class MockClock:
         self._clock.freeze()
         if at is not None:
             self.set(at)
+
+    def unfreeze(self) -> None:
+        """Let the clock run again."""
+        self._clock.unfreeze()
+
+    def reset(self) -> None:
+        """Follow the machine's time again."""
+        self._clock.reset()
 
     def advance(self, by: str | int | timedelta) -> None:
         """Move the clock by a duration (``"1d"``, ``"90m"``), calendar months (``"1month"``), ms, or a timedelta.

@@ -47,8 +47,9 @@ class StillOpen(AssertionError, TimeoutError):
 class Fault:
     """A rule that a test armed. In a ``with`` block it is cleared at the end."""
 
-    #: How often it fired, and how many items it refused.
+    #: How often it fired.
     fired: int
+    #: How many items it refused.
     refused: int
     #: How often it can still fire; None: no limit.
     remaining: int | None
@@ -59,7 +60,7 @@ class Fault:
         self._board = board
         self._armed = armed
         #: The rule in the grammar of rules, with its random seed.
-        self.rule = armed.rule.text
+        self.rule: str = armed.rule.text
 
     def __repr__(self) -> str:
         return repr(self._armed)
@@ -82,11 +83,13 @@ class AutumnMock:
     """One organisation of a running emulator: give ``url`` and ``key`` to the client under test."""
 
     def __init__(self, emulator: Engine, environment: Environment, url: str, key: str) -> None:
+        #: The server, which other tests of the process share.
         self.emulator = emulator
         #: The client's base URL.
         self.url = url
         #: The organisation's secret key.
         self.key = key
+        #: The time of the organisation.
         self.clock = MockClock(environment.clock)
         #: What was sent, and to whom: see :class:`~autumn_mock.testing.webhooks.MockWebhooks`.
         self.webhooks = MockWebhooks(emulator, environment.name)

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 class MockWebhooks:
-    """What was sent, oldest first, and to whom. Before :meth:`send_to` or :meth:`record`, no webhook is made."""
+    """What was sent, oldest first, and to whom. Iterate over it, or take its ``len()``.
+
+    Before :meth:`send_to` or :meth:`record`, no webhook is made.
+    """
 
     def __init__(self, emulator: Engine, name: tuple[str, str]) -> None:
         self._emulator = emulator

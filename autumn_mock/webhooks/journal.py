@@ -27,15 +27,21 @@ class WebhookDelivery(Struct, eq=False):
     id: str
     #: When it was queued (ms), by the organisation's clock.
     at: int
+    #: The id of the organisation.
     org: str
+    #: ``sandbox`` or ``live``.
     env: str
+    #: What happened, such as ``balances.limit_reached``.
     type: WebhookType
+    #: The URL; empty without one.
     endpoint: str
+    #: The body: ``type`` and ``data``.
     payload: dict[str, Any]
     #: The id of the request, or of the queued message, that led to it; empty for what time did.
     cause: str = ""
-    #: ``dropped`` if the queue was full; ``recorded`` without an endpoint.
+    #: ``dropped`` if the queue was full, ``recorded`` without an endpoint, ``failed`` after the last attempt.
     status: Status = "pending"
+    #: How often it was sent.
     attempts: int = 0
     #: Of the last response; None if there was none.
     http_status: int | None = None

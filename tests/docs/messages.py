@@ -26,7 +26,7 @@ from autumn_mock.cli import main
 from autumn_mock.engine import Engine
 from autumn_mock.settings import declarations
 from tests.docs.answers import empty_directory, shortened
-from tests.docs.reference import table
+from tests.docs.tables import table
 from tests.support.sources import nodes_of
 
 #: What a code means, and what to do. Codes of this server alone are below.

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
@@ -26,26 +25,17 @@ from autumn_mock.input_files import shipped_files
 from autumn_mock.journal.finding_kinds import FINDING_KINDS
 from autumn_mock.scenarios import read_scenario
 from autumn_mock.settings import declarations, variable
-from autumn_mock.testing.mock import AutumnMock
 from autumn_mock.web.control.guide import call_statuses
 from tests.certification.cards import RELEASES
+from tests.docs.tables import table
 from tests.fidelity.counts import COMPARED
 
 _ROOT = Path(autumn_mock.__file__).parents[1]
 
-#: A pipe within a cell of a table.
-_PIPE = "\\|"
 #: Columns of the help of a command: it is read on narrow screens, too.
 _WIDTH = 100
 #: Options that are described once for all commands.
 _SHARED = ("url", "key", "control_token", "help")
-
-
-def table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    """A table of Markdown."""
-    lines_ = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
-    lines_ += [f"| {' | '.join(cell.replace('|', _PIPE) for cell in row)} |" for row in rows]
-    return "\n".join(lines_) + "\n"
 
 
 def settings() -> str:
@@ -230,31 +220,6 @@ def _help(command: click.Command, context: click.Context) -> str:
         with formatter.section("Options"):
             formatter.write_dl(options)
     return formatter.getvalue().strip()
-
-
-# -- the fixture
-
-
-def fixture() -> str:
-    """The public names of the fixture with what they are."""
-    rows = [("`url`", "The address of the server."), ("`key`", "The secret key of the test's organisation.")]
-    rows += [("`clock`", 'Its time: `now`, `advance("1d")`, `set`, `freeze`, `unfreeze`, `reset`.')]
-    rows += [("`webhooks`", "Its webhooks, see [webhooks](webhooks.md#in-tests).")]
-    for name, member in vars(AutumnMock).items():
-        if name.startswith("_"):
-            continue
-        if isinstance(member, property):
-            call, written = member.fget, name
-        else:
-            call, written = member, f"{name}({', '.join([*inspect.signature(member).parameters][1:])})"
-        rows.append((f"`{written}`", _summary(inspect.getdoc(call) or "")))
-    return table(("name", "meaning"), rows)
-
-
-def _summary(text: str) -> str:
-    """The first paragraph of a docstring, as Markdown."""
-    text = " ".join(text.partition("\n\n")[0].split()).replace("``", "`")
-    return re.sub(r":\w+:`~?(?:[\w.]*\.)?(\w+)`", r"`\1`", text)
 
 
 # -- the comparison with the real service
