@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from autumn_mock.clock import started_clock, stopwatch, wall_clock
-from autumn_mock.domain.books import Books
+from autumn_mock.domain.message import Books
 from autumn_mock.domain.organisation import ApiKey, hash_key
 from autumn_mock.domain.version import Version
 from autumn_mock.domain.webhook import DEFAULT_SECRET, WebhookEndpoint

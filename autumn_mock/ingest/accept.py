@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from autumn_mock.domain.books import Books, EnqueueFailure, Message, message_ids
+from autumn_mock.domain.message import Books, EnqueueFailure, Message, message_ids
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.faults.armed import ArmedRule, Subject
 from autumn_mock.faults.board import FaultBoard

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from autumn_mock.domain.books import Message
+from autumn_mock.domain.message import Message
 from autumn_mock.faults.armed import ArmedRule
 from autumn_mock.faults.sites import Hold, MessageEffects
 from autumn_mock.store.environment import Environment

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from autumn_mock.domain.books import Message
+from autumn_mock.domain.message import Message
 from autumn_mock.faults.armed import ArmedRule
 from autumn_mock.faults.sites import MessageEffects
 from autumn_mock.ingest.environment_queue import Delivery, EnvironmentQueue, Held

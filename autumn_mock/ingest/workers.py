@@ -16,9 +16,9 @@ from collections.abc import Callable, Collection
 
 from msgspec.structs import replace
 
-from autumn_mock.domain.books import Books, LostItem, Message
 from autumn_mock.domain.customer import Entity
 from autumn_mock.domain.feature import Feature
+from autumn_mock.domain.message import Books, LostItem, Message
 from autumn_mock.domain.payment import ChargeProblem
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.domain.version import default_version

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
 
-from autumn_mock.domain.books import LostItem
 from autumn_mock.domain.lock import Lock
+from autumn_mock.domain.message import LostItem
 from autumn_mock.journal import wording as w
 from autumn_mock.journal.bodies import Item
 from autumn_mock.journal.finding import Finding, finding

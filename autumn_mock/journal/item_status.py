@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from autumn_mock.domain.books import message_ids
+from autumn_mock.domain.message import message_ids
 from autumn_mock.journal.bodies import BATCH_CALLS, Parsed
 from autumn_mock.journal.messages import MessageJournal, MessageNote
 from autumn_mock.journal.requests import RequestEntry

@@ -45,7 +45,7 @@ class RequestEntry(Struct, frozen=True, kw_only=True):
 
     #: Increases in the order in which requests were completed.
     id: int
-    #: Message ids are made of it (:func:`~autumn_mock.domain.books.message_ids`). Empty before authentication.
+    #: Message ids are made of it (:func:`~autumn_mock.domain.message.message_ids`). Empty before authentication.
     request_id: str = ""
     #: When it was received, on the organisation's clock (ms).
     at: int

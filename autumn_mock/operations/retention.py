@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 
-from autumn_mock.domain.books import Books
+from autumn_mock.domain.message import Books
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.renewals import next_change
 from autumn_mock.operations.subjects import open_account

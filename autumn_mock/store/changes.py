@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from autumn_mock.domain.books import Books
+from autumn_mock.domain.message import Books
 
 #: JSON as the files have it: amounts are numbers, read back to the last digit.
 ENCODER = msgspec.json.Encoder(decimal_format="number")

@@ -12,8 +12,8 @@ import msgspec
 from msgspec import Raw
 
 from autumn_mock.clock import Clock
-from autumn_mock.domain.books import Books
 from autumn_mock.domain.event import Event
+from autumn_mock.domain.message import Books
 from autumn_mock.domain.organisation import ApiKey, ClockState, Env, Organisation
 from autumn_mock.locks import Level, new_lock
 from autumn_mock.store import checks

@@ -15,11 +15,11 @@ from msgspec.structs import replace
 
 from autumn_mock.clock import Clock
 from autumn_mock.domain.balance import Balance
-from autumn_mock.domain.books import Books, EnqueueFailure, LostItem, Message
 from autumn_mock.domain.controls import UsageWindow
 from autumn_mock.domain.customer import ClosedPlan, Customer, CustomerPlan, Entity
 from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.lock import Claim, Lock
+from autumn_mock.domain.message import Books, EnqueueFailure, LostItem, Message
 from autumn_mock.domain.organisation import Env, Organisation
 from autumn_mock.domain.payment import Checkout, Invoice, PaymentMode, Subscription
 from autumn_mock.domain.plan import Plan

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from autumn_mock.clock import stopwatch
 from autumn_mock.domain.amount import number
-from autumn_mock.domain.books import EnqueueFailure, LostItem
+from autumn_mock.domain.message import EnqueueFailure, LostItem
 from autumn_mock.domain.webhook import WebhookType
 from autumn_mock.faults.armed import ArmedRule
 from autumn_mock.faults.board import FaultBoard

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 from unittest.mock import patch
 
 from autumn_mock.clock import Clock
-from autumn_mock.domain.books import Message
+from autumn_mock.domain.message import Message
 from autumn_mock.domain.organisation import ApiKey, Organisation
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.domain.version import Version

@@ -8,7 +8,7 @@ from collections import defaultdict
 import pytest
 
 from autumn_mock.clock import Clock
-from autumn_mock.domain.books import Message
+from autumn_mock.domain.message import Message
 from autumn_mock.domain.organisation import Organisation
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.ingest.environment_queue import Delivery

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autumn_mock.domain.books import Message
+from autumn_mock.domain.message import Message
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.domain.version import Version
 from autumn_mock.ingest import workers as workers_module

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from autumn_mock.domain.books import Books
 from autumn_mock.domain.event import Event
+from autumn_mock.domain.message import Books
 from autumn_mock.domain.webhook import Webhook
 from autumn_mock.operations.retention import drop_oldest_events
 from autumn_mock.store import timeline

@@ -18,9 +18,9 @@ import pytest
 
 from autumn_mock.clock import Clock
 from autumn_mock.domain.balance import Balance
-from autumn_mock.domain.books import Books, Message
 from autumn_mock.domain.customer import Customer, CustomerPlan, Entity
 from autumn_mock.domain.event import Event
+from autumn_mock.domain.message import Books, Message
 from autumn_mock.domain.organisation import Organisation
 from autumn_mock.domain.plan import Plan
 from autumn_mock.domain.track import TrackItem

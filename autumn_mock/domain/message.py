@@ -1,4 +1,4 @@
-"""Bookkeeping: the state of every item that a client ever offered.
+"""A queued item, and the counts of what became of all items that clients offered.
 
 An item is in exactly one of these states, so the sums always balance:
 ``offered = refused + accepted`` and ``accepted = ready + in_flight + deducted + lost``.
