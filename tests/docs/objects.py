@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Literal, NamedTuple, get_args, get_origin
 
-from autumn_mock.domain.books import EnqueueFailure, LostItem
+from autumn_mock.domain.message import EnqueueFailure, LostItem
 from autumn_mock.domain.payment import Checkout, Invoice
 from autumn_mock.journal.finding import Finding
 from autumn_mock.journal.requests import RequestEntry
