@@ -13,6 +13,9 @@ from autumn_mock.domain.token_rates import Rates
 
 Env = Literal["sandbox", "live"]
 
+#: Characters of a key that may be shown, and those of its prefix: ``am_sk_test_``.
+_SHOWN, _PREFIX = 15, 11
+
 
 class OrganisationConfig(Record, frozen=True, kw_only=True):
     """Switches of an organisation that change how balances move, and what becomes of plans that are not paid."""
@@ -78,5 +81,17 @@ def hash_key(key: str) -> str:
 
 
 def mask_key(key: str) -> str:
-    """A key as error texts may show it: fifteen characters, then one asterisk for each further one."""
-    return key[:15] + "*" * (len(key) - 15)
+    """A key as the service's error texts show it: fifteen characters, then one asterisk for each further one.
+
+    A shorter key is shown whole (contract 3.3): everywhere else :func:`shown_key` is used.
+    """
+    return key[:_SHOWN] + "*" * (len(key) - _SHOWN)
+
+
+def shown_key(key: str) -> str:
+    """A key, or a hint of one, as logs, lists and pages show it: half of what is behind its prefix stays hidden.
+
+    At most fifteen characters are shown, and one asterisk for each further one.
+    """
+    shown = min(_SHOWN, _PREFIX + (len(key) - _PREFIX) // 2) if len(key) > _PREFIX else len(key) // 2
+    return key[:shown] + "*" * (len(key) - shown)

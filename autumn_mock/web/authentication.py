@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from flask import Request
+
 from autumn_mock.domain.organisation import ApiKey, Env, mask_key
 from autumn_mock.operations.errors import UNKNOWN_KEY, ApiError, invalid_request
 from autumn_mock.web.context import RequestContext
@@ -29,8 +31,7 @@ def authenticate(request: RequestContext) -> ApiKey:
         return acting_key(*environment.name)
     if request.header("X_CLIENT_TYPE") == "dashboard":
         raise no_session()
-    header = request.header("AUTHORIZATION") or ""
-    token = header[len("Bearer ") :].strip() if header.startswith("Bearer ") else ""
+    token = _token(request.http)
     if not token:
         acting: ApiKey | None = request.http.environ.get(ACTING_KEY)
         if acting is not None:
@@ -62,9 +63,15 @@ def _publishable(request: RequestContext, token: str) -> ApiKey:
     return key
 
 
-def revoked(key: ApiKey) -> ApiError:
-    """The error for a key that was valid before: the same as for one that never was."""
-    return _unknown_publishable_key() if key.publishable else _unknown_secret_key(key.hint)
+def revoked(key: ApiKey, http: Request) -> ApiError:
+    """The error for the key of a request that was valid before: the same as for one that never was."""
+    return _unknown_publishable_key() if key.publishable else _unknown_secret_key(mask_key(_token(http)))
+
+
+def _token(http: Request) -> str:
+    """The token of a request; empty if it has none."""
+    scheme, _, token = http.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    return token.strip() if scheme == "Bearer" else ""
 
 
 def _unknown_secret_key(hint: str) -> ApiError:

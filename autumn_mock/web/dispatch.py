@@ -110,7 +110,7 @@ class Dispatcher:
         request.once = board.once(_header_rules(request.header("X_AUTUMN_MOCK_FAULT")))
         faults = request.faults = RequestFaults(board, request, environment)
         if faults.revokes_key():
-            raise revoked(key)
+            raise revoked(key, http)
         return faults
 
     def _enter_barrier(self, request: RequestContext) -> None:
@@ -122,7 +122,7 @@ class Dispatcher:
         request.barrier_of = org_id
         if environment.is_gone:
             assert request.key is not None  # authenticated
-            raise revoked(request.key)
+            raise revoked(request.key, request.http)
         now = environment.clock.now()
         if now != call.now:  # a reset may have moved the clock meanwhile
             request.now = now

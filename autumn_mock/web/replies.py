@@ -80,7 +80,7 @@ def _api_error(error: Exception, http: Request, key: ApiKey | None) -> ApiError:
     if isinstance(error, ValidationFailed):
         return ApiError(400, error.message, "invalid_inputs")
     if isinstance(error, NoSuchOrganisation):  # the organisation was removed while the request was in progress
-        return revoked(key) if key is not None else unknown_key()
+        return revoked(key, http) if key is not None else unknown_key()
     if isinstance(error, TooManyWaiting):
         return ApiError(503, str(error), "too_many_waiting")
     if isinstance(error, OSError):  # the change was rolled back: the client may retry

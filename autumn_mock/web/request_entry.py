@@ -7,10 +7,11 @@ import email.utils
 from flask import Response
 
 from autumn_mock.clock import stopwatch
+from autumn_mock.domain.organisation import shown_key
 from autumn_mock.journal.bodies import RequestBody
 from autumn_mock.journal.exchange import MAX_BODY_KEPT, MAX_REPLY_KEPT, Exchange, header_names
 from autumn_mock.journal.requests import RequestEntry
-from autumn_mock.journal.secrets import masked_header
+from autumn_mock.journal.secrets import masked, masked_header
 from autumn_mock.web.context import RequestContext
 from autumn_mock.web.replies import error_message
 
@@ -41,7 +42,7 @@ def entry_of(number: int, request: RequestContext, reply: Response, service_stat
         org=org,
         env=env,
         parsed_customer=_customer_id(request),
-        message=error_message(reply) if reply.status_code >= 400 else None,
+        message=masked(error_message(reply) or "") or None if reply.status_code >= 400 else None,
         api_version=request.header("X_API_VERSION"),
         size=len(request.raw),
         items=request.items,
@@ -84,7 +85,9 @@ def _exchange(request: RequestContext, reply: Response, content: RequestBody | N
     authorization = environ.get("HTTP_AUTHORIZATION")
     if authorization is not None:  # no key is kept
         key = request.key
-        authorization = masked_header("authorization", authorization) if key is None else f"Bearer {key.hint}"
+        authorization = (
+            masked_header("authorization", authorization) if key is None else f"Bearer {shown_key(key.hint)}"
+        )
     sent = _sent_body(request, reply)
     return Exchange(
         names=names,

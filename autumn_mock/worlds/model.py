@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from autumn_mock.domain.organisation import ApiKey, Env, OrganisationConfig, hash_key, mask_key
+from autumn_mock.domain.organisation import ApiKey, Env, OrganisationConfig, hash_key, mask_key, shown_key
 from autumn_mock.domain.token_rates import Rates
 from autumn_mock.domain.webhook import WebhookEndpoint
 from autumn_mock.faults.grammar import Rule, RuleError, parse_rule
@@ -165,13 +165,14 @@ def _snapshot(path: Path) -> tuple[Change, ...]:
 
 def api_key(key: str, org_id: str, scopes: tuple[str, ...] = ()) -> ApiKey:
     """The record of a key. Its prefix decides which environment it opens, and whether it is publishable."""
+    is_publishable = key.startswith("am_pk")  # no secret
     return ApiKey(
         hash=hash_key(key),
-        hint=mask_key(key),
+        hint=mask_key(key) if is_publishable else shown_key(key),
         org_id=org_id,
         env="sandbox" if key.startswith(("am_sk_test", "am_pk_test")) else "live",
         scopes=scopes,
-        publishable=key.startswith("am_pk"),
+        publishable=is_publishable,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from autumn_mock.domain.organisation import ApiKey, Env, Organisation, hash_key
+from autumn_mock.domain.organisation import ApiKey, Env, Organisation, hash_key, shown_key
 from autumn_mock.domain.version import Version
 from autumn_mock.input_files import InputFileError
 from autumn_mock.operations.call import Call
@@ -49,7 +49,7 @@ def open_copy(state: State, template: World, key: str, *, is_temporary: bool = F
     name = hash_key(key)[:12]
     opened = api_key(key, organisation_id(key))
     if state.has_key(opened.hash):
-        raise ValueError(f"the key {opened.hint} already exists")
+        raise ValueError(f"the key {shown_key(key)} already exists")
     first = _first(template)
     if first is None:
         raise ValueError("the world has no organisation to copy")

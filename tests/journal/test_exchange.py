@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from autumn_mock.domain.organisation import shown_key
 from autumn_mock.engine import Engine
 from autumn_mock.journal.exchange import MAX_BODY_KEPT, MAX_REPLY_KEPT, Exchange
 from autumn_mock.journal.requests import RequestEntry, RequestJournal
@@ -180,9 +181,29 @@ def test_dropped_entries_free_their_bytes() -> None:
 
 
 @pytest.mark.parametrize(
+    ("key", "shown"),
+    [
+        ("", ""),
+        ("abc", "a**"),
+        ("am_sk_test_", "am_sk******"),
+        ("am_sk_test_a", "am_sk_test_*"),
+        ("am_sk_test_ci", "am_sk_test_c*"),
+        ("am_sk_test_acme", "am_sk_test_ac**"),
+        ("am_sk_test_sixteen", "am_sk_test_six****"),
+        ("am_sk_test_autumn_mock", "am_sk_test_autu*******"),
+    ],
+)
+def test_a_part_of_every_key_is_hidden(key: str, shown: str) -> None:
+    assert shown_key(key) == shown
+    assert shown_key(shown) == shown
+
+
+@pytest.mark.parametrize(
     ("text", "shown"),
     [
         ("am_sk_test_autumn_mock", "am_sk_test_autu*******"),
+        ("am_sk_test_autu*******", None),
+        ("Invalid secret key: am_sk_test_brie", "Invalid secret key: am_sk_test_br**"),
         ('{"key": "am_sk_live_0123456789"}', '{"key": "am_sk_live_0123******"}'),
         ('{"a": "whsec_YXV0dW1u"}', '{"a": "whsec_***"}'),
         ('{"secret": "s3"}', '{"secret": "***"}'),

@@ -227,6 +227,18 @@ def test_dispatch_journals_the_masked_key_of_a_request_that_opens_no_organisatio
     assert (without.unknown_key, known.unknown_key) == (None, None)
 
 
+def test_dispatch_journals_a_part_of_a_short_key_that_the_client_gets_whole(
+    emulator: Engine, client: FlaskClient, post: Post
+) -> None:
+    reply = post(BATCH, [ITEM], key="am_sk_test_brie")
+    assert reply.get_json()["message"] == "Invalid secret key: am_sk_test_brie"
+    (entry,) = emulator.journal.entries()
+    assert entry.message == "Invalid secret key: am_sk_test_br**"
+    shown = client.get(f"/_mock/requests/{entry.id}").get_data(as_text=True)
+    assert "am_sk_test_br**" in shown
+    assert "am_sk_test_brie" not in shown
+
+
 @pytest.mark.parametrize("origin", ["http://localhost:3000", "http://localhost:5173", "https://localhost"])
 @pytest.mark.parametrize("method", ["POST", "OPTIONS"])
 def test_pages_of_development_servers_may_call(client: FlaskClient, method: str, origin: str) -> None:

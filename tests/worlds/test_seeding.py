@@ -98,10 +98,10 @@ def test_seed_adds_organisations_and_keys(write_world: WriteWorld) -> None:
     assert not acme.config.persist_free_overage
     assert (plain.id, plain.slug, plain.name, plain.created_at) == ("org_plain", "plain", "plain", _NOW)
     assert [(key.env, key.publishable, key.scopes, key.hint) for key in state.keys] == [
-        ("sandbox", False, (), "am_sk_test_acme"),
+        ("sandbox", False, (), "am_sk_test_ac**"),
         ("sandbox", True, (), "am_pk_test_acme"),
-        ("live", False, (), "am_sk_live_acme"),
-        ("sandbox", False, ("customers:read", "balances:read"), "am_sk_test_read**"),
+        ("live", False, (), "am_sk_live_ac**"),
+        ("sandbox", False, ("customers:read", "balances:read"), "am_sk_test_rea***"),
     ]
     assert all(key.org_id == "org_acme_inc" for key in state.keys)
 

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from flask import Response
 
+from autumn_mock.domain.organisation import shown_key
 from autumn_mock.input_files import InputFileError, find_shipped
 from autumn_mock.operations.errors import invalid_request
 from autumn_mock.settings import read_key
@@ -29,7 +30,7 @@ def list_organisations(request: ControlRequest) -> Response:
                     "slug": each.slug,
                     "name": each.name,
                     "envs": sorted({key.env for key in keys}, reverse=True),
-                    "keys": [key.hint for key in keys],
+                    "keys": [shown_key(key.hint) for key in keys],
                     "last_used": engine.last_used.get(each.id),
                     "on_demand": engine.is_on_demand(each.id),
                 }

@@ -10,7 +10,7 @@ import flask
 from flask import Blueprint, Flask, Response, redirect, render_template
 
 from autumn_mock import __version__
-from autumn_mock.domain.organisation import hash_key
+from autumn_mock.domain.organisation import hash_key, shown_key
 from autumn_mock.engine import Engine
 from autumn_mock.operations.errors import invalid_request
 from autumn_mock.parking import parking
@@ -92,12 +92,14 @@ def _stream_of(live: LiveStates) -> ControlHandler:
 def list_environments(request: ControlRequest) -> Response:
     """The environments that keys open, in the order of their organisations, with what a first call of each needs.
 
-    ``key`` is the secret key, if the world, the settings or the hint have it; ``hint`` may always be shown.
+    ``key`` is the secret key, if the world or the settings have it; ``hint`` may always be shown.
     ``customer`` and ``feature`` are the first of the environment, null if it has none.
     """
     engine = request.engine
     known = _known_keys(engine)
-    hints = {(each.org_id, each.env): each.hint for each in engine.state.keys.snapshot() if not each.publishable}
+    hints = {
+        (each.org_id, each.env): shown_key(each.hint) for each in engine.state.keys.snapshot() if not each.publishable
+    }
     environments = request.environments()
     numbers = {
         org: number for number, org in enumerate(dict.fromkeys(each.organisation.id for each in environments), 1)
@@ -129,6 +131,5 @@ def _first_records(environment: Environment) -> dict[str, str | None]:
 def _known_keys(engine: Engine) -> dict[tuple[str, str], str]:
     """Secret keys by environment, as far as they are not only known as hashes."""
     named = [key for each in engine.world.organisations for key in each.secret_keys]
-    named += [each.hint for each in engine.state.keys.snapshot() if not each.publishable]  # all of it, of a short key
     found = ((engine.state.keys.get(hash_key(key)), key) for key in [*named, *engine.settings.key])
     return {(record.org_id, record.env): key for record, key in found if record is not None}

@@ -81,15 +81,15 @@ def test_page_answers_no_other_host_without_a_token(client: AppClient, guarded: 
     assert guarded.request("GET", "/_mock/", headers=headers).status == 200
 
 
-def test_environment_has_a_short_key_that_only_its_hint_shows() -> None:
-    key = "am_sk_test_brie"  # as long as what may be shown of a key
+def test_environment_hides_a_part_of_short_keys() -> None:
+    key = "am_sk_test_brie"
     with Engine(auto_org=True) as engine:
         client = AppClient(create_app(engine))
         for each in (key, f"{key}fly"):
             assert client.post("/v1/plans.list", {}, each).status == 200
         *_, short, longer = client.request("GET", "/_mock/environments").body["list"]
-        assert (short["key"], short["hint"], short["number"] + 1) == (key, key, longer["number"])
-        assert (longer["key"], longer["hint"]) == (None, f"{key}***")
+        assert (short["key"], short["hint"], short["number"] + 1) == (None, "am_sk_test_br**", longer["number"])
+        assert (longer["key"], longer["hint"]) == (None, "am_sk_test_bri****")
 
 
 def test_environments_have_the_keys_that_are_known(client: AppClient) -> None:
