@@ -10,6 +10,15 @@ _LONGEST = 36_525 * _UNITS["d"]
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
 
 
+def duration_text(length: int) -> str:
+    """A number of ms as :func:`parse_duration` reads it, in the largest units: ``1h30m``."""
+    parts = []
+    for name, size in reversed(_UNITS.items()):
+        count, length = divmod(length, size)
+        parts += [f"{count}{name}"] if count else []
+    return "".join(parts) or "0s"
+
+
 def parse_duration(text: str) -> int:
     """The milliseconds of a duration, which may have a minus sign. Raises :class:`ValueError`."""
     sign, rest = (-1, text[1:]) if text.startswith("-") else (1, text)

@@ -151,6 +151,17 @@ def read_url(value: str) -> str:
     return value
 
 
+def read_origin(value: str) -> str:
+    """A URL without a path, and without a slash at its end. Raises :class:`ValueError`."""
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(read_url(value))
+    if parts.path not in ("", "/") or parts.username is not None or any(each in value for each in "?#"):
+        raise ValueError("must be a scheme and a host, like https://billing.example.test, without a path")
+    usual = {"http": ":80", "https": ":443"}[parts.scheme]
+    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(usual)}"  # as browsers write an origin
+
+
 def read_secret(value: str) -> str:
     """Check a webhook signing secret. Raises :class:`ValueError`."""
     if not re.fullmatch(r"whsec_([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4})", value):
@@ -184,6 +195,12 @@ class Settings:
 
     host: str = _setting("127.0.0.1", _text, "Address to listen on.", metavar="ADDRESS")
     port: int = _setting(2886, _port, "Port to listen on; 0 selects a free one.", metavar="PORT")
+    public_url: str | None = _setting(
+        None,
+        read_origin,
+        "URL at which clients reach the server, through a proxy: payment pages and other links begin with it.",
+        metavar="URL",
+    )
     tls: bool = _setting(False, _switch, "Speak HTTPS, with a certificate made at the start (extra tls).", flag=True)
     tls_cert: str | None = _setting(
         None,

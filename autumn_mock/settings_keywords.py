@@ -14,6 +14,7 @@ class SettingsKeywords(TypedDict, total=False):
 
     host: str
     port: int | str
+    public_url: str | None
     tls: bool | str
     tls_cert: str | None
     tls_key: str | None

@@ -8,17 +8,21 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from autumn_mock import __version__
-from autumn_mock.domain.organisation import hash_key
+from autumn_mock.domain.organisation import hash_key, shown_key
+from autumn_mock.durations import duration_text
 
 if TYPE_CHECKING:
     from autumn_mock.clock import Clock
     from autumn_mock.domain.organisation import ApiKey
     from autumn_mock.engine import Engine
+    from autumn_mock.settings import Settings
 
 #: Keys and rules, and names in a line, that are shown.
 _MAX_LINES, _MAX_NAMES = 6, 8
 #: A clock that differs by less is the machine's.
 _NEARLY_MS = 1000
+#: The header with the control token.
+_TOKEN = "x-autumn-mock-token"  # noqa: S105  # its name
 
 
 def facts(
@@ -34,7 +38,9 @@ def facts(
     shown: dict[str, Any] = {
         "autumn-mock": __version__,
         "address": url,
-        "page": f"{url}/_mock/",
+        **({"public_url": settings.public_url} if settings.public_url is not None else {}),
+        "page": _page(settings, url),
+        **({"token": f"required: in {_TOKEN}, or --control-token of the commands"} if settings.control_token else {}),
         **({"authority": f"{authority}  clients trust it, for example by SSL_CERT_FILE"} if authority else {}),
         **({"settings": settings_file} if settings_file is not None else {}),
         "world": world,
@@ -47,6 +53,8 @@ def facts(
         shown["features"] = _names((each.id for each in features), len(features))
         shown["plans"] = _names(plan_ids, len(plan_ids))
         shown["customers"] = _names((each.id or each.internal_id for each in customers), len(customers))
+    if settings.opens_organisations:
+        shown["new_keys"] = _new_keys(settings)
     rules = [rule.text for rule in engine.first_faults]
     return {
         **shown,
@@ -55,6 +63,26 @@ def facts(
         "database": settings.db or "none: the state is in memory; --db FILE keeps it",
         "stop": "Ctrl-C",
     }
+
+
+def _page(settings: Settings, url: str) -> str | list[str]:
+    """Where a browser finds the page; it cannot open an address that stands for all of them."""
+    if settings.public_url is not None:
+        return f"{settings.public_url}/_mock/"
+    for everywhere, here in (("//0.0.0.0:", "//127.0.0.1:"), ("//[::]:", "//[::1]:")):
+        if everywhere in url:
+            others = "from other machines: with the name of this one; --public-url URL shows it here"
+            return [f"{url.replace(everywhere, here)}/_mock/", others]
+    return f"{url}/_mock/"
+
+
+def _new_keys(settings: Settings) -> str:
+    """What a new test key opens, and for how long."""
+    like = settings.auto_org_like
+    source = "the world's first organisation" if like is None else f"the organisation of {shown_key(like)}"
+    idle = settings.auto_org_idle
+    end = "" if idle is None else f", until no request has used it for {duration_text(idle)}"
+    return f"am_sk_test_… opens a copy of {source}{end}"
 
 
 def _clock(clock: Clock) -> dict[str, str]:
@@ -69,7 +97,8 @@ def _key(engine: Engine, key: ApiKey) -> str:
     """A key with what it opens. It is shown as the world or the settings have it, unless others may read the log."""
     known = [each for found in engine.world.organisations for each in found.secret_keys]
     plain = {hash_key(each): each for each in (*known, *engine.settings.key)}
-    text = key.hint if engine.settings.control_token is not None else plain.get(key.hash, key.hint)
+    hint = shown_key(key.hint)
+    text = hint if engine.settings.control_token is not None else plain.get(key.hash, hint)
     organisation = engine.state.organisation(key.org_id)
     slug = organisation.slug if organisation is not None else key.org_id
     return f"{text}  {slug}, {key.env}"

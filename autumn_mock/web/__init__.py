@@ -31,7 +31,7 @@ def create_app(engine: Engine) -> Flask:
     """
     for rule in engine.startup_rules():
         require_route(rule, _registry().call_names())
-    guard = Guard(engine.settings.host, engine.settings.control_token)
+    guard = Guard.of(engine.settings)
     app = new_app("autumn_mock")
     limits = RateLimits(engine.settings.rate_limit)
     engine.attach_application(lambda: _registry().names_by_call(), limits.forget)
@@ -54,6 +54,10 @@ def create_app(engine: Engine) -> Flask:
     by_path = PathMiddleware(app.wsgi_app, CONTROL_PREFIXES, DeferredApplication(control_app))
     by_path = PathMiddleware(by_path, CHECKOUT_PREFIXES, DeferredApplication(checkout_app))
     app.wsgi_app = AbortMiddleware(by_path)  # type: ignore[method-assign]  # how Flask is given middleware
+    if engine.settings.public_url is not None:
+        from autumn_mock.web.fixed_hosts import PublicAddress
+
+        app.wsgi_app = PublicAddress(app.wsgi_app, engine.settings.public_url)  # type: ignore[method-assign]  # likewise
     return app
 
 

@@ -33,6 +33,12 @@ if TYPE_CHECKING:
 BASE_URL = "autumn_mock.base_url"
 
 
+def server_url(http: Request) -> str:
+    """The URL of this server as the client of a request has it, without a slash at the end."""
+    found = http.environ.get(BASE_URL)
+    return found if isinstance(found, str) else http.host_url.rstrip("/")
+
+
 class RequestContext(Struct):
     """One request, from its receipt to its journal entry.
 
@@ -152,8 +158,7 @@ class RequestContext(Struct):
     @property
     def base_url(self) -> str:
         """The URL of this server as the client has it, without a slash at the end."""
-        found = self.http.environ.get(BASE_URL)
-        return found if isinstance(found, str) else self.http.host_url.rstrip("/")
+        return server_url(self.http)
 
     @property
     def version(self) -> Version:

@@ -11,11 +11,15 @@ import hmac
 import ipaddress
 from collections.abc import Mapping
 from contextlib import suppress
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from flask import request
 
 from autumn_mock.operations.errors import ApiError
+
+if TYPE_CHECKING:
+    from autumn_mock.settings import Settings
 
 #: The header with the token; ``Authorization`` names the organisation.
 TOKEN_HEADER = "x-autumn-mock-token"  # noqa: S105  # its name
@@ -25,20 +29,27 @@ _TOKEN_VARIABLE = "HTTP_" + TOKEN_HEADER.upper().replace("-", "_")
 class ExposedWithoutToken(ValueError):
     """The server would listen to other machines, and nothing would protect its control API."""
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, setting: str) -> None:
         super().__init__(
-            f"--host {host} lets other machines in, and /_mock can read and change everything; "
+            f"{setting} lets other machines in, and /_mock can read and change everything; "
             "give --control-token TOKEN, which /_mock then demands, or listen on 127.0.0.1"
         )
 
 
 class Guard:
-    """Checks requests to the control API. Raises :class:`ExposedWithoutToken` for a public address without a token."""
+    """Checks requests to the control API. Raises :class:`ExposedWithoutToken` for a public address without a token.
 
-    def __init__(self, host: str, token: str | None) -> None:
+    ``public_url``: where clients reach the server through a proxy.
+    """
+
+    def __init__(self, host: str, token: str | None, public_url: str | None = None) -> None:
+        public_host = urlsplit(public_url or "//localhost").hostname or ""
         if token is None and not is_loopback(host):
-            raise ExposedWithoutToken(host)
-        self._host = host.lower()
+            raise ExposedWithoutToken(f"--host {host}")
+        if token is None and not is_loopback(public_host) and not public_host.endswith(".localhost"):
+            raise ExposedWithoutToken(f"--public-url {public_url}")
+        self._public_origin = public_url
+        self._hosts = ("localhost", host.lower(), public_host)
         self._token = token.encode() if token is not None else None
 
     def check(self) -> None:
@@ -58,11 +69,16 @@ class Guard:
         if request.method not in ("GET", "HEAD"):
             self._check_origin("This page takes only what its own forms send")
 
-    @staticmethod
-    def _check_origin(text: str) -> None:
+    @classmethod
+    def of(cls, settings: Settings) -> Guard:
+        """The guard of a server with these settings."""
+        return cls(settings.host, settings.control_token, settings.public_url)
+
+    def _check_origin(self, text: str) -> None:
         """The request comes from a program, or from a page of this server."""
         origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site", "none")
-        is_own = origin is None or origin.lower() == request.host_url.rstrip("/").lower()
+        own = (request.host_url.rstrip("/").lower(), self._public_origin)
+        is_own = origin is None or origin.lower() in own
         if not is_own or site not in ("none", "same-origin"):
             raise ApiError(403, text, "cross_site")
 
@@ -84,7 +100,7 @@ class Guard:
     def _check_name(self) -> None:
         """Only names that a stranger cannot point at this machine are accepted."""
         name = (urlsplit(f"//{request.host}").hostname or "").lower()
-        if name not in ("localhost", self._host) and not name.endswith(".localhost") and _address(name) is None:
+        if name not in self._hosts and not name.endswith(".localhost") and _address(name) is None:
             raise ApiError(403, f"The control API does not answer to the name {name!r}", "unknown_host")
 
 

@@ -90,7 +90,7 @@ class Server(WaitressServer):
     def __init__(self, engine: Engine, proxied: Collection[str] = ()) -> None:
         self.engine = engine
         settings = engine.settings
-        guard = Guard(settings.host, settings.control_token)
+        guard = Guard.of(settings)
         #: The certificate authority that clients have to trust, in PEM; None without TLS, or with a certificate of its
         #: owner's.
         self.authority: bytes | None = None

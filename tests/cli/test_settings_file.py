@@ -20,6 +20,7 @@ from tests.support.server import ServerProcess
 VALUES: dict[str, tuple[Any, Any]] = {
     "host": ("::1", "::1"),
     "port": (3000, 3000),
+    "public_url": ("https://billing.example.test/", "https://billing.example.test"),
     "tls": (True, True),
     "tls_cert": ("cert.pem", "FOLDER/cert.pem"),
     "tls_key": ("key.pem", "FOLDER/key.pem"),

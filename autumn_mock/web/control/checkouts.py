@@ -16,6 +16,7 @@ from autumn_mock.operations.errors import ApiError, invalid_request
 from autumn_mock.operations.retention import sweep
 from autumn_mock.payments.lines import total_of
 from autumn_mock.store.environment import Environment
+from autumn_mock.web.context import server_url
 from autumn_mock.web.control.context import ControlCall, ControlHandler, ControlRequest
 from autumn_mock.web.replies import json_reply
 from autumn_mock.wire.responses.billing import checkout_url, invoice_url
@@ -147,7 +148,7 @@ def _row(environment: Environment, checkout: Checkout) -> dict[str, Any]:
         "mode": checkout.mode,
         "plan_ids": list(checkout.deferred.plan_ids),
         "total": number(total_of(checkout.lines)),
-        "url": checkout_url(checkout, flask.request.host_url.rstrip("/")),
+        "url": checkout_url(checkout, server_url(flask.request)),
         "success_url": checkout.success_url,
         "created_at": checkout.created_at,
         "expires_at": checkout.expires_at,
@@ -167,7 +168,7 @@ def _invoice_row(environment: Environment, invoice: Invoice) -> dict[str, Any]:
         "total": number(invoice.total),
         "currency": invoice.currency,
         "reason": invoice.required_action,
-        "url": invoice_url(invoice, flask.request.host_url.rstrip("/")),
+        "url": invoice_url(invoice, server_url(flask.request)),
         "created_at": invoice.created_at,
         "settles_at": invoice.settles_at,
         "problem": invoice.problem,

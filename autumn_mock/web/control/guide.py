@@ -7,6 +7,7 @@ from typing import Any
 import flask
 from flask import Response
 
+from autumn_mock.web.context import server_url
 from autumn_mock.web.control.context import ControlHandler, ControlRequest
 from autumn_mock.web.replies import json_reply, text_reply
 from autumn_mock.web.resources.registry import ENDPOINTS
@@ -71,7 +72,7 @@ def quickstart(request: ControlRequest) -> Response:
     plans = list(dict.fromkeys(each.id for each in environment.plans.snapshot())) if environment is not None else []
     customers = [each.id for each in environment.customers.snapshot() if each.id] if environment is not None else []
     text = _QUICKSTART.format(
-        url=flask.request.host_url.rstrip("/"),
+        url=server_url(flask.request),
         key=key,
         customer=next(iter(customers), "cus_123"),
         feature=next(iter(features), "messages"),

@@ -19,6 +19,7 @@ from autumn_mock.operations import customers
 from autumn_mock.operations.errors import ApiError, invalid_request
 from autumn_mock.store.changes import ENCODER
 from autumn_mock.store.environment import Environment
+from autumn_mock.web.context import server_url
 from autumn_mock.web.control.context import ControlCall, ControlHandler, ControlRequest
 from autumn_mock.web.openapi import document
 from autumn_mock.web.replies import json_reply
@@ -29,7 +30,7 @@ from autumn_mock.wire.responses.usage import event_body
 
 def show_openapi(_request: ControlRequest) -> Response:
     """The OpenAPI document of the calls under ``/v1``."""
-    return json_reply(document(flask.request.host_url.rstrip("/")))
+    return json_reply(document(server_url(flask.request)))
 
 
 def show_failures(request: ControlRequest) -> Response:
