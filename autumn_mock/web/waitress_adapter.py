@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 #: Replies below this size (bytes) are sent whole by the server's loop: two sends from a request's thread cost more than
 #: a third of a request, because each gives up the interpreter lock.
 _SEND_BYTES = 18_000
+#: Bytes read from a connection at once. A batch of 1000 items is read in two pieces; in Waitress's 8192 it takes
+#: fourteen, and a twelfth more CPU.
+_RECV_BYTES = 65_536
 #: Bodies up to this size (bytes) are kept in memory.
 _BODY_IN_MEMORY = 8 << 20
 #: When fewer connections than this are left, or a quarter of a low limit, a new one replaces the one that was idle
@@ -317,6 +320,7 @@ class WaitressServer:
                 port=port,
                 ident=None,
                 connection_limit=max_connections,
+                recv_bytes=_RECV_BYTES,
                 asyncore_use_poll=sys.platform != "win32",
                 max_request_body_size=max_body + 1,  # Waitress refuses a body of exactly this size
                 inbuf_overflow=_BODY_IN_MEMORY,
