@@ -15,7 +15,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Start": ("getting-started", "testing-python", "testing-other", "page"),
     "Make it fail": ("faults", "findings", "scenarios", "certify", "report-cards"),
     "What is in it": ("worlds", "data", "purchases", "webhooks"),
-    "Reference": ("calls", "idempotency", "control-api", "command-line", "settings", "messages"),
+    "Reference": ("calls", "request-bodies", "idempotency", "control-api", "command-line", "settings", "messages"),
     "Run it": ("shared-server", "recovery", "tls"),
     "Background": ("differences", "fidelity", "performance", "peers", "internals", "versions", "docs"),
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import autumn_mock.docs
 from autumn_mock.docs import TOPICS
-from tests.docs import answers, messages, objects, recipes, reference
+from tests.docs import answers, bodies, messages, objects, recipes, reference
 
 FOLDER = Path(autumn_mock.docs.__file__).parent
 README = Path(autumn_mock.__file__).parents[1] / "README.md"
@@ -33,6 +33,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "calls-not-served": reference.calls_not_served,
     "commands": reference.commands,
     "command-help": reference.command_help,
+    "bodies": bodies.reference,
     "fixture": objects.reference,
     "fidelity": reference.fidelity,
     "support": reference.support,
