@@ -38,6 +38,7 @@ from autumn_mock.operations.purchases import (
 from autumn_mock.operations.subjects import get_entity, open_account
 from autumn_mock.operations.subscriptions import begun, changed, close_unused, drop_scheduled
 from autumn_mock.operations.topups import top_up
+from autumn_mock.operations.waiting import changed_by_attach, supersede
 from autumn_mock.store.environment import Transaction
 from autumn_mock.wire.requests.billing import BillingAttach, BillingParams
 from autumn_mock.wire.requests.common import CustomerData
@@ -79,6 +80,8 @@ def attach_within(
     if session is not None and session.attached is not None:
         return Outcome(customer_id=params.customer_id, entity_id=scope, checkout=session)
     case = examine(call, customer, scope, params, wanted, settled)
+    case = replace(case, wanted=replace(wanted, changes=changed_by_attach(case.decided, scope)))
+    supersede(call, transaction, customer, case.wanted.changes, is_paid=settled is not None)
     if is_new and case.purchase.is_billed:
         if session is not None and session.mode == case.purchase.page:
             return replace(case.done, checkout=session)

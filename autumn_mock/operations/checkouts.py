@@ -64,16 +64,21 @@ def unavailable() -> ApiError:
     )
 
 
+def being_processed() -> ApiError:
+    """The error for a purchase while another one is paid and not made yet."""
+    return ApiError(
+        423,
+        "A checkout session for this customer was just completed and is still being processed",
+        "lock_already_exists",
+    )
+
+
 def find_open(call: Call, customer: Customer, wanted: Deferred) -> Checkout | None:
     """The open session of the same request; 423 while a paid one waits to be settled."""
     found = None
     for each in call.environment.checkouts.of(customer.internal_id).values():
         if each.status == "complete" and not each.is_settled:
-            raise ApiError(
-                423,
-                "A checkout session for this customer was just completed and is still being processed",
-                "lock_already_exists",
-            )
+            raise being_processed()
         same = (each.deferred.operation, each.deferred.body) == (wanted.operation, wanted.body)
         if same and each.status == "open" and each.expires_at > call.now:
             found = each

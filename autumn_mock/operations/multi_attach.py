@@ -15,6 +15,7 @@ from autumn_mock.operations.billing import PlanPurchase, examine, owner_of, perf
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError, invalid_request
 from autumn_mock.operations.purchases import Outcome, Settled, collection_of, waits_for_payment
+from autumn_mock.operations.waiting import changed_by_attach, supersede
 from autumn_mock.payments.discounts import discounted
 from autumn_mock.store.environment import Transaction
 from autumn_mock.wire.requests.billing import BillingAttach
@@ -65,8 +66,10 @@ def multi_attach_within(
     """Attach plans in a transaction; ``settled``: how they were paid for. ``wanted``: what is made once they are paid,
     if that is more."""
     basket = fill(call, transaction, params, settled)
-    if wanted is not None:
-        basket = replace(basket, wanted=wanted)
+    changes = [name for each in basket.cases for name in changed_by_attach(each.decided, each.scope)]
+    wanted = basket.wanted if wanted is None else wanted
+    basket = replace(basket, wanted=replace(wanted, changes=tuple(dict.fromkeys((*wanted.changes, *changes)))))
+    supersede(call, transaction, basket.customer, basket.wanted.changes, is_paid=settled is not None)
     done = Outcome(customer_id=params.customer_id, entity_id=basket.scope)
     if settled is None and any(each.purchase.is_billed for each in basket.cases):
         session = checkouts.find_open(call, basket.customer, basket.wanted)

@@ -29,6 +29,7 @@ from autumn_mock.operations.grants import begin, prepaid_of
 from autumn_mock.operations.multi_attach import multi_attach_within, refuse_rivals, single
 from autumn_mock.operations.purchases import Outcome, Settled
 from autumn_mock.operations.subscriptions import begun, drop_scheduled
+from autumn_mock.operations.waiting import changed_by_update, place_of, supersede
 from autumn_mock.payments.cycles import Terms
 from autumn_mock.store.environment import Transaction
 from autumn_mock.wire.requests.billing import BillingAttach
@@ -82,10 +83,12 @@ def create_schedule_within(
     wanted = immediate(params, [each for each, held in zip(first.phase.plans, kept, strict=True) if held is None])
     held = [each for each in kept if each is not None]
     outcome = Outcome(customer_id=params.customer_id, entity_id=params.entity_id)
+    changes = _changes(call, params, held, later)
+    supersede(call, transaction, customer, changes, is_paid=settled is not None)
     if wanted.plans:
         if first.starts_at < call.now - _TOLERANCE_MS:
             wanted = replace(wanted, starts_at=first.starts_at)
-        deferred = checkouts.deferred("create_schedule", params, call.now)
+        deferred = replace(checkouts.deferred("create_schedule", params, call.now), changes=changes)
         outcome = multi_attach_within(call, transaction, wanted, settled, deferred)
         if not outcome.attached:
             return Schedule(outcome)
@@ -185,6 +188,17 @@ def _scope(params: CreateSchedule, plan: PlanToAttach) -> str | None:
 
 
 # -- what is made
+
+
+def _changes(
+    call: Call, params: CreateSchedule, held: Sequence[CustomerPlan], later: Sequence[_Timed]
+) -> tuple[str, ...]:
+    """What a schedule changes, besides what the purchase of its first phase does."""
+    found = [name for each in held for name in changed_by_update(each)]
+    for timed in later:
+        named = ((plans.get(call, each.plan_id, each.version), each) for each in timed.phase.plans)
+        found += [place_of(plan, _scope(params, each)) for plan, each in named if plan.is_main]
+    return tuple(dict.fromkeys(found))
 
 
 def _kept(call: Call, customer: Customer, asked: BillingAttach) -> CustomerPlan | None:

@@ -12,10 +12,10 @@ from msgspec.structs import replace
 from autumn_mock.domain.amount import ZERO
 from autumn_mock.domain.balance import Balance
 from autumn_mock.domain.customer import Customer, CustomerPlan
-from autumn_mock.domain.payment import InvoiceLine, Subscription
+from autumn_mock.domain.payment import Deferred, InvoiceLine, Subscription
 from autumn_mock.operations import bills, checkouts, licenses, rewards
 from autumn_mock.operations.attachments import current_plan, ending, fallback, find_attached, revised, sent_quantities
-from autumn_mock.operations.billing_rules import refuse_update
+from autumn_mock.operations.billing_rules import bought_once, refuse_update
 from autumn_mock.operations.bills import card_of
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.carry import carry, recalculate, selects
@@ -27,6 +27,7 @@ from autumn_mock.operations.purchase_rules import refuse_billed_update
 from autumn_mock.operations.purchases import Outcome, Settled, collection_of, sends_invoice, waits_for_payment
 from autumn_mock.operations.subjects import get_customer, open_account
 from autumn_mock.operations.subscriptions import begun, changed, close_unused, drop_scheduled, drop_scheduled_add_ons
+from autumn_mock.operations.waiting import changed_by_update, supersede
 from autumn_mock.store.environment import Transaction
 from autumn_mock.wire.requests.billing import BillingUpdate, MultiUpdate
 
@@ -39,10 +40,16 @@ class _Updating(Struct, frozen=True, kw_only=True):
     current: CustomerPlan
     new: CustomerPlan | None
     charges: Charges
+    #: What of the customer it changes.
+    changes: tuple[str, ...]
 
     @property
     def done(self) -> Outcome:
         return Outcome(customer_id=self.params.customer_id, entity_id=self.params.entity_id or None)
+
+    def wanted(self, now: int) -> Deferred:
+        """The same change, to be made later."""
+        return replace(checkouts.deferred("update", self.params, now), changes=self.changes)
 
 
 def update(call: Call, params: BillingUpdate) -> Outcome:
@@ -74,11 +81,13 @@ def update_within(
         licenses.refuse_update(call, customer, params, current, new)
         new = replace(new, license_names=licenses.names(call, new.plan))
     charges = charges_of_update(call, customer, current, new, params)
-    case = _Updating(params=params, customer=customer, current=current, new=new, charges=charges)
+    changes = () if bought_once(current.plan, params) else changed_by_update(current)
+    case = _Updating(params=params, customer=customer, current=current, new=new, charges=charges, changes=changes)
     if settled is None:
         refuse_billed_update(call, customer, params, current, new, charges)
-        if params.redirect_mode == "always" and not params.no_billing_changes:
-            return _open_session(call, transaction, case)
+    supersede(call, transaction, customer, changes, is_paid=settled is not None)
+    if settled is None and params.redirect_mode == "always" and not params.no_billing_changes:
+        return _open_session(call, transaction, case)
     if gathered is not None:
         gathered.extend(charges.lines)
         _perform(call, transaction, case, _subscription_after(call, case))
@@ -89,7 +98,7 @@ def update_within(
 def _open_session(call: Call, transaction: Transaction, case: _Updating) -> Outcome:
     """Have the change confirmed on a page."""
     params = case.params
-    wanted = checkouts.deferred("update", params, call.now)
+    wanted = case.wanted(call.now)
     session = checkouts.find_open(call, case.customer, wanted)
     if session is None:
         checkouts.end_open(call, transaction, case.customer)
@@ -117,7 +126,7 @@ def _make(call: Call, transaction: Transaction, case: _Updating, settled: Settle
         done = replace(done, invoice=settled.invoice)
     elif case.charges.lines or (subscription is not None and case.charges.subscription is None):
         collection = collection_of(params, settled)
-        wanted = checkouts.deferred("update", params, call.now)
+        wanted = case.wanted(call.now)
         waiting = wanted if collection == "charge" else replace(wanted, expires_at=None)
         exists = case.charges.subscription
         collected = bills.invoice(

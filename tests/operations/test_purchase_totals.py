@@ -153,6 +153,8 @@ def check(world: PurchaseWorld) -> None:
         assert each.amount_paid == (each.due if each.status == "paid" else ZERO)
         if each.status in ("paid", "void"):
             assert (each.card, each.deferred, each.settles_at) == (None, None, None)
+    waiting = [name for each in invoices if each.deferred is not None for name in each.deferred.changes]
+    assert len(waiting) == len(set(waiting))  # of each plan one change at a time
     active = [each for each in world.attached() if each.plan.is_main and each.status == "active"]
     assert len(active) == len({(each.entity_id, each.plan.group) for each in active})
     going_on = {each.id for each in world.environment.subscriptions if each.status != "canceled"}
