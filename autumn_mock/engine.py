@@ -301,7 +301,14 @@ class Engine(Lifecycle):
         found = self.journal.derived(environment.name, find)
         entries = self.journal.entries(environment.name)
         lost = environment.lost.snapshot() if len(environment.lost) else []
-        state = FindingState(lost, environment.locks.get, environment.clock.now(), self.settings.max_body)
+        state = FindingState(
+            lost,
+            environment.locks.get,
+            environment.clock.now(),
+            self.settings.max_body,
+            environment,
+            lambda: self.webhooks.journal.delivered(*environment.name),
+        )
         more = find_in_state(entries, state)
         return in_order([*found, *more], entries) if more else found
 

@@ -92,6 +92,20 @@ class Card(Record, frozen=True, kw_only=True):
 Operation = Literal["attach", "multi_attach", "update", "setup_payment", "create_schedule"]
 
 
+PageAction = Literal["open", "pay", "3ds", "decline", "abandon", "settle"]
+"""What happens on a payment page: what a customer does there, and when the service knows of the payment."""
+
+
+class PageAct(Struct, frozen=True):
+    """What happened on a payment page."""
+
+    #: The id of a checkout session, or the provider's id of an invoice.
+    page: str
+    action: PageAction
+    #: In seconds of a monotonic clock.
+    received: float
+
+
 class Deferred(Record, frozen=True, kw_only=True):
     """A change that waits for a payment, as the call that asked for it."""
 

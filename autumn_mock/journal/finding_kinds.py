@@ -108,6 +108,45 @@ FINDING_KINDS: dict[str, FindingKind] = {
         why="What the request names does not exist, and sending it again does not create it.",
         instead="Create the customer, entity or feature that the message names first, or stop.",
     ),
+    "loop_on_423": FindingKind(
+        title="Kept sending while a purchase was processed",
+        why="423 says that a purchase of the customer is under way; until that is done, each further one is refused.",
+        instead="Wait a few seconds, and read the customer: the purchase that was under way may be the one that is "
+        "wanted.",
+    ),
+    "used_before_paid": FindingKind(
+        title="Used before it was paid",
+        why="A payment URL means that nothing was bought yet. Neither the return from its page nor a 200 of the call "
+        "says that it was paid: what is used until then is given away.",
+        instead="Call check before each use, or read the customer when the browser is back, and ask again until the "
+        "plan is there; when the answer has a required_action, send the customer to its payment_url.",
+    ),
+    "payment_url_asked_for_again": FindingKind(
+        title="Payment URL asked for again and again",
+        why="Only the page at the payment URL completes a purchase. A further equal request changes nothing, or "
+        "charges a card again that was just declined.",
+        instead="Send the customer to the payment_url of the first answer, and read the customer to see whether it was "
+        "paid.",
+    ),
+    "bought_again_after_lost_reply": FindingKind(
+        title="Bought again after its reply was lost",
+        why="A timeout, a broken connection or an error of a proxy does not mean that nothing was bought: a plan that "
+        "can be bought several times is charged a second time.",
+        instead="After a failure whose outcome is not known, read the customer (its purchases and invoices) before the "
+        "purchase is sent again, and send one Idempotency-Key header with all tries.",
+    ),
+    "canceled_plan_attached": FindingKind(
+        title="Canceled plan attached again",
+        why="Attaching a plan that ends is refused, because the customer is still on it; it ends all the same.",
+        instead='Call billing.update with cancel_action "uncancel".',
+    ),
+    "past_due_not_noticed": FindingKind(
+        title="Failed renewal not noticed",
+        why="A plan whose renewal failed goes on for now, and check still allows its usage; without a payment it is "
+        "usage that was never paid.",
+        instead="Read the customer regularly and check past_due of its subscriptions, or handle the webhook "
+        "billing.updated, and send the customer to the portal or to the open invoice.",
+    ),
     "wrong_key_retried": FindingKind(
         title="Wrong key, again and again",
         why="Every request with the key is refused, so nothing of what it sent was taken.",

@@ -14,6 +14,8 @@ from autumn_mock.journal.requests import RequestEntry
 LOOP = 3
 #: Replies about the request itself: the same one gets the same reply.
 _HOPELESS = (400, 403, 413, 422)
+#: Seconds that a client waits at least after a 423, whose message asks for "a few".
+_PROCESSING_S = 1.0
 #: Calls of these verbs only read.
 _READS = frozenset({"get", "list", "check", "aggregate"})
 _NO_ROUTE = re.compile(r"(\S+ \S+) does not exist here(?:; the nearest route is (\S+) (/v1/(\S+)))?")
@@ -33,6 +35,26 @@ def loops(entries: Sequence[RequestEntry]) -> Iterator[Finding]:
                 items=len(first.sent) or None,
                 doubt=_waits(first) if status == 404 else None,
             )
+
+
+def processing(entries: Sequence[RequestEntry]) -> Iterator[Finding]:
+    """One for each row of at least :data:`LOOP` equal requests that were answered 423, each sent within
+    :data:`_PROCESSING_S` of the reply before it."""
+    refused = [each for each in entries if each.service_status == each.status == 423 and each.is_answered]
+    rows: dict[Hashable, list[list[RequestEntry]]] = {}
+    for entry in refused:
+        own = rows.setdefault(_identity(entry), [[]])
+        if own[-1] and entry.waited(own[-1][-1]) >= _PROCESSING_S:
+            own.append([])
+        own[-1].append(entry)
+    for row in (row for own in rows.values() for row in own if len(row) >= LOOP):
+        yield finding(
+            "loop_on_423",
+            row,
+            f"{w.what(row[0])} was answered 423 {w.times(len(row))} in a row ({_reason(row[-1])}), and sent again "
+            f"within {w.seconds(_PROCESSING_S)} of each reply",
+            items=None,
+        )
 
 
 def _waits(entry: RequestEntry) -> str | None:
@@ -144,6 +166,7 @@ def _usage(entry: RequestEntry, call: str | None) -> tuple[Item, ...]:
 #: Each takes the requests of an environment in the order in which they were received.
 LOOP_DETECTORS: list[Callable[[Sequence[RequestEntry]], Iterator[Finding]]] = [
     loops,
+    processing,
     hopeless,
     wrong_keys,
     unknown_routes,

@@ -13,6 +13,8 @@ from autumn_mock.journal.bodies import Item
 from autumn_mock.journal.finding import Finding, finding
 from autumn_mock.journal.requests import RequestEntry
 from autumn_mock.journal.retries import has_failed
+from autumn_mock.store.environment import Environment
+from autumn_mock.webhooks.journal import WebhookDelivery
 
 #: Reasons for which an item is dropped that are the client's mistake.
 _MISTAKES = ("customer_not_found", "entity_not_found", "feature_not_found")
@@ -30,6 +32,10 @@ class FindingState(Struct, frozen=True):
     now: int
     #: The largest body in bytes.
     max_body: int
+    #: Whose requests they are.
+    environment: Environment
+    #: The webhooks that an endpoint accepted.
+    delivered: Callable[[], Sequence[WebhookDelivery]]
 
 
 def lost_items(entries: Sequence[RequestEntry], state: FindingState) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from autumn_mock.journal.early_retries import early_retries, hammering
 from autumn_mock.journal.finding import Finding, finding
 from autumn_mock.journal.finding_kinds import FINDING_KINDS
 from autumn_mock.journal.finding_loops import LOOP_DETECTORS, wrong_keys
+from autumn_mock.journal.finding_purchases import PURCHASE_DETECTORS
 from autumn_mock.journal.finding_state import STATE_DETECTORS, FindingState
 from autumn_mock.journal.finding_unfinished import missing_keys, unread_pages
 from autumn_mock.journal.finding_usage import NEW_MARKS, UNMARKED, usage_findings
@@ -36,7 +37,7 @@ def find(entries: Sequence[RequestEntry]) -> list[Finding]:
 def find_in_state(entries: Sequence[RequestEntry], state: FindingState) -> list[Finding]:
     """The findings that also depend on what became of the requests, in no particular order."""
     ordered = _ordered(entries)
-    return [each for detect in STATE_DETECTORS for each in detect(ordered, state)]
+    return [each for detect in (*STATE_DETECTORS, *PURCHASE_DETECTORS) for each in detect(ordered, state)]
 
 
 def in_order(found: Iterable[Finding], entries: Sequence[RequestEntry]) -> list[Finding]:

@@ -49,6 +49,7 @@ def offered(call: Call, checkout_id: str, params: ConfirmCheckout | None = None)
     """What a session sells, with other quantities and further coupons; 404, 409 and 410 as above, and what the call
     itself would refuse."""
     session = _available(call, checkout_id)
+    call.environment.note_page(session.id, "open")
     wanted = session if params is None else _augmented(session, params)
     customer = call.environment.customers.get(session.customer)
     assert customer is not None  # sessions are deleted with their customer
@@ -70,6 +71,7 @@ def confirm(call: Call, checkout_id: str, params: ConfirmCheckout) -> tuple[Chec
         if session.mode != "autumn":
             raise invalid_request(f"Checkout {session.id} is paid on its page: GET /checkouts/{session.id}/start")
         confirmed = replace(_augmented(session, params), status="complete", is_settled=True)
+        call.environment.note_page(session.id, "settle")
         transaction.put(confirmed)  # before the change: a session that waits for it is confirmed once
         return settlement.make(call, transaction, confirmed)
 

@@ -57,6 +57,7 @@ def complete(
             session = checkouts.end(call, transaction, session)
         if session.status != "open":
             raise invalid_request(f"Checkout {session.id} is {session.status}")
+        call.environment.note_page(session.id, action)
         if action == "abandon":
             return session, None
         if action == "decline":
@@ -139,6 +140,7 @@ def settle_due(call: Call, transaction: Transaction, customer: Customer) -> None
 def _settle(call: Call, transaction: Transaction, session: Checkout) -> Checkout:
     customer = call.environment.customers.get(session.customer)
     assert customer is not None  # sessions are deleted with their customer
+    call.environment.note_page(session.id, "settle")
     if session.card is not None:
         transaction.put(with_card(customer, session.card))
     session = replace(session, is_settled=True)
@@ -244,6 +246,7 @@ def pay_invoice(
         open_account(call, transaction, customer)  # what is due before the payment
         made = bills.find_invoice(call.environment, made.id)
         bills.require_open(made)
+        call.environment.note_page(made.stripe_id, action)
         if action == "abandon":
             return made, None
         if action == "decline":
@@ -274,6 +277,7 @@ def _paid(call: Call, transaction: Transaction, made: Invoice, card: Card) -> In
     assert customer is not None  # as above
     if card != bills.card_of(call, customer):  # the one that was charged need not be saved
         transaction.put(with_card(customer, card))
+    call.environment.note_page(made.stripe_id, "settle")
     waiting = made.deferred
     paid = bills.mark_paid(call, transaction, made)
     if waiting is not None:

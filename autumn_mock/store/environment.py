@@ -6,6 +6,7 @@ shows its changes at once, and rolls all of them back when it fails or when they
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from operator import attrgetter
@@ -13,7 +14,7 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
-from autumn_mock.clock import Clock
+from autumn_mock.clock import Clock, stopwatch
 from autumn_mock.domain.balance import Balance
 from autumn_mock.domain.controls import UsageWindow
 from autumn_mock.domain.customer import ClosedPlan, Customer, CustomerPlan, Entity
@@ -21,7 +22,7 @@ from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.lock import Claim, Lock
 from autumn_mock.domain.message import Books, EnqueueFailure, LostItem, Message
 from autumn_mock.domain.organisation import Env, Organisation
-from autumn_mock.domain.payment import Checkout, Invoice, PaymentMode, Subscription
+from autumn_mock.domain.payment import Checkout, Invoice, PageAct, PageAction, PaymentMode, Subscription
 from autumn_mock.domain.plan import Plan
 from autumn_mock.domain.reward import Coupon
 from autumn_mock.domain.version import Version
@@ -52,6 +53,10 @@ class WebhookWriter(Protocol):
         """The webhook of a balance that has reached a threshold."""
 
 
+#: What happened on payment pages is kept as long as no more than this followed.
+_PAGE_ACTS = 1000
+
+
 def _plan_key(plan: Plan) -> str:
     return f"{plan.id} {plan.version}"
 
@@ -74,6 +79,8 @@ class Environment:
         #: Idempotency keys of calls in progress. Guarded by the lock.
         self.pending_keys: set[str] = set()
         self.books = Books()
+        #: What happened on payment pages since the start, oldest first. It is not stored; findings use it.
+        self.page_acts: deque[PageAct] = deque(maxlen=_PAGE_ACTS)
         self.features: Table[Feature] = Table(Feature, attrgetter("id"))
         self.plans: Table[Plan] = Table(Plan, _plan_key, owner="id")
         self.customers: Table[Customer] = Table(Customer, attrgetter("internal_id"), owner="id")
@@ -131,6 +138,10 @@ class Environment:
                 pending.clear()
             if transaction.webhooks and self.listener is not None:
                 self.listener(self, transaction.webhooks)
+
+    def note_page(self, page: str, action: PageAction) -> None:
+        """Keep what has just happened on a payment page, in :attr:`page_acts`."""
+        self.page_acts.append(PageAct(page, action, stopwatch()))
 
     def table_of(self, kind: type[Any]) -> tuple[str, Table[Any]]:
         """The name and the table of a kind of record."""

@@ -136,6 +136,12 @@ class WebhookJournal:
             wait_for(self._changed, has_found, timeout, lambda: False)
             return next(iter(found), None)
 
+    def delivered(self, org: str, env: str) -> list[WebhookDelivery]:
+        """The messages of one environment that an endpoint accepted."""
+        with self._changed:
+            own = (each for each in self._entries if (each.org, each.env) == (org, env))
+            return [each for each in own if each.status == "delivered"]
+
     def release(self) -> None:
         """End all waits, now and later."""
         with self._changed:

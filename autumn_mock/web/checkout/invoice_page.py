@@ -21,7 +21,9 @@ def add(pages: Blueprint, engine: Engine) -> None:
 
     @pages.get("/invoice/<invoice_id>", endpoint="invoice")
     def show(invoice_id: str) -> AnyResponse:
-        return _page(engine.call_in(environment_of_invoice(engine.state.environments(), invoice_id)), invoice_id)
+        call = engine.call_in(environment_of_invoice(engine.state.environments(), invoice_id))
+        call.environment.note_page(find_invoice(call.environment, invoice_id).stripe_id, "open")
+        return _page(call, invoice_id)
 
     @pages.post("/invoice/<invoice_id>", endpoint="act_on_invoice")
     def act(invoice_id: str) -> AnyResponse:

@@ -63,6 +63,7 @@ def add(pages: Blueprint, engine: Engine) -> None:
     @pages.get("/checkout/<checkout_id>", endpoint="session")
     def show(checkout_id: str) -> AnyResponse:
         environment = environment_of_checkout(engine.state.environments(), checkout_id)
+        environment.note_page(checkout_id, "open")
         return _page(_shown(engine.call_in(environment), checkout_id, _quantities(request.args)))
 
     @pages.post("/checkout/<checkout_id>", endpoint="act")
