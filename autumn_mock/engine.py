@@ -110,9 +110,9 @@ class Engine(Lifecycle):
         self.webhooks.record(org_id)
         self._watch_webhooks()
 
-    def close_organisation(self, org_id: str) -> None:
+    def close_organisation(self, org_id: str, idle: int | None = None) -> None:
         self._judge(self.state.environments(org_id))
-        super().close_organisation(org_id)
+        super().close_organisation(org_id, idle)
         self.webhooks.close(org_id)
 
     def reset(self, environment: Environment | None = None) -> dict[str, int]:
@@ -342,13 +342,13 @@ class Engine(Lifecycle):
         With ``auto_org``, or a setting that implies it, an unknown secret test key opens an organisation of its own.
         """
         found = self.state.keys.get(hash_key(key))
+        if found is None and self.settings.opens_organisations and key.startswith("am_sk_test_"):
+            with suppress(ValueError):  # the key is not valid, or another request has just opened the organisation
+                self.open_organisation(self.template_on_demand(), read_key(key), is_temporary=True)
+            found = self.state.keys.get(hash_key(key))
         if found is not None:
             self.last_used[found.org_id] = wall_clock()
-        if found is not None or not self.settings.opens_organisations or not key.startswith("am_sk_test_"):
-            return found
-        with suppress(ValueError):  # the key is not valid, or another request has just opened the organisation
-            self.open_organisation(self.template_on_demand(), read_key(key), is_temporary=True)
-        return self.state.keys.get(hash_key(key))
+        return found
 
     def snapshot(self, environment: Environment | None = None) -> bytes:
         """The whole state, or that of one organisation, as the TinyDB file that ``--db`` leaves.

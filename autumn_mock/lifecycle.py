@@ -7,7 +7,6 @@ wait at the barrier.
 
 from __future__ import annotations
 
-import logging
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from autumn_mock.faults.grammar import Rule, parse_rule
 from autumn_mock.ids import SeededIds, scope_of
 from autumn_mock.ingest.queue import Queue
 from autumn_mock.locks import Level, new_rlock
+from autumn_mock.organisation_log import log_closed, log_opened, log_reset
 from autumn_mock.parking import spare_thread
 from autumn_mock.settings import Settings
 from autumn_mock.store.changes import Change
@@ -36,8 +36,6 @@ from autumn_mock.worlds import World, fill_copy, open_copy, organisation_for_key
 
 #: Seconds to wait for messages in flight before their environment is replaced.
 _QUIESCE_TIMEOUT_S = 10
-
-_log = logging.getLogger("autumn_mock")
 
 #: Clears something of one environment (by its name), or (None) of all; returns how much was cleared.
 Forget = Callable[[tuple[str, str] | None], int]
@@ -175,6 +173,7 @@ class Lifecycle:
                 self.name_organisation(org_id, name, slug)
         environment = self.state.environment(record.org_id, record.env)
         self.queue.put(environment, environment.waiting())
+        log_opened(environment.organisation, key, self.settings.auto_org_idle if is_temporary else None)
         return Opened(org=record.org_id, slug=environment.organisation.slug, env=record.env, key=key)
 
     def name_organisation(self, org_id: str, name: str | None = None, slug: str | None = None) -> Organisation:
@@ -198,8 +197,9 @@ class Lifecycle:
         if slug is not None and any(slug in (each.id, each.slug) for each in others):
             raise ValueError(f"slug: another organisation is called {slug!r}")
 
-    def close_organisation(self, org_id: str) -> None:
-        """Delete an organisation and all its data."""
+    def close_organisation(self, org_id: str, idle: int | None = None) -> None:
+        """Delete an organisation and all its data; ``idle`` (ms): because no request has used it for so long."""
+        organisation = self.state.organisation(org_id)
         with self._changing(), self._quiesced(org_id, lambda: self.state.environments(org_id)):
             names = [each.name for each in self.state.environments(org_id)]
             self.state.remove(org_id)
@@ -208,6 +208,8 @@ class Lifecycle:
             for name in names:
                 self.boards.forget(name)
                 self._forget(name)
+        if organisation is not None:
+            log_closed(organisation, idle)
 
     def is_on_demand(self, org_id: str) -> bool:
         """Whether an organisation was opened on demand, perhaps before this server was started."""
@@ -221,8 +223,7 @@ class Lifecycle:
         now = wall_clock()
         for org_id in [each.id for each in self.state.organisations if each.is_temporary]:
             if now - self.last_used.setdefault(org_id, now) > longest:
-                self.close_organisation(org_id)
-                _log.info("closed %s, which was idle for %s s", org_id, longest // 1000)
+                self.close_organisation(org_id, longest)
 
     # -- snapshots
 
@@ -293,6 +294,7 @@ class Lifecycle:
         before = len(self.state.organisations)
         replaced = self.state.adopt(prepared, alone=True)
         closed = before - len(self.state.organisations)
+        log_reset(closed)
         self._templates.clear()
         self._forget_others()
         for organisation in self.state.organisations:

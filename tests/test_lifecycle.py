@@ -494,6 +494,30 @@ def test_idle_organisations_that_were_opened_on_demand_are_closed() -> None:
         assert kept == {"org_autumn_mock", opened, *others}
 
 
+def test_organisations_that_are_opened_and_closed_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "autumn_mock.organisations")
+    with Emulator(auto_org_idle="1h") as mock:
+        engine = mock.emulator
+        assert engine.find_key("am_sk_test_job_17") is not None
+        first = engine.state.organisation(organisation_id("am_sk_test_job_17"))
+        team = engine.open_organisation(key="am_sk_test_team_a", slug="team-a").org
+        engine.close_organisation(team)
+        engine.last_used[organisation_id("am_sk_test_job_17")] -= 3_600_001
+        engine.close_idle()
+        engine.open_organisation(key="am_sk_test_team_b", slug="team-b")
+        engine.reset()
+    assert first is not None
+    assert caplog.messages == [
+        f"opened organisation {first.slug} for the key am_sk_test_job***; "
+        "it is closed when no request has used it for 1h",
+        "opened organisation team-a for the key am_sk_test_tea***",
+        "closed organisation team-a",
+        f"closed organisation {first.slug}; no request had used it for 1h",
+        "opened organisation team-b for the key am_sk_test_tea***",
+        "closed 1 organisation by a reset",
+    ]
+
+
 def test_auto_org_needs_an_organisation_to_copy(tmp_path: Path) -> None:
     world = tmp_path / "nothing.json"
     world.write_text('{"_autumn_mock": {"1": {"format": 1, "generation": 1, "written_at": 1}}}', "utf-8")

@@ -21,6 +21,7 @@ from autumn_mock.cli.log_format import Format, JsonFormat, Notice, RequestLine, 
 from autumn_mock.clock import pause, stopwatch
 from autumn_mock.journal.requests import RequestEntry
 from autumn_mock.journal.unknown_keys import MAX_KEYS, unknown_key, unknown_keys_text
+from autumn_mock.organisation_log import NAME as ORGANISATIONS
 
 if TYPE_CHECKING:
     from autumn_mock.engine import Engine
@@ -63,6 +64,7 @@ def server_log(engine: Engine, options: LogOptions) -> Iterator[ServerLog]:
     )
     log = ServerLog(_descriptor(sys.stderr), line_format, quiet=options.quiet)
     logging.basicConfig(level=_LEVELS.get(options.verbosity, logging.DEBUG), handlers=[log])
+    logging.getLogger(ORGANISATIONS).setLevel(logging.INFO)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a full task queue is expected under load
     engine.journal.subscribe(log.request)
     try:
@@ -71,6 +73,8 @@ def server_log(engine: Engine, options: LogOptions) -> Iterator[ServerLog]:
         log.close()
 
 
+#: The events of loggers that have their own.
+_EVENTS = {"autumn_mock.service": "service", ORGANISATIONS: "organisation"}
 _LEVELS = {0: logging.WARNING, 1: logging.INFO}
 
 
@@ -122,7 +126,7 @@ class ServerLog(logging.Handler):
         text = in_one_line(record.getMessage())
         if record.exc_info:  # indented, as no line of the log is
             text += "\n" + indent(logging.Formatter().formatException(record.exc_info), "    ")
-        event = "service" if record.name == "autumn_mock.service" else "log"
+        event = _EVENTS.get(record.name, "log")
         self.notice(Notice(event, text, record.levelno, {"logger": record.name}))
 
     def close(self) -> None:

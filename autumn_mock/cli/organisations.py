@@ -26,7 +26,10 @@ def org() -> None:
 @json_option
 @asks_server
 def list_(client: ControlClient, as_json: bool) -> None:
-    """List the organisations with their keys, as far as these may be shown, and their last use."""
+    """List the organisations with their keys, as far as these may be shown, and their last use.
+
+    Those that --auto-org-idle closes have the time at which they are closed unless a request uses them.
+    """
     from autumn_mock.cli.output import Column, Sheet, moment, print_json
 
     answer = client.get("/organisations")
@@ -40,6 +43,7 @@ def list_(client: ControlClient, as_json: bool) -> None:
             Column("name", lambda row: row["name"], flexible=True),
             Column("opened", lambda row: "on demand" if row["on_demand"] else "at the start"),
             Column("last used UTC", lambda row: moment(row["last_used"]) or "never"),
+            Column("closes UTC", lambda row: moment(row["closes_at"]) or "no"),
         ],
         lambda row: row["keys"],
     ).show(answer["list"])

@@ -49,7 +49,8 @@ def serve(log: str, opens_page: bool, quiet: bool, no_color: bool, verbose: int,
     autumn-mock ready http://127.0.0.1:2886
 
     Everything else is on standard error: what the server has, then a line for each request. With --log json each line
-    is an object with time, level and event (start, request, log, service, unknown_keys, dropped, stop).
+    is an object with time, level and event (start, request, organisation, log, service,
+    unknown_keys, dropped, stop).
 
     Exit codes: 0 stopped by a signal, 1 the server cannot start or its file cannot be written, 2 invalid options or
     world.

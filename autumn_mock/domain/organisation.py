@@ -83,7 +83,7 @@ def hash_key(key: str) -> str:
 def mask_key(key: str) -> str:
     """A key as the service's error texts show it: fifteen characters, then one asterisk for each further one.
 
-    A shorter key is shown whole (contract 3.3): everywhere else :func:`shown_key` is used.
+    A shorter key is shown whole (contract 1.2): everywhere else :func:`shown_key` is used.
     """
     return key[:_SHOWN] + "*" * (len(key) - _SHOWN)
 

@@ -94,6 +94,19 @@ def test_text_line_of_a_request(fields: dict[str, Any], end: str) -> None:
     assert line.endswith(end)
 
 
+def test_organisations_have_an_event_of_their_own() -> None:
+    written = Written(JsonFormat(slug))
+    record = logging.LogRecord(
+        "autumn_mock.organisations", logging.INFO, "", 1, "closed organisation %s", ("a\n",), None
+    )
+    written.log.emit(record)
+    (line,) = map(json.loads, written.lines())
+    assert (line["event"], line["level"], line["message"]) == ("organisation", "info", r"closed organisation a\n")
+    quiet = Written(text(), quiet=True)
+    quiet.log.emit(record)
+    assert quiet.lines() == []
+
+
 def test_text_columns_stay_aligned_and_client_texts_are_cut() -> None:
     written = Written(text())
     for customer in ("cus_1", "customer-with-an-id", "c" * 500, "cus_2"):

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 from flask import Response
 
-from autumn_mock.domain.organisation import shown_key
+from autumn_mock.domain.organisation import Organisation, shown_key
+from autumn_mock.engine import Engine
 from autumn_mock.input_files import InputFileError, find_shipped
 from autumn_mock.operations.errors import invalid_request
 from autumn_mock.settings import read_key
@@ -18,7 +19,10 @@ from autumn_mock.worlds import read_world
 
 
 def list_organisations(request: ControlRequest) -> Response:
-    """The organisations: which environments their keys open, when they were last used (ms), and whether on demand."""
+    """The organisations: which environments their keys open, when they were last used (ms), and whether on demand.
+
+    ``closes_at`` (ms) is when a temporary one is closed unless a request uses it; null for those that stay.
+    """
     engine, environment = request.engine, request.environment()
     rows = []
     for each in engine.state.organisations.snapshot():
@@ -33,9 +37,15 @@ def list_organisations(request: ControlRequest) -> Response:
                     "keys": [shown_key(key.hint) for key in keys],
                     "last_used": engine.last_used.get(each.id),
                     "on_demand": engine.is_on_demand(each.id),
+                    "closes_at": _closes_at(engine, each),
                 }
             )
     return json_reply({"list": rows})
+
+
+def _closes_at(engine: Engine, organisation: Organisation) -> int | None:
+    idle, used = engine.settings.auto_org_idle, engine.last_used.get(organisation.id)
+    return used + idle if organisation.is_temporary and idle is not None and used is not None else None
 
 
 def open_organisation(request: ControlRequest) -> Response:

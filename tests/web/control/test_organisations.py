@@ -9,6 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from autumn_mock.engine import Engine
+from autumn_mock.web import create_app
 from tests.web.conftest import KEY, Post
 
 PATH = "/_mock/organisations"
@@ -32,6 +33,16 @@ def test_list_names_every_organisation_and_its_use(client: FlaskClient, post: Po
     assert (further["on_demand"], further["envs"]) == (False, ["sandbox"])
     assert (opened["slug"], opened["name"], opened["on_demand"]) == ("team-a", "Team A", True)
     assert [each["slug"] for each in listed(client, Authorization="Bearer am_sk_test_team_a")] == ["team-a"]
+
+
+def test_list_says_when_a_temporary_one_is_closed() -> None:
+    with Engine(auto_org_idle="1h") as engine:
+        client = create_app(engine).test_client()
+        client.post("/v1/features.list", json={}, headers={"Authorization": "Bearer am_sk_test_job"})
+        world, temporary = listed(client)
+        assert (world["closes_at"], temporary["closes_at"]) == (None, temporary["last_used"] + 3_600_000)
+        assert patch(client, {"name": "Kept"}, "am_sk_test_job").get_json()["name"] == "Kept"
+        assert listed(client)[1]["closes_at"] is None
 
 
 def test_name_changes_the_organisation_everywhere(client: FlaskClient, post: Post) -> None:
