@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
 from autumn_mock.cli.files import STANDARD, input_file, say
 from autumn_mock.cli.options import json_option, read_value
+from autumn_mock.clock import in_calendar, wall_clock
+from autumn_mock.durations import parse_duration
 from autumn_mock.settings import Settings, read_instant
 
 #: Fewer days of customers are made in an instant, and need no bar.
 _MANY = 5_000
 _MOST_CUSTOMERS, _MOST_DAYS, _MOST_EVENTS = 100_000, 730, 1000.0
+
+
+def _end_of_past(value: str) -> int:
+    """An instant (ms), or one before now: ``-3d``. Raises :class:`ValueError`."""
+    if value.startswith("-"):
+        with suppress(ValueError):
+            return in_calendar(wall_clock() + parse_duration(value))
+    try:
+        return read_instant(value)
+    except ValueError as error:
+        raise ValueError(f"{error}, or a time before now, like -3d") from None
 
 
 @click.command(short_help="Make customers with a past.")
@@ -52,9 +66,9 @@ _MOST_CUSTOMERS, _MOST_DAYS, _MOST_EVENTS = 100_000, 730, 1000.0
 )
 @click.option(
     "--now",
-    type=read_value("now", read_instant),
+    type=read_value("now", _end_of_past),
     metavar="INSTANT",
-    help="When the past ends: ISO 8601, or milliseconds since 1970. Without it: now.",
+    help="When the past ends: ISO 8601, milliseconds since 1970, or a time before now, like -3d. Without it: now.",
 )
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @json_option
@@ -80,7 +94,6 @@ def generate(
     some change plans, some stop, some cards are declined.
     """
     from autumn_mock.cli.progress import loading_bar
-    from autumn_mock.clock import wall_clock
     from autumn_mock.data.generating import Wanted, counts_of, generate
     from autumn_mock.input_files import InputFileError, find_file
     from autumn_mock.worlds import read_world

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tinydb import TinyDB
 
+from autumn_mock.clock import wall_clock
 from tests.support.server import ServerProcess
 
 from .conftest import document, runner, text_of
@@ -43,11 +45,22 @@ def test_it_writes_to_standard_output() -> None:
         (("--world", "saass"), "there is no world 'saass', did you mean 'saas'?"),
         (("--world", "empty"), "the sandbox has no plan that customers could be on"),
         (("--now", "soon"), "must be an instant like"),
+        (("--now", "-3x"), "or a time before now, like -3d"),
     ],
 )
 def test_mistakes_are_reported(tmp_path: Path, options: tuple[str, ...], message: str) -> None:
     assert message in text_of(NOWHERE(*SMALL, str(tmp_path / "x.json"), *options), code=2)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_past_can_end_before_now(tmp_path: Path) -> None:
+    file = tmp_path / "past.json"
+    done = NOWHERE("generate", "--customers", "3", "--days", "2", "--now", "-3d", str(file))
+    assert "wrote 3 customers" in done.output
+    with TinyDB(file) as database:
+        times = [int(each["timestamp"]) for each in database.table("events").all()]
+    end = wall_clock() - 3 * 86_400_000
+    assert end - 2 * 86_400_000 < max(times) <= end
 
 
 def test_an_existing_file_is_kept(tmp_path: Path) -> None:

@@ -77,7 +77,9 @@ def show_catalogue(request: ControlRequest) -> Response:
 def _environment(request: ControlRequest) -> Environment:
     environment = request.environment()
     if environment is None:
-        raise invalid_request(f"name the organisation: its secret key in Authorization, or {ENVIRONMENT_HEADER}")
+        raise invalid_request(
+            f"Authorization: give the secret key of the organisation, or name its environment in {ENVIRONMENT_HEADER}"
+        )
     return environment
 
 

@@ -39,7 +39,7 @@ def _environment(request: ControlRequest) -> Environment:
     try:
         key = request.engine.find_key(request.engine.first_key)
     except ValueError as error:
-        raise invalid_request(f"name the organisation with its secret key in Authorization: {error}") from None
+        raise invalid_request(f"Authorization: give the secret key of the organisation; {error}") from None
     assert key is not None
     return request.engine.state.environment(key.org_id, key.env)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -57,3 +58,18 @@ def test_rows_are_added_to_the_first_organisation_or_the_one_of_the_key(client: 
 def test_mistakes_are_refused(client: FlaskClient, kind: str, body: Any, message: str) -> None:
     status, answer = post(client, kind, body)
     assert (status, answer["message"].rstrip("?")) == (400, message.rstrip("?"))
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/_mock/import/customers"), ("GET", "/_mock/customers")])
+def test_without_a_key_the_message_asks_for_one(tmp_path: Path, method: str, path: str) -> None:
+    world = tmp_path / "keyless.yaml"
+    world.write_text("organisations:\n  - slug: mine\n", "utf-8")
+    with Engine(world=str(world)) as engine:
+        reply = (
+            create_app(engine)
+            .test_client()
+            .open(path, method=method, json={"customers": []} if method == "POST" else None)
+        )
+    assert reply.status_code == 400
+    # The command line adds its option to such a message.
+    assert reply.get_json()["message"].startswith("Authorization: give the secret key of the organisation")
