@@ -17,7 +17,9 @@ _AFTER = 0.8
 @click.command(short_help="Watch a failure mode; needs no server.")
 @click.argument("name", required=False)
 @click.option("--fast", is_flag=True, help="Do not pause between the steps.")
-@click.option("--step", is_flag=True, help="Wait for Enter after each step, and keep the server until Ctrl-C.")
+@click.option(
+    "--step", is_flag=True, help="Wait for Enter before each step is played, and keep the server until Ctrl-C."
+)
 @click.option("--json", "as_json", is_flag=True, help="Without NAME: print the list as JSON.")
 def demo(name: str | None, fast: bool, step: bool, as_json: bool) -> None:
     """Start a server, play a scenario on it with pauses for reading, and show the balances, the counters and the
@@ -41,10 +43,10 @@ def demo(name: str | None, fast: bool, step: bool, as_json: bool) -> None:
             report.show(event)
             if isinstance(event, StepBegins):
                 pause(_BEFORE)
-            elif isinstance(event, StepEnds):
-                pause(_AFTER)
                 if step:
                     _wait_for_enter()
+            elif isinstance(event, StepEnds):
+                pause(_AFTER)
         report.summarise(player.summary())
         report.end(found, player.failed, player.unmet)
         if step:
@@ -55,6 +57,6 @@ def demo(name: str | None, fast: bool, step: bool, as_json: bool) -> None:
 
 def _wait_for_enter() -> None:
     """Wait for Enter; at the end of standard input no more."""
-    click.echo(click.style("     Enter goes on ", dim=True), nl=False, err=True)
+    click.echo(click.style("     Enter plays this step ", dim=True), nl=False, err=True)
     if not sys.stdin.readline():
         click.echo(err=True)

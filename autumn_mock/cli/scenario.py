@@ -105,6 +105,8 @@ def hold(player: Player, *, is_own: bool, is_quiet: bool = False) -> None:
     url, key = player.target.control.url, player.target.control.key
     if not is_quiet:
         click.echo(f"\nkept: page {url}/_mock/; autumn-mock requests --url {url} --key {key}")
+        if not is_own:
+            click.echo(f"to remove its organisation: autumn-mock org close --url {url} --key {key}")
     if is_own:
         click.echo("The server runs until Ctrl-C.", err=True)
         threading.Event().wait()

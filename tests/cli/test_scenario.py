@@ -12,9 +12,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from autumn_mock.cli import demo as demo_module
 from autumn_mock.cli.scenario import own_server
 from autumn_mock.input_files import shipped_files
+from autumn_mock.scenarios.report import Report
 from tests.scenarios.conftest import WriteScenario, write_steps
 from tests.support.client import Client
 from tests.support.server import ServerProcess
@@ -209,9 +212,23 @@ def test_own_server_leaves_no_thread_and_no_socket() -> None:
 def test_run_keeps_its_organisation(server: ServerProcess) -> None:
     done = run("scenario", "run", "unknown-customers", "--keep", "--url", server.url)
     assert done.returncode == 0, done.stderr
-    key = done.stdout.rsplit("--key ", 1)[1].strip()
+    kept, removal = done.stdout.splitlines()[-2:]
+    key = kept.rsplit("--key ", 1)[1]
+    assert removal == f"to remove its organisation: autumn-mock org close --url {server.url} --key {key}"
     assert server.get("/_mock/stats", key).body["lost"] > 0
     server.request("DELETE", "/_mock/organisations", None, server.headers(key))
+
+
+def test_demo_waits_between_the_text_of_a_step_and_its_play(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr(Report, "show", lambda _self, event: seen.append(type(event).__name__))
+    monkeypatch.setattr(demo_module, "_wait_for_enter", lambda: seen.append("Enter"))
+    monkeypatch.setattr(demo_module, "hold", lambda *_, **__: None)
+    done = CliRunner().invoke(demo_module.demo, ["retry-after-202", "--step"])
+    assert done.exit_code == 0, done.output
+    assert seen.count("Enter") == seen.count("StepBegins") == 4
+    assert all(seen[index - 1] == "StepBegins" for index, each in enumerate(seen) if each == "Enter")
+    assert seen[-1] == "StepEnds"
 
 
 def test_demo_steps_with_enter_and_keeps_its_server() -> None:

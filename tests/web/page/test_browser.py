@@ -12,6 +12,7 @@ from autumn_sdk import Autumn
 from autumn_sdk.models import RequestBody
 from playwright.sync_api import Browser, Page, expect
 
+from autumn_mock.clock import pause
 from tests.support.browser import chromium, open_page, save_screenshot
 from tests.support.client import BATCH, CHECK, Client
 from tests.support.node import Node
@@ -250,6 +251,22 @@ def test_double_deduction_is_played_to_its_end(chrome: Browser, server: ServerPr
         page.get_by_role("button", name="Start again").click()
         page.get_by_role("button", name="Play to the end").click()
         expect(end).to_contain_text("250 messages")
+        assert len(organisations(server)) == 2
+    for _ in range(100):  # the page was closed
+        if len(organisations(server)) == 1:
+            break
+        pause(0.05)
+    assert [each["slug"] for each in organisations(server)] == ["autumn-mock"]
+
+
+def organisations(server: ServerProcess) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = server.get("/_mock/organisations", None).body["list"]
+    return found
+
+
+def test_charts_say_when_the_page_was_opened(chrome: Browser, server: ServerProcess) -> None:
+    with open_page(chrome, server.url) as page:
+        expect(page.locator("#chart-rates")).to_contain_text("page opened")
 
 
 def test_clock_queue_and_reset(chrome: Browser, server: ServerProcess, sdk: Autumn) -> None:

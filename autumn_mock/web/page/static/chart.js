@@ -47,6 +47,11 @@ export function draw(figure, series, now) {
     for (const { name, points, write } of drawn) parts.push(`${name} ${write(points.at(-1)?.[1] ?? 0)}`);
   }
   children.push(svg("text", { x: LEFT, y: HEIGHT - 2 }, "5 min ago"));
+  const first = Math.min(...series.flatMap((each) => each.points.slice(0, 1).map((point) => point[0])));
+  if (Number.isFinite(first) && now - first < SPAN_MS * 0.7) { // later the label would meet the one at the left
+    children.push(svg("line", { class: "grid", x1: toX(first), x2: toX(first), y1: 8, y2: HEIGHT - BOTTOM }));
+    children.push(svg("text", { x: Math.min(toX(first), right - 70), y: HEIGHT - 2, "text-anchor": "middle" }, "page opened"));
+  }
   children.push(svg("text", { x: right, y: HEIGHT - 2, "text-anchor": "end" }, "now"));
   let image = figure.firstElementChild;
   if (!image) {

@@ -28,7 +28,7 @@ async function open(name) {
   byId("scenario").hidden = !scenario;
   byId("primer").hidden = Boolean(scenario);
   showList();
-  if (!scenario) return;
+  if (!scenario) return end();
   setText(byId("scenario-title"), scenario.title);
   setText(byId("scenario-story"), scenario.story);
   byId("scenario-steps").replaceChildren(...scenario.steps.map((say, index) => h("li", { "data-number": index + 1 }, h("span", { className: "say" }, say))));
@@ -37,12 +37,17 @@ async function open(name) {
   await begin();
 }
 
-async function begin() {
-  const wanted = scenario;
+/** Close the organisation of the run. */
+function end() {
   const old = run;
   run = null;
+  if (old) control("DELETE", `/scenarios/runs/${old.id}`, undefined, { keepalive: true }).catch(() => {});
+}
+
+async function begin() {
+  const wanted = scenario;
+  end();
   showButtons();
-  if (old) control("DELETE", `/scenarios/runs/${old.id}`).catch(() => {});
   const opened = await post(`/scenarios/${wanted.name}/runs`);
   if (wanted !== scenario) return;
   run = opened;
@@ -114,6 +119,8 @@ function showButtons() {
 byId("scenario-next").addEventListener("click", () => play(false));
 byId("scenario-all").addEventListener("click", () => play(true));
 byId("scenario-again").addEventListener("click", () => attempt(() => open(scenario.name)));
+
+addEventListener("pagehide", end);
 
 export const view = {
   async enter(name) {

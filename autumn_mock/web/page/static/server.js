@@ -69,11 +69,12 @@ async function decoded(reply) {
   }
 }
 
-/** A control call, by its method and its path below /_mock; resolves to the body, or rejects with a Failure. */
-export async function control(method, path, body) {
+/** A control call, by its method and its path below /_mock; resolves to the body, or rejects with a Failure. `more`: options of fetch. */
+export async function control(method, path, body, more = {}) {
   let reply;
   try {
     reply = await request(`/_mock${path}`, {
+      ...more,
       method,
       body: body === undefined ? undefined : body instanceof Blob ? body : JSON.stringify(body),
       headers: body === undefined ? {} : { "content-type": "application/json" },
