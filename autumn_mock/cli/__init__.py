@@ -108,5 +108,6 @@ def main() -> None:
     Keeps real balances, deducts queued usage in the background, and reproduces failures on demand.
 
     Exit codes: 0 success; 1 the server was not reached or refused, or a check failed; 2 invalid options or files;
-    3 exec --check-findings found violations; 130 interrupted. exec otherwise has the code of its command.
+    3 exec --check-findings found violations, or exec --fail-on-warnings a reason for a warning; 130 interrupted. exec
+    otherwise has the code of its command.
     """

@@ -88,6 +88,11 @@ class _ExecCommand(SettingsCommand):
     "all kinds of findings, or these.",
 )
 @click.option(
+    "--fail-on-warnings",
+    is_flag=True,
+    help="Fail, too, if no request reached the server, or a fault rule never fired.",
+)
+@click.option(
     "--env",
     "names",
     multiple=True,
@@ -114,6 +119,7 @@ class _ExecCommand(SettingsCommand):
 def exec_(
     command: tuple[str, ...],
     check_findings: FindingFilter | None,
+    fail_on_warnings: bool,
     names: tuple[tuple[str, str], ...],
     hosts: tuple[str, ...],
     report: str | None,
@@ -131,21 +137,21 @@ def exec_(
     uses a free port.
 
     Exit codes: that of the command, 128 and the signal's number if a signal ended it; 3 with --check-findings if the
-    command succeeded and its client violated the contract; 126 and 127 if it cannot be run.
+    command succeeded and its client violated the contract, and with --fail-on-warnings if a warning was printed; 126
+    and 127 if it cannot be run.
     """
     source = click.get_current_context().get_parameter_source("port")
     if source is not None and source.name in ("DEFAULT", "DEFAULT_MAP"):  # a server may use the port of the file
         values["port"] = 0
     if report not in (None, STANDARD) and not Path(report).absolute().parent.is_dir():
         raise click.UsageError(f"--report {report}: there is no such directory")
-    from autumn_mock.testing.outcome import outcome_line
-
     with (
         handling_signals(_leave),
         _server(values, hosts) as mock,
         ready_file(mock.emulator.settings.ready_file, mock.url),
     ):
         mock.emulator.keep_earlier_findings()
+        mock.emulator.boards.keep_fired()
         for rule in mock.emulator.first_faults:
             if rule.text not in mock.emulator.settings.fault:  # has a random seed: with it the run can be reproduced
                 click.echo(f"autumn-mock: armed {rule.text}", err=True)
@@ -154,19 +160,16 @@ def exec_(
         mock.emulator.drain(5)
         _print_failures(mock, code)
         findings = mock.emulator.all_findings()
-        for each in findings:
-            doubt = "" if each.certain else " (possible)"
-            click.echo(f"autumn-mock: {each.code}{doubt}: {each.message}\n  {each.instead}", err=True)
+        _print_findings(findings)
         if report is not None:
             try:
                 _report(report, command, code, mock, findings)
             except OSError as error:
                 click.echo(f"autumn-mock: {report} cannot be written: {error.strerror or error}", err=True)
                 code = code or 1
-        outcome = outcome_line(findings, mock.emulator.journal.entries())
-        if outcome is not None:
-            click.echo(f"autumn-mock: {outcome}", err=True)
-    if code == 0 and check_findings is not None and check_findings.select(findings):
+        has_warnings = _print_summary(mock, code, findings)
+    violated = check_findings is not None and bool(check_findings.select(findings))
+    if code == 0 and (violated or (fail_on_warnings and has_warnings)):
         code = CONTRACT_VIOLATED
     sys.exit(code)
 
@@ -185,6 +188,25 @@ def _print_failures(mock: AutumnMock, code: int) -> None:
     unknown = mock.emulator.journal.unknown_keys()
     for line in failure_report(mock) if code else unknown_key_lines(unknown, [mock.key]):
         click.echo(line if line.startswith(" ") else f"autumn-mock: {line}", err=True)
+
+
+def _print_summary(mock: AutumnMock, code: int, findings: Sequence[Finding]) -> bool:
+    """Print warnings, and the line about the run; whether there are warnings."""
+    from autumn_mock.testing.outcome import outcome_line, run_warnings
+
+    warnings = run_warnings(mock.emulator)
+    for warning in warnings if code < _CANNOT_RUN else ():  # otherwise it did not run to its end
+        click.echo(f"autumn-mock: warning: {warning}", err=True)
+    outcome = outcome_line(findings, mock.emulator.journal.entries())
+    if outcome is not None:
+        click.echo(f"autumn-mock: {outcome}", err=True)
+    return bool(warnings)
+
+
+def _print_findings(findings: Sequence[Finding]) -> None:
+    for each in findings:
+        doubt = "" if each.certain else " (possible)"
+        click.echo(f"autumn-mock: {each.code}{doubt}: {each.message}\n  {each.instead}", err=True)
 
 
 def _report(name: str, command: tuple[str, ...], code: int, mock: AutumnMock, findings: list[Finding]) -> None:

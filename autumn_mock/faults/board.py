@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import weakref
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
@@ -49,6 +49,8 @@ class FaultBoard:
         self._completed: deque[ArmedRule] = deque()
         #: Rules of single requests, and older completed rules, while something refers to them.
         self._unlisted: weakref.WeakSet[ArmedRule] = weakref.WeakSet()
+        #: On the server's board: how often rules had fired that are no longer listed, by their text; None: not kept.
+        self._ended: Counter[str] | None = None
 
     def __repr__(self) -> str:
         return f"<FaultBoard {list(self._own)}>"
@@ -83,6 +85,7 @@ class FaultBoard:
             cleared = [armed for armed in (*self._completed, *self._own) if number in (None, armed.number)]
             for armed in (*cleared, *(self._unlisted if number is None else ())):
                 armed.is_disarmed = True
+            self._keep_fired(cleared)
             self._own = tuple(armed for armed in self._own if not armed.is_disarmed)
             self._completed = deque(armed for armed in self._completed if not armed.is_disarmed)
         self._on_change()
@@ -197,7 +200,16 @@ class FaultBoard:
         self._completed += completed
         self._own = tuple(armed for armed in self._own if not armed.is_retired)
         while len(self._completed) > COMPLETED_KEPT:
-            self._unlisted.add(self._completed.popleft())
+            dropped = self._completed.popleft()
+            self._keep_fired([dropped])
+            self._unlisted.add(dropped)
+
+    def _keep_fired(self, ended: Iterable[ArmedRule]) -> None:
+        """Remember how often rules fired that are not listed any more."""
+        kept = (self._server or self)._ended
+        if kept is not None:
+            for armed in ended:
+                kept[armed.rule.text] += armed.fired
 
 
 class FaultBoards:
@@ -230,6 +242,19 @@ class FaultBoards:
                     board.start_over(self._startup_rules(environment.name))
                     self._boards[environment.name] = board
         return board
+
+    def keep_fired(self) -> None:
+        """Let :meth:`fired` include rules that are cleared, or whose environment is deleted or reset, from now on."""
+        self.server._ended = Counter()
+
+    def fired(self) -> Counter[str]:
+        """How often each rule fired, by its text; 0 for one that was armed and never did."""
+        found = Counter(self.server._ended or ())
+        with self._lock:
+            boards = [self.server, *self._boards.values()]
+        for armed in (each for board in boards for each in board.armed()):
+            found[armed.rule.text] += armed.fired
+        return found
 
     def names(self) -> list[_Name]:
         """The environments that have a board."""

@@ -1,9 +1,13 @@
-"""One line about a run: what was lost, what was charged too often, and which requests matched nothing."""
+"""One line about a run: what was lost, what was charged too often, and which requests matched nothing.
+
+And warnings: a run without findings proves nothing when no request arrived, or when a failure was not met.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from autumn_mock.engine import Engine
 from autumn_mock.journal.finding import Finding
 from autumn_mock.journal.requests import RequestEntry
 from autumn_mock.journal.wording import listed
@@ -31,3 +35,13 @@ def outcome_line(findings: Sequence[Finding], entries: Iterable[RequestEntry]) -
     if wrong:
         parts.append(f"with an unknown key: {wrong} {'request' if wrong == 1 else 'requests'}")
     return "; ".join(parts) or None
+
+
+def run_warnings(emulator: Engine) -> list[str]:
+    """Why a run proves less than it seems to: no request reached the server, or an armed rule never fired."""
+    found = []
+    if not emulator.journal.count:
+        found.append("0 requests reached the server: does the client use the address in AUTUMN_MOCK_URL?")
+    fired = emulator.boards.fired()
+    armed = dict.fromkeys([*(rule.text for rule in emulator.first_faults), *fired])
+    return [*found, *(f"rule never fired: {text}" for text in armed if not fired[text])]

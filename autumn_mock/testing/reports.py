@@ -18,6 +18,7 @@ from autumn_mock.store.changes import ENCODER
 from autumn_mock.store.fileutil import write_output
 from autumn_mock.testing.lines import failure_lines, request_line, unknown_key_lines
 from autumn_mock.testing.mock import AutumnMock
+from autumn_mock.testing.outcome import run_warnings
 
 #: Characters that XML does not allow, not even as character references.
 _NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -57,6 +58,7 @@ def _json(command: Sequence[str], code: int, mock: AutumnMock, findings: Sequenc
         "findings": [msgspec.to_builtins(each) for each in findings],
         "requests": [_request(entry) for entry in emulator.journal.entries()],
         "unknown_keys": emulator.journal.unknown_keys(),
+        "warnings": run_warnings(emulator),
         "failures": [each for environment in emulator.state.environments() for each in environment.failures],
         "lost": [each for environment in emulator.state.environments() for each in environment.lost],
     }
@@ -83,7 +85,7 @@ def _junit(command: Sequence[str], code: int, mock: AutumnMock, findings: Sequen
     case = ElementTree.SubElement(suite, "testcase", classname="autumn-mock", name=_printable(shlex.join(command)))
     if code != 0:
         ElementTree.SubElement(case, "failure", message=f"ended with exit code {code}")
-    failed = failure_report(mock)
+    failed = [*failure_report(mock), *(f"warning: {each}" for each in run_warnings(mock.emulator))]
     if failed:
         ElementTree.SubElement(case, "system-err").text = _printable("\n".join(failed))
     for kind, each in found.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -66,10 +67,16 @@ def junit(path: Path) -> dict[str, bool]:
 # -- exit codes
 
 
+#: What is printed of a command that sends no requests.
+NO_REQUEST = (
+    "autumn-mock: warning: 0 requests reached the server: does the client use the address in AUTUMN_MOCK_URL?\n"
+)
+
+
 @pytest.mark.parametrize("code", [0, 5])
 def test_exec_exits_with_the_code_of_the_command(code: int) -> None:
     done = execute("--", "sh", "-c", f"exit {code}")
-    assert done == (code, b"", "")
+    assert done == (code, b"", NO_REQUEST)
 
 
 @unix
@@ -128,7 +135,7 @@ def test_exec_forwards_signals_to_the_command(name: str) -> None:
         running.process.send_signal(signal.Signals[name])
         assert running.line() == "1"
         assert running.wait() == 7
-        assert running.stderr() == ""
+        assert running.stderr() == NO_REQUEST
     assert not is_alive(number)
     assert not can_connect(url)
 
@@ -161,7 +168,7 @@ def test_exec_leaves_ctrl_c_to_the_terminal() -> None:
 def test_exec_passes_input_and_output_through() -> None:
     content = bytes(range(256)) * 4096
     done = execute("--", "sh", "-c", "cat; printf 'to the side\\n' >&2", stdin=content)
-    assert (done.code, done.err) == (0, "to the side\n")
+    assert (done.code, done.err) == (0, f"to the side\n{NO_REQUEST}")
     assert done.out == content
 
 
@@ -407,6 +414,42 @@ def test_check_findings_prints_nothing_for_a_correct_client(reports: tuple[Path,
     done = execute("--check-findings", "--report", str(as_xml), "--", *child("batch=3", "balance"))
     assert (done.code, done.err) == (0, "")
     assert all(junit(as_xml).values())
+
+
+@pytest.mark.parametrize(
+    ("rules", "words", "warnings"),
+    [
+        ((), (), [NO_REQUEST.removeprefix("autumn-mock: warning: ").strip()]),
+        (("queue:down times=1", "worker:drop"), ("batch=3",), ["rule never fired: worker:drop"]),
+        (("reply:delay 1ms",), ("open", "batch=3", "close"), []),
+        (("reply:delay 1ms times=1",), ("batch=3", "reset", "batch=3"), []),
+        (
+            ("worker:drop customer=cus_123",),
+            ("open", "batch=3", "close"),
+            ["rule never fired: worker:drop customer=cus_123"],
+        ),
+    ],
+    ids=["no request", "one of two", "closed organisation", "reset", "never in a closed one"],
+)
+def test_exec_warns_of_runs_that_prove_little(
+    rules: tuple[str, ...], words: tuple[str, ...], warnings: list[str], reports: tuple[Path, Path]
+) -> None:
+    as_json, _ = reports
+    options = [word for rule in rules for word in ("--fault", rule)]
+    done = execute(*options, "--report", str(as_json), "--", *child(*words))
+    assert done.code == 0
+    assert re.findall("^autumn-mock: warning: (.*)$", done.err, re.MULTILINE) == warnings
+    assert json.loads(as_json.read_text("utf-8"))["warnings"] == warnings
+
+
+def test_exec_fails_on_warnings_if_asked(reports: tuple[Path, Path]) -> None:
+    _, as_xml = reports
+    done = execute("--fail-on-warnings", "--fault", "worker:drop", "--report", str(as_xml), "--", *child())
+    assert done.code == 3
+    text = ElementTree.parse(as_xml).getroot().findtext("testcase/system-err") or ""
+    assert text.splitlines()[1] == "warning: rule never fired: worker:drop"
+    assert execute("--fail-on-warnings", "--", *child("exit=4")).code == 4
+    assert execute("--fail-on-warnings", "--", *child("batch=1")).code == 0
 
 
 def test_report_is_written_after_the_queue_is_drained(reports: tuple[Path, Path]) -> None:

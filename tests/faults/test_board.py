@@ -57,3 +57,18 @@ def test_start_over_restarts_numbers(boards: FaultBoards) -> None:
     assert boards.of(environment).armed()[0].number == 3
     boards.start_over()
     assert boards.of(environment).armed()[0].number == 1
+
+
+def test_fired_counts_rules_that_are_cleared_deleted_or_reset_once_they_are_kept(boards: FaultBoards) -> None:
+    environment = _environment("ours")
+    boards.of(environment).armed()[0].fired = 2
+    assert boards.fired() == {"queue:down org=ours": 2}
+    boards.start_over()
+    assert boards.fired() == {"queue:down org=ours": 0}
+    boards.keep_fired()
+    boards.of(environment).armed()[0].fired = 3
+    boards.server.arm(parse_rule("reply:hang")).fired = 1
+    boards.start_over()
+    boards.of(environment).arm(parse_rule("worker:drop"))
+    boards.forget(environment.name)
+    assert boards.fired() == {"queue:down org=ours": 3, "reply:hang": 1, "worker:drop": 0}
