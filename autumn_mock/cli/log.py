@@ -14,7 +14,6 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from operator import attrgetter
-from textwrap import indent
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from autumn_mock.cli.log_format import Format, JsonFormat, Notice, RequestLine, TextFormat, in_one_line
@@ -125,7 +124,8 @@ class ServerLog(logging.Handler):
         """Log what a logger reports."""
         text = in_one_line(record.getMessage())
         if record.exc_info:  # indented, as no line of the log is
-            text += "\n" + indent(logging.Formatter().formatException(record.exc_info), "    ")
+            trace = logging.Formatter().formatException(record.exc_info)
+            text = "\n".join([text, *(f"    {in_one_line(line)}" for line in trace.splitlines())])
         event = _EVENTS.get(record.name, "log")
         self.notice(Notice(event, text, record.levelno, {"logger": record.name}))
 

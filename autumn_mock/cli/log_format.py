@@ -115,14 +115,14 @@ class TextFormat:
         status = f"{line.status or '---'}"
         if self._colours:
             status = click.style(status, fg=_status_colour(line.status), bold=line.status is None or None)
-        text = f"{self._times.of(line.replied)}  {line.method:<6} {call}  {org}  {customer}  {status}"
+        text = f"{self._times.of(line.replied)}  {_shortened(line.method):<6} {call}  {org}  {customer}  {status}"
         return f"{text} {line.duration_ms:6.1f} ms{self._more(line)}"
 
     def _column(self, index: int, text: str) -> str:
         width = self._widths[index]
+        text = _shortened(text)
         if len(text) > width:
             width = self._widths[index] = min(len(text), _WIDEST[index])
-            text = _shortened(text)
         return text.ljust(width)
 
     def _organisation(self, line: RequestLine) -> str:

@@ -51,11 +51,14 @@ class Written:
         self._reader, self._writer = os.pipe()
         self.log = ServerLog(self._writer, line_format, quiet=quiet)
 
-    def lines(self) -> list[str]:
+    def content(self) -> str:
         self.log.close()
         os.close(self._writer)
-        with os.fdopen(self._reader, encoding="utf-8") as file:
-            return file.read().splitlines()
+        with os.fdopen(self._reader, encoding="utf-8", newline="") as file:
+            return file.read()
+
+    def lines(self) -> list[str]:
+        return self.content().splitlines()
 
 
 def text(*, colours: bool = False, with_date: bool = False) -> TextFormat:
@@ -247,17 +250,31 @@ def test_a_closed_standard_error_ends_the_log_only() -> None:
     os.close(writer)
 
 
+FORGED = "\n12:30:01.250Z  ERROR  forged\r\x1b[2J\x85\u2028"
+
+
 @pytest.mark.parametrize("name", ["autumn_mock.web", "autumn_mock.service"])
-def test_no_text_of_a_client_forges_a_line(name: str) -> None:
-    forged = "\n12:30:01.250Z  ERROR  forged\r\x1b[2J\u2028"
+@pytest.mark.parametrize(
+    "forged", [FORGED, "a\nb", "\r\x1b[31m", "\x85\u2028"], ids=["long", "line", "colour", "unicode"]
+)
+def test_no_text_of_a_client_forges_a_line(name: str, forged: str) -> None:
     written = Written(text())
+    written.log.request(entry(path="/" + "x" * 500, call="", parsed_customer="c" * 500))  # the widest columns
     written.log.handle(logging.LogRecord(name, logging.ERROR, "", 0, "%s failed", (forged,), None))
     try:
         raise ValueError(forged)
     except ValueError:
         written.log.handle(logging.LogRecord(name, logging.ERROR, "", 0, "failed", (), sys.exc_info()))
-    for field in ("path", "call", "parsed_customer", "message", "note"):
-        written.log.request(entry(**{field: forged}))
-    lines = written.lines()
-    assert sum(re.match(TIME, line) is not None for line in lines) == 7
+    for field in ("path", "call", "parsed_customer", "message", "note", "method"):
+        written.log.request(entry(**{"call": "", field: forged}))
+    lines = written.content().removesuffix("\n").split("\n")
+    assert sum(re.match(TIME, line) is not None for line in lines) == 9
     assert all(re.match(TIME, line) or line.startswith("    ") or not line for line in lines), lines
+    assert all(line.isprintable() for line in lines), lines
+
+
+def test_no_text_of_a_client_is_endless() -> None:
+    written = Written(text())
+    for field in ("path", "call", "parsed_customer", "message", "note", "method"):
+        written.log.request(entry(**{"call": "", field: "x" * 100_000}))
+    assert max(map(len, written.lines())) < 1000
