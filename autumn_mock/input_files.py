@@ -196,7 +196,8 @@ def find_file(kind: str, name_or_path: str) -> Path:
         if not files_of(path):
             raise InputFileError(f"{path}: there is no world in this folder: no file ends in .yaml, .yml or .json")
     elif not os.path.isfile(path):  # which takes any text and never raises
-        raise InputFileError(f"{name_or_path}: there is no such file")
+        is_there = os.path.lexists(path)
+        raise InputFileError(f"{name_or_path}: {'it is not a regular file' if is_there else 'there is no such file'}")
     return path
 
 

@@ -1,4 +1,4 @@
-"""File arguments: ``-`` is standard input or output."""
+"""File arguments: ``-`` is standard input or output, and a pipe is read once."""
 
 from __future__ import annotations
 
@@ -18,23 +18,24 @@ STANDARD_INPUT = "standard input"
 
 @contextmanager
 def input_file(name: str) -> Iterator[str]:
-    """A file argument; for ``-`` the path of a file with what standard input has, while the block runs.
+    """A file argument; for ``-``, and for a pipe, the path of a file with what is read from it, while the block runs.
 
-    An :class:`~autumn_mock.input_files.InputFileError` of the block names standard input then.
+    An :class:`~autumn_mock.input_files.InputFileError` of the block names standard input, or the pipe, then.
     """
-    if name != STANDARD:
+    if name != STANDARD and not Path(name).is_fifo():
         yield name
         return
     with tempfile.TemporaryDirectory(prefix="autumn-mock-") as folder:
         path = Path(folder, "stdin")
-        with path.open("wb") as file, click.open_file(STANDARD, "rb") as source:
+        with path.open("wb") as file, click.open_file(name, "rb") as source:
             shutil.copyfileobj(source, file)
         from autumn_mock.input_files import InputFileError
 
         try:
             yield str(path)
         except InputFileError as error:
-            raise InputFileError(str(error).replace(str(path), STANDARD_INPUT)) from None
+            shown = STANDARD_INPUT if name == STANDARD else name
+            raise InputFileError(str(error).replace(str(path), shown)) from None
 
 
 def write_text(name: str, text: str, *, replace: bool = False) -> None:

@@ -46,6 +46,8 @@ SETTINGS_FILE = "autumn_mock.settings_file"
 _PATHS = ("db", "ready_file", "tls_cert", "tls_key")
 #: Standard input or output.
 _STANDARD = "-"
+#: The size of the largest file that is read.
+_MAX_BYTES = 1 << 20
 
 
 def client_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,8 +125,11 @@ def _in_working_directory() -> tuple[Path, Mapping[str, Any]] | None:
     if own.is_file():
         return own, _parse(own)
     # Most projects have no such table: their file is parsed only if it could have one.
-    if not project.is_file() or b"autumn-mock" not in project.read_bytes():
-        return None
+    try:
+        if not project.is_file() or b"autumn-mock" not in project.read_bytes():
+            return None
+    except OSError as error:
+        raise click.UsageError(f"{project}: {error.strerror}") from None
     table = _project_table(project)
     return (project, table) if table is not None else None
 
@@ -144,9 +149,14 @@ def _parse(path: Path) -> Mapping[str, Any]:
         import tomli as tomllib
     try:
         with path.open("rb") as file:
-            return tomllib.load(file)
+            content = file.read(_MAX_BYTES + 1)
+        if len(content) > _MAX_BYTES:
+            raise click.UsageError(f"{path}: larger than the limit of {_MAX_BYTES >> 20} MiB")
+        return tomllib.loads(content.decode())
     except OSError as error:
         raise click.UsageError(f"{path}: {error.strerror}") from None
+    except RecursionError:
+        raise click.UsageError(f"{path}: nested too deep") from None
     except ValueError as error:  # not TOML, or not UTF-8
         raise click.UsageError(f"{path}: {error}") from None
 

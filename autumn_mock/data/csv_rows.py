@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TextIO
 
 from autumn_mock.input_files import InputFileError, KeyPath, Position, Problem, guess, report
 
@@ -25,6 +25,18 @@ _REQUIRED = "customer_id"
 _DELIMITERS = ",;\t"
 #: Between several values in a cell.
 _BETWEEN = ";"
+
+
+#: Characters of the longest line that is read: 64 cells of the longest that there can be.
+_LONGEST_LINE = 64 * 131_072
+
+
+def _lines(file: TextIO) -> Iterator[str]:
+    """The lines of a file. Raises :class:`csv.Error` for one without end."""
+    while line := file.readline(_LONGEST_LINE):
+        if len(line) == _LONGEST_LINE:
+            raise csv.Error(f"a line has at most {_LONGEST_LINE} characters")
+        yield line
 
 
 class CsvRow(NamedTuple):
@@ -73,10 +85,10 @@ class CsvFile:
         """The records, each with the line in which it begins."""
         try:
             with self.path.open(encoding="utf-8-sig", newline="") as file:
-                first = file.readline()
+                first = file.readline(_LONGEST_LINE)
                 file.seek(0)
                 delimiter = max(_DELIMITERS, key=first.count)
-                reader = csv.reader(file, delimiter=delimiter, strict=True)
+                reader = csv.reader(_lines(file), delimiter=delimiter, strict=True)
                 begins = 1
                 try:
                     for cells in reader:

@@ -10,6 +10,7 @@ import socket
 import ssl
 from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import NamedTuple
 
 from autumn_mock.clock import wall_clock
@@ -62,6 +63,8 @@ def read_certificate(certificate: str, key: str | None) -> ServerCertificate:
     """
     for option, path in (("--tls-cert", certificate), ("--tls-key", key)):
         if path is not None:
+            if Path(path).exists() and not Path(path).is_file():  # it is read more than once, and must end
+                raise CertificateError(f"{option} {path}: it is not a regular file")
             try:
                 with open(path, "rb"):  # noqa: PTH123  # only to name the file that cannot be read
                     pass

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -48,6 +51,43 @@ def test_errors_in_a_world_from_standard_input_name_it(command: str) -> None:
     refused = main_with("organisations: 3\n", command, "--port", "0", "--world", "-", *end)
     assert refused.exit_code == 2
     assert "standard input:1:1: organisations: " in refused.output
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="named pipes")
+@pytest.mark.parametrize(
+    ("words", "text", "code", "shown"),
+    [
+        (("world", "check", "PIPE"), world_text(), 0, "PIPE"),
+        (("world", "check", "PIPE"), "organisations: 3\n", 2, "PIPE:1:1: organisations: "),
+        (("exec", "--world", "PIPE", "--", "true"), world_text(), 0, ""),
+        (("import", "events", "PIPE", "--check"), "customer_id,nmae\n", 2, "PIPE:1:2: nmae: unknown column"),
+    ],
+)
+def test_a_pipe_is_read_once_and_named(
+    tmp_path: Path, words: tuple[str, ...], text: str, code: int, shown: str
+) -> None:
+    """As a shell makes it for ``<(command)``."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=(text,), daemon=True)
+    writer.start()
+    nowhere = {"AUTUMN_MOCK_URL": "http://127.0.0.1:9"}
+    result = CliRunner().invoke(main, [each.replace("PIPE", str(pipe)) for each in words], env=nowhere)
+    writer.join(10)
+    assert (result.exit_code, writer.is_alive()) == (code, False), result.output
+    assert shown.replace("PIPE", str(pipe)) in result.output
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="device files")
+@pytest.mark.parametrize(
+    "words",
+    [("world", "check", "DEVICE"), ("serve", "--port", "0", "--world", "DEVICE"), ("serve", "--config", "DEVICE")],
+    ids=["world check", "serve --world", "serve --config"],
+)
+def test_a_device_without_end_is_refused(words: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(main, [each.replace("DEVICE", "/dev/zero") for each in words])
+    assert result.exit_code == 2
+    assert re.search("/dev/zero: (it is not a regular file|larger than the limit)", result.output), result.output
 
 
 def test_serve_reads_the_world_from_standard_input_and_says_so() -> None:

@@ -130,6 +130,11 @@ def test_a_shipped_world_keeps_its_name(tmp_path: Path) -> None:
         ("port = ", "Invalid value"),
         ("[port]\nnumber = 1", "port: must be a string or a whole number"),
         ('control-token = ""', "control-token: must be a token"),
+        ('key = ["", " "]', "key: invalid key"),
+        ('webhook-secret = "whsec_"', "webhook-secret: must be whsec_"),
+        (f"port = {'9' * 5000}", "integer"),
+        (f"port = {'[' * 5000}{']' * 5000}", "nested too deep"),
+        ("#" * (2 << 20), "larger than the limit of 1 MiB"),
     ],
 )
 def test_mistakes_name_the_file(tmp_path: Path, text: str, expected: str) -> None:

@@ -82,6 +82,8 @@ def test_events_may_have_other_delimiters(tmp_path: Path, delimiter: str) -> Non
         ),
         ('customer_id\na\n"b\n', ["3:1: invalid CSV: unexpected end of data"]),
         (b"customer_id\n\xff\n", ["1:1: not UTF-8"]),
+        ("\0" * 9_000_000, ["1:1: invalid CSV: a line has at most 8388608 characters"]),
+        (f"customer_id\n{'x' * 9_000_000}\n", ["2:1: invalid CSV: a line has at most 8388608 characters"]),
         (b"customer_id\n" + b"c\n" * 9000 + b"\xff\n", None),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 import sys
 from pathlib import Path
@@ -66,9 +67,16 @@ def test_read_certificate_takes_one_file_or_two(files: Path, certificate: str, k
         ("text", "key", "--tls-cert FOLDER/text with the key FOLDER/key: there is no certificate in PEM with its key"),
         ("cert", "none", "--tls-key FOLDER/none: No such file or directory"),
         ("none", "key", "--tls-cert FOLDER/none: No such file or directory"),
+        ("pipe", "key", "--tls-cert FOLDER/pipe: it is not a regular file"),
+        ("cert", "pipe", "--tls-key FOLDER/pipe: it is not a regular file"),
     ],
 )
 def test_read_certificate_says_what_is_wrong(files: Path, certificate: str, key: str | None, message: str) -> None:
+    if "pipe" in (certificate, key):
+        if not hasattr(os, "mkfifo"):
+            pytest.skip("there are no such pipes on Windows")
+        if not (files / "pipe").exists():
+            os.mkfifo(files / "pipe")
     with pytest.raises(CertificateError) as caught:
         read_certificate(str(files / certificate), str(files / key) if key else None)
     assert str(caught.value).replace(str(files), "FOLDER").startswith(message)
