@@ -46,7 +46,7 @@ from autumn_mock.payments.lines import Billed, ending, overage_of, reanchored, r
 from autumn_mock.store.environment import Environment, Transaction
 
 #: How many instants of a customer one call passes. Renewals beyond them are not billed.
-MOST = 500
+MOST_CHANGES = 500
 
 
 def next_change(environment: Environment, owner: str) -> int | None:
@@ -120,7 +120,7 @@ def _boundary(interval: Interval, count: int, anchor: int, since: int) -> int:
 def apply_plan_changes(call: Call, transaction: Transaction, customer: Customer) -> None:
     """Make all changes that are due, in the order of time, each as of its own time."""
     owner = customer.internal_id
-    for _ in range(MOST):
+    for _ in range(MOST_CHANGES):
         at = next_change(call.environment, owner)
         if at is None or at > call.now:
             return
@@ -131,11 +131,20 @@ def apply_plan_changes(call: Call, transaction: Transaction, customer: Customer)
 
             settle_due(due, transaction, customer)
             transaction.describe_plans(at)
-        _Instant(due, transaction, customer).happen()
+        try_again(due, transaction, customer)
+        _reset_account(due, transaction, customer)
+        _DueChanges(due, transaction, customer).apply()
         transaction.describe_plans(at, by_time=True)
     for each in list(call.environment.subscriptions.of(owner).values()):
         if each.status != "canceled":
             transaction.put(replace(each, billed_until=max(each.billed_until, call.now)))
+
+
+def _reset_account(call: Call, transaction: Transaction, customer: Customer) -> None:
+    """Apply the resets that are due to a customer's balances."""
+    account = load_account(call, customer)
+    refresh(account, new_id)
+    store(transaction, account)
 
 
 class _Renewal(Struct):
@@ -149,56 +158,45 @@ class _Renewal(Struct):
     goes_on: bool
 
 
-class _Instant:
-    """What happens to a customer's plans at one instant, the time of the call."""
+class _DueChanges:
+    """The changes of a customer's plans that are due at the time of the call, found before any of them is made."""
 
     def __init__(self, call: Call, transaction: Transaction, customer: Customer) -> None:
         self.call = call
         self.now = call.now
         self.transaction = transaction
         self.customer = customer
-
-    def happen(self) -> None:
-        """Make the changes."""
-        call, transaction, customer = self.call, self.transaction, self.customer
-        try_again(call, transaction, customer)
-        account = load_account(call, customer)
-        refresh(account, new_id)
-        store(transaction, account)
         plans = list(call.environment.customer_plans.of(customer.internal_id).values())
-        subscriptions = [
+        self.subscriptions = [
             each
             for each in call.environment.subscriptions.of(customer.internal_id).values()
             if each.status != "canceled"
         ]
         #: Those that are billed now.
-        self.due = {each.id for each in subscriptions if self._is_reached(renews_at(each, plans))}
-        unpaid = {each.id for each in subscriptions if self._is_unpaid(each, plans)}
+        self.due = {each.id for each in self.subscriptions if self._is_reached(renews_at(each, plans))}
+        #: Those that end, because nobody pays for them.
+        self.unpaid = {each.id for each in self.subscriptions if self._is_unpaid(each, plans)}
         active = [each for each in plans if each.status == "active"]
-        self.ended = [each for each in active if each.billed_by in unpaid or self._has_ended(each)]
+        self.ended = [each for each in active if each.billed_by in self.unpaid or self._has_ended(each)]
         self.begun = [each for each in plans if each.status == "scheduled" and each.started_at <= self.now]
         self.staying = [each for each in active if each not in self.ended]
-        renewals = [self._renewal(each) for each in subscriptions if each.id not in unpaid]
+
+    def apply(self) -> None:
+        """Make the changes."""
+        # First: the usage that is billed is that of the balances before they are reset, or end with their plan.
+        renewals = [self._renewal(each) for each in self.subscriptions if each.id not in self.unpaid]
         rows = self._end()
         self._begin(rows)
-        moving = {each.id for each in subscriptions if self._moves(each)}
-        self.staying = [replace(each, anchor=self.now) if each.billed_by in moving else each for each in self.staying]
-        transaction.put_all([each for each in self.staying if each.billed_by in moving])
+        self._move_cycles()
         for each in self.staying:
             if each.billed_by in self.due:
                 self._reset_rows(each)
         for renewal in renewals:
             if renewal is not None:
                 self._bill(renewal)
-        for each in self.ended:
-            if each.paused is not None:
-                resume(call, transaction, each.paused)
-                continue
-            plan = fallback(call, each)
-            if plan is not None:
-                begin(call, transaction, customer, plan, trial_ends_at=None)
-        if subscriptions:
-            close_unused(call, transaction, customer)
+        self._replace_ended()
+        if self.subscriptions:
+            close_unused(self.call, self.transaction, self.customer)
 
     # -- which plans are over
 
@@ -244,8 +242,7 @@ class _Instant:
             lines += () if fresh else tuple(line for each in over for line in ending(each, terms, features))
         elif subscription.id in self.due:
             going = [*(self._billed(each, self._overage(each)) for each in staying), *fresh]
-            lines = renewing(going, terms, features)
-            lines += tuple(line for each in over for line in ending(each, terms, features))
+            lines = renewing(going, terms, features, ended=over)
         elif fresh and (over or staying):
             lines = switching(over, fresh[0], terms, features)
             lines += tuple(line for each in fresh[1:] for line in switching((), each, terms, features))
@@ -347,6 +344,22 @@ class _Instant:
             granted = grant(call, self.transaction, begun)
             old = rows.get(each.scope, []) if each.plan.is_main else []
             carry(call, self.transaction, self.customer, old, granted, _nothing, _nothing)
+
+    def _move_cycles(self) -> None:
+        """Give the plans that stay the new anchor of their subscription."""
+        moving = {each.id for each in self.subscriptions if self._moves(each)}
+        self.staying = [replace(each, anchor=self.now) if each.billed_by in moving else each for each in self.staying]
+        self.transaction.put_all([each for each in self.staying if each.billed_by in moving])
+
+    def _replace_ended(self) -> None:
+        """Begin what follows the plans that ended: the one that each had paused, or a default plan."""
+        for each in self.ended:
+            if each.paused is not None:
+                resume(self.call, self.transaction, each.paused)
+                continue
+            plan = fallback(self.call, each)
+            if plan is not None:
+                begin(self.call, self.transaction, self.customer, plan, trial_ends_at=None)
 
     def _reset_rows(self, attached: CustomerPlan) -> None:
         """Reset what is due of a plan that renews. What it was overdrawn by is billed."""

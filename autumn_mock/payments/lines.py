@@ -2,7 +2,6 @@
 
 =====================  ==========================================================================================
 :func:`starting`       a plan with a subscription of its own: each price in full
-:func:`joining`        a plan that joins a subscription: the rest of the cycle
 :func:`switching`      the rest of the cycle of the plans that end is credited, that of the new one is charged;
                        usage of the ended ones is billed in full
 :func:`requantified`   as a switch, as far as an item's proration says so; else on the next invoice
@@ -116,11 +115,6 @@ def starting(billed: Billed, terms: Terms, features: Features) -> tuple[InvoiceL
     return _non_zero(lines)
 
 
-def joining(billed: Billed, terms: Terms, features: Features) -> tuple[InvoiceLine, ...]:
-    """A plan that joins a subscription: what recurs for the rest of its cycle, what is bought once in full."""
-    return switching((), billed, terms, features)
-
-
 def switching(
     outgoing: Sequence[Billed],
     incoming: Billed | None,
@@ -130,8 +124,9 @@ def switching(
     before: Terms | None = None,
     same_plan: bool = False,
 ) -> tuple[InvoiceLine, ...]:
-    """A switch at once. ``before``: the subscription as it billed the outgoing plans, if its cycles change.
+    """A switch at once; without ``outgoing`` plans, one that joins a subscription.
 
+    ``before``: the subscription as it billed the outgoing plans, if its cycles change.
     Prices that go on as they were leave no lines. ``same_plan``: a plan is changed, and what was bought once of it
     is not bought again.
     """
@@ -195,8 +190,8 @@ def renewing(
     plans = tuple(plans)
     lines = [line for each in plans for line in _renewed(each, terms, features)]
     if terms.trial_ends_at != terms.now:
-        lines += [line for each in (*plans, *ended) for line in _arrears(each, terms, features, at_end=True)]
-    return _non_zero(lines)
+        lines += [line for each in plans for line in _arrears(each, terms, features, at_end=True)]
+    return (*_non_zero(lines), *(line for each in ended for line in ending(each, terms, features)))
 
 
 def reanchored(
@@ -228,7 +223,9 @@ def reanchored(
 
 
 def ending(billed: Billed, terms: Terms, features: Features) -> tuple[InvoiceLine, ...]:
-    """A plan that ends with its cycle: its usage in full."""
+    """A plan that ends with its cycle: its usage in full, unless that was free as part of a trial."""
+    if terms.trial_ends_at == terms.now:
+        return ()
     return _non_zero(_arrears(billed, terms, features))
 
 

@@ -34,7 +34,7 @@ from autumn_mock.operations.grants import begin
 from autumn_mock.operations.past_due import RETRY_AFTER
 from autumn_mock.operations.payment_methods import PaymentMethod, set_payment_method
 from autumn_mock.operations.plans import latest_plan
-from autumn_mock.operations.renewals import MOST
+from autumn_mock.operations.renewals import MOST_CHANGES
 from autumn_mock.store.environment import Transaction
 from autumn_mock.wire import webhooks
 from autumn_mock.wire.answer import downgraded
@@ -725,7 +725,7 @@ def test_many_renewals_at_once_are_bounded() -> None:
     world = Paying()
     world.plan("weekly", group="w", price={"amount": 1, "interval": "week"})
     world.subscribe("weekly")
-    world.pass_time(7 * DAY * (MOST + 100))
-    assert len(world.invoices()) == MOST
+    world.pass_time(7 * DAY * (MOST_CHANGES + 100))
+    assert len(world.invoices()) == MOST_CHANGES
     world.pass_time(7 * DAY)
-    assert len(world.invoices()) == MOST + 1
+    assert len(world.invoices()) == MOST_CHANGES + 1

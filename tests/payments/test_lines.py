@@ -19,7 +19,6 @@ from autumn_mock.payments.lines import (
     Billed,
     cancelling,
     ending,
-    joining,
     overage_of,
     renewing,
     requantified,
@@ -97,7 +96,7 @@ def test_an_earlier_anchor_credits_what_was_billed_beyond_it() -> None:
 
 @pytest.mark.parametrize(("now", "due"), [(APRIL, 20), (HALFWAY, 10), (MAY - DAY, 0.67)])
 def test_joining_costs_the_rest_of_the_cycle(now: int, due: float) -> None:
-    assert total(joining(billed(PRO), terms(now), FEATURES)) == due
+    assert total(switching((), billed(PRO), terms(now), FEATURES)) == due
 
 
 def prepaid(amount: int, each: int, units: int, bought: int) -> Billed:
@@ -323,4 +322,12 @@ def test_lines_sum_to_the_total_in_whole_cents(a: float, b: float, after: int) -
 @settings(max_examples=examples(200))
 def test_what_joining_costs_is_what_cancelling_gives_back(amount: float, after: int) -> None:
     of, at = billed(plan("a", base(amount))), terms(APRIL + after)
-    assert total_of(joining(of, at, FEATURES)) == -total_of(cancelling(of, at, FEATURES))
+    assert total_of(switching((), of, at, FEATURES)) == -total_of(cancelling(of, at, FEATURES))
+
+
+def test_a_plan_that_ends_with_a_renewal_is_billed_all_its_usage() -> None:
+    """Also of prices whose own cycle goes on: the invoice and its preview agree."""
+    yearly = plan("yearly", base(20), item("messages", 0.1, interval="year", billed="usage_based"))
+    ended = billed(yearly, overage={"messages": 400})
+    at = terms(MAY)
+    assert renewing([], at, FEATURES, ended=[ended]) == ending(ended, at, FEATURES) != ()
