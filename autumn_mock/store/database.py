@@ -94,7 +94,7 @@ class Database:
         """
         path = Path(os.path.realpath(path))  # links to one database share one lock
         if not path.parent.is_dir():
-            raise StoreError(f"the directory {path.parent} of the database {path.name} does not exist")
+            raise StoreError(f"the directory {path.parent} of the database {path.name} does not exist; create it")
         require_replaceable(path)
         if not draft_of(path).is_symlink():  # a checkpoint removes a link
             require_replaceable(draft_of(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter, namedtuple
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from autumn_mock.docs import topics
 from autumn_mock.engine import Engine
 from autumn_mock.web import create_app
 
@@ -125,6 +127,19 @@ def test_the_metrics_name_armed_rules_as_they_were_written() -> None:
         "reply:delay 1ms",
     }
     assert samples(engine)["autumn_mock_fault_fired_total", "reply:status 503 times=1"] == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prometheus-client reports the process on Linux only")
+def test_the_number_of_series_is_the_documented_one(tmp_path: Path) -> None:
+    with Engine(db=str(tmp_path / "state.json"), auto_org=True) as engine:
+        engine.find_key("am_sk_test_job")
+        environments = len(engine.state.environments())
+        text = create_app(engine).test_client().get("/_mock/metrics").text
+    series = [line for line in text.splitlines() if line and not line.startswith("#")]
+    assert (environments, len(series)) == (3, 3 * 25 + 16)
+    page = " ".join(topics()["shared-server"].text.split())
+    assert "Each environment of an organisation has 25 series" in page
+    assert "the rest of the server 16" in page
 
 
 def test_the_metrics_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
