@@ -36,9 +36,14 @@ def snapshot() -> None:
 def save(client: ControlClient, file: str, as_json: bool) -> None:
     """Save the state to FILE, which is replaced once the download is complete; - is standard output.
 
-    "autumn-mock serve --world FILE" starts from it. It keeps everything, keys as hashes; "world from" makes a text to
-    edit.
+    "autumn-mock serve --world FILE" starts from it. It keeps everything, keys as hashes. It is no text to edit,
+    whatever its name: "world save FILE.yaml --key KEY" makes one.
     """
+    save_snapshot(client, file, as_json=as_json)
+
+
+def save_snapshot(client: ControlClient, file: str, *, as_json: bool) -> None:
+    """Download the state of a server into a file, and print its size."""
     from autumn_mock.store.fileutil import write_output
 
     with client.download("/snapshot", timeout=_TIMEOUT_S) as (size, pieces):

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from autumn_mock.cli.files import STANDARD, input_file, say, write_text
-from autumn_mock.cli.options import KEY_VARIABLES, json_option, read_value
-from autumn_mock.cli.snapshot import save
+from autumn_mock.cli.options import KEY_VARIABLES, asks_server, json_option, read_value
+from autumn_mock.cli.snapshot import save_snapshot
 from autumn_mock.settings import read_url
 
 if TYPE_CHECKING:
+    from autumn_mock.control_client import ControlClient
     from autumn_mock.store.state import State
 
 
@@ -148,6 +149,36 @@ def from_(url: str, file: str, key: str, most: int | None, force: bool, as_json:
     FILE is YAML, or JSON if it ends in .json; - is standard output. Only reading calls are made. The organisation gets
     a key of its own, made from its name.
     """
+    if not key.startswith(("am_sk_test_", "am_sk_live_")) or not key.isascii() or not key.isprintable():
+        raise click.UsageError("--key: must be a secret key, which begins with am_sk_test_ or am_sk_live_")
+    if file != STANDARD and Path(file).exists() and not force:
+        raise click.ClickException(f"{file} exists; choose another name, or replace it with --force")
+    _write(url, file, key, most, replace=force, as_json=as_json)
+
+
+@world.command(short_help="Save a running server as a world.")
+@json_option
+@asks_server
+@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
+def save(client: ControlClient, file: str, as_json: bool) -> None:
+    """Save a running server to FILE, which is replaced: "autumn-mock serve --world FILE" starts from it.
+
+    If FILE ends in .yaml or .yml, it is a text to edit, with the features, plans, customers and balances of the
+    organisation of --key, as "world from" reads them. Any other FILE, or - for standard output, is a snapshot that
+    keeps everything, events and invoices too, with keys as hashes; it is the same as "snapshot save FILE".
+    """
+    if not file.endswith((".yaml", ".yml")):
+        save_snapshot(client, file, as_json=as_json)
+    elif client.key is None:
+        raise click.UsageError(
+            f"{file}: a text has one organisation: give its --key; a FILE.json keeps the whole server"
+        )
+    else:
+        _write(client.url, file, client.key, None, replace=True, as_json=as_json)
+
+
+def _write(url: str, file: str, key: str, most: int | None, *, replace: bool, as_json: bool) -> None:
+    """Read an organisation by its public calls, and write it as a text."""
     from autumn_mock.cli.progress import loading_bar
     from autumn_mock.clock import wall_clock
     from autumn_mock.data.public_client import PublicCallError, PublicClient
@@ -155,10 +186,6 @@ def from_(url: str, file: str, key: str, most: int | None, force: bool, as_json:
     from autumn_mock.data.world_file import world_text
     from autumn_mock.input_files import InputFileError
 
-    if not key.startswith(("am_sk_test_", "am_sk_live_")) or not key.isascii() or not key.isprintable():
-        raise click.UsageError("--key: must be a secret key, which begins with am_sk_test_ or am_sk_live_")
-    if file != STANDARD and Path(file).exists() and not force:
-        raise click.ClickException(f"{file} exists; choose another name, or replace it with --force")
     try:
         with PublicClient(url, key) as client, loading_bar("autumn-mock: customers", least=_BAR_CUSTOMERS) as progress:
             found = read_sandbox(client, progress, now=wall_clock(), is_live=key.startswith("am_sk_live"), most=most)
@@ -166,7 +193,7 @@ def from_(url: str, file: str, key: str, most: int | None, force: bool, as_json:
         text = world_text(found, comment, as_json=file.endswith(".json"))
     except (PublicCallError, InputFileError) as error:
         raise click.ClickException(str(error)) from None
-    write_text(file, text, replace=force)
+    write_text(file, text, replace=replace)
     _say_read(found, file, as_json)
 
 
@@ -185,6 +212,3 @@ def _say_read(found: dict[str, Any], file: str, as_json: bool) -> None:
     is_standard = file == STANDARD
     text = f"wrote {listed}" + ("" if is_standard else f" to {file}; start with: autumn-mock serve --world {file}")
     say(json.dumps(done) if as_json else text, is_standard=is_standard)
-
-
-world.add_command(save)  # a snapshot is a world

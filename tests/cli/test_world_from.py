@@ -64,6 +64,20 @@ def test_an_existing_file_is_kept(server: ServerProcess, tmp_path: Path) -> None
     assert "wrote 6 features" in text_of(NOWHERE(*command, "--force"))
 
 
+def test_a_running_server_is_saved_as_a_text_or_as_a_snapshot(server: ServerProcess, tmp_path: Path) -> None:
+    run, text, snapshot = runner(server.url), tmp_path / "now.yaml", tmp_path / "now.json"
+    text.write_text("is replaced")
+    assert "wrote 6 features, 2 plans, 5 customers to" in text_of(run("world", "save", str(text), "--key", DEFAULT_KEY))
+    assert text.read_text("utf-8").startswith("# Read from http://127.0.0.1:")
+    assert "customer_id: cus_alice" in text.read_text("utf-8")
+    assert "cus_alice" in text_of(run("world", "show", str(text)))
+    assert text_of(run("world", "check", str(text)))
+    refused = text_of(run("world", "save", str(text)), code=2)
+    assert "a text has one organisation: give its --key; a FILE.json keeps the whole server" in refused
+    assert "saved " in text_of(run("world", "save", str(snapshot)))
+    assert '"_autumn_mock"' in snapshot.read_text("utf-8")
+
+
 def test_a_server_that_is_not_there_is_named() -> None:
     output = text_of(NOWHERE("world", "from", "http://127.0.0.1:9", "--key", DEFAULT_KEY), code=1)
     assert "GET http://127.0.0.1:9/v1/organization/me was not answered (" in output
