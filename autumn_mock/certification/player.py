@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from msgspec.structs import replace
+
 from autumn_mock.certification.adapter import Adapter, AdapterFailed, TimedAnswer
 from autumn_mock.certification.instructions import answer_story, instruction_of, judge_answers
 from autumn_mock.certification.model import (
@@ -20,7 +22,7 @@ from autumn_mock.certification.model import (
 )
 from autumn_mock.certification.protocol import AdapterAnswer
 from autumn_mock.certification.requests import JournalRow, judge_requests
-from autumn_mock.certification.results import CaseResult, StepStory, StoryLine
+from autumn_mock.certification.results import CaseResult, Instruction, StepStory, StoryLine
 from autumn_mock.certification.usage import Meter, Use, charged_in, judge_usage, uses_of
 from autumn_mock.clock import pause, stopwatch
 from autumn_mock.control_client import CallRefused, ControlClient
@@ -48,6 +50,9 @@ class CasePlayer:
         #: A key that opens nothing. The journal shows its beginning, by which its requests are found.
         self._wrong_key = f"am_sk_test_{secrets.token_hex(2)}_wrong"
         self._now = target.now()
+        #: When the case began, on the organisation's clock (ms).
+        self.began = self._now
+        self._started = stopwatch()
         self._before = charged_in(self._events())
         #: The usage that the client reported as recorded, that it raised an error for, and that it keeps.
         self._certain: list[Use] = []
@@ -124,6 +129,8 @@ class CasePlayer:
             answers += self._adapter.ask_all(group, within / 1000 + _LATE_S if within is not None else None)
         for (do, fields), timed in zip(asked, answers, strict=True):
             self._count(do, fields, timed.answer)
+        done = [_record(do, fields, timed) for (do, fields), timed in zip(asked, answers, strict=True)]
+        self.steps[-1] = replace(self.steps[-1], instructions=(*self.steps[-1].instructions, *done))
         self._closed = isinstance(action, InstructClose)
         for what, text in answer_story(asked, answers):
             yield Done(what, text)
@@ -151,7 +158,8 @@ class CasePlayer:
 
     def _step(self, step: Step) -> None:
         lines: list[StoryLine] = []
-        self.steps.append(StepStory(number=step.number, line=step.line, say=step.say, lines=()))
+        began = round((stopwatch() - self._started) * 1000, 3)
+        self.steps.append(StepStory(number=step.number, line=step.line, say=step.say, lines=(), at_ms=began))
         try:
             for happening in self._do(step.action):
                 if isinstance(happening, Done):
@@ -239,11 +247,27 @@ def play_case(
             took=round((stopwatch() - started) * 1000),
             answers=tuple(player.answers),
             errors=tuple(adapter.errors),
+            began=player.began,
         )
 
 
 def _with_line(step: StepStory, *lines: StoryLine) -> StepStory:
-    return StepStory(number=step.number, line=step.line, say=step.say, lines=(*step.lines, *lines))
+    return replace(step, lines=(*step.lines, *lines))
+
+
+def _record(do: str, fields: Mapping[str, Any], timed: TimedAnswer) -> Instruction:
+    answer = timed.answer
+    return Instruction(
+        do=do,
+        fields=dict(fields),
+        outcome=answer.outcome,
+        value=answer.value,
+        made_up=answer.made_up,
+        error=answer.error,
+        message=answer.message,
+        status=answer.status,
+        took_ms=round(timed.took, 3),
+    )
 
 
 def _unused_port() -> int:

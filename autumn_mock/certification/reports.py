@@ -7,12 +7,12 @@ from collections.abc import Callable
 from html import escape
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import msgspec
 
 from autumn_mock.certification.badge import badge
+from autumn_mock.certification.data import as_data
 from autumn_mock.certification.model import CaseLevel
 from autumn_mock.certification.requests import request_story
 from autumn_mock.certification.results import CaseResult, Certificate
@@ -48,43 +48,6 @@ def story_lines(result: CaseResult) -> list[str]:
     lines += [f"finding {each['code']}: {each['message']}" for each in result.findings]
     lines += [f"stderr: {line}" for line in result.errors]
     return lines
-
-
-def as_data(certificate: Certificate) -> dict[str, Any]:
-    """The result as plain data, with all stories."""
-    return {
-        "client": certificate.client.client,
-        "client_version": certificate.client.version,
-        "settings": dict(certificate.settings),
-        "autumn_mock_version": certificate.version,
-        "date": certificate.date,
-        "summary": certificate.summary,
-        "cases": [_case_data(each) for each in certificate.results],
-    }
-
-
-def _case_data(result: CaseResult) -> dict[str, Any]:
-    case = result.case
-    return {
-        "name": case.name,
-        "title": case.title,
-        "group": case.group,
-        "level": case.level,
-        "reason": case.reason,
-        "charged_by_service": [msgspec.to_builtins(each) for each in case.charged],
-        "verdict": result.verdict,
-        "problems": list(result.problems),
-        "took_ms": result.took,
-        "answers": list(result.answers),
-        "charged": [
-            {"customer": customer, "feature": feature, "amount": amount}
-            for (customer, feature), amount in result.charged.items()
-        ],
-        "findings": [each["code"] for each in result.findings],
-        "steps": [msgspec.to_builtins(each) for each in result.steps],
-        "requests": [request_story(row) for row in result.requests],
-        "stderr": list(result.errors),
-    }
 
 
 def _json(certificate: Certificate) -> bytes:

@@ -20,7 +20,31 @@ class StoryLine(Struct, frozen=True):
 
     #: ``ok`` and ``FAIL`` for expectations, otherwise what the line is about.
     label: str
+    #: What happened.
     text: str
+
+
+class Instruction(Struct, frozen=True, kw_only=True):
+    """What the client was asked to do, and its answer."""
+
+    #: ``track``, ``batch``, ``check``, ``finalize``, ``flush`` or ``close``.
+    do: str
+    #: The other fields of the instruction: ``item``, ``items`` or ``body``.
+    fields: dict[str, Any]
+    #: ``returned``, ``raised``, ``buffered`` or ``unsupported``.
+    outcome: str
+    #: What the client returned.
+    value: Any
+    #: Whether the client marks the value as its own.
+    made_up: bool
+    #: Of an error: its name, or empty.
+    error: str
+    #: Of an error: its text, or empty.
+    message: str
+    #: Of an error: the status of the reply, if there was one.
+    status: int | None
+    #: How long the answer took, in ms.
+    took_ms: float
 
 
 class StepStory(Struct, frozen=True, kw_only=True):
@@ -31,6 +55,9 @@ class StepStory(Struct, frozen=True, kw_only=True):
     #: What the file says about it.
     say: str
     lines: tuple[StoryLine, ...]
+    #: When it began, in ms since the case did.
+    at_ms: float = 0
+    instructions: tuple[Instruction, ...] = ()
 
 
 class CaseResult(Struct, frozen=True, kw_only=True):
@@ -51,6 +78,8 @@ class CaseResult(Struct, frozen=True, kw_only=True):
     answers: tuple[str, ...] = ()
     #: The last lines that the adapter printed on standard error.
     errors: tuple[str, ...] = ()
+    #: When it began, on the organisation's clock (ms).
+    began: int = 0
 
 
 class ClientName(Struct, frozen=True, kw_only=True):

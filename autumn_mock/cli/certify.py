@@ -203,11 +203,14 @@ def _print_cases(cases: Sequence[ConformanceCase], as_json: bool) -> None:
 
 
 def _show(certificate: Certificate, *, as_json: bool, stories: bool) -> None:
-    from autumn_mock.certification.reports import as_data, story_lines
+    from msgspec import to_builtins
+
+    from autumn_mock.certification.data import as_data
+    from autumn_mock.certification.reports import story_lines
     from autumn_mock.cli.output import Column, Sheet, print_json
 
     if as_json:
-        print_json(as_data(certificate))
+        print_json(to_builtins(as_data(certificate)))
         return
     if stories:
         for each in certificate.results:

@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
+from autumn_mock.certification.data import CertificateData
 from autumn_mock.cli import main
 from autumn_mock.input_files import shipped_files
 
@@ -49,6 +51,32 @@ def test_shipped_adapter_passes_and_one_case_has_its_story() -> None:
     assert done.exit_code == 0, done.output
     for part in ("level must: ", "the service charges: 5 messages of cus_456", "balances.track: 200 after", "passed"):
         assert part in done.stdout
+
+
+def test_json_has_what_was_asked_sent_and_answered_and_when() -> None:
+    done = run("--adapter", "httpx", "--case", "reset-after", "--json")
+    assert done.exit_code == 0, done.output
+    document = json.loads(done.stdout)
+    assert msgspec.convert(document, CertificateData).summary == "must 1/1"
+    assert document.keys() == set(CertificateData.__struct_fields__)
+    [case] = document["cases"]
+    first, second, third, fourth = case["requests"]
+    assert (first["call"], first["status"], first["service_status"]) == ("balances.track", None, 200)
+    assert first["reply"] is None
+    assert first["faults"] == ["reply:reset after=enqueue times=1"]
+    assert first["body"]["idempotency_key"] == second["body"]["idempotency_key"]
+    assert (second["status"], second["reply"]["code"]) == (409, "duplicate_idempotency_key")
+    assert third["body"][0]["value"] == fourth["body"][0]["value"] == 3
+    assert (fourth["status"], fourth["reply"], fourth["items"]) == (202, {"success": True}, 1)
+    assert "authorization" in fourth["headers"]
+    assert "am_sk_test" not in json.dumps(fourth["headers"]).replace(fourth["headers"]["authorization"], "")
+    times = [each["at_ms"] for each in case["requests"]]
+    assert times == sorted(times)
+    assert 0 <= times[0] <= times[-1] <= case["took_ms"]
+    [track] = case["steps"][1]["instructions"]
+    assert (track["do"], track["outcome"], track["fields"]["item"]["value"]) == ("track", "returned", 5)
+    assert case["steps"][1]["at_ms"] <= times[0] + 50
+    assert track["took_ms"] > 0
 
 
 def test_failed_case_is_exit_code_1_by_level(silent: list[str], tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "commands": reference.commands,
     "command-help": reference.command_help,
     "bodies": bodies.reference,
+    "certify-result": objects.result_of_certify,
     "fixture": objects.reference,
     "fidelity": reference.fidelity,
     "support": reference.support,

@@ -10,6 +10,8 @@ import textwrap
 from collections.abc import Iterator
 from typing import Literal, NamedTuple, get_args, get_origin
 
+from autumn_mock.certification.data import CaseData, CertificateData, ChargeData, RequestData, StepData
+from autumn_mock.certification.results import Instruction, StoryLine
 from autumn_mock.domain.message import EnqueueFailure, LostItem
 from autumn_mock.domain.payment import Checkout, Invoice
 from autumn_mock.journal.finding import Finding
@@ -38,6 +40,16 @@ CLASSES: dict[type, str] = {
     Invoice: "`checkouts.invoices()`, `checkouts.pay_invoice(...)`",
     Emulator: "`Emulator(...)`, the fixture `autumn_mock_server`",
 }
+#: The classes of the result of ``certify``, with what they are called in JSON.
+RESULT: dict[type, str] = {
+    CertificateData: "The document",
+    CaseData: "`cases`",
+    StepData: "`steps`",
+    Instruction: "`instructions`",
+    StoryLine: "`lines`",
+    RequestData: "`requests`",
+    ChargeData: "`charged`, `charged_by_service`",
+}
 _ENTRY = re.compile(r"^ {4}(\w+): (.*)$")
 
 
@@ -55,12 +67,22 @@ def reference() -> str:
     """A table for each class."""
     parts = []
     for cls, place in CLASSES.items():
-        rows = [(f"`{each.written}`", f"`{each.type}`", each.meaning) for each in members(cls)]
         about = markdown(inspect.getdoc(cls) or "")
-        parts.append(f"### {cls.__name__}\n\n{about} In a test: {place}.\n\n{table(('name', 'type', 'meaning'), rows)}")
+        parts.append(f"### {cls.__name__}\n\n{about} In a test: {place}.\n\n{_table(cls)}")
     values = [(f"`{name}`", " ".join(f"`{each}`" for each in texts)) for name, texts in choices().items()]
     parts.append(f"### Values\n\nTypes that are one of some texts:\n\n{table(('type', 'one of'), values)}")
     return "\n".join(parts)
+
+
+def result_of_certify() -> str:
+    """The objects of ``certify --json``."""
+    parts = [f"**{name}**: {markdown(inspect.getdoc(cls) or '')}\n\n{_table(cls)}" for cls, name in RESULT.items()]
+    return "\n".join(parts)
+
+
+def _table(cls: type) -> str:
+    rows = [(f"`{each.written}`", f"`{each.type}`", each.meaning) for each in members(cls)]
+    return table(("name", "type", "meaning"), rows)
 
 
 def choices() -> dict[str, tuple[str, ...]]:

@@ -7,7 +7,7 @@ import pytest
 from autumn_mock.docs import topics
 from autumn_mock.testing.embedded import Emulator
 from autumn_mock.testing.mock import AutumnMock
-from tests.docs.objects import CLASSES, choices, markdown, members
+from tests.docs.objects import CLASSES, RESULT, choices, markdown, members
 
 
 @pytest.mark.parametrize("cls", CLASSES)
@@ -22,6 +22,12 @@ def test_every_public_attribute_is_listed_with_its_meaning(cls: type, autumn_moc
     assert [name for name, each in listed.items() if not each.meaning] == []
     text = topics()["testing-python"].text.replace("\\|", "|")
     assert [each.written for each in listed.values() if f"| `{each.written}` |" not in text] == []
+
+
+@pytest.mark.parametrize("cls", RESULT)
+def test_every_field_of_the_result_of_certify_has_a_meaning(cls: type) -> None:
+    assert [each.name for each in members(cls) if not each.meaning] == []
+    assert {each.name for each in members(cls)} == {name for name in dir(cls) if not name.startswith("_")}
 
 
 def test_literal_types_are_listed_with_their_values() -> None:
