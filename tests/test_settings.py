@@ -23,6 +23,7 @@ SECRETS = ("control_token", "webhook_secret", "key")
 #: Settings whose text can be empty in no way.
 TEXTS = (
     "host",
+    "public_url",
     "tls_cert",
     "tls_key",
     "db",

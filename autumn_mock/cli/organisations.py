@@ -43,7 +43,7 @@ def list_(client: ControlClient, as_json: bool) -> None:
             Column("name", lambda row: row["name"], flexible=True),
             Column("opened", lambda row: "on demand" if row["on_demand"] else "at the start"),
             Column("last used UTC", lambda row: moment(row["last_used"]) or "never"),
-            Column("closes UTC", lambda row: moment(row["closes_at"]) or "no"),
+            Column("closes UTC", lambda row: moment(row.get("closes_at")) or "no"),
         ],
         lambda row: row["keys"],
     ).show(answer["list"])

@@ -36,7 +36,7 @@ def snapshot() -> None:
 def save(client: ControlClient, file: str, as_json: bool) -> None:
     """Save the state to FILE, which is replaced once the download is complete; - is standard output.
 
-    "autumn-mock serve --world FILE" starts from it. It keeps everything, keys as hashes. It is no text to edit,
+    "autumn-mock serve --world FILE" starts from it. It keeps everything, keys as hashes. It is not a text to edit,
     whatever its name: "world save FILE.yaml --key KEY" makes one.
     """
     save_snapshot(client, file, as_json=as_json)

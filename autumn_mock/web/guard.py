@@ -58,7 +58,13 @@ class Guard:
         if self._token is None or not self.has_token(request.environ):
             self._check_name()  # a client with the token may use any name: a page of another site does not have it
         if not self.has_token(request.environ):
-            raise ApiError(401, f"The control API of this server wants its token in {TOKEN_HEADER}", "no_control_token")
+            given = request.headers.get(TOKEN_HEADER)
+            text = f"The token in {TOKEN_HEADER} is not that of this server's control API"
+            raise ApiError(
+                401,
+                text if given else f"The control API of this server wants its token in {TOKEN_HEADER}",
+                "no_control_token",
+            )
 
     def check_page(self) -> None:
         """Raises :class:`ApiError` (403) when the current request is not allowed on a page that needs no token.

@@ -13,4 +13,6 @@ def test_a_refusal_names_the_option(run: Run) -> None:
     with ServerProcess("--control-token", "secret") as guarded:
         refused = text_of(runner(guarded.url)("stats"), code=1)
         assert "; give it with --control-token" in refused
+        wrong = text_of(runner(guarded.url)("stats", "--control-token", "other"), code=1)
+        assert "The token in x-autumn-mock-token is not that of this server's control API; give it with" in wrong
         assert "offered" in text_of(runner(guarded.url)("stats", "--control-token", "secret"))

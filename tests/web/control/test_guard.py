@@ -36,6 +36,15 @@ CASES: list[tuple[str | None, dict[str, str], int]] = [
 HOSTED_CASES = [("127.0.0.1", *case) for case in CASES] + [("0.0.0.0", *case) for case in CASES if case[0] is not None]
 
 
+@pytest.mark.parametrize(
+    ("headers", "text"),
+    [({}, "wants its token in"), ({"x-autumn-mock-token": ""}, "wants its token in"), (WRONG, "not that of")],
+)
+def test_a_wrong_token_gets_another_message_than_none(headers: dict[str, str], text: str) -> None:
+    client = create_app(Engine(world="empty", control_token="secret")).test_client()
+    assert text in client.get("/_mock/clock", headers=headers).get_json()["message"]
+
+
 @pytest.mark.parametrize(("host", "token", "headers", "status"), HOSTED_CASES)
 def test_access(host: str, token: str | None, headers: dict[str, str], status: int) -> None:
     client = create_app(Engine(world="empty", host=host, control_token=token)).test_client()
