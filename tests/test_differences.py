@@ -51,6 +51,15 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
         "operations/test_topups.py::test_three_failures_in_a_row_suspend_until_the_configuration_is_set",
         "operations/test_topups.py::test_webhook_of_success",
     ),
+    "Of several changes of one plan that wait": (
+        "operations/test_waiting.py::test_of_two_changes_one_is_paid",
+        "operations/test_waiting.py::test_a_change_that_is_made_ends_one_that_waits",
+        "operations/test_waiting.py::test_while_one_is_being_paid_another_is_refused",
+    ),
+    "The old POST /v1/attach/preview": (
+        "web/resources/test_old_purchases.py::test_preview_of_attach_says_the_branch_and_what_is_due",
+        "web/resources/test_old_purchases.py::test_preview_of_attach_opens_no_page_and_creates_no_customer",
+    ),
     "Each line of an invoice is rounded to cents": (
         "payments/test_lines.py::test_lines_sum_to_the_total_in_whole_cents",
     ),

@@ -80,19 +80,19 @@ class SubscriptionPreview(Struct, frozen=True):
     preview: Preview
 
 
-class _Previewed(Exception):
+class Previewed(Exception):
     """Ends the transaction of a preview, which undoes what was changed for it."""
 
 
 def preview_attach(call: Call, params: BillingAttach) -> Preview:
     """What attaching a plan would do; a customer or entity that the call would create need not be there."""
     found: list[Preview] = []
-    with suppress(_Previewed), call.write() as transaction:
+    with suppress(Previewed), call.write() as transaction:
         customer, scope = owner_of(call, transaction, params)
         case = examine(call, customer, scope, params, checkouts.deferred("attach", params, call.now))
         charges = charges_of_attach(call, customer, case.decided, params)
         found.append(_attached(call, [case], charges, case.purchase.page))
-        raise _Previewed
+        raise Previewed
     return found[0]
 
 
@@ -110,7 +110,7 @@ def preview_deferred(call: Call, waiting: Deferred) -> Preview:
 def preview_multi_attach(call: Call, params: MultiAttach) -> Preview:
     """What attaching several plans would do."""
     found: list[Preview] = []
-    with suppress(_Previewed), call.write() as transaction:
+    with suppress(Previewed), call.write() as transaction:
         basket = fill(call, transaction, params)
         every = [charges_of_attach(call, basket.customer, each.decided, each.params) for each in basket.cases]
         charges = Charges(
@@ -121,7 +121,7 @@ def preview_multi_attach(call: Call, params: MultiAttach) -> Preview:
             applied=applied_after(call, None, basket.first, basket.coupons),
         )
         found.append(_attached(call, basket.cases, charges, basket.page))
-        raise _Previewed
+        raise Previewed
     return found[0]
 
 

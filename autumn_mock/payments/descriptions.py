@@ -1,4 +1,4 @@
-"""The texts of invoice lines.
+"""The texts of invoice lines, and of amounts.
 
 Pro - Base Price (from 18 Feb 2026 to 18 Mar 2026)
 Unused Pro - 1,500 API calls (from 18 Feb 2026 to 18 Mar 2026) (Seat 4)
@@ -42,6 +42,17 @@ def counted(feature: Feature, quantity: Decimal) -> str:
     several = (names.plural if names is not None else None) or feature.name
     one = (names.singular if names is not None else None) or several
     return f"{int(quantity.to_integral_value(ROUND_CEILING)):,} {one if quantity == 1 else several}"
+
+
+_SIGNS = {"usd": "$", "eur": "€", "gbp": "£"}
+
+
+def money(value: Decimal | float, currency: str = "usd") -> str:
+    """An amount in the major unit: ``$20.00``, ``-$5.00``, ``20.00 SEK``."""
+    sign = _SIGNS.get(currency.lower())
+    shown = f"{abs(value):,.2f}"
+    shown = f"{sign}{shown}" if sign is not None else f"{shown} {currency.upper()}"
+    return f"-{shown}" if value < 0 else shown
 
 
 def day(instant: int) -> str:

@@ -7,17 +7,9 @@ from decimal import Decimal
 
 from autumn_mock.domain.amount import number
 from autumn_mock.domain.payment import Card
+from autumn_mock.payments.descriptions import money
 
-_SIGNS = {"usd": "$", "eur": "€", "gbp": "£"}
 _CARDS = {"ok": "it works", "declines": "it is declined", "needs_3ds": "it wants 3-D Secure"}
-
-
-def money(value: Decimal | float, currency: str = "usd") -> str:
-    """An amount in the major unit: ``$20.00``, ``-$5.00``, ``20.00 SEK``."""
-    sign = _SIGNS.get(currency.lower())
-    shown = f"{abs(value):,.2f}"
-    shown = f"{sign}{shown}" if sign is not None else f"{shown} {currency.upper()}"
-    return f"-{shown}" if value < 0 else shown
 
 
 def day(instant: int) -> str:

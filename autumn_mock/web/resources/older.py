@@ -40,8 +40,10 @@ from autumn_mock.wire.responses.older import (
     CancelledBody,
     OldAttachedBody,
     OldCheckoutBody,
+    OldPreviewBody,
     old_attached_body,
     old_checkout_body,
+    old_preview_body,
 )
 from autumn_mock.wire.responses.plan import PlanBody
 
@@ -55,6 +57,11 @@ def attach(request: RequestContext, params: OldAttach) -> Answer:
 def checkout(request: RequestContext, params: OldAttach) -> Answer:
     found = old_checkout.checkout(request.call, params)
     return Answer(old_checkout_body(request.call, found, request.base_url))
+
+
+@endpoint("POST /v1/attach/preview", scopes="customers:read", request=OldAttach, answers=OldPreviewBody)
+def preview_attach(request: RequestContext, params: OldAttach) -> Answer:
+    return Answer(old_preview_body(request.call, old_checkout.preview(request.call, params)))
 
 
 @endpoint("POST /v1/cancel", scopes="customers:write", request=OldCancel, answers=CancelledBody, limit="attach")

@@ -62,7 +62,6 @@ _GROUPS: tuple[tuple[str, str, str], ...] = (
 #: Routes without such a name, of older clients and of the dashboard's own calls with a secret key.
 _ROUTES: tuple[tuple[str, str, str], ...] = (
     (
-        "POST /v1/attach/preview, "
         "POST /v1/customers/<customer_id>/coupons/<coupon_id>, DELETE /v1/customers/<customer_id>/coupons, "
         "GET /v1/organization/stripe, "
         "POST /v1/organization/stripe, DELETE /v1/organization/stripe",

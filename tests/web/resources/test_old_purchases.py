@@ -172,3 +172,95 @@ def test_checkout_of_a_quantity(ask: Any, pay: Any, buy: Any) -> None:
     buy("packs", options=[{"feature_id": "messages", "quantity": 200}])
     more = buy("packs", path="checkout", options=[{"feature_id": "messages", "quantity": 300}])
     assert (round(more["total"]), more["has_prorations"], more["product"]["scenario"]) == (10, True, "active")
+
+
+MESSAGES = {"feature_id": "messages"}
+
+
+def kept(emulator: Any) -> list[Any]:
+    """What the environments hold that a purchase could change."""
+    tables = ("customers", "customer_plans", "balances", "invoices", "subscriptions", "checkouts")
+    environments = list(emulator.state.environments())
+    return [list(getattr(each, table)) for each in environments for table in tables]
+
+
+@pytest.mark.parametrize(
+    ("before", "product_id", "fields", "branch", "due", "later"),
+    [
+        ([], "small", {}, "new", 20, 20),
+        ([], "free2", {}, "new", 0, None),
+        ([], "once", {}, "one_off", 5, None),
+        ([], "packs", {"options": [{**MESSAGES, "quantity": 200}]}, "new", 20, 20),
+        (["free2"], "small", {}, "main_is_free", 20, 20),
+        (["small"], "large", {}, "upgrade", 30, 50),
+        (["large"], "small", {}, "downgrade", 0, 20),
+        (["large", "small"], "large", {}, "renew", 0, 50),
+        (["trial"], "large", {}, "main_is_trial", 50, 50),
+        (["small"], "more", {}, "add_on", 7, 27),
+        (["packs"], "packs", {"options": [{**MESSAGES, "quantity": 300}]}, "update_prepaid_quantity", 20, 30),
+        (["small"], "small", {"is_custom": True, "items": [{"price": 35, "interval": "month"}]}, "same_custom", 15, 35),
+        ([], None, {"product_ids": ["small", "once"]}, "multi_product", 25, 20),
+    ],
+)  # fmt: skip  # a table is read line by line
+def test_preview_of_attach_says_the_branch_and_what_is_due(
+    emulator: Any,
+    ask: Any,
+    pay: Any,
+    buy: Any,
+    before: list[str],
+    product_id: str | None,
+    fields: Any,
+    branch: str,
+    due: float,
+    later: float | None,
+) -> None:
+    week = {"duration_length": 7, "duration_type": "day"}
+    plan(ask, "trial", group="g", price={"amount": 20, **MONTH}, free_trial=week)
+    plan(ask, "more", add_on=True, price={"amount": 7, **MONTH})
+    card(ask, pay)
+    for each in before:
+        buy(each, **({"options": [{"feature_id": "messages", "quantity": 100}]} if each == "packs" else {}))
+    state = kept(emulator)
+    found = buy(product_id, path="attach/preview", **fields)
+    assert kept(emulator) == state
+    assert (found["branch"], round(found["due_today"]["total"])) == (branch, due)
+    assert sum(line["amount"] for line in found["due_today"]["line_items"]) == found["due_today"]["total"]
+    cycle = found["due_next_cycle"]
+    assert (None if cycle is None else round(cycle["total"])) == later
+    shown = buy(product_id, path="checkout", **fields)
+    assert round(shown["total"]) == due
+    assert ("next_cycle" in shown) is (cycle is not None)
+    if cycle is not None:
+        assert round(shown["next_cycle"]["total"]) == later
+        assert abs(shown["next_cycle"]["starts_at"] - cycle["due_at"]) < 60_000  # the clock goes on between the calls
+
+
+@pytest.mark.usefixtures("buy")
+def test_preview_of_attach_opens_no_page_and_creates_no_customer(ask: Any) -> None:
+    body = {"customer_id": "new", "product_id": "small"}
+    found = ask("attach/preview", body, version="1.2")
+    assert found["due_today"] == {
+        "line_items": [
+            {
+                "description": found["due_today"]["line_items"][0]["description"],
+                "price": "$20.00",
+                "amount": 20,
+            }
+        ],
+        "total": 20,
+    }
+    assert (found["product"]["id"], found["current_product"], found["free_trial"]) == ("small", None, None)
+    assert found["items"] == found["product"]["items"]
+    assert [each["id"] for each in ask("customers.list", {})["list"] if each["id"] == "new"] == []
+    assert ask("attach", body, version="1.2")["code"] == "checkout_created"
+
+
+def test_preview_of_attach_shows_the_trial_and_refuses_what_attach_refuses(ask: Any, pay: Any, buy: Any) -> None:
+    plan(ask, "trial", price={"amount": 20, **MONTH}, free_trial={"duration_length": 7, "duration_type": "day"})
+    found = buy("trial", path="attach/preview")
+    assert (found["due_today"]["total"], found["due_next_cycle"]["total"]) == (0, 20)
+    assert (found["free_trial"]["length"], found["free_trial"]["duration"]) == (7, "day")
+    card(ask, pay)
+    buy("small")
+    for path in ("attach", "attach/preview"):
+        assert buy("small", 400, path=path)["code"] == "product_already_attached"
