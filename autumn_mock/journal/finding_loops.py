@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from autumn_mock.journal import wording as w
 from autumn_mock.journal.bodies import BATCH_CALLS, Item, RequestBody
 from autumn_mock.journal.finding import Finding, finding
+from autumn_mock.journal.purchases import CARD_PAGES, PURCHASE_CALLS
 from autumn_mock.journal.requests import RequestEntry
 
 #: The fewest equal replies that are a loop.
@@ -33,7 +34,7 @@ def loops(entries: Sequence[RequestEntry]) -> Iterator[Finding]:
                 row,
                 f"{w.what(first)} was answered {status} {w.times(len(row))} in a row ({_reason(row[-1])})",
                 items=len(first.sent) or None,
-                doubt=_waits(first) if status == 404 else None,
+                doubt=_clicked(first) or (_waits(first) if status == 404 else None),
             )
 
 
@@ -75,7 +76,14 @@ def hopeless(entries: Sequence[RequestEntry]) -> Iterator[Finding]:
                 f"{w.times(len(row) - 1)}",
                 items=len(first.sent) or None,
                 amounts=w.amounts(first.sent),
+                doubt=_clicked(first),
             )
+
+
+def _clicked(entry: RequestEntry) -> str | None:
+    """Why a purchase, or a change of one, may be asked for again."""
+    is_purchase = entry.call in PURCHASE_CALLS or entry.call in ("cancel", *CARD_PAGES)
+    return "the customer may have asked for it each time" if is_purchase else None
 
 
 def _rows(entries: Iterable[RequestEntry], statuses: Sequence[int]) -> list[list[RequestEntry]]:

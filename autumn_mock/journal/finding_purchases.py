@@ -135,7 +135,7 @@ def canceled_plans_attached(entries: Sequence[RequestEntry], state: FindingState
     """One for each customer whose canceled plan was attached again, which is refused, and that stayed canceled."""
     rows: dict[tuple[str, str, str], list[RequestEntry]] = {}
     for entry in entries:
-        if entry.call in ("billing.update", "cancel") and entry.is_accepted:
+        if entry.call in ("billing.update", "billing.multi_update", "cancel") and entry.is_accepted:
             for name in [name for name in rows if name[0] == entry.customer_id]:
                 del rows[name]
         elif entry.call == "billing.attach" and entry.service_status == entry.status == 409 and entry.is_answered:

@@ -62,11 +62,13 @@ def _used(purchase: PurchaseCall, uses: Sequence[_Use], stage: str) -> Finding:
     amounts = w.amounts(use.item for use in uses)
     denied = any(use.denied is not None for use in uses)
     before = "a check had denied it before" if denied else "the customer had nothing of the feature before"
+    action = "" if purchase.refusal is None else f" and the required_action {purchase.refusal}"
     return finding(
         "used_before_paid",
         sorted(evidence.values(), key=lambda entry: entry.received),
         f"Usage of {w.listed(amounts)} by {first.customer_id} was recorded, and nothing was deducted for it: the "
-        f"{first.call} of {purchase.plans} was answered with a payment URL ({purchase.page}), and {stage}; {before}",
+        f"{first.call} of {purchase.plans} was answered with a payment URL ({purchase.page}){action}, and {stage}; "
+        f"{before}",
         items=len(uses),
         amounts=amounts,
         doubt="the client may give this usage away",
@@ -138,7 +140,7 @@ class _Judge:
         if "decline" in acts:
             return "the payment was declined there"
         if not acts:
-            return f"its page was not opened{f' ({purchase.refusal})' if purchase.refusal is not None else ''}"
+            return "its page was not opened"
         return "the customer left its page" if "abandon" in acts else "the customer had not paid there"
 
     def _acts_before(self, purchase: PurchaseCall, entry: RequestEntry) -> list[PageAct]:

@@ -18,6 +18,7 @@ PURCHASE_CALLS = frozenset(
     {
         "billing.attach",
         "billing.multi_attach",
+        "billing.multi_update",
         "billing.update",
         "billing.create_schedule",
         "attach",

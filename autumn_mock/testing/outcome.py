@@ -1,4 +1,4 @@
-"""One line about a run: what was lost, what was charged too often, and which requests matched nothing.
+"""One line about a run: what was lost, charged too often or given away, and which requests matched nothing.
 
 And warnings: a run without findings proves nothing when no request arrived, or when a failure was not met.
 """
@@ -13,13 +13,14 @@ from autumn_mock.journal.requests import RequestEntry
 from autumn_mock.journal.wording import listed
 
 _LOST = ("not_resent_after_503", "not_resent_after_429", "lost_after_accepted", "unknown_route")
-_TOO_MUCH = ("resent_after_accepted", "resent_after_lost_reply")
+_TOO_MUCH = ("resent_after_accepted", "resent_after_lost_reply", "bought_again_after_lost_reply")
+_GIVEN_AWAY = ("used_before_paid",)
 
 
 def outcome_line(findings: Sequence[Finding], entries: Iterable[RequestEntry]) -> str | None:
     """The line; None when nothing was lost and every request matched a route and a key."""
     parts = []
-    for title, codes in (("lost", _LOST), ("charged too often", _TOO_MUCH)):
+    for title, codes in (("lost", _LOST), ("charged too often", _TOO_MUCH), ("given away", _GIVEN_AWAY)):
         for doubt, certain in (("", True), ("probably ", False)):
             amounts: dict[str, float] = {}
             for each in findings:

@@ -79,6 +79,23 @@ def test_usage_that_goes_nowhere(node: Node, tmp_path: Path) -> None:
     assert last_line(done) == "autumn-mock: lost: 5 messages; no such route: POST /v1/balances.batchTrack"
 
 
+@pytest.mark.node
+@pytest.mark.parametrize(
+    ("mark", "words"), [("return", "did not know of the payment yet"), ("decline", "payment_failed")]
+)
+def test_a_purchase_that_is_used_before_it_is_paid(node: Node, tmp_path: Path, mark: str, words: str) -> None:
+    done = judged(node, tmp_path, "purchases.mjs", "--check-findings=probable,used_before_paid", mark=mark)
+    assert (done.code, codes(done)) == (3, ["used_before_paid (possible)"]), done.err
+    assert words in done.err
+    assert last_line(done) == "autumn-mock: probably given away: 3 messages"
+
+
+@pytest.mark.node
+def test_a_purchase_that_is_checked_before_it_is_used(node: Node, tmp_path: Path) -> None:
+    done = judged(node, tmp_path, "purchases.mjs", "--check-findings=probable")
+    assert (done.code, codes(done)) == (0, []), done.err
+
+
 # -- variables of the command
 
 
