@@ -115,3 +115,14 @@ def test_nothing_grows(engine: Engine, act: Callable[[AppClient, int], None]) ->
     for end, most in BOUNDED.items():
         assert all(size <= most for path, size in after.items() if path.endswith(end))
     assert any(after[path] for path in after if path.endswith("customers._rows"))  # the walk reaches the tables
+
+
+def test_completed_rules_are_passed_by_no_request() -> None:
+    """Some stay listed; none is asked again."""
+    engine = Engine(rate_limit="off")
+    client = AppClient(create_app(engine))
+    for _ in range(COMPLETED_KEPT + 10):
+        client.ask("/_mock/faults", {"rule": "reply:status 500 times=1 route=customers.list"})
+        assert client.post("/v1/customers.list", {}).status == 500
+    board = engine.boards.of(engine.state.environment(engine.state.keys.snapshot()[0].org_id, "sandbox"))
+    assert (len(board._own), len(board._completed)) == (0, COMPLETED_KEPT)

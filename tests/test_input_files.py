@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from textwrap import dedent
 
@@ -11,8 +12,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autumn_mock import input_files
+from autumn_mock import input_files, input_schema
 from autumn_mock.input_files import (
+    MOST_PROBLEMS,
     InputFileError,
     Position,
     find_file,
@@ -263,3 +265,19 @@ def test_errors_of_a_large_file_are_few_and_take_no_longer_than_reading_it(tmp_p
     lines = str(caught.value).splitlines()
     assert len(lines) == 101
     assert lines[-1] == "and 19900 more"
+
+
+def test_guesses_for_unknown_keys_are_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A guess costs far more than reading a key."""
+    guessed: list[str] = []
+
+    def guess(word: str, _: Iterable[str]) -> str:
+        guessed.append(word)
+        return ""
+
+    monkeypatch.setattr(input_schema, "guess", guess)
+    path = tmp_path / "world.json"
+    path.write_text(json.dumps({"organisations": [], **{f"key{number}": 1 for number in range(1000)}}))
+    with pytest.raises(InputFileError):
+        read_world(path)
+    assert len(guessed) == MOST_PROBLEMS

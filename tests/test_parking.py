@@ -157,6 +157,21 @@ def test_drains_wait_for_first_attempts_of_webhooks_without_a_thread() -> None:
             assert statuses(drains) == {200}
 
 
+def test_dribble_takes_one_spare_thread_for_all_of_a_reply(mock: AutumnMock, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[RequestParking] = []
+    add = RequestParking._add
+
+    def counted(lot: RequestParking) -> bool:
+        taken.append(lot)
+        return add(lot)
+
+    monkeypatch.setattr(RequestParking, "_add", counted)
+    client = Client(mock.url, mock.key)
+    headers = {**client.headers(), "x-autumn-mock-fault": "reply:dribble 200ms"}
+    reply = client.request("POST", "/v1/customers.list", {}, headers)
+    assert (reply.status, len(taken)) == (200, 1)
+
+
 def test_server_stops_at_once_while_requests_wait() -> None:
     with ServerProcess() as server, ExitStack() as stack:
         delay(server)

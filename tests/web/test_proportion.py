@@ -129,3 +129,21 @@ def test_work_is_in_proportion(client: AppClient, add: Callable[[AppClient, int]
         for call, took in many.items()
         if took > NOISE_S and took > MOST * max(few[call], 0.0005)
     } == {}
+
+
+@pytest.mark.slow
+def test_opening_an_organisation_costs_the_same_however_many_there_are(client: AppClient) -> None:
+    """Nothing is copied, locked or walked for each of those that exist."""
+
+    def cost(first: int) -> float:
+        samples = []
+        for number in range(first, first + 30):
+            started = time.thread_time()
+            organisations(client, number)
+            samples.append(time.thread_time() - started)
+        return min(samples)  # without the garbage collector
+
+    few = cost(0)
+    for number in range(30, 800):
+        organisations(client, number)
+    assert cost(800) < 2.5 * few
