@@ -70,16 +70,16 @@ class Engine(Lifecycle):
     def _add_services(self) -> None:
         settings = self.settings
         self.journal = RequestJournal(settings.journal_requests, settings.journal_bodies)
-        self.deliveries = MessageJournal()
+        self.message_journal = MessageJournal()
         self.webhooks = Outbox(
             [WebhookEndpoint(url, settings.webhook_secret or DEFAULT_SECRET) for url in settings.webhook_url],
             {organisation.id: organisation.webhooks for organisation in self.world.organisations},
         )
         self.register("requests", self.journal.clear, describes_data=True)
-        self.register("deliveries", self.deliveries.clear, describes_data=True)
+        self.register("deliveries", self.message_journal.clear, describes_data=True)
         self.register("webhooks", lambda name: self.webhooks.clear(*(name or ())))
         self._call_names: Callable[[], Mapping[str, Collection[str]]] = dict
-        self._workers = Workers(self.queue, settings.workers, self.board_for, self.deliveries, self._names_of)
+        self._workers = Workers(self.queue, settings.workers, self.board_for, self.message_journal, self._names_of)
         self._maintenance = MaintenanceThread(
             self.state, self.barrier, settings.max_events, self.close_idle, self.call_in
         )
@@ -358,7 +358,7 @@ class Engine(Lifecycle):
         return b"".join(self.snapshot_pieces(environment))
 
     def snapshot_pieces(self, environment: Environment | None = None) -> Iterator[bytes]:
-        """The same in pieces, which are encoded one by one."""
+        """The snapshot in pieces, which are encoded one by one: a large one is never in memory as a whole."""
         return self.state.snapshot(environment.organisation.id if environment is not None else None)
 
     def attach_application(

@@ -17,6 +17,9 @@ from autumn_mock.domain.payment import PaymentMode
 from autumn_mock.durations import parse_duration
 from autumn_mock.faults.grammar import RuleError, parse_rule
 
+#: The limit of ``balances.batch_track`` per organisation (contract 10), in Flask-Limiter's notation.
+DEFAULT_RATE_LIMIT = "10/second"
+
 
 def _text(value: str) -> str:
     if not value.strip() or "\0" in value:
@@ -240,7 +243,10 @@ class Settings:
         metavar="TIME",
     )
     rate_limit: str = _setting(
-        "10/second", _rate_limit, "Rate limit of batch_track per organisation; off: no limits at all.", metavar="LIMIT"
+        DEFAULT_RATE_LIMIT,
+        _rate_limit,
+        "Rate limit of batch_track per organisation; off: no limits at all.",
+        metavar="LIMIT",
     )
     workers: int = _setting(4, _count, "Threads that deduct queued items.", metavar="N")
     batch_status: int = _setting(

@@ -43,7 +43,7 @@ def entered_files() -> Iterator[set[str]]:
 def named_files() -> list[str]:
     """The files that the page names as the path, in order."""
     section = re.search(
-        r"^## The path of a batch\n(.*?)^Their names", topics()["internals"].text, re.DOTALL | re.MULTILINE
+        r"^## The path of a batch\n(.*?)^What these use", topics()["internals"].text, re.DOTALL | re.MULTILINE
     )
     assert section is not None
     return re.findall(r"`([\w/]+\.py)`", section[1])

@@ -72,7 +72,7 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
         "operations/test_charges.py::test_a_grant_of_features_is_refused",
     ),
     "Priced balances of plans without a subscription": (
-        "operations/test_due.py::test_plan_changes_are_applied_when_due",
+        "operations/test_lock_release.py::test_plan_changes_are_applied_when_due",
         "operations/test_attachments.py::test_everything_that_is_due_happens_in_its_order",
     ),
     "Versions 2.4 to 2.6 return the answers of 2.3": (

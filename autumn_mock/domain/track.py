@@ -42,3 +42,8 @@ class TrackItem(Record, frozen=True, kw_only=True):
     lock: LockRequest | None = None
     #: What is deducted where that is not ``value``: tokens without cost still deduct one. Clients cannot set it.
     taken: int | float | None = None
+
+    @property
+    def claim_key(self) -> str | None:
+        """What its idempotency key is claimed as; None without one."""
+        return f"track:{self.idempotency_key}" if self.idempotency_key else None

@@ -74,7 +74,7 @@ def parse_version(text: str) -> Version | None:
     return _NAMES.get(".".join(numbers)) if numbers is not None else None
 
 
-def is_newer(text: str) -> bool:
+def is_future_version(text: str) -> bool:
     """Whether a name is that of a version after all known ones: a later date, or a higher number of this major version
     or the next one. Numbers beyond those are not likely to be versions; the real service refuses them (9.9.9).
     """

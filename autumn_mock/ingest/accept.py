@@ -75,7 +75,6 @@ def accept_batch(call: Call, context: EnqueueContext, items: Sequence[TrackItem]
 def accept_track(call: Call, context: EnqueueContext, item: TrackItem) -> None:
     """Queue a track. Its idempotency key is claimed at once; 409 if it is taken."""
     _require_features(call, [item])
-    key = f"track:{item.idempotency_key}" if item.idempotency_key else None
     [id] = message_ids(call.request_id, None)
     message = Message(
         id=id,
@@ -86,7 +85,7 @@ def accept_track(call: Call, context: EnqueueContext, item: TrackItem) -> None:
         claims_key=False,
         call=context.call,
     )
-    with idempotent(call, key):
+    with idempotent(call, item.claim_key):
         refused = _refusals(call, context, [item], MAX_MESSAGE_SIZE + 1)
         _enqueue(call, context, [item], [] if refused else [message], refused)
 

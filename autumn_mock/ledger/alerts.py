@@ -52,7 +52,7 @@ _MINUTE = 60_000
 
 
 class Snapshot(Struct, frozen=True, gc=False):
-    """What of an account changes, as it was. Cheap to take, because most are never read."""
+    """What a deduction changes of an account, as it was before. Cheap to take, because most are never read."""
 
     rows: dict[str, Balance]
     windows: dict[str, UsageWindow]
@@ -152,7 +152,7 @@ class _Views:
         self._now: dict[bool, BalanceView | None] = {}
 
     def then(self, entity: Entity | None) -> BalanceView | None:
-        """Before."""
+        """The balance of the feature before the deduction; None where it has none."""
         whole = entity is None
         if whole not in self._then:
             self._then[whole] = balance_view(self.before, self.feature, entity)

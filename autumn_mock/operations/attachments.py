@@ -45,7 +45,7 @@ class Attachment(Struct, frozen=True):
     removed: tuple[CustomerPlan, ...]
     #: In the past, if the customer already pays elsewhere; in the future for a plan that is scheduled.
     starts_at: int
-    #: Whether it waits.
+    #: Whether it is made later: at the end of the cycle, or once it is paid.
     is_deferred: bool
     #: From when cycles are counted; None: from its start.
     anchor: int | None

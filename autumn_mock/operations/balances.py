@@ -19,10 +19,10 @@ from autumn_mock.ledger.deduction import deduct
 from autumn_mock.ledger.intervals import first_reset, to_datetime
 from autumn_mock.ledger.order import for_spending, in_order
 from autumn_mock.operations.accounts import store
+from autumn_mock.operations.balance_webhooks import queue_webhooks, snapshot_for_webhooks
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.creation import get_or_create_customer
 from autumn_mock.operations.errors import ApiError, invalid_inputs_inside, invalid_request
-from autumn_mock.operations.limit_webhooks import queue_webhooks, snapshot_for_webhooks
 from autumn_mock.operations.plans import to_reset, to_rollover
 from autumn_mock.operations.subjects import find_entity, get_customer, get_entity, open_account
 from autumn_mock.store.environment import Environment

@@ -174,7 +174,7 @@ class _DueChanges:
         ]
         #: Those that are billed now.
         self.due = {each.id for each in self.subscriptions if self._is_reached(renews_at(each, plans))}
-        #: Those that end, because nobody pays for them.
+        #: Those that end, because no card pays for them.
         self.unpaid = {each.id for each in self.subscriptions if self._is_unpaid(each, plans)}
         active = [each for each in plans if each.status == "active"]
         self.ended = [each for each in active if each.billed_by in self.unpaid or self._has_ended(each)]

@@ -16,13 +16,13 @@ from autumn_mock.domain.payment import DECLINED, Card, CardCharge, Checkout, Def
 from autumn_mock.operations import bills, checkouts
 from autumn_mock.operations.billing import attach_within
 from autumn_mock.operations.call import Call
+from autumn_mock.operations.card_setup import after_setup
 from autumn_mock.operations.errors import ApiError, invalid_request
 from autumn_mock.operations.multi_attach import multi_attach_within
 from autumn_mock.operations.past_due import recover
 from autumn_mock.operations.payment_methods import new_card, with_card
 from autumn_mock.operations.purchases import Outcome, Settled
 from autumn_mock.operations.schedules import create_schedule_within
-from autumn_mock.operations.sessions import after_setup
 from autumn_mock.operations.subjects import open_account
 from autumn_mock.operations.subscriptions import begun
 from autumn_mock.operations.updates import update_within

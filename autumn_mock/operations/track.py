@@ -35,8 +35,7 @@ class TrackResult(Struct, frozen=True):
 def track(call: Call, item: TrackItem) -> TrackResult:
     """Deduct a usage at once and answer with the balance it left."""
     features = call.tracked_features(item.feature_id, item.event_name)
-    key = f"track:{item.idempotency_key}" if item.idempotency_key else None
-    with idempotent(call, key), call.write() as transaction:
+    with idempotent(call, item.claim_key), call.write() as transaction:
         customer, entity = subject_of(call, transaction, item)
         account = open_account(call, transaction, customer)
         usage = use(call, transaction, account, entity, features, item)

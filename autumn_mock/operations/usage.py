@@ -20,9 +20,9 @@ from autumn_mock.ids import new_id
 from autumn_mock.ledger.account import Account
 from autumn_mock.ledger.deduction import InsufficientBalance, deduct, spendable_rows, summarise
 from autumn_mock.ledger.intervals import DAY, HOUR
+from autumn_mock.operations.balance_webhooks import queue_threshold, queue_webhooks, snapshot_for_webhooks
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError, insufficient_balance, invalid_request
-from autumn_mock.operations.limit_webhooks import queue_threshold, queue_webhooks, snapshot_for_webhooks
 from autumn_mock.store.environment import Transaction
 
 

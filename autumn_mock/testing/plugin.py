@@ -42,7 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini(
         "autumn_mock_world", "initial state of the tests' organisations: a shipped world or a file", default="default"
     )
-    parser.addini("autumn_mock_rate_limit", "rate limit of batch_track, like 10/second, or off", default="10/second")
+    parser.addini("autumn_mock_rate_limit", "rate limit of batch_track, like 10/second, or off")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -63,13 +63,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _settings(config: pytest.Config) -> Settings:
     """The settings of the shared server."""
-    from autumn_mock.settings import settings_of
+    from autumn_mock.settings import DEFAULT_RATE_LIMIT, settings_of
 
     seed = config.getoption("--autumn-mock-seed")
     return settings_of(
         port=0,
         world=_world(config),
-        rate_limit=config.getoption("--autumn-mock-rate-limit") or config.getini("autumn_mock_rate_limit"),
+        rate_limit=config.getoption("--autumn-mock-rate-limit")
+        or config.getini("autumn_mock_rate_limit")
+        or DEFAULT_RATE_LIMIT,
         seed=seed or None,
     )
 

@@ -12,7 +12,7 @@ from flask import Response
 from werkzeug.http import http_date
 
 from autumn_mock.clock import stopwatch
-from autumn_mock.domain.version import Version, default_version, is_newer, parse_version
+from autumn_mock.domain.version import Version, default_version, is_future_version, parse_version
 from autumn_mock.engine import Engine
 from autumn_mock.faults.grammar import Rule, RuleError, parse_rules, require_route
 from autumn_mock.ids import begin_request
@@ -189,7 +189,7 @@ def _negotiate_version(request: RequestContext) -> None:
         version = default_version(environment.organisation.created_at)
     else:
         named = parse_version(header.strip())
-        if named is None and not request.engine.settings.strict_versions and is_newer(header.strip()):
+        if named is None and not request.engine.settings.strict_versions and is_future_version(header.strip()):
             named = Version.NEWEST
             request.add_note(f"{header.strip()} is newer than all known API versions; answered as {named.value}")
         if named is None:

@@ -17,7 +17,7 @@ from autumn_mock.web.endpoint import Endpoint
 from autumn_mock.web.resources.registry import ENDPOINTS
 from autumn_mock.wire.answer import Error
 from autumn_mock.wire.schema import Object
-from autumn_mock.wire.versions import NEWEST_SHAPE
+from autumn_mock.wire.versions import VERSIONS_OF_NEWEST_SHAPE
 
 Json = dict[str, Any]
 
@@ -106,7 +106,7 @@ _VERSION: Json = {
     "name": "x-api-version",
     "in": "header",
     "description": "A version for which this document is correct; older ones are served, too.",
-    "schema": {"type": "string", "enum": [version.value for version in NEWEST_SHAPE]},
+    "schema": {"type": "string", "enum": [version.value for version in VERSIONS_OF_NEWEST_SHAPE]},
 }
 
 

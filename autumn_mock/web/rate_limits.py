@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from autumn_mock.domain.version import Version
 from autumn_mock.locks import Level, new_lock
+from autumn_mock.settings import DEFAULT_RATE_LIMIT
 from autumn_mock.store.environment import Environment
 from autumn_mock.web.context import RequestContext
 from autumn_mock.wire.versions import traits_of
@@ -59,7 +60,7 @@ class LimitGroup(Struct, frozen=True):
 
 
 GROUPS: dict[GroupName, LimitGroup] = {
-    "batch_track": LimitGroup("batch_track", "10/1 second"),
+    "batch_track": LimitGroup("batch_track", DEFAULT_RATE_LIMIT),
     "track": LimitGroup("track", "10000/1 second", per_customer=True),
     "check": LimitGroup("check", "10000/1 second", per_customer=True),
     "customer_entities_get": LimitGroup("customer_entities_get", "50/1 second", per_customer=True),

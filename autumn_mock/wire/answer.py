@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, Struct, StructMeta, field
 
 from autumn_mock.domain.organisation import Env
 from autumn_mock.domain.version import Version
-from autumn_mock.wire.versions import DOWNGRADES, FIXED_SHAPE, NEWEST_SHAPE, newest_keys
+from autumn_mock.wire.versions import DOWNGRADES, FIXED_SHAPE, VERSIONS_OF_NEWEST_SHAPE, newest_keys
 from autumn_mock.wire.versions.declaration import Downgrade, Json
 
 Number = int | float
@@ -38,7 +38,7 @@ class Body(Struct, metaclass=_BodyMeta, forbid_unknown_fields=True, gc=False):
 
 def in_version(body: Body, version: Version) -> Body | Json:
     """An answer in the shape of a version, to be encoded as JSON."""
-    if version in NEWEST_SHAPE:
+    if version in VERSIONS_OF_NEWEST_SHAPE:
         for name in body.for_older_versions:
             setattr(body, name, UNSET)
         return body

@@ -55,7 +55,7 @@ def _fast(body: bytes, now_ms: int) -> list[TrackItem] | None:
         return None
     flat = 1 + len(items)  # the lists and objects that a plain batch opens
     for item in items:
-        if not (item.event_name if item.feature_id is None else item.feature_id and item.event_name is None):
+        if not _names_one_usage(item):
             return None
         timestamp = item.timestamp
         if timestamp is not None and not 0 < timestamp <= now_ms:
@@ -71,6 +71,7 @@ def _fast(body: bytes, now_ms: int) -> list[TrackItem] | None:
         if item.customer_data is not None or item.entity_data is not None or item.taken is not None:
             return None
     # The decoder reads null as an absent key and skips unknown keys; the schema does neither.
+    # No value is nested deeper than the lists and objects that are opened besides these: fewer need no exact measure.
     nested = openings(body) - flat > MAX_DEPTH - _DEPTH_OF_PROPERTIES
     if nested or b"null" in body:
         try:
@@ -80,6 +81,13 @@ def _fast(body: bytes, now_ms: int) -> list[TrackItem] | None:
         if _has_null(raw) or (nested and is_deeper_than(MAX_DEPTH, raw)):
             return None
     return items
+
+
+def _names_one_usage(item: TrackItem) -> bool:
+    """Whether it names either a feature or an event."""
+    if item.feature_id is None:
+        return bool(item.event_name)
+    return item.feature_id != "" and item.event_name is None
 
 
 def _is_plain(lock: LockRequest) -> bool:

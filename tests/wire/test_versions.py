@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 
 import autumn_mock
-from autumn_mock.domain.version import Version, default_version, is_newer, parse_version
+from autumn_mock.domain.version import Version, default_version, is_future_version, parse_version
 from autumn_mock.input_files import fixtures_directory
 from autumn_mock.web.openapi import document
 from autumn_mock.web.resources.registry import ENDPOINTS
 from autumn_mock.wire.answer import Body
-from autumn_mock.wire.versions import CHANGES, NEWEST_SHAPE, fixed_shape_for, traits_of
+from autumn_mock.wire.versions import CHANGES, VERSIONS_OF_NEWEST_SHAPE, fixed_shape_for, traits_of
 
 PACKAGE = Path(autumn_mock.__file__).parent
 HOMES = (PACKAGE / "domain" / "version.py", PACKAGE / "wire" / "versions")
@@ -55,7 +55,7 @@ def test_parse_version_takes_dotted_and_calendar_names(name: str, version: Versi
 
 @pytest.mark.parametrize("name", ["2.6.1", "2.7", "2.7.0", "2.60", "3", "3.0.0", "2026-05-14", "2027-01-01.clover"])
 def test_names_of_versions_after_all_that_are_known(name: str) -> None:
-    assert (parse_version(name), is_newer(name)) == (None, True)
+    assert (parse_version(name), is_future_version(name)) == (None, True)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_names_of_versions_after_all_that_are_known(name: str) -> None:
     ],
 )
 def test_names_of_no_version(name: str) -> None:
-    assert (parse_version(name), is_newer(name)) == (None, False)
+    assert (parse_version(name), is_future_version(name)) == (None, False)
 
 
 def test_default_version_depends_on_the_creation_of_the_organisation() -> None:
@@ -118,7 +118,7 @@ def test_openapi_names_the_versions_that_it_describes() -> None:
     (parameter,) = [each for each in operation["parameters"] if each["name"] == "x-api-version"]
     assert (
         parameter["schema"]["enum"]
-        == [version.value for version in NEWEST_SHAPE]
+        == [version.value for version in VERSIONS_OF_NEWEST_SHAPE]
         == ["2.3.0", "2.4.0", "2.5.0", "2.6.0"]
     )
 

@@ -118,7 +118,7 @@ def show_request(request: ControlRequest) -> Response:
     if entry is None:
         raise ApiError(404, f"There is no request {number} in the journal", "not_found")
     environment = _environments(request).get((entry.org, entry.env))
-    fates = item_statuses(entry, environment, request.engine.deliveries) if environment is not None else []
+    fates = item_statuses(entry, environment, request.engine.message_journal) if environment is not None else []
     return json_reply({**_whole(request, [entry])[0], "items_fate": msgspec.to_builtins(fates)})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autumn_mock.operations import billing, multi_attach, preview, schedules, sessions, updates
+from autumn_mock.operations import billing, card_setup, multi_attach, preview, schedules, updates
 from autumn_mock.web.context import Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
 from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate, MultiUpdate, OpenPortal, SetupPayment
@@ -69,12 +69,12 @@ def preview_multi_update(request: RequestContext, params: MultiUpdate) -> Answer
     "POST /v1/billing.setup_payment", scopes="customers:write", request=SetupPayment, answers=PageBody, limit="attach"
 )
 def setup_payment(request: RequestContext, params: SetupPayment) -> Answer:
-    return Answer(setup_body(sessions.setup_payment(request.call, params), request.base_url))
+    return Answer(setup_body(card_setup.setup_payment(request.call, params), request.base_url))
 
 
 @endpoint("POST /v1/billing.open_customer_portal", scopes="customers:write", request=OpenPortal, answers=PageBody)
 def open_customer_portal(request: RequestContext, params: OpenPortal) -> Answer:
-    customer = sessions.portal(request.call, params.customer_id)
+    customer = card_setup.portal(request.call, params.customer_id)
     url = portal_url(customer, params.return_url, request.base_url)
     return Answer(PageBody(customer_id=params.customer_id, url=url))
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from autumn_mock.operations import (
     balances,
+    card_setup,
     customers,
     entities,
     invoices,
     old_attach,
     old_checkout,
     plans,
-    sessions,
     transfer,
     updates,
 )
@@ -84,12 +84,12 @@ def setup_payment(request: RequestContext, params: OldSetupPayment) -> Answer:
     wanted = SetupPayment(
         customer_id=params.customer_id, customer_data=params.customer_data, success_url=params.success_url
     )
-    return Answer(setup_body(sessions.setup_payment(request.call, wanted), request.base_url))
+    return Answer(setup_body(card_setup.setup_payment(request.call, wanted), request.base_url))
 
 
 def _portal(request: RequestContext, return_url: str | None) -> Answer:
     customer_id = request.path["customer_id"]
-    customer = sessions.portal(request.call, customer_id)
+    customer = card_setup.portal(request.call, customer_id)
     return Answer(PageBody(customer_id=customer_id, url=portal_url(customer, return_url, request.base_url)))
 
 
@@ -118,7 +118,7 @@ def open_portal_by_post(request: RequestContext, params: OldPortal) -> Answer:
 def refund_invoice(request: RequestContext, params: RefundInvoice) -> Answer:
     customer_id = request.path["customer_id"]
     refunded = invoices.refund(request.call, customer_id, request.path["invoice_id"], params)
-    customer = sessions.portal(request.call, customer_id)
+    customer = card_setup.portal(request.call, customer_id)
     return Answer(invoice_body(invoices.InvoiceOf(customer, refunded), request.base_url))
 
 

@@ -46,7 +46,7 @@ def batch_track(request: RequestContext, items: list[TrackItem]) -> Answer:
 
 def _batch(request: RequestContext, items: list[TrackItem]) -> Answer:
     """Queue checked items."""
-    request.items = request.refused = len(items)
+    request.items = request.refused = len(items)  # all refused, if the following raises
     refused = accept_batch(request.call, _intake(request), items, len(request.raw))
     request.refused = len(refused)
     return Answer(Success(), request.engine.settings.batch_status)

@@ -87,7 +87,7 @@ def is_upgraded(endpoint: str, version: Version) -> bool:
 # -- answers
 
 #: The versions whose answers have the newest shape throughout.
-NEWEST_SHAPE = [
+VERSIONS_OF_NEWEST_SHAPE = [
     version for version in Version if not any(changes.answers or changes.renamed for changes in _since(version))
 ]
 _BEFORE_FIXED_SHAPE = _ORDER[: _ORDER.index(FIXED_SHAPE)]

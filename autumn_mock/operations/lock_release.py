@@ -17,8 +17,8 @@ from autumn_mock.ledger.account import Account
 from autumn_mock.ledger.deduction import summarise
 from autumn_mock.ledger.locks import held_value, settle
 from autumn_mock.ledger.resets import refresh
+from autumn_mock.operations.balance_webhooks import queue_webhooks, snapshot_for_webhooks
 from autumn_mock.operations.call import Call
-from autumn_mock.operations.limit_webhooks import queue_webhooks, snapshot_for_webhooks
 from autumn_mock.operations.usage import write_event
 from autumn_mock.store.environment import Transaction
 
