@@ -1,6 +1,6 @@
 """Nothing grows for ever: organisations, customers, rules and keys that come and go leave nothing behind.
 
-Every container of an emulator is walked. ``AUTUMN_MOCK_EFFORT=200`` drives 10 000 of each through.
+Every container of an emulator is walked. ``AUTUMN_MOCK_EFFORT=67`` drives 10 000 of each through, in twenty minutes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ BOUNDED = {
     "lost._rows": MAX_LOST,
     "._completed": COMPLETED_KEPT,
     "._windows[]": MOST_WINDOWS,
-    "deliveries._kept[]": 10_000,
+    "message_journal._kept[]": 10_000,
 }
 
 
@@ -113,7 +113,7 @@ def test_nothing_grows(engine: Engine, act: Callable[[AppClient, int], None]) ->
     grown = {path: (before[path], size) for path, size in after.items() if size > before[path] + 10}
     assert {path: counts for path, counts in grown.items() if not any(end in path for end in BOUNDED)} == {}
     for end, most in BOUNDED.items():
-        assert all(size <= most for path, size in after.items() if path.endswith(end))
+        assert {path: size for path, size in after.items() if path.endswith(end) and size > most} == {}
     assert any(after[path] for path in after if path.endswith("customers._rows"))  # the walk reaches the tables
 
 

@@ -82,12 +82,15 @@ class AtTheEnd(NamedTuple):
 def report_of(folder: Path, *paths: str) -> AtTheEnd:
     """The report of a server that ends after one batch, and GET requests to the paths."""
     report = folder / "report"
-    with ServerProcess(program=("-c", PROGRAM, str(report), "serve", "--port", "0")) as server:
-        assert server.post(BATCH, [ITEM]).status == 202
-        for path in paths:
-            assert server.get(path).status == 200
-        server.terminate()
-        server.wait()
+    program = ("-c", PROGRAM, str(report), "serve", "--port", "0")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # measuring coverage loads modules of its own
+        with ServerProcess(program=program) as server:
+            assert server.post(BATCH, [ITEM]).status == 202
+            for path in paths:
+                assert server.get(path).status == 200
+            server.terminate()
+            server.wait()
     found = json.loads(report.read_text())
     return AtTheEnd(set(found["modules"]), found["visited"])
 
