@@ -183,19 +183,19 @@ def past_due_unread(entries: Sequence[RequestEntry], state: FindingState) -> Ite
     """One for each failed renewal of a plan that was used for more than a day since, by a client that never asked what
     the customer has."""
     environment = state.environment
-    if not len(environment.invoices):
+    failed = [each for each in environment.invoices.snapshot() if _is_unpaid_renewal(each)]
+    if not failed:
         return
-    acts = acts_by_page(environment)
-    for invoice in environment.invoices.snapshot():
+    acts, used = acts_by_page(environment), _uses_by_customer(entries)
+    for invoice in failed:
         customer = environment.customers.get(invoice.customer)
-        is_failed = invoice.is_renewal and invoice.required_action is not None
-        if not is_failed or invoice.status not in ("open", "uncollectible") or customer is None or not customer.id:
+        if customer is None or customer.id is None:
             continue
-        since = [each for each in entries if each.at >= invoice.created_at]
-        is_known = any(_concerns(each, customer.id) for each in since) or invoice.stripe_id in acts
-        uses = [each for each in since if each.call in TRACK_CALLS and _is_use(each, customer.id)]
+        uses = [each for each in used.get(customer.id, ()) if each.at >= invoice.created_at]
         days = (uses[-1].at - uses[0].at) // DAY if uses else 0
-        if is_known or not days or _is_announced(state, invoice):
+        if not days or invoice.stripe_id in acts or _is_announced(state, invoice):
+            continue
+        if any(each.at >= invoice.created_at and _concerns(each, customer.id) for each in entries):
             continue
         yield finding(
             "past_due_not_noticed",
@@ -215,8 +215,19 @@ def _concerns(entry: RequestEntry, customer_id: str) -> bool:
     return bills or shows_plans(entry, customer_id)
 
 
-def _is_use(entry: RequestEntry, customer_id: str) -> bool:
-    return entry.is_accepted and any(item.customer_id == customer_id for item in entry.sent)
+def _is_unpaid_renewal(invoice: Invoice) -> bool:
+    is_failed = invoice.is_renewal and invoice.required_action is not None
+    return is_failed and invoice.status in ("open", "uncollectible")
+
+
+def _uses_by_customer(entries: Sequence[RequestEntry]) -> dict[str, list[RequestEntry]]:
+    """The requests that recorded usage, by customer."""
+    found: dict[str, list[RequestEntry]] = {}
+    for entry in entries:
+        if entry.call in TRACK_CALLS and entry.is_accepted:
+            for customer_id in {item.customer_id for item in entry.sent}:
+                found.setdefault(customer_id, []).append(entry)
+    return found
 
 
 def _is_announced(state: FindingState, invoice: Invoice) -> bool:

@@ -112,17 +112,19 @@ _SHOWING = frozenset(
     {
         *CARD_PAGES,
         "invoices.list",
-        "plans.list",
-        "products",
         "purchases.list",
         "subscriptions.list",
     }
 )
+#: Those that show it only of the customer that they name.
+_ELIGIBILITY = frozenset({"plans.list", "get_components_pricing_table"})
 _SHOWING_PREFIXES = ("customers", "entities", "get_customers", "post_customers_customer_id")
 
 
 def shows_plans(entry: RequestEntry, customer_id: str) -> bool:
     """Whether its client learned from it which plans the customer has; a list shows those of all customers."""
+    if entry.call in _ELIGIBILITY:
+        return entry.is_known_accepted and entry.customer_id == customer_id
     shows = entry.call in _SHOWING or entry.call.startswith(_SHOWING_PREFIXES)
     return shows and entry.is_known_accepted and entry.customer_id in ("", customer_id)
 

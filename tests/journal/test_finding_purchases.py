@@ -302,7 +302,16 @@ def test_a_pack_is_bought_again_after_a_lost_reply(shop: Shop) -> None:
     assert len(shop.findings()[0].requests) == 3
 
 
-@pytest.mark.parametrize("path", ["customers.get", "customers.list", "invoices.list", "customers.get_or_create"])
+def test_a_list_of_plans_for_everyone_does_not_show_what_a_customer_has(shop: Shop) -> None:
+    with_card(shop).attach("pack", lost=True)
+    shop.ask("/v1/plans.list", {})
+    shop.attach("pack")
+    assert found(shop) == [("bought_again_after_lost_reply", {"usd": 5.0}, False)]
+
+
+@pytest.mark.parametrize(
+    "path", ["customers.get", "customers.list", "invoices.list", "customers.get_or_create", "plans.list"]
+)
 def test_a_shop_that_reads_before_it_buys_again_is_right(shop: Shop, path: str) -> None:
     with_card(shop).attach("pack", lost=True)
     shop.ask(f"/v1/{path}", {} if path == "customers.list" else {"customer_id": BUYER})
