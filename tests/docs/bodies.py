@@ -165,10 +165,10 @@ class Field(NamedTuple):
 
 def reference() -> str:
     """A section for each call, then the shared objects."""
-    parts = [f"### {name}\n\n{_about(_BY_NAME[name])}" for name in CALLS]
+    parts = [f"## {name}\n\n{_about(_BY_NAME[name])}" for name in CALLS]
     for name, (call, field) in SHARED.items():
         rows = _rows(_fields(call, _body(_BY_NAME[call])["properties"][field], ""))
-        parts.append(f"### {name}\n\n{rows}")
+        parts.append(f"## {name}\n\n{rows}")
     return "\n".join(parts)
 
 

@@ -65,7 +65,7 @@ class Member(NamedTuple):
 
 def reference() -> str:
     """A table for each class."""
-    parts = []
+    parts = [f"{', '.join(f'[{cls.__name__}](#{cls.__name__.lower()})' for cls in CLASSES)}\n"]
     for cls, place in CLASSES.items():
         about = markdown(inspect.getdoc(cls) or "")
         parts.append(f"### {cls.__name__}\n\n{about} In a test: {place}.\n\n{_table(cls)}")

@@ -96,9 +96,9 @@ _WEBHOOKS: dict[WebhookType, str] = {
     "balances.limit_reached": "Usage reached what is included, or a limit of purchases, spending or usage.",
     "balances.usage_alert_triggered": "Usage reached the threshold of a usage alert.",
     "billing.auto_topup_succeeded": "A balance fell below its threshold, and more was bought.",
-    "billing.auto_topup_failed": "The same, and the card was declined or is missing.",
+    "billing.auto_topup_failed": "A balance fell below its threshold, and the card was declined or is missing.",
     "billing.updated": "The plans of a customer changed, by a call or due by time.",
-    "customer.products.updated": "The same for older clients.",
+    "customer.products.updated": "The same as `billing.updated`, for older clients.",
     "customer.threshold_reached": "Only what costs extra is allowed, or nothing (calls of versions below 2.1).",
 }
 
