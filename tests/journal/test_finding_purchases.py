@@ -185,8 +185,9 @@ def test_usage_from_before_the_purchase_that_is_reported_later_is_not_found(shop
 
 def test_a_plan_that_is_active_before_it_is_paid_may_be_used(shop: Shop) -> None:
     assert shop.checkout("pro", enable_plan_immediately=True)
-    shop.use(amount=2)
-    shop.use(amount=200)
+    shop.use(amount=100)
+    assert not shop.is_allowed()
+    shop.use()
     assert found(shop) == []
 
 
@@ -202,6 +203,18 @@ def test_a_shop_that_goes_on_after_a_check_failed_is_not_blamed(shop: Shop) -> N
 def test_usage_after_the_plan_has_ended_is_not_used_before_it_was_paid(shop: Shop) -> None:
     shop.pay(shop.checkout("pro"))
     shop.ask("/v1/billing.update", {"customer_id": BUYER, "plan_id": "pro", "cancel_action": "cancel_immediately"})
+    assert not shop.is_allowed()
+    shop.use()
+    assert found(shop) == []
+
+
+@pytest.mark.parametrize("later", [True, False])
+def test_usage_beyond_what_was_paid_is_not_used_before_it_was_paid(shop: Shop, later: bool) -> None:
+    url = shop.checkout("pack")
+    shop.pay(url, later=later)
+    if later:
+        shop.act(url, "settle")
+    shop.use(amount=10)
     assert not shop.is_allowed()
     shop.use()
     assert found(shop) == []
@@ -420,7 +433,12 @@ def test_attaching_a_plan_that_is_canceled_later_is_not_found(shop: Shop) -> Non
     with_card(shop).attach("pro")
     assert shop.post(ATTACH, {"customer_id": BUYER, "plan_id": "pro"}).status == 409
     shop.environment.clock.advance(1000)
-    cancel(shop)
+    [customer] = shop.environment.customers.of(BUYER).values()
+    [attached] = [each for each in shop.environment.customer_plans if each.plan_id == "pro"]
+    body = f"action=cancel_end_of_cycle&plan={attached.id}".encode()  # by the customer, in the portal
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    assert shop.request("POST", f"/portal/{customer.internal_id}", body, headers).status == 303
+    assert [each["canceled_at"] for each in shop.read()["subscriptions"]] != [None]
     assert found(shop) == []
 
 
@@ -458,6 +476,16 @@ def test_a_shop_that_reads_the_customer_notices_a_failed_renewal(shop: Shop, pat
     shop.wait(2)
     shop.use()
     shop.ask(f"/v1/{path}", body)
+    assert found(shop) == []
+
+
+def test_a_customer_who_opens_the_invoice_of_a_failed_renewal_was_asked_to_pay(shop: Shop) -> None:
+    overdue(shop).use()
+    shop.wait(2)
+    shop.use()
+    assert [each.code for each in shop.findings()] == ["past_due_not_noticed"]
+    [invoice] = [each for each in shop.environment.invoices if each.status == "open"]
+    shop.visit(f"/invoice/{invoice.stripe_id}")
     assert found(shop) == []
 
 
