@@ -99,6 +99,8 @@ class ScenarioRuns:
         self._numbers = itertools.count(1)
         #: Those of which no step is being played.
         self._idle: dict[int, ScenarioRun] = {}
+        #: Those of which a step is being played, and whether they were ended meanwhile.
+        self._playing: dict[int, bool] = {}
 
     @property
     def routes(self) -> dict[str, ControlHandler]:
@@ -151,17 +153,26 @@ class ScenarioRuns:
         if not isinstance(every, bool):
             raise invalid_request("all: must be true or false")
         run = self._take(number)
+        self._playing[number] = False
         try:
             with spare_thread(), _failures():
                 steps = list(itertools.islice(iter(run.step, None), None if every else 1))
                 return json_reply(run.report(number, steps))
         finally:
-            self._idle[number] = run
+            if self._playing.pop(number):
+                with spare_thread():
+                    run.close()
+            else:
+                self._idle[number] = run
 
     def close(self, request: ControlRequest) -> Response:
-        """End a run and delete its organisation."""
+        """End a run and delete its organisation, once the step that is being played is over."""
+        number = request.path["number"]
+        if number in self._playing:
+            self._playing[number] = True
+            return json_reply({"closed": True})
         with spare_thread():
-            self._take(request.path["number"]).close()
+            self._take(number).close()
         return json_reply({"closed": True})
 
     def _take(self, number: int) -> ScenarioRun:

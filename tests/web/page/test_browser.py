@@ -252,7 +252,7 @@ def test_double_deduction_is_played_to_its_end(chrome: Browser, server: ServerPr
         page.get_by_role("button", name="Start again").click()
         page.get_by_role("button", name="Play to the end").click()
         expect(end).to_contain_text("250 messages")
-        expect(page.locator("#scenario-progress")).to_have_text("all 4 steps played")  # a run is not deleted before
+        expect(page.locator("#scenario-progress")).to_have_text("all 4 steps played")
         opened = organisations(server) - before
         assert opened
         page.goto("about:blank")  # as if the tab were closed

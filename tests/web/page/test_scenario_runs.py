@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from threading import Thread
 
 import pytest
 
+from autumn_mock.clock import pause
 from tests.support.client import Client, Reply
 from tests.support.server import ServerProcess
 
@@ -56,6 +58,19 @@ def test_run_has_an_organisation_that_is_closed_with_it(own_server: ServerProces
     assert own_server.request("DELETE", path).status == 200
     assert run["org"] not in organisations(own_server)
     assert own_server.request("DELETE", path).status == 404
+
+
+def test_run_that_is_ended_while_it_is_played_is_closed_after_its_step(own_server: ServerProcess) -> None:
+    post(own_server, "/_mock/faults", {"rule": "reply:delay 1s route=balances.batch_track times=1"})
+    run = post(own_server, RUNS.format(NAME)).body
+    path = f"/_mock/scenarios/runs/{run['id']}"
+    playing = Thread(target=post, args=(own_server, f"{path}/next", {"all": True}))
+    playing.start()
+    pause(0.4)
+    assert own_server.request("DELETE", path).status == 200
+    assert run["org"] in organisations(own_server)
+    playing.join()
+    assert run["org"] not in organisations(own_server)
 
 
 def test_oldest_run_is_closed_for_another_one(own_server: ServerProcess) -> None:
