@@ -212,3 +212,8 @@ class Plan(Record, frozen=True, kw_only=True):
     def is_default_trial(self) -> bool:
         """Whether new customers begin with a trial of it."""
         return self.auto_enable and self.free_trial is not None and not self.free_trial.card_required
+
+
+def recurs(price: BasePrice | ItemPrice) -> bool:
+    """Whether a price is paid again and again."""
+    return price.interval != "one_off"

@@ -13,31 +13,16 @@ Further tries are made 3, 8 and 15 days after the invoice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from msgspec.structs import replace
 
 from autumn_mock.domain.customer import Customer, CustomerPlan
 from autumn_mock.domain.payment import CardCharge, Invoice, Subscription
-from autumn_mock.ledger.intervals import DAY
 from autumn_mock.operations import bills
 from autumn_mock.operations.attachments import fallback
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.grants import begin, withdraw
-from autumn_mock.store.environment import Environment, Transaction
-
-#: How long after an invoice its card is charged again (ms).
-RETRY_AFTER = (3 * DAY, 8 * DAY, 15 * DAY)
-
-
-def tries_at(environment: Environment, owner: str) -> Iterator[tuple[int, Invoice]]:
-    """When (ms) the unpaid renewals of a customer are tried again next."""
-    for made in environment.invoices.of(owner).values():
-        if made.status != "open" or made.is_being_paid or not made.is_renewal or made.tries >= len(RETRY_AFTER):
-            continue
-        subscription = environment.subscriptions.get(made.subscription or "")
-        if subscription is not None and subscription.status == "past_due" and not subscription.sends_invoices:
-            yield made.created_at + RETRY_AFTER[made.tries], made
+from autumn_mock.operations.plan_changes import RETRY_AFTER, tries_at
+from autumn_mock.store.environment import Transaction
 
 
 def try_again(call: Call, transaction: Transaction, customer: Customer) -> None:

@@ -43,11 +43,9 @@ from autumn_mock.ids import new_id
 from autumn_mock.ledger.account import Account
 from autumn_mock.ledger.intervals import DAY, HOUR, MINUTE, add_interval
 from autumn_mock.ledger.views import BalanceView, balance_view
-from autumn_mock.operations.bills import Bill, invoice, refusal_of
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.grants import packs, purchase, rows_of
 from autumn_mock.operations.pools import grown, is_bought
-from autumn_mock.payments.descriptions import described
 from autumn_mock.store.environment import Transaction
 from autumn_mock.wire.requests.controls import CustomerControlsUpdate
 
@@ -166,6 +164,8 @@ def _attempt(call: Call, transaction: Transaction, account: Account, due: _Topup
 
 def _problem(call: Call, customer: Customer, due: _Topup) -> str | None:
     """Why the charge fails, in the words of the webhook."""
+    from autumn_mock.operations.bills import refusal_of  # what is charged is loaded at the first charge
+
     refusal = refusal_of(
         call,
         customer,
@@ -183,6 +183,9 @@ def _problem(call: Call, customer: Customer, due: _Topup) -> str | None:
 
 def _bill(call: Call, transaction: Transaction, customer: Customer, due: _Topup) -> Invoice:
     """The invoice of a top-up: paid, or sent to be paid later."""
+    from autumn_mock.operations.bills import Bill, invoice  # as above
+    from autumn_mock.payments.descriptions import described
+
     price, plan, feature = due.item.price, due.attached.plan, due.view.feature
     line = InvoiceLine(
         display_name=feature.name,

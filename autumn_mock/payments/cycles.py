@@ -82,8 +82,3 @@ class Terms(Struct, frozen=True):
         """The cycle of a price's interval that ends right now; None when one is under way."""
         cycle = self.cycle(price, self.now - 1)
         return cycle if cycle.end == self.now else None
-
-
-def recurs(price: BasePrice | ItemPrice) -> bool:
-    """Whether a price is paid again and again."""
-    return price.interval != "one_off"

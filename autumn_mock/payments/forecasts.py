@@ -14,8 +14,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from autumn_mock.domain.payment import InvoiceLine
-from autumn_mock.domain.plan import ItemPrice
-from autumn_mock.payments.cycles import Cycle, Terms, recurs
+from autumn_mock.domain.plan import ItemPrice, recurs
+from autumn_mock.payments.cycles import Cycle, Terms
 from autumn_mock.payments.lines import Billed, Features, reanchored, renewing, total_of
 
 

@@ -27,8 +27,8 @@ from autumn_mock.domain.balance import Balance
 from autumn_mock.domain.customer import CustomerPlan
 from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.payment import InvoiceLine
-from autumn_mock.domain.plan import BasePrice, Interval, ItemPrice, Plan, PlanItem, Proration
-from autumn_mock.payments.cycles import Cycle, Terms, recurs
+from autumn_mock.domain.plan import BasePrice, Interval, ItemPrice, Plan, PlanItem, Proration, recurs
+from autumn_mock.payments.cycles import Cycle, Terms
 from autumn_mock.payments.descriptions import described
 from autumn_mock.payments.prices import cost, whole_packs
 

@@ -31,10 +31,9 @@ from autumn_mock.operations import retention, settlement, subjects
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.forecasts import upcoming
 from autumn_mock.operations.grants import begin
-from autumn_mock.operations.past_due import RETRY_AFTER
 from autumn_mock.operations.payment_methods import PaymentMethod, set_payment_method
+from autumn_mock.operations.plan_changes import MOST_CHANGES, RETRY_AFTER
 from autumn_mock.operations.plans import latest_plan
-from autumn_mock.operations.renewals import MOST_CHANGES
 from autumn_mock.store.environment import Transaction
 from autumn_mock.wire import webhooks
 from autumn_mock.wire.answer import downgraded
