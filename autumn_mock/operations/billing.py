@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from autumn_mock.domain.customer import Customer, CustomerPlan
 from autumn_mock.domain.payment import CheckoutMode, Deferred, Subscription
-from autumn_mock.operations import bills, checkouts, licenses, rewards
+from autumn_mock.operations import bills, checkouts, licenses, plans, rewards
 from autumn_mock.operations.accounts import store
 from autumn_mock.operations.attachments import (
     Attachment,
@@ -75,7 +75,7 @@ def attach_within(
     """Attach a plan in a transaction; ``settled``: how it was paid for."""
     customer, scope = owner_of(call, transaction, params)
     is_new = settled is None and not params.no_billing_changes
-    wanted = checkouts.deferred("attach", params, call.now)
+    wanted = checkouts.deferred("attach", _of_version(call, params), call.now)
     session = checkouts.find_open(call, customer, wanted) if is_new else None
     if session is not None and session.attached is not None:
         return Outcome(customer_id=params.customer_id, entity_id=scope, checkout=session)
@@ -89,6 +89,11 @@ def attach_within(
         if case.purchase.page is not None:
             return _open_session(call, transaction, case, case.purchase.page)
     return _buy(call, transaction, case, settled)
+
+
+def _of_version(call: Call, params: BillingAttach) -> BillingAttach:
+    """The request for the version of the plan that it means now: what waits for a payment does not become dearer."""
+    return replace(params, version=plans.get(call, params.plan_id, params.version).version)
 
 
 def owner_of(call: Call, transaction: Transaction, params: BillingParams) -> tuple[Customer, str | None]:

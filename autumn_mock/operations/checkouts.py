@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 from msgspec.structs import replace
 
-from autumn_mock.domain.customer import Customer
+from autumn_mock.domain.customer import Customer, CustomerPlan
 from autumn_mock.domain.payment import Checkout, CheckoutMode, Deferred, InvoiceLine, Operation
 from autumn_mock.ids import new_id
 from autumn_mock.ledger.intervals import DAY, MINUTE
@@ -108,6 +108,13 @@ def open_session(call: Call, transaction: Transaction, customer: Customer, sessi
     )
     transaction.put(opened)
     return opened
+
+
+def end_of_plan(call: Call, transaction: Transaction, attached: CustomerPlan) -> None:
+    """End the open session of a plan that was attached before its payment, and is cancelled: it is not to be paid."""
+    for each in list(call.environment.checkouts.of(attached.customer).values()):
+        if each.status == "open" and each.attached == attached.id:
+            transaction.put(replace(each, status="expired"))
 
 
 def end(call: Call, transaction: Transaction, session: Checkout) -> Checkout:

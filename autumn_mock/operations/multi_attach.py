@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from autumn_mock.domain.customer import Customer
 from autumn_mock.domain.payment import CheckoutMode, Deferred, InvoiceLine, Subscription
 from autumn_mock.domain.plan import Plan
-from autumn_mock.operations import bills, checkouts, rewards
+from autumn_mock.operations import bills, checkouts, plans, rewards
 from autumn_mock.operations.billing import PlanPurchase, examine, owner_of, perform, subscription_after
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError, invalid_request
@@ -96,7 +96,8 @@ def fill(call: Call, transaction: Transaction, params: MultiAttach, settled: Set
     for name in ids:
         if ids.count(name) > 1:
             raise ApiError(400, f"Duplicate subscription_id '{name}' in the same request", "duplicate_subscription_id")
-    wanted = checkouts.deferred("multi_attach", params, call.now)
+    of_version = [replace(each, version=plans.get(call, each.plan_id, each.version).version) for each in params.plans]
+    wanted = checkouts.deferred("multi_attach", replace(params, plans=of_version), call.now)
     cases: list[PlanPurchase] = []
     for plan in params.plans:
         one = single(params, plan)

@@ -233,6 +233,7 @@ def _cancel(
     if params.cancel_action == "cancel_immediately":
         if plan.is_main:
             drop_scheduled_add_ons(call, transaction, customer, scope)
+        checkouts.end_of_plan(call, transaction, current)
         withdraw(call, transaction, current)
         if following is not None:
             begin(call, transaction, customer, following, trial_ends_at=None)

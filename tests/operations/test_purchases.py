@@ -9,9 +9,13 @@ import pytest
 
 from autumn_mock.domain.payment import DECLINED
 from autumn_mock.ledger.intervals import DAY, MINUTE, add_months
-from autumn_mock.operations import settlement
+from autumn_mock.operations import plan_update, settlement
 from autumn_mock.operations.errors import ApiError
+from autumn_mock.operations.multi_attach import multi_attach
 from autumn_mock.operations.purchases import Outcome
+from autumn_mock.wire.requests.multi_attach import MultiAttach
+from autumn_mock.wire.requests.plans import PlansUpdate
+from autumn_mock.wire.schema import parse
 from tests.operations.purchases import PurchaseWorld
 from tests.support.world import NOW, priced
 
@@ -384,3 +388,50 @@ def test_attach_refuses(world: PurchaseWorld, before: list[str], plan_id: str, f
     fields = {"feature_quantities": quantities, **fields} if quantities else fields
     with world.refused(400, "invalid_request", message):
         world.buy(plan_id, **fields)
+
+
+def dearer(world: PurchaseWorld, plan_id: str) -> None:
+    """Make a new version of a plan that customers are on."""
+    patch = {"plan_id": plan_id, "price": {"amount": 33, "interval": "month"}}
+    plan_update.update(world.call(), plan_id, parse(PlansUpdate, patch))
+
+
+@pytest.mark.parametrize("card", [None, "declines"])
+@pytest.mark.parametrize("several", [False, True])
+def test_what_waits_for_a_payment_is_of_the_version_that_was_asked_for(
+    world: PurchaseWorld, card: str | None, several: bool
+) -> None:
+    world.customer("other")
+    world.buy("pro", "other", no_billing_changes=True)
+    world.card(card)
+
+    def ask() -> Outcome:
+        if not several:
+            return world.buy("pro")
+        body = parse(MultiAttach, {"customer_id": "c", "plans": [{"plan_id": "pro"}]})
+        return multi_attach(world.call(), body)
+
+    waiting = ask()
+    dearer(world, "pro")
+    world.pay(waiting)
+    assert world.invoices() == [("paid", 20)]
+    assert [each.plan.version for each in world.attached()] == [1]
+
+
+def test_another_version_has_a_page_of_its_own(world: PurchaseWorld) -> None:
+    world.customer("other")
+    world.buy("pro", "other", no_billing_changes=True)
+    first = world.buy("pro").checkout
+    dearer(world, "pro")
+    second = world.buy("pro")
+    assert second.checkout != first
+    world.pay(second)
+    assert world.invoices() == [("paid", 33)]
+
+
+def test_a_page_ends_when_its_plan_is_cancelled(world: PurchaseWorld) -> None:
+    outcome = world.buy("pro", enable_plan_immediately=True)
+    world.change("pro", cancel_action="cancel_immediately")
+    with pytest.raises(ApiError, match="is expired"):
+        world.pay(outcome)
+    assert (world.plans(), world.invoices()) == ({}, [])
