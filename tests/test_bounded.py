@@ -15,6 +15,7 @@ from autumn_mock.engine import Engine
 from autumn_mock.faults.board import COMPLETED_KEPT
 from autumn_mock.ingest.accept import MAX_FAILURES
 from autumn_mock.ingest.workers import MAX_LOST
+from autumn_mock.journal.messages import CAPACITY
 from autumn_mock.operations.retention import sweep
 from autumn_mock.web import create_app
 from autumn_mock.web.rate_limits import MOST_WINDOWS
@@ -31,7 +32,8 @@ BOUNDED = {
     "lost._rows": MAX_LOST,
     "._completed": COMPLETED_KEPT,
     "._windows[]": MOST_WINDOWS,
-    "message_journal._kept[]": 10_000,
+    # And the two parts of the name of the environment, a key of the same container.
+    "message_journal._kept[]": CAPACITY + 2,
 }
 
 
