@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from autumn_mock.web import create_app
 
 __all__ = ["AutumnMock", "Emulator", "__version__", "create_app"]
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 
 def __getattr__(name: str) -> Any:
