@@ -273,7 +273,7 @@ def _with(block: tuple[Event, ...], events: list[Event]) -> list[Event]:
         for event in events:
             insort(grown, event, key=moment_of)
         return grown
-    return [*block[:low], *sorted([*block[low:high], *events], key=moment_of), *block[high:]]
+    return [*block[:low], *_in_order([*block[low:high], *events]), *block[high:]]
 
 
 def _without(block: tuple[Event, ...], events: list[Event]) -> list[Event]:
@@ -287,8 +287,8 @@ def _without(block: tuple[Event, ...], events: list[Event]) -> list[Event]:
         for event in reversed(events):
             del rest[bisect_left(rest, moment_of(event), key=moment_of)]
     else:
-        removed = {event.id for event in events}
-        rest[low:high] = [event for event in rest[low:high] if event.id not in removed]
+        removed = set(map(id, events))  # the same objects: unlike their ids, it needs no access to each of them
+        rest[low:high] = [event for event in rest[low:high] if id(event) not in removed]
     return rest
 
 
