@@ -1,6 +1,7 @@
 // Time, queue, webhooks, snapshots and reset.
 
 import { byId, confirmed, duration, h, moment, notify, number, plural, setText, sync } from "./dom.js";
+import { clearRules, rulesOfServer } from "./faults.js";
 import { attempt, control, download, get, post, throttled } from "./server.js";
 
 let webhooks = -1;
@@ -111,9 +112,15 @@ byId("snapshot-load").addEventListener("change", (event) => attempt(async () => 
   notify(`Loaded ${Object.entries(restored).map(([name, count]) => plural(count, name.replaceAll("_", " ").replace(/ies$/, "y").replace(/s$/, ""))).join(", ")}`);
 }));
 byId("reset").addEventListener("click", () => attempt(async () => {
-  if (!(await confirmed("Reset this organisation?", "Its data, queue, faults, clock and requests return to the world."))) return;
+  if (!(await confirmed("Reset this organisation?", "Its data, queue, fault rules, clock and requests return to the world. Rules of the whole server stay armed."))) return;
   await post("/reset");
-  notify("Reset");
+  const left = rulesOfServer((await get("/faults")).list);
+  if (!left.length) return notify("Reset");
+  const count = plural(left.length, "rule");
+  notify(`Reset. ${count} of the whole server ${left.length === 1 ? "stays" : "stay"} armed: ${left.map((each) => each.rule).join("; ")}`, false, {
+    label: `Clear ${count}`,
+    run: () => attempt(() => clearRules(left)),
+  });
 }));
 
 export const view = {

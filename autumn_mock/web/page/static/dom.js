@@ -124,11 +124,16 @@ export function formatted(value) {
   return pre;
 }
 
-/** Show a message for some seconds. */
-export function notify(text, isBad = false) {
-  const note = h("p", { className: isBad ? "bad" : "" }, text);
+/** Show a message. It goes after some seconds, or, if it is an error or offers an action ({label, run}), when it is closed. */
+export function notify(text, isBad = false, action = null) {
+  for (const old of byId("notices").children) if (old.firstChild.textContent === text) old.remove();
+  const note = h("p", { className: isBad ? "bad" : "" }, h("span", {}, text));
+  const close = () => note.remove();
+  if (action) note.append(h("button", { type: "button", className: "small", onclick: () => { close(); action.run(); } }, action.label));
+  if (isBad || action) note.append(h("button", { type: "button", className: "small", onclick: close, "aria-label": "Close the message" }, "Close"));
+  else setTimeout(close, 6000);
   byId("notices").append(note);
-  setTimeout(() => note.remove(), isBad ? 9000 : 4000);
+  if (byId("notices").children.length > 4) byId("notices").firstElementChild.remove();
 }
 
 /** Ask before something that cannot be undone; resolves to whether to go on. */

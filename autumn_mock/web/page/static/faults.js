@@ -74,7 +74,7 @@ form.addEventListener("input", (event) => (event.target.name === "kind" ? showKi
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   try {
-    await post("/faults", { rule: written() });
+    await control("POST", "/faults", { rule: written() }, { isWhole: form.elements.scope.value === "server" });
     setText(byId("rule-error"), "");
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
@@ -94,28 +94,41 @@ function showArmed(list) {
     setText(row.children[2], each.completed ? "done" : each.remaining === null ? "no limit" : number(each.remaining));
     row.classList.toggle("tone-muted", each.completed);
   });
-  for (const node of switches) node.setAttribute("aria-checked", Boolean(ruleOf(node)));
+  for (const node of switches) {
+    const rule = ruleOf(node);
+    node.setAttribute("aria-checked", Boolean(rule));
+    setText(node.firstElementChild, node.dataset.name + (rule?.org === null ? " (whole server)" : ""));
+  }
 }
 
 function createArmed(each) {
-  const clear = () => attempt(() => control("DELETE", `/faults/${each.id}`));
-  return h("tr", {}, h("td", { className: "wrap" }, h("code", {}, each.rule)), h("td", { className: "number" }), h("td", { className: "number" }), h("td", {}, each.org === null ? "whole server" : "this organisation"), h("td", { className: "number" }, h("button", { type: "button", className: "small", "aria-label": `Clear ${each.rule}`, onclick: clear }, "Clear")));
+  const clear = () => attempt(() => clearRules([each]));
+  return h("tr", {}, h("td", { className: "wrap" }, h("code", {}, each.rule)), h("td", { className: "number" }), h("td", { className: "number" }), h("td", {}, each.org === null ? h("span", { className: "flag" }, "whole server") : "this organisation"), h("td", { className: "number" }, h("button", { type: "button", className: "small", "aria-label": `Clear ${each.rule}`, onclick: clear }, "Clear")));
+}
+
+/** Those of a list of rules that are armed on the whole server. */
+export const rulesOfServer = (list) => list.filter((each) => each.org === null && !each.completed);
+
+/** Disarm rules, of the chosen organisation or of the whole server. */
+export async function clearRules(list) {
+  for (const each of list) await control("DELETE", `/faults/${each.id}`, undefined, { isWhole: each.org === null });
 }
 
 const ruleOf = (node) => armed.find((each) => each.rule === node.dataset.rule && !each.completed);
 
 for (const node of switches) {
+  node.dataset.name = node.textContent;
   node.addEventListener("click", () => attempt(async () => {
     const rule = ruleOf(node);
     if (rule) {
-      await control("DELETE", `/faults/${rule.id}`);
+      await clearRules([rule]);
       showArmed(armed.filter((each) => each.id !== rule.id));
     } else {
       showArmed([...armed, await post("/faults", { rule: node.dataset.rule })]);
     }
   }));
 }
-byId("clear-faults").addEventListener("click", () => attempt(() => control("DELETE", "/faults")));
+byId("clear-faults").addEventListener("click", () => attempt(() => clearRules(armed)));
 
 export const view = {
   enter() {

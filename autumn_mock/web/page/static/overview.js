@@ -25,7 +25,7 @@ function showPipe(next) {
   const flags = [
     ...(next.queue.paused ? ["The workers are paused"] : []),
     ...next.queue.held.map((each) => `${plural(each.items, "item")} held by ${each.rule}`),
-    ...new Set(next.faults.filter((each) => !each.completed).map((each) => `Armed: ${each.rule}`)),
+    ...new Set(next.faults.filter((each) => !each.completed).map((each) => `Armed${each.org === null ? " on the whole server" : ""}: ${each.rule}`)),
     ...(next.lag > 2000 ? [`The oldest item waits for ${duration(next.lag)}`] : []),
   ];
   sync(byId("pipe-flags"), flags, (each) => each, (each) => h("span", { className: "flag" }, each));

@@ -20,11 +20,12 @@ export class Failure extends Error {
   }
 }
 
-function headers(more) {
+/** `isWhole`: for the whole server, not the chosen organisation. */
+function headers(more, isWhole) {
   const token = sessionStorage.getItem(TOKEN);
   return {
     ...(token ? { "x-autumn-mock-token": token } : {}),
-    ...(environment ? { "x-autumn-mock-environment": environment } : {}),
+    ...(environment && !isWhole ? { "x-autumn-mock-environment": environment } : {}),
     ...more,
   };
 }
@@ -50,7 +51,7 @@ function askToken(isWrong) {
 /** Fetch with the token; it is asked for when the server wants it. */
 async function request(path, options) {
   for (;;) {
-    const sent = { ...options, headers: headers(options.headers), cache: "no-store" };
+    const sent = { ...options, headers: headers(options.headers, options.isWhole), cache: "no-store" };
     const used = sessionStorage.getItem(TOKEN);
     const reply = await fetch(path, sent);
     if (reply.status !== 401 && reply.status !== 403) return reply;
@@ -69,7 +70,7 @@ async function decoded(reply) {
   }
 }
 
-/** A control call, by its method and its path below /_mock; resolves to the body, or rejects with a Failure. `more`: options of fetch. */
+/** A control call, by its method and its path below /_mock; resolves to the body, or rejects with a Failure. `more`: options of fetch; `isWhole`: for the whole server. */
 export async function control(method, path, body, more = {}) {
   let reply;
   try {

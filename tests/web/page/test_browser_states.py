@@ -1,0 +1,80 @@
+"""What the page says in states that are easily misread: rules of the server, scenarios that stop, lost servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.support.browser import chromium, open_page, save_screenshot
+from tests.support.server import ServerProcess
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def chrome() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ServerProcess]:
+    """A server of these tests alone: they arm rules on all of it."""
+    with ServerProcess() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _fresh(server: ServerProcess) -> None:
+    server.post("/_mock/reset", {}, None)
+    server.request("DELETE", "/_mock/faults")
+
+
+def arm_on_server(server: ServerProcess, rule: str) -> None:
+    assert server.post("/_mock/faults", {"rule": rule}, None).body["org"] is None
+
+
+def rules(server: ServerProcess) -> list[str]:
+    return [each["rule"] for each in server.get("/_mock/faults", None).body["list"]]
+
+
+def reset(page: Page) -> None:
+    page.get_by_role("button", name="Reset", exact=True).click()
+    page.get_by_role("button", name="Continue").click()
+
+
+def test_reset_names_the_rules_of_the_server_that_stay_and_clears_them(chrome: Browser, server: ServerProcess) -> None:
+    arm_on_server(server, "queue:down")
+    with open_page(chrome, server.url, "server") as page:
+        reset(page)
+        notices = page.locator("#notices")
+        expect(notices).to_contain_text("Reset. 1 rule of the whole server stays armed: queue:down")
+        assert rules(server) == ["queue:down"]
+        save_screenshot(page, "reset-with-a-rule-of-the-server")
+        page.get_by_role("button", name="Clear 1 rule").click()
+        expect(page.locator("nav .badge")).to_have_count(0)
+        assert rules(server) == []
+        reset(page)
+        expect(notices.get_by_text("Reset", exact=True)).to_be_visible()
+
+
+def test_rules_of_the_server_are_marked_armed_and_cleared(chrome: Browser, server: ServerProcess) -> None:
+    arm_on_server(server, "queue:down")
+    with open_page(chrome, server.url) as page:
+        expect(page.locator("#pipe-flags")).to_have_text("Armed on the whole server: queue:down")
+        page.get_by_role("link", name="Faults").click()
+        outage = page.get_by_role("switch", name="Outage (whole server)")
+        expect(outage).to_be_checked()
+        expect(page.locator("#armed .flag")).to_have_text("whole server")
+        save_screenshot(page, "rule-of-the-server")
+        outage.click()
+        expect(page.get_by_role("switch", name="Outage", exact=True)).not_to_be_checked()
+        assert rules(server) == []
+        page.locator("#rule").get_by_label("Applies to").select_option("the whole server")
+        page.get_by_role("button", name="Arm", exact=True).click()
+        expect(page.locator("#armed .flag")).to_have_text("whole server")
+        page.get_by_role("button", name="Clear all").click()
+        expect(page.locator("#armed-empty")).to_be_visible()
+        assert rules(server) == []
