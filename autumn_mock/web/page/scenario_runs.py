@@ -69,6 +69,8 @@ class ScenarioRun:
             "org": self.org,
             "played": self.played,
             "over": self.is_over,
+            "failed": self.player.failed.number if self.player.failed is not None else None,
+            "server_faults": self.player.server_faults,
             "unmet": self.player.unmet,
             "steps": steps,
             "balances": [

@@ -78,3 +78,35 @@ def test_rules_of_the_server_are_marked_armed_and_cleared(chrome: Browser, serve
         page.get_by_role("button", name="Clear all").click()
         expect(page.locator("#armed-empty")).to_be_visible()
         assert rules(server) == []
+
+
+def test_scenario_that_fails_says_where_and_what_else_applied(chrome: Browser, server: ServerProcess) -> None:
+    arm_on_server(server, "queue:down")
+    with open_page(chrome, server.url, "scenarios/retry-after-202") as page:
+        flags = page.locator("#scenario-flags")
+        expect(flags).to_have_text("Armed on the whole server, so it applies here too: queue:down")
+        page.get_by_role("button", name="Play to the end").click()
+        expect(page.locator("#scenario-progress")).to_have_text("stopped at step 2 of 4")
+        expect(page.locator("#scenario-steps .failed")).to_have_attribute("data-number", "2")
+        end = page.locator("#scenario-end")
+        expect(end).to_contain_text("Step 2 failed")
+        expect(end).not_to_contain_text("kept to the contract")
+        save_screenshot(page, "scenario-that-failed")
+
+
+@pytest.mark.parametrize(
+    ("name", "fact"),
+    [
+        ("partial-failure", "could not be queued: that usage is not charged, unless the client sent it again."),
+        ("worker-stopped", "Lost: 0."),
+    ],
+)
+def test_verdict_of_a_scenario_is_about_the_client(
+    chrome: Browser, server: ServerProcess, name: str, fact: str
+) -> None:
+    with open_page(chrome, server.url, f"scenarios/{name}") as page:
+        page.get_by_role("button", name="Play to the end").click()
+        end = page.locator("#scenario-end")
+        expect(end.locator(".calm")).to_have_text("No finding: the client kept to the contract.")
+        expect(end).to_contain_text(fact)
+        save_screenshot(page, f"scenario-{name}")

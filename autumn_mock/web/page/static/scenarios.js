@@ -1,6 +1,6 @@
 // Scenarios: pick one, play it step by step, and see what happened to the balances.
 
-import { bar, byId, h, number, plain, setBar, setText, sync } from "./dom.js";
+import { bar, byId, h, number, plain, plural, setBar, setText, sync } from "./dom.js";
 import { showFindings } from "./overview.js";
 import { attempt, control, get, post } from "./server.js";
 
@@ -33,6 +33,7 @@ async function open(name) {
   setText(byId("scenario-story"), scenario.story);
   byId("scenario-steps").replaceChildren(...scenario.steps.map((say, index) => h("li", { "data-number": index + 1 }, h("span", { className: "say" }, say))));
   byId("scenario-balances").replaceChildren();
+  byId("scenario-flags").replaceChildren();
   byId("scenario-end").hidden = true;
   await begin();
 }
@@ -72,10 +73,12 @@ function show(report) {
     steps[step.number - 1].append(h("dl", {}, step.lines.flatMap(({ label, text, style }) => [h("dt", {}, label), h("dd", { className: TONES[style] ?? "" }, text)])));
   }
   [...steps].forEach((node, index) => {
+    node.classList.toggle("failed", index + 1 === report.failed);
     node.classList.toggle("played", index < report.played);
     node.classList.toggle("next", index === report.played && !report.over);
   });
   steps[Math.max(report.played - 1, 0)]?.scrollIntoView({ block: "nearest" });
+  sync(byId("scenario-flags"), report.server_faults, (each) => each, (each) => h("span", { className: "flag" }, `Armed on the whole server, so it applies here too: ${each}`));
   sync(byId("scenario-balances"), report.balances, (each) => `${each.customer} ${each.feature}`, createBalance, updateBalance);
   byId("scenario-end").hidden = !report.over;
   if (report.over) showEnd(report);
@@ -85,11 +88,27 @@ function show(report) {
 function showEnd(report) {
   const findings = byId("scenario-findings");
   findings.replaceChildren();
-  showFindings(findings, report.findings, "The client kept to the contract, and no customer was charged wrongly.");
-  const { offered, refused, deducted, lost } = report.stats;
-  findings.prepend(h("p", { "data-key": "sums" }, `Of ${number(offered)} items that the client sent, ${number(deducted)} were deducted, ${number(refused)} refused and ${number(lost)} lost.`));
+  showFindings(findings, report.findings, report.failed ? "No finding up to the step that failed." : "No finding: the client kept to the contract.");
+  findings.prepend(...sumsOf(report.stats).map((text) => h("p", { "data-key": text }, text)));
+  if (report.failed) findings.prepend(h("p", { className: "tone-bad", "data-key": "failed" }, `Step ${report.failed} failed: the result was not the expected one.`));
   if (report.findings.length) findings.append(h("p", { className: "hint", "data-key": "what" }, "A finding is a mistake of the client, the program that reports usage: what it did, why that matters, and in green what to do instead. The server itself did what Autumn does."));
   for (const text of report.unmet) findings.append(h("p", { className: "message", "data-key": text }, text));
+}
+
+/** What became of the items: the sums, and which usage was not charged. */
+function sumsOf({ offered, refused, deducted, lost }) {
+  return [
+    `Items that reached the queue: ${number(offered)}. Deducted: ${number(deducted)}. Refused: ${number(refused)}. Lost: ${number(lost)}.`,
+    ...(refused ? [`${plural(refused, "item")} could not be queued: that usage is not charged, unless the client sent it again.`] : []),
+    ...(lost ? [`${plural(lost, "item")} ${lost === 1 ? "was" : "were"} accepted and then lost: that usage is never charged.`] : []),
+  ];
+}
+
+/** How far a run is. */
+function progressOf({ failed, over, played }) {
+  const count = scenario.steps.length;
+  if (failed) return `stopped at step ${failed} of ${count}`;
+  return over ? `all ${played} steps played` : `step ${played} of ${count}`;
 }
 
 function createBalance(each) {
@@ -112,8 +131,7 @@ function showButtons() {
   byId("scenario-all").disabled = !isReady;
   byId("scenario-again").disabled = run === null || isPlaying;
   if (isReady && (active === document.body || active?.disabled)) byId("scenario-next").focus({ preventScroll: true });
-  const count = scenario?.steps.length ?? 0;
-  setText(byId("scenario-progress"), isPlaying ? "playing…" : run ? (run.over ? `all ${run.played} steps played` : `step ${run.played} of ${count}`) : "");
+  setText(byId("scenario-progress"), isPlaying ? "playing…" : run && scenario ? progressOf(run) : "");
 }
 
 byId("scenario-next").addEventListener("click", () => play(false));
