@@ -9,6 +9,8 @@ from typing import Any
 
 import httpx
 
+from autumn_mock.domain.organisation import ENVIRONMENT_HEADER
+
 #: Seconds to wait for a reply.
 REQUEST_TIMEOUT_S = 10.0
 
@@ -66,6 +68,11 @@ class ControlClient:
         self.key = key
         if key is not None:
             self.http.headers["Authorization"] = f"Bearer {key}"
+
+    def use_organisation(self, name: str) -> None:
+        """Let further calls apply to an organisation by its id or slug, whatever the key."""
+        self.http.headers.pop("Authorization", None)
+        self.http.headers[ENVIRONMENT_HEADER] = name
 
     def get(self, path: str, **query: Any) -> Any:
         """GET with a query string: ``get("/requests", after=3)``."""

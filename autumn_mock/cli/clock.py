@@ -37,8 +37,8 @@ def show(client: ControlClient, as_json: bool) -> None:
 @json_option
 @asks_server
 def advance(client: ControlClient, by: str, as_json: bool) -> None:
-    """Move the clock forward by TIME: a duration (90m, 1d), calendar months (1month, 1year), or next-reset, which is
-    the instant at which the next balance is reset."""
+    """Move the clock forward by TIME: a duration (90m, 1d), calendar months (1month, 1year), or next-reset: to
+    the next reset of a balance, renewal, beginning or end of a plan, and all that is due within a minute of it."""
     _move(client, as_json, advance=by)
 
 

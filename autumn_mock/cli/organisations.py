@@ -19,6 +19,7 @@ def org() -> None:
     \b
     autumn-mock org open --slug team-a
     autumn-mock org name --key am_sk_test_... --slug team-a
+    autumn-mock org close team-a
     """
 
 
@@ -87,13 +88,18 @@ def name(client: ControlClient, as_json: bool, name: str | None, slug: str | Non
         click.echo(f"{named['id']}: {named['slug']}, {named['name']}")
 
 
-@org.command(short_help="Close the organisation of --key.")
+@org.command(short_help="Close an organisation.")
+@click.argument("organisation", metavar="[NAME]", required=False)
 @json_option
 @asks_server
-def close(client: ControlClient, as_json: bool) -> None:
-    """Delete the organisation of --key, with everything in it."""
+def close(client: ControlClient, organisation: str | None, as_json: bool) -> None:
+    """Delete an organisation with everything in it: NAME, its slug or id as the list shows them, or that of --key."""
     from autumn_mock.cli.output import print_json
 
+    if organisation is not None:
+        client.use_organisation(organisation)
+    elif client.key is None:
+        raise click.UsageError("name the organisation, as `autumn-mock org` lists it, or give its --key")
     removed = client.delete("/organisations")
     if as_json:
         print_json(removed)

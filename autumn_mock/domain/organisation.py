@@ -48,6 +48,11 @@ class ClockState(Record, frozen=True, kw_only=True):
     frozen_at: Annotated[int, Meta(ge=0, le=LATEST)] | None = None
 
 
+#: The header of the control API that selects an environment where its key is not known: the id or slug of an
+#: organisation, and ``:live`` for that one.
+ENVIRONMENT_HEADER = "x-autumn-mock-environment"
+
+
 class Organisation(Record, frozen=True, kw_only=True):
     """One tenant. Everything else belongs to one organisation and one environment of it."""
 

@@ -26,16 +26,23 @@ RETRY_AFTER = (3 * DAY, 8 * DAY, 15 * DAY)
 
 def next_change(environment: Environment, owner: str) -> int | None:
     """When (ms) time changes something of a customer's plans next."""
-    plans = environment.customer_plans.of(owner)
-    instants = [changes_at(each) for each in plans.values()]
+    instants = plan_instants(environment, owner)
     if len(environment.checkouts) or len(environment.invoices):
         instants += waiting_until(environment, owner)
     if len(environment.subscriptions):
         subscriptions = environment.subscriptions.of(owner).values()
-        instants += [renews_at(each, plans.values()) for each in subscriptions]
         if any(each.status == "past_due" for each in subscriptions):
             instants += [at for at, _ in tries_at(environment, owner)]
     return min((at for at in instants if at is not None), default=None)
+
+
+def plan_instants(environment: Environment, owner: str) -> list[int | None]:
+    """When (ms) each of a customer's plans begins, ends, or ends its trial next, and each subscription is billed."""
+    plans = environment.customer_plans.of(owner)
+    instants = [changes_at(each) for each in plans.values()]
+    if len(environment.subscriptions):
+        instants += [renews_at(each, plans.values()) for each in environment.subscriptions.of(owner).values()]
+    return instants
 
 
 def waiting_until(environment: Environment, owner: str) -> Iterator[int | None]:

@@ -163,7 +163,7 @@ def test_org_opens_names_lists_and_closes(run: Run, server: ServerProcess) -> No
     assert any(line.startswith("team-b ") and "on demand" in line for line in lines)
     assert [each["slug"] for each in document(run("org", "list", "--json"))["list"]] == ["autumn-mock", "team-b"]
     assert text_of(run("org", "close", "--key", key)).startswith("closed org_")
-    assert "give the secret key" in text_of(run("org", "close"), code=1)
+    assert "name the organisation" in run("org", "close").stderr
     opened = document(run("org", "open", "--json", "--with-key", "am_sk_test_mine", "--world", "empty"))
     assert opened["key"] == "am_sk_test_mine"
 
@@ -266,3 +266,17 @@ def test_payment_method_changes_how_a_customer_pays(run: Run, server: ServerProc
     assert answer == {"customer_id": "cus_123", "payment_method": "none"}
     assert "Customer cus_x not found" in text_of(run("payment-method", "cus_x", "ok"), code=1)
     assert "needs_3ds" in text_of(run("payment-method", "cus_123", "gold"), code=2)
+
+
+# -- organisations
+
+
+def test_org_close_takes_a_name_and_needs_one(run: Run, server: ServerProcess) -> None:
+    """The list masks keys: what it shows must be enough to close an organisation."""
+    assert server
+    text_of(run("org", "open", "--slug", "team-a"))
+    opened = text_of(run("org", "open", "--with-key", "am_sk_test_team_b")).strip()
+    assert "closed org_" in text_of(run("org", "close", "team-a"))
+    assert "closed org_" in text_of(run("org", "close", "--key", opened))
+    assert [each["slug"] for each in document(run("org", "--json"))["list"]] == ["autumn-mock"]
+    assert "there is no environment team-a" in text_of(run("org", "close", "team-a"), code=1)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from flask import Flask, Response, request
 from werkzeug.routing import Rule
 
+from autumn_mock.domain.organisation import ENVIRONMENT_HEADER
 from autumn_mock.engine import Engine
 from autumn_mock.operations.errors import invalid_request
 from autumn_mock.web.authentication import ACTING_KEY, acting_key
@@ -27,7 +28,7 @@ from autumn_mock.web.control import (
     server,
     webhooks,
 )
-from autumn_mock.web.control.context import ENVIRONMENT_HEADER, ControlCall, ControlHandler, ControlRequest
+from autumn_mock.web.control.context import ControlCall, ControlHandler, ControlRequest
 from autumn_mock.web.guard import Guard
 from autumn_mock.web.replies import reply_to
 

@@ -7,8 +7,10 @@ from typing import Any
 from flask import Response
 
 from autumn_mock.clock import Clock, in_calendar, wall_clock
+from autumn_mock.ledger.intervals import MINUTE
 from autumn_mock.operations.clock import length_from
 from autumn_mock.operations.errors import invalid_request
+from autumn_mock.operations.plan_changes import plan_instants
 from autumn_mock.settings import read_instant
 from autumn_mock.web.control.context import ControlCall, ControlHandler, ControlRequest
 from autumn_mock.web.replies import json_reply
@@ -73,16 +75,21 @@ def _advance(value: Any, request: ControlRequest, clock: Clock) -> int:
 
 
 def _until_reset(request: ControlRequest) -> int:
-    """The ms until the next balance is reset: a balance is due once its time has passed."""
+    """The ms until the next balance is reset or plan renews, begins or ends, and all that follows it within a minute.
+
+    Something is due once its time has passed.
+    """
     ahead = []
     for environment in request.environments():
         now = environment.clock.now()
         with environment.lock:
-            resets = (row.next_reset_at for row in environment.balances)
-            ahead += [reset - now for reset in resets if reset is not None and reset >= now]
+            instants = [row.next_reset_at for row in environment.balances]
+            for owner in {each.customer for each in environment.customer_plans}:
+                instants += plan_instants(environment, owner)
+            ahead += [each - now for each in instants if each is not None and each >= now]
     if not ahead:
-        raise ValueError("advance: no balance here has a next reset")
-    return min(ahead) + 1
+        raise ValueError("advance: no balance here has a next reset, and no plan renews")
+    return max(each for each in ahead if each <= min(ahead) + MINUTE) + 1
 
 
 ROUTES: dict[str, ControlHandler] = {"GET /clock": show_clock, "POST /clock": ControlCall(move_clock, _KNOWN)}

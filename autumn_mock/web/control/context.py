@@ -8,16 +8,13 @@ from typing import Any
 from flask import Response, request
 from msgspec import Struct
 
+from autumn_mock.domain.organisation import ENVIRONMENT_HEADER
 from autumn_mock.engine import Engine
 from autumn_mock.input_files import guess
 from autumn_mock.operations.errors import ApiError, customer_not_found, invalid_request
 from autumn_mock.store.environment import Environment
 from autumn_mock.web.authentication import unknown_key
 from autumn_mock.wire.body import json_body
-
-#: Selects an environment where its key is not known: the id or slug of an organisation, and ``:live`` for that one.
-ENVIRONMENT_HEADER = "x-autumn-mock-environment"
-
 
 #: Of a number in a query.
 _MOST_DIGITS = 15
@@ -75,16 +72,18 @@ class ControlRequest(Struct, frozen=True):
     def environment_of_customer(self, customer_id: str) -> Environment:
         """The environment of the request that has a customer.
 
-        404 if there is none, 400 when the request names no environment and several have such a customer.
+        404 if there is none. If the request names no environment, one whose organisation was there at the start counts
+        before those that were opened since, as by scenarios and tests; 400 if that leaves several.
         """
         found = [each for each in self.environments() if each.customers.of(customer_id)]
         if not found:
             raise customer_not_found(customer_id)
+        found = [each for each in found if not self.engine.is_on_demand(each.organisation.id)] or found
         if len(found) > 1:
-            names = ", ".join(sorted(":".join(each.name) for each in found))
+            names = ", ".join(sorted(f"{each.organisation.slug}:{each.env}" for each in found))
             raise invalid_request(
                 f"Customer {customer_id} exists in {len(found)} environments ({names}): "
-                "give the secret key of one of them in Authorization"
+                "give the secret key of one of them"
             )
         return found[0]
 

@@ -10,13 +10,13 @@ import flask
 from flask import Blueprint, Flask, Response, redirect, render_template
 
 from autumn_mock import __version__
-from autumn_mock.domain.organisation import hash_key, shown_key
+from autumn_mock.domain.organisation import ENVIRONMENT_HEADER, hash_key, shown_key
 from autumn_mock.engine import Engine
 from autumn_mock.operations.errors import invalid_request
 from autumn_mock.parking import parking
 from autumn_mock.store.environment import Environment
 from autumn_mock.web.control import Control
-from autumn_mock.web.control.context import ENVIRONMENT_HEADER, ControlHandler, ControlRequest
+from autumn_mock.web.control.context import ControlHandler, ControlRequest
 from autumn_mock.web.page.live import LiveStates
 from autumn_mock.web.page.scenario_runs import ScenarioRuns
 from autumn_mock.web.replies import json_reply

@@ -9,9 +9,10 @@ import pytest
 from flask.testing import FlaskClient
 
 from autumn_mock.ledger.intervals import DAY
-from tests.web.conftest import Post
+from tests.web.conftest import KEY, Post
 
 CLOCK = "/_mock/clock"
+AUTHORIZED = {"Authorization": f"Bearer {KEY}"}
 
 
 def instant(text: str) -> int:
@@ -48,7 +49,24 @@ def test_clock_advances_to_the_next_reset(client: FlaskClient, post: Post) -> No
 
 def test_clock_has_no_next_reset_without_balances(post: Post) -> None:
     refused = post(CLOCK, {"advance": "next-reset"}, "am_sk_test_other")
-    assert (refused.status_code, refused.get_json()["message"]) == (400, "advance: no balance here has a next reset")
+    message = "advance: no balance here has a next reset, and no plan renews"
+    assert (refused.status_code, refused.get_json()["message"]) == (400, message)
+
+
+@pytest.mark.parametrize(("later", "jumps"), [(3_000, 1), (90_000, 2)])
+def test_next_reset_passes_what_is_due_within_a_minute(post: Post, client: FlaskClient, later: int, jumps: int) -> None:
+    """A renewal, a moment after the reset of another customer's balance."""
+    post(CLOCK, {"now": "2026-03-01", "freeze": True})
+    post("/v1/billing.attach", {"customer_id": "cus_reset", "plan_id": "free"})
+    post(CLOCK, {"advance": later})
+    post("/_mock/customers/cus_bob/payment_method", {"payment_method": "ok"})
+    bought = post("/v1/billing.attach", {"customer_id": "cus_bob", "plan_id": "pro"}).get_json()
+    assert bought["invoice"]["status"] == "paid"
+    for _ in range(jumps):
+        post(CLOCK, {"advance": "next-reset"})
+    renewals = post("/v1/invoices.list", {"customer_id": "cus_bob"}).get_json()["list"]
+    assert len(renewals) == 2
+    assert instant("2026-04-01") + later < client.get(CLOCK, headers=AUTHORIZED).get_json()["now"]
 
 
 @pytest.mark.parametrize(
