@@ -104,7 +104,9 @@ def hold(player: Player, *, is_own: bool, is_quiet: bool = False) -> None:
     """Print how to reach the organisation of a scenario; with a server of its own (``is_own``) wait for Ctrl-C."""
     url, key = player.target.control.url, player.target.control.key
     if not is_quiet:
-        click.echo(f"\nkept: page {url}/_mock/; autumn-mock requests --url {url} --key {key}")
+        click.echo(
+            f"\nkept: page {url}/_mock/?organisation={player.target.org}; autumn-mock requests --url {url} --key {key}"
+        )
         if not is_own:
             click.echo(f"to remove its organisation: autumn-mock org close --url {url} --key {key}")
     if is_own:
@@ -146,7 +148,7 @@ def playing(found: Scenario, url: str, token: str | None = None, *, keep: bool =
     from autumn_mock.scenarios import Player, ScenarioTarget
 
     try:
-        with ScenarioTarget(url, found.world, token=token, keep=keep) as target:
+        with ScenarioTarget(url, found.world, title=found.title, token=token, keep=keep) as target:
             yield Player(found, target)
     except ControlError as error:
         raise click.ClickException(str(error)) from None

@@ -26,9 +26,14 @@ class BalanceReading(Struct, frozen=True):
     granted: float
 
 
+#: Characters that the name of an organisation may have.
+_MOST_NAME = 200
+
+
 class ScenarioTarget:
     """A new organisation on a server. Use it in a ``with`` block; leaving it deletes the organisation, unless ``keep``.
 
+    ``title`` names the organisation on the page of the server.
     ``token``: the server's ``--control-token``; ``trusted``: see :class:`~autumn_mock.control_client.ControlClient`.
     Methods raise :class:`~autumn_mock.control_client.ControlError`.
     """
@@ -38,11 +43,14 @@ class ScenarioTarget:
         url: str,
         world: str = "default",
         *,
+        title: str = "",
         token: str | None = None,
         keep: bool = False,
         trusted: ssl.SSLContext | None = None,
     ) -> None:
-        self._world = world
+        self._opened_with = {"world": world}
+        if name := "".join(filter(str.isprintable, title))[:_MOST_NAME]:
+            self._opened_with["name"] = name
         self._keep = keep
         self.control = ControlClient(url, token=token, trusted=trusted)
         #: The id of the organisation, once it is open.
@@ -54,7 +62,7 @@ class ScenarioTarget:
 
     def __enter__(self) -> ScenarioTarget:
         try:
-            opened = self.control.post("/organisations", {"world": self._world})
+            opened = self.control.post("/organisations", self._opened_with)
             self.org = opened["org"]
             self.control.use_key(opened["key"])
             self.control.http.headers["x-api-version"] = API_VERSION

@@ -216,6 +216,9 @@ def test_run_keeps_its_organisation(server: ServerProcess) -> None:
     key = kept.rsplit("--key ", 1)[1]
     assert removal == f"to remove its organisation: autumn-mock org close --url {server.url} --key {key}"
     assert server.get("/_mock/stats", key).body["lost"] > 0
+    [org] = server.get("/_mock/organisations", key).body["list"]
+    assert kept.startswith(f"kept: page {server.url}/_mock/?organisation={org['id']}; ")
+    assert org["name"] == "Unknown customers, accepted and lost in silence"
     server.request("DELETE", "/_mock/organisations", None, server.headers(key))
 
 
@@ -247,7 +250,7 @@ def test_demo_steps_with_enter_and_keeps_its_server() -> None:
             process.stdin.write("\n" * 20)
             process.stdin.close()
             kept = next(line for line in process.stdout if line.startswith("kept: page"))
-            url, key = kept.split()[2].removesuffix("/_mock/;"), kept.split()[-1]
+            url, key = kept.split()[2].partition("/_mock/")[0], kept.split()[-1]
             assert Client(url, key).stats()["accepted"] > 0
             process.send_signal(signal.SIGINT)
             assert process.wait(20) == 1  # of click alone; the main command makes it 130

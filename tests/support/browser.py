@@ -50,6 +50,7 @@ def open_page(
     url: str,
     view: str = "overview",
     *,
+    query: str = "",
     width: int = 1280,
     theme: str = "light",
     token: str = "",
@@ -76,7 +77,7 @@ def open_page(
     if problems:
         page.on("console", lambda message: found.append(message.text) if message.type in ("error", "warning") else None)
     page.on("request", check_host)
-    page.goto(f"{url}/_mock/#{view}")
+    page.goto(f"{url}/_mock/{query}#{view}")
     if token:
         page.get_by_role("textbox", name="Token").fill(token)
         page.get_by_role("button", name="Continue").click()

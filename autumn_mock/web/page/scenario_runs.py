@@ -142,7 +142,13 @@ class ScenarioRuns:
             while len(self._idle) >= _MOST_RUNS:
                 self._idle.pop(next(iter(self._idle))).close()
             target = resources.enter_context(
-                ScenarioTarget(self._url(), scenario.world, token=self._settings.control_token, trusted=self._trusted())
+                ScenarioTarget(
+                    self._url(),
+                    scenario.world,
+                    title=scenario.title,
+                    token=self._settings.control_token,
+                    trusted=self._trusted(),
+                )
             )
             run = ScenarioRun(Player(scenario, target), target.org, resources.pop_all())
             number = next(self._numbers)

@@ -110,3 +110,20 @@ def test_verdict_of_a_scenario_is_about_the_client(
         expect(end.locator(".calm")).to_have_text("No finding: the client kept to the contract.")
         expect(end).to_contain_text(fact)
         save_screenshot(page, f"scenario-{name}")
+
+
+def test_address_and_selector_name_the_organisation(chrome: Browser, server: ServerProcess) -> None:
+    opened = server.post("/_mock/organisations", {"name": "An outage", "slug": "mine"}, None).body
+    unnamed = server.organisation()
+    try:
+        with open_page(chrome, server.url, query=f"?organisation={opened['org']}") as page:
+            select = page.locator("#environment")
+            expect(select).to_have_value(f"{opened['org']}:sandbox")
+            expect(select.locator("option:checked")).to_have_text("An outage · mine · sandbox · no. 2")
+            save_screenshot(page, "organisations")
+            select.select_option(index=select.locator("option").count() - 1)
+            expect(select.locator("option:checked")).to_contain_text(f"no. 3 · {unnamed.key[:15]}")
+            assert "?" not in page.url
+    finally:
+        for key in (opened["key"], unnamed.key):
+            server.request("DELETE", "/_mock/organisations", None, server.client(key).headers())

@@ -2,7 +2,7 @@
 
 import { view as controls } from "./controls.js";
 import { view as customers } from "./customers.js";
-import { byId, h, moment, setText } from "./dom.js";
+import { byId, h, moment, notify, setText } from "./dom.js";
 import { view as faults } from "./faults.js";
 import { view as overview, sample } from "./overview.js";
 import { view as requests } from "./requests.js";
@@ -46,10 +46,21 @@ function route() {
 
 const nameOf = (each) => `${each.org}:${each.env}`;
 
-/** How an environment is listed: with its number and its key's hint when there are several organisations. */
+/** How an environment is listed: with several organisations by slug and number, and those without a name by their key's hint. */
 function labelOf(each) {
-  const isOne = environments.every((other) => other.org === each.org);
-  return [each.name, each.env, ...(isOne ? [] : [`no. ${each.number}`, each.key ?? each.hint?.replace(/\*+$/, "…")])].filter(Boolean).join(" · ");
+  if (environments.every((other) => other.org === each.org)) return [each.name, each.env].filter(Boolean).join(" · ");
+  const isNamed = each.name && each.name !== each.slug;
+  const slug = isNamed && !each.slug.startsWith("org-") && each.slug;
+  return [each.name, slug, each.env, `no. ${each.number}`, !isNamed && (each.key ?? each.hint?.replace(/\*+$/, "…"))].filter(Boolean).join(" · ");
+}
+
+/** The organisation that the address names: `?organisation=` with its id or slug. */
+function organisationOfAddress() {
+  const wanted = new URLSearchParams(location.search).get("organisation");
+  if (!wanted) return undefined;
+  const found = environments.find((each) => [each.org, each.slug, nameOf(each)].includes(wanted));
+  if (!found) notify(`This server has no organisation ${wanted}: another one is shown.`, true);
+  return found;
 }
 
 async function loadEnvironments() {
@@ -57,7 +68,7 @@ async function loadEnvironments() {
   const select = byId("environment");
   select.replaceChildren(...environments.map((each) => h("option", { value: nameOf(each) }, labelOf(each))));
   const kept = sessionStorage.getItem(CHOSEN);
-  chooseEnvironment(environments.find((each) => nameOf(each) === kept) ?? environments[0]);
+  chooseEnvironment(organisationOfAddress() ?? environments.find((each) => nameOf(each) === kept) ?? environments[0]);
 }
 
 function chooseEnvironment(chosen) {
@@ -66,6 +77,7 @@ function chooseEnvironment(chosen) {
   if (!chosen) return;
   sessionStorage.setItem(CHOSEN, nameOf(chosen));
   byId("environment").value = nameOf(chosen);
+  byId("environment").title = labelOf(chosen);
   choose(chosen);
   for (const view of Object.values(VIEWS)) view.chosen?.(chosen);
   route();
@@ -181,7 +193,10 @@ function switchTheme() {
 
 byId("theme").addEventListener("click", switchTheme);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", showTheme);
-byId("environment").addEventListener("change", (event) => chooseEnvironment(environments.find((each) => nameOf(each) === event.target.value)));
+byId("environment").addEventListener("change", (event) => {
+  history.replaceState(null, "", location.pathname + location.hash);
+  chooseEnvironment(environments.find((each) => nameOf(each) === event.target.value));
+});
 document.querySelector("nav.views").addEventListener("click", () => { isFollowed = true; });
 addEventListener("hashchange", route);
 document.addEventListener("visibilitychange", connect);
