@@ -13,6 +13,7 @@ from autumn_mock.operations import settlement
 from autumn_mock.operations.bills import find_invoice
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError
+from autumn_mock.web.checkout.session_page import AUTHENTICATION_FAILED
 from autumn_mock.web.control.checkouts import environment_of_invoice
 
 
@@ -45,11 +46,14 @@ def _act(call: Call, invoice_id: str) -> AnyResponse:
     if action == "settle":
         settlement.settle_invoice(call, invoice_id)
         return here
+    is_unconfirmed = action == "fail_3ds"
+    if is_unconfirmed:
+        action = "decline"
     if action not in get_args(settlement.Action):
         raise ApiError(400, f"There is no action {action!r} on this page", "invalid_request")
     _, refusal = settlement.pay_invoice(call, invoice_id, cast(settlement.Action, action), settle_later=later)
     if refusal is not None:
-        return _page(call, invoice_id, problem=refusal.reason)
+        return _page(call, invoice_id, problem=AUTHENTICATION_FAILED if is_unconfirmed else refusal.reason)
     return here
 
 

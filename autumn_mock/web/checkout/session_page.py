@@ -23,6 +23,8 @@ from autumn_mock.web.checkout.addresses import is_address
 from autumn_mock.web.checkout.offers import Offer, offer_of
 from autumn_mock.web.control.checkouts import environment_of_checkout, is_expired
 
+#: What a page says when the customer fails the authentication: no card was asked for money.
+AUTHENTICATION_FAILED = "3-D Secure authentication failed. The card was not charged."
 _QUANTITY = "quantity:"
 #: No number of more digits is read: that takes a time that grows with their square.
 _DIGITS = 20
@@ -91,11 +93,16 @@ def _act(call: Call, checkout_id: str) -> AnyResponse:
         return _html("challenge.html", shown=shown, quantities=quantities, later=later)
     if action == "settle":
         return _returned(settlement.settle(call, checkout_id))
+    is_unconfirmed = action == "fail_3ds"
+    if is_unconfirmed:
+        action = "decline"
     if action not in get_args(settlement.Action):
         raise ApiError(400, f"There is no action {action!r} on this page", "invalid_request")
     done, refusal = settlement.complete(
         call, checkout_id, cast(settlement.Action, action), settle_later=later, quantities=quantities or None
     )
+    if is_unconfirmed:
+        return _page(replace(_shown(call, checkout_id, quantities), problem=AUTHENTICATION_FAILED))
     if action == "abandon":
         return _html("abandoned.html", shown=_shown(call, checkout_id, {}))
     if refusal is not None:

@@ -82,6 +82,7 @@ def test_checkout_is_paid_without_scripts(chrome: Browser, server: ServerProcess
         expect(page.get_by_role("alert")).to_contain_text("Your card was declined.")
         page.get_by_role("button", name="3-D Secure").click()
         page.get_by_role("button", name="Fail authentication").click()
+        expect(page.get_by_role("alert")).to_contain_text("3-D Secure authentication failed. The card was not charged.")
         page.get_by_role("button", name="Abandon").click()
         page.get_by_role("link", name="Back to the checkout").click()
         page.get_by_role("button", name="Pay").click()

@@ -61,6 +61,26 @@ def test_checkout_shows_what_is_due_today_and_then(shop: Shop) -> None:
     assert re.search(r"Packs - 300 Messages .*\$30\.00", text)
 
 
+def test_paid_checkout_says_so_and_links_to_the_invoice_and_the_portal(shop: Shop) -> None:
+    page = shop.buy()
+    assert "due today" in read(shop, page)
+    send(shop, page, action="pay")
+    text = read(shop, page)
+    assert re.search(r"\$\d+\.\d\d <small class=\"state paid\">paid</small>", text)
+    assert "due today" not in text.lower()
+    invoice, portal = re.findall(r'class="button" href="([^"]+)"', text)
+    assert "Paid." in read(shop, invoice)
+    assert "Plans and billing" in read(shop, portal)
+
+
+@pytest.mark.parametrize("path", ["checkout", "invoice"])
+def test_failed_authentication_is_not_called_a_declined_card(shop: Shop, path: str) -> None:
+    page = shop.buy() if path == "checkout" else shop.buy("bob")
+    reply = str(send(shop, page, action="fail_3ds").body)
+    assert "3-D Secure authentication failed. The card was not charged." in reply
+    assert "declined" not in reply
+
+
 def test_checkout_pays_and_returns_to_the_shop(shop: Shop) -> None:
     page = shop.buy(success_url=BACK)
     assert shop.plans() == []
