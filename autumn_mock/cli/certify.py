@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from autumn_mock.cli.files import FileError
 from autumn_mock.cli.options import json_option
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def _cases(names: Sequence[str]) -> list[ConformanceCase]:
     try:
         return read_cases({name: find_file("case", name) for name in names} or shipped_files("case"))
     except InputFileError as error:
-        raise click.UsageError(str(error)) from None
+        raise FileError(str(error)) from None
 
 
 def _settings(assignments: Sequence[str]) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def _list(client: ControlClient, what: str, as_json: bool, stage: Callable[[Row]
         return
     Sheet(
         [
-            Column("time UTC", lambda row: moment(row["created_at"])),
+            Column("time UTC", lambda row: moment(row["created_at"], dated=True)),
             Column("customer", lambda row: row["customer_id"], flexible=True),
             Column("plans", lambda row: ", ".join(row["plan_ids"]), flexible=True),
             Column("total", lambda row: f"{row['total']:.2f}", right=True),

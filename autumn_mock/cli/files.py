@@ -16,6 +16,12 @@ STANDARD = "-"
 STANDARD_INPUT = "standard input"
 
 
+class FileError(click.ClickException):
+    """A mistake in a file: exit code 2, as for one in an option, without the usage of the command, which is right."""
+
+    exit_code = 2
+
+
 @contextmanager
 def input_file(name: str) -> Iterator[str]:
     """A file argument; for ``-``, and for a pipe, the path of a file with what is read from it, while the block runs.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from autumn_mock.cli.files import STANDARD, input_file, say
+from autumn_mock.cli.files import STANDARD, FileError, input_file, say
 from autumn_mock.cli.options import json_option, read_value
 from autumn_mock.clock import in_calendar, wall_clock
 from autumn_mock.durations import parse_duration
@@ -106,7 +106,7 @@ def generate(
         with input_file(world) as path, loading_bar("autumn-mock: days", least) as progress:
             state, environment = generate(read_world(find_file("world", path)), wanted, progress)
     except InputFileError as error:
-        raise click.UsageError(str(error)) from None
+        raise FileError(str(error)) from None
     size = _write(file, state.snapshot())
     counts = counts_of([environment])
     _say_made(file, counts, size, as_json)

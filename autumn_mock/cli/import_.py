@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from autumn_mock.cli.files import input_file
+from autumn_mock.cli.files import FileError, input_file
 from autumn_mock.cli.options import asks_server, json_option
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _import(
             report(_checked(file, send, total))
             count = sum(1 for _ in file.rows()) if check_only else _sent(file, send, total)
     except InputFileError as error:
-        raise click.UsageError(str(error)) from None
+        raise FileError(str(error)) from None
     done = {"checked" if check_only else "imported": count, "file": name}
     text = f"{name} is valid: {count} {kind}" if check_only else f"imported {count} {kind} from {name}"
     click.echo(json.dumps(done) if as_json else text)

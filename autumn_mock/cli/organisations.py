@@ -99,7 +99,9 @@ def close(client: ControlClient, organisation: str | None, as_json: bool) -> Non
     if organisation is not None:
         client.use_organisation(organisation)
     elif client.key is None:
-        raise click.UsageError("name the organisation, as `autumn-mock org` lists it, or give its --key")
+        raise click.ClickException(
+            "name the organisation as `autumn-mock org` lists it, or its key; the option is --key"
+        )
     removed = client.delete("/organisations")
     if as_json:
         print_json(removed)

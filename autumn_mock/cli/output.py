@@ -236,15 +236,15 @@ def _follow(
 # -- values
 
 
-def moment(instant: float | None) -> str:
-    """An instant (ms) as UTC; without the date if that is today."""
+def moment(instant: float | None, *, dated: bool = False) -> str:
+    """An instant (ms) as UTC; without the date if that is today, unless it is ``dated``."""
     if instant is None:
         return ""
     try:
         when = _EPOCH + timedelta(milliseconds=instant)
     except OverflowError:  # a client may send any number as a timestamp
         return str(instant)
-    is_today = when.date() == datetime.now(timezone.utc).date()
+    is_today = not dated and when.date() == datetime.now(timezone.utc).date()
     return f"{when:%H:%M:%S}" if is_today else f"{when:%Y-%m-%d %H:%M:%S}"
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from autumn_mock.cli.files import input_file
+from autumn_mock.cli.files import FileError, input_file
 from autumn_mock.cli.options import json_option, token_option
 from autumn_mock.cli.settings_file import DEFAULT_URL, client_defaults, config_option
 from autumn_mock.settings import read_url
@@ -138,7 +138,7 @@ def read(name: str) -> Scenario:
         with input_file(name) as path:
             return read_scenario(find_file("scenario", path))
     except InputFileError as error:
-        raise click.UsageError(str(error)) from None
+        raise FileError(str(error)) from None
 
 
 @contextmanager

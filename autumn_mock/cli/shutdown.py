@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from autumn_mock.cli.files import FileError
+
 if TYPE_CHECKING:
     from autumn_mock.engine import Engine
 
@@ -70,7 +72,9 @@ def start_errors(os_error: Callable[[OSError], str]) -> Iterator[None]:
 
     try:
         yield
-    except (InputFileError, RuleError, ExposedWithoutToken, NothingToCopy, CertificateError) as error:
+    except InputFileError as error:
+        raise FileError(str(error)) from None
+    except (RuleError, ExposedWithoutToken, NothingToCopy, CertificateError) as error:
         raise click.UsageError(str(error)) from None
     except StoreError as error:
         raise click.ClickException(str(error)) from None

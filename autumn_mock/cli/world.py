@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from autumn_mock.cli.files import STANDARD, input_file, say, write_text
+from autumn_mock.cli.files import STANDARD, FileError, input_file, say, write_text
 from autumn_mock.cli.options import KEY_VARIABLES, asks_server, json_option, read_value
 from autumn_mock.cli.snapshot import save_snapshot
 from autumn_mock.settings import read_url
@@ -68,7 +68,7 @@ def check(name: str, as_json: bool) -> None:
         with input_file(name) as path:
             seed(state, read_world(find_file("world", path)))
     except InputFileError as error:
-        raise click.UsageError(str(error)) from None
+        raise FileError(str(error)) from None
     counts = _counts(state)
     if as_json:
         print_json(counts)
@@ -82,7 +82,7 @@ def _found(name: str) -> Path:
     try:
         return find_file("world", name)
     except InputFileError as error:
-        raise click.UsageError(str(error)) from None
+        raise FileError(str(error)) from None
 
 
 def _counts(state: State) -> dict[str, int]:

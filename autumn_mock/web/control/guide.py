@@ -29,7 +29,7 @@ curl
 
 JavaScript (npm install autumn-js)
   import {{ Autumn }} from "autumn-js";
-  const autumn = new Autumn({{ secretKey: "{key}", serverURL: "{url}" }});
+  const autumn = new Autumn({{ secretKey: "{key}", serverURL: "{url}", failOpen: false }});
   await autumn.track({{ customerId: "{customer}", featureId: "{feature}", value: 1 }});
 
 Python (pip install autumn-sdk)
