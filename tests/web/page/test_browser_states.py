@@ -127,3 +127,37 @@ def test_address_and_selector_name_the_organisation(chrome: Browser, server: Ser
     finally:
         for key in (opened["key"], unnamed.key):
             server.request("DELETE", "/_mock/organisations", None, server.client(key).headers())
+
+
+def test_test_batch_that_is_sent_again_is_a_certain_finding(chrome: Browser, server: ServerProcess) -> None:
+    with open_page(chrome, server.url) as page:
+        findings = page.locator("#findings")
+        expect(findings).to_have_text("No findings: no usage was received yet.")
+        page.evaluate("location.hash = 'customers/cus_123'")
+        page.get_by_role("button", name="Send batch").click()
+        expect(page.locator("#customer-events tr")).to_have_count(3)
+        page.get_by_role("link", name="Overview").click()
+        expect(findings).to_have_text("No findings: the clients keep to the contract.")
+        page.get_by_role("link", name="Requests").click()
+        page.get_by_role("link", name="batch_track").click()
+        page.get_by_role("button", name="Send again").click()
+        page.get_by_role("link", name="Overview").click()
+        expect(findings.locator(".finding.certain")).to_contain_text("Sent again after it was accepted")
+
+
+def test_lost_server_is_shown_and_its_run_is_started_again(chrome: Browser) -> None:
+    with ServerProcess() as first:
+        port = first.url.rpartition(":")[2]
+        with open_page(chrome, first.url, "scenarios/retry-after-202", problems=False) as page:
+            expect(page.locator("#scenario-next")).to_be_enabled()
+            expect(page.locator("#lost")).to_be_hidden()
+            first.stop()
+            expect(page.locator("#lost")).to_contain_text("Connection lost")
+            save_screenshot(page, "connection-lost")
+            with ServerProcess("--port", port):
+                expect(page.locator("#lost")).to_be_hidden()
+                page.get_by_role("button", name="Next step").click()
+                notice = page.locator("#notices p").filter(has_text="The server no longer has this run")
+                notice.get_by_role("button", name="Start again").click()
+                page.get_by_role("button", name="Play to the end").click()
+                expect(page.locator("#scenario-progress")).to_have_text("all 4 steps played")

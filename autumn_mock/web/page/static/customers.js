@@ -181,8 +181,11 @@ async function buy(customer, plan) {
 byId("batch").addEventListener("submit", async (event) => {
   event.preventDefault();
   const { feature_id: feature, items, value } = event.target.elements;
-  const item = { customer_id: chosen, feature_id: feature.value, value: Number(value.value) };
-  await act("/v1/balances.batch_track", Array.from({ length: Number(items.value) }, () => item), `${plural(Number(items.value), "item")} sent`);
+  const clock = await attempt(() => get("/clock"));
+  if (!clock) return;
+  // Each item has a time of its own, as events of a client do: the same batch sent again is then known to be the same.
+  const item = (_, index) => ({ customer_id: chosen, feature_id: feature.value, value: Number(value.value), timestamp: clock.now - index });
+  await act("/v1/balances.batch_track", Array.from({ length: Number(items.value) }, item), `${plural(Number(items.value), "item")} sent`);
 });
 
 byId("customer-search").addEventListener("input", refreshList);

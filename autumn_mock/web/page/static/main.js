@@ -89,6 +89,8 @@ function chooseEnvironment(chosen) {
 function setConnection(name, text) {
   byId("connection").dataset.state = name;
   setText(byId("connection").querySelector(".text"), text);
+  byId("lost").hidden = name !== "lost";
+  setText(byId("lost"), name === "lost" ? `Connection lost (${text}). What is shown may be out of date; the page connects again when the server answers.` : "");
 }
 
 /** Take an event: the parts of the state that have changed. */

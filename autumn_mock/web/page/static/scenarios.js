@@ -1,8 +1,8 @@
 // Scenarios: pick one, play it step by step, and see what happened to the balances.
 
-import { bar, byId, h, number, plain, plural, setBar, setText, sync } from "./dom.js";
+import { bar, byId, h, notify, number, plain, plural, setBar, setText, sync } from "./dom.js";
 import { showFindings } from "./overview.js";
-import { attempt, control, get, post } from "./server.js";
+import { Failure, attempt, control, get, post } from "./server.js";
 
 let scenarios = [];
 let scenario = null;
@@ -55,10 +55,24 @@ async function begin() {
   show(opened);
 }
 
+/** Play a step, or all. A run that the server no longer has can only be started again. */
+async function next(every) {
+  try {
+    return await post(`/scenarios/runs/${run.id}/next`, { all: every });
+  } catch (error) {
+    if (!(error instanceof Failure) || error.status !== 404) throw error;
+    run = null;
+    notify("The server no longer has this run: it was restarted, or closed the run.", true, { label: "Start again", run: restart });
+    return undefined;
+  }
+}
+
+const restart = () => attempt(() => open(scenario.name));
+
 async function play(every) {
   isPlaying = true;
   showButtons();
-  const done = await attempt(() => post(`/scenarios/runs/${run.id}/next`, { all: every }));
+  const done = await attempt(() => next(every));
   isPlaying = false;
   if (done && done.id === run?.id) {
     run = done;
@@ -129,14 +143,14 @@ function showButtons() {
   const active = document.activeElement;
   byId("scenario-next").disabled = !isReady;
   byId("scenario-all").disabled = !isReady;
-  byId("scenario-again").disabled = run === null || isPlaying;
+  byId("scenario-again").disabled = !scenario || isPlaying;
   if (isReady && (active === document.body || active?.disabled)) byId("scenario-next").focus({ preventScroll: true });
   setText(byId("scenario-progress"), isPlaying ? "playing…" : run && scenario ? progressOf(run) : "");
 }
 
 byId("scenario-next").addEventListener("click", () => play(false));
 byId("scenario-all").addEventListener("click", () => play(true));
-byId("scenario-again").addEventListener("click", () => attempt(() => open(scenario.name)));
+byId("scenario-again").addEventListener("click", restart);
 
 addEventListener("pagehide", end);
 
