@@ -161,3 +161,15 @@ def test_lost_server_is_shown_and_its_run_is_started_again(chrome: Browser) -> N
                 notice.get_by_role("button", name="Start again").click()
                 page.get_by_role("button", name="Play to the end").click()
                 expect(page.locator("#scenario-progress")).to_have_text("all 4 steps played")
+
+
+def test_narrow_page_shows_every_view_and_the_frame_of_its_tables(chrome: Browser, server: ServerProcess) -> None:
+    arm_on_server(server, "queue:down")
+    with open_page(chrome, server.url, "faults", width=390) as page:
+        expect(page.locator("#armed tr")).to_have_count(1)
+        rights = "all => all.map(each => each.getBoundingClientRect().right)"
+        assert max(page.locator("nav.views a").evaluate_all(rights)) <= 390
+        table = page.get_by_role("region", name="Armed rules")
+        assert table.evaluate("each => getComputedStyle(each).borderRightStyle") == "solid"
+        page.get_by_role("button", name="Clear queue:down").click()
+        expect(page.locator("#armed-empty")).to_be_visible()
