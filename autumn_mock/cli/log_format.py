@@ -115,12 +115,12 @@ class TextFormat:
         status = f"{line.status or '---'}"
         if self._colours:
             status = click.style(status, fg=_status_colour(line.status), bold=line.status is None or None)
-        text = f"{self._times.of(line.replied)}  {_shortened(line.method):<6} {call}  {org}  {customer}  {status}"
+        text = f"{self._times.of(line.replied)}  {shortened(line.method):<6} {call}  {org}  {customer}  {status}"
         return f"{text} {line.duration_ms:6.1f} ms{self._more(line)}"
 
     def _column(self, index: int, text: str) -> str:
         width = self._widths[index]
-        text = _shortened(text)
+        text = shortened(text)
         if len(text) > width:
             width = self._widths[index] = min(len(text), _WIDEST[index])
         return text.ljust(width)
@@ -141,7 +141,7 @@ class TextFormat:
         ]
         if line.status != line.service_status and line.service_status is not None:
             parts.append(f"the service answered {line.service_status}")
-        parts += [_shortened(text) for text in (line.message, line.note) if text]
+        parts += [shortened(text) for text in (line.message, line.note) if text]
         return "  " + "; ".join(parts)
 
     def notice(self, notice: Notice) -> str:
@@ -206,7 +206,7 @@ def in_one_line(text: str) -> str:
     return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
 
-def _shortened(text: str) -> str:
+def shortened(text: str, longest: int = _LONGEST) -> str:
     """A text of a client: in one line, not endless, and without control characters."""
     text = in_one_line(text)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    return text if len(text) <= longest else f"{text[:longest]}…"

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _OVERLAP = 100
 #: Lines of a body that are shown; --json has all.
 _MAX_LINES = 40
+#: Characters of a note in the list: it may quote a path, and ends with what to do.
+_LONGEST_NOTE = 500
 #: From this width on a column shows the messages; below it they have lines of their own.
 _WIDE = 110
 
@@ -94,6 +96,7 @@ def _write_har(name: str, rows: list[Row], url: str) -> None:
 
 
 def _sheet() -> Sheet:
+    from autumn_mock.cli.log_format import shortened
     from autumn_mock.cli.output import Column, Screen, Sheet, moment
 
     is_wide = Screen().width >= _WIDE
@@ -102,16 +105,18 @@ def _sheet() -> Sheet:
         Column("time UTC", lambda row: moment(row["at"])),
         Column("call", _call, flexible=True, width=22),
         Column("status", _status, style=_status_style, width=6),
-        Column("customer", lambda row: row["customer_id"], flexible=True, width=8),
+        Column("customer", lambda row: shortened(row["customer_id"] or ""), flexible=True, width=8),
         Column("items", items_of, width=5),
         Column("ms", lambda row: f"{row['duration_ms']:.1f}", right=True, width=6),
     ]
-    message = Column("message", lambda row: row["message"], flexible=True)
+    message = Column("message", lambda row: shortened(row["message"] or ""), flexible=True)
     return Sheet([*columns, message] if is_wide else columns, lambda row: _notes(row, with_message=not is_wide))
 
 
 def _call(row: Row) -> str:
-    return str(row["call"] or f"{row['method']} {row['path']}")
+    from autumn_mock.cli.log_format import shortened
+
+    return shortened(row["call"] or f"{row['method']} {row['path']}")
 
 
 def _status(row: Row) -> str:
@@ -133,11 +138,13 @@ def items_of(row: Row) -> str:
 
 
 def _notes(row: Row, *, with_message: bool) -> list[str]:
-    notes = [row["message"]] if with_message and row["message"] else []
+    from autumn_mock.cli.log_format import shortened
+
+    notes = [shortened(row["message"])] if with_message and row["message"] else []
     notes += [f"fault: {rule}" for rule in row["faults"]]
     if row["reply"] != "sent":
         notes.append(f"reply: {row['reply'].replace('_', ' ')}")
-    return notes + ([row["note"]] if row["note"] else [])
+    return notes + ([shortened(row["note"], _LONGEST_NOTE)] if row["note"] else [])
 
 
 # -- one request

@@ -52,6 +52,19 @@ def test_list_has_status_customer_items_and_faults(run: Run, server: ServerProce
     assert len(document(run("requests", "--json"))["list"]) == 5
 
 
+def test_list_cuts_and_escapes_what_clients_sent(run: Run, server: ServerProcess) -> None:
+    customer = "c" * 3000 + "\x1b[2J"
+    server.post(TRACK, {"customer_id": customer, "feature_id": "messages"})
+    server.get(f"/v1/{'a' * 3000}%1b[2J")
+    for width in ("80", "300"):
+        text = text_of(run("requests", COLUMNS=width))
+        assert "\x1b" not in text
+        assert 500 < text.count("a") < 1200
+        assert text.count("…") >= 2
+    assert max(map(len, text_of(run("requests")).splitlines())) < 900
+    assert document(run("requests", "--json"))["list"][0]["customer_id"] == customer
+
+
 @pytest.mark.usefixtures("history")
 def test_list_fits_eighty_columns_with_messages_below(run: Run) -> None:
     lines = text_of(run("requests", COLUMNS="80")).splitlines()

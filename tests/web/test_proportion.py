@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -147,3 +150,38 @@ def test_opening_an_organisation_costs_the_same_however_many_there_are(client: A
     for number in range(30, 800):
         organisations(client, number)
     assert cost(800) < 2.5 * few
+
+
+#: Calls that show a customer with all of its features.
+VIEWS = [call for call in CALLS if "customers." in call or "entities." in call or "/balances/" in call]
+
+
+def steps(client: AppClient, call: str) -> int:
+    """The lines and the passes of loops that a call executes: exact where times are too short to compare."""
+    count = 0
+
+    def trace(_frame: FrameType, _event: str, _argument: Any) -> Any:
+        nonlocal count
+        count += 1
+        return trace
+
+    method, path = call.split(" ")
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        reply = client.request(method, path, CALLS[call], client.headers())
+    finally:
+        sys.settrace(before)
+    assert reply.status == 200, reply
+    return count
+
+
+def test_a_customer_is_shown_in_steps_proportional_to_its_features(client: AppClient) -> None:
+    """Hundreds of features are needed before the time of quadratic work exceeds that of the rest."""
+    for number in range(20):
+        features(client, number)
+    few = {call: steps(client, call) for call in VIEWS}
+    for number in range(20, 80):
+        features(client, number)
+    many = {call: steps(client, call) for call in VIEWS}
+    assert {call: (few[call], many[call]) for call in VIEWS if many[call] > 4 * few[call]} == {}

@@ -47,8 +47,15 @@ def add_endpoint(request: ControlRequest) -> Response:
         raise invalid_request("url, secret: must be strings; url is required")
     name = request.name()
     try:
-        endpoint = WebhookEndpoint(read_url(url), read_secret(secret))
-        request.engine.add_webhook_endpoint(endpoint, name[0] if name is not None else None)
+        url = read_url(url)
+    except ValueError as error:
+        raise invalid_request(f"url: {error}") from None
+    try:
+        secret = read_secret(secret)
+    except ValueError as error:
+        raise invalid_request(f"secret: {error}") from None
+    try:
+        request.engine.add_webhook_endpoint(WebhookEndpoint(url, secret), name[0] if name is not None else None)
     except ValueError as error:
         raise invalid_request(str(error)) from None
     return json_reply({"url": url, "org": name[0] if name is not None else None}, 201)
