@@ -336,19 +336,24 @@ class Engine(Lifecycle):
 
     # -- keys, snapshots, the application
 
-    def find_key(self, key: str) -> ApiKey | None:
+    def find_key(self, key: str, *, opens: bool = True) -> ApiKey | None:
         """The record of a key; None if there is none.
 
-        With ``auto_org``, or a setting that implies it, an unknown secret test key opens an organisation of its own.
+        With ``auto_org``, or a setting that implies it, an unknown secret test key opens an organisation of its own, if
+        the request ``opens`` one.
         """
         found = self.state.keys.get(hash_key(key))
-        if found is None and self.settings.opens_organisations and key.startswith("am_sk_test_"):
+        if found is None and opens and self.would_open(key):
             with suppress(ValueError):  # the key is not valid, or another request has just opened the organisation
                 self.open_organisation(self.template_on_demand(), read_key(key), is_temporary=True)
             found = self.state.keys.get(hash_key(key))
         if found is not None:
             self.last_used[found.org_id] = wall_clock()
         return found
+
+    def would_open(self, key: str) -> bool:
+        """Whether the first request with a key opens an organisation."""
+        return self.settings.opens_organisations and key.startswith("am_sk_test_")
 
     def snapshot(self, environment: Environment | None = None) -> bytes:
         """The whole state, or that of one organisation, as the TinyDB file that ``--db`` leaves.

@@ -15,6 +15,17 @@ from autumn_mock.journal.wording import listed
 _LOST = ("not_resent_after_503", "not_resent_after_429", "lost_after_accepted", "unknown_route")
 _TOO_MUCH = ("resent_after_accepted", "resent_after_lost_reply", "bought_again_after_lost_reply")
 _GIVEN_AWAY = ("used_before_paid",)
+#: The calls of ``atmn push``, by the beginning of their names.
+_CATALOGUE = (
+    "catalog",
+    "features.",
+    "plans.",
+    "products",
+    "rewards.",
+    "referral_programs.",
+    "organization",
+    "migrations",
+)
 
 
 def outcome_line(findings: Sequence[Finding], entries: Iterable[RequestEntry]) -> str | None:
@@ -40,9 +51,11 @@ def outcome_line(findings: Sequence[Finding], entries: Iterable[RequestEntry]) -
 
 def run_warnings(emulator: Engine) -> list[str]:
     """Why a run proves less than it seems to: no request reached the server, or an armed rule never fired."""
-    found = []
+    found, kept = [], emulator.journal.entries()
     if not emulator.journal.count:
         found.append("0 requests reached the server: does the client use the address in AUTUMN_MOCK_URL?")
+    elif len(kept) == emulator.journal.count and all(each.call.startswith(_CATALOGUE) for each in kept):
+        found.append("only requests about the catalogue reached the server: was it pushed, and nothing tested?")
     fired = emulator.boards.fired()
     armed = dict.fromkeys([*(rule.text for rule in emulator.first_faults), *fired])
     return [*found, *(f"rule never fired: {text}" for text in armed if not fired[text])]

@@ -484,3 +484,12 @@ def test_exec_gives_the_command_the_first_key_of_the_option() -> None:
 def test_report_is_written_to_standard_output() -> None:
     done = execute("--report", "-", "--", sys.executable, "-c", "")
     assert json.loads(done.out)["exit_code"] == 0, done.err
+
+
+def test_exec_warns_of_a_run_that_only_pushed_a_catalogue() -> None:
+    """``atmn push`` before a suite that reaches nothing is no test."""
+    call = 'import os, httpx; httpx.post(os.environ["AUTUMN_MOCK_URL"] + "/v1/features.list", json={}, headers=HEADERS)'
+    headers = 'HEADERS = {"authorization": "Bearer " + os.environ["AUTUMN_SECRET_KEY"]}'
+    program = f"import os; {headers}; {call}"
+    done = execute("--fail-on-warnings", "--", sys.executable, "-c", program)
+    assert (done.code, b"only requests about the catalogue" in done.err.encode()) == (3, True)

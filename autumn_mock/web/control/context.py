@@ -8,7 +8,7 @@ from typing import Any
 from flask import Response, request
 from msgspec import Struct
 
-from autumn_mock.domain.organisation import ENVIRONMENT_HEADER
+from autumn_mock.domain.organisation import ENVIRONMENT_HEADER, shown_key
 from autumn_mock.engine import Engine
 from autumn_mock.input_files import guess
 from autumn_mock.operations.errors import ApiError, customer_not_found, invalid_request
@@ -30,13 +30,17 @@ class ControlRequest(Struct, frozen=True):
     def environment(self) -> Environment | None:
         """The environment that the bearer key names, or else :data:`ENVIRONMENT_HEADER`; None without both.
 
-        401 for an unknown key, 404 for an unknown organisation.
+        A request that only reads opens no organisation. 401 for an unknown key, 404 for an unknown organisation.
         """
         header = request.headers.get("Authorization", "")
         token = header.removeprefix("Bearer ").strip()
         if not token:
             return self._named(request.headers.get(ENVIRONMENT_HEADER, ""))
-        key = self.engine.find_key(token)
+        key = self.engine.find_key(token, opens=request.method != "GET")
+        if key is None and self.engine.would_open(token):
+            raise ApiError(
+                404, f"No request has used the key {shown_key(token)} yet: it opens no organisation", "not_found"
+            )
         if key is None:
             raise unknown_key()
         return self.engine.state.environment(key.org_id, key.env)

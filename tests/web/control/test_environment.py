@@ -65,3 +65,16 @@ def test_calls_are_guarded_like_all_control_calls(post: Post) -> None:
 
 def test_public_calls_ignore_the_header(post: Post) -> None:
     assert post("/v1/balances.track", USAGE, None, x_autumn_mock_environment="autumn-mock").status_code == 401
+
+
+def test_reading_with_a_key_that_was_never_used_opens_no_organisation() -> None:
+    """A stray key in a shell must not turn the findings of others into "no findings"; arming a fault opens one."""
+    with Engine(auto_org=True) as engine:
+        client = create_app(engine).test_client()
+        stray = {"Authorization": "Bearer am_sk_test_stray"}
+        refused = client.get("/_mock/findings", headers=stray)
+        assert (refused.status_code, refused.get_json()["code"]) == (404, "not_found")
+        assert "No request has used the key am_sk_test_st" in refused.get_json()["message"]
+        assert len(engine.state.organisations) == 1
+        assert client.post("/_mock/faults", json={"rule": "queue:down"}, headers=stray).status_code == 200
+        assert client.get("/_mock/findings", headers=stray).status_code == 200

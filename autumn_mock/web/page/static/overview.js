@@ -162,7 +162,7 @@ export const view = {
   },
   update(next) {
     showPipe(next);
-    showFindings(byId("findings"), next.findings, next.stats.offered ? "No findings: the clients keep to the contract." : "No findings: no usage was received yet.");
+    showFindings(byId("findings"), next.findings, next.stats.offered ? "No findings in this organisation: its clients keep to the contract." : "No findings: no usage was received yet.");
     state = next;
   },
 };
