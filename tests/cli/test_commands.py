@@ -279,4 +279,4 @@ def test_org_close_takes_a_name_and_needs_one(run: Run, server: ServerProcess) -
     assert "closed org_" in text_of(run("org", "close", "team-a"))
     assert "closed org_" in text_of(run("org", "close", "--key", opened))
     assert [each["slug"] for each in document(run("org", "--json"))["list"]] == ["autumn-mock"]
-    assert "there is no environment team-a" in text_of(run("org", "close", "team-a"), code=1)
+    assert "There is no environment team-a" in text_of(run("org", "close", "team-a"), code=1)

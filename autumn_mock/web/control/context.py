@@ -54,7 +54,7 @@ class ControlRequest(Struct, frozen=True):
         if found is None or env not in ("", "sandbox", "live"):
             raise ApiError(
                 404,
-                f"{ENVIRONMENT_HEADER}: there is no environment {text}; write ORGANISATION or ORGANISATION:live",
+                f"There is no environment {text}: write the id or slug of an organisation, or that with :live",
                 "not_found",
             )
         return state.environment(found.id, "live" if env == "live" else "sandbox")

@@ -97,6 +97,7 @@ const SNIPPETS = {
 const autumn = new Autumn({
   secretKey: "${key}",
   serverURL: "${url}",
+  failOpen: false, // throw errors
 });
 await autumn.track({
   customerId: "${customer}",
