@@ -487,7 +487,7 @@ def test_report_is_written_to_standard_output() -> None:
 
 
 def test_exec_warns_of_a_run_that_only_pushed_a_catalogue() -> None:
-    """``atmn push`` before a suite that reaches nothing is no test."""
+    """``atmn push`` before a suite that reaches nothing proves nothing."""
     call = 'import os, httpx; httpx.post(os.environ["AUTUMN_MOCK_URL"] + "/v1/features.list", json={}, headers=HEADERS)'
     headers = 'HEADERS = {"authorization": "Bearer " + os.environ["AUTUMN_SECRET_KEY"]}'
     program = f"import os; {headers}; {call}"
