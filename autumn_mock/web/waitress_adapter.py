@@ -51,7 +51,6 @@ _OUT_OF_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 #: The key of the environ that says how to end a connection without a reply: ``reset`` or ``close``.
 _ABORT = "autumn_mock.abort"
 
-
 _log = logging.getLogger("autumn_mock.web")
 # A request that waits for a thread is expected under load. Where no logging is configured, as in tests with an
 # emulator, Python would print Waitress's warning of it on standard error.
@@ -88,6 +87,8 @@ class RequestParser(HTTPRequestParser):
             super().parse_header(header_plus)
             if self.chunked:
                 self._check_chunked(header_plus)
+            elif self.version == "1.1" and b"\ntransfer-encoding:" in header_plus.lower():
+                raise ParsingError("Transfer-Encoding is empty")
         except ValueError:  # a number of thousands of digits, an invalid address
             self.expect_continue = False
             raise ParsingError("Content-Length or the address is invalid") from None
@@ -98,6 +99,8 @@ class RequestParser(HTTPRequestParser):
             {f"HTTP_{name}": value for name, value in self.headers.items()}
         ):
             self.adj = self.adj.without_limit
+        if "close" in "".join(self.headers.get("CONNECTION", "").lower().split()).split(","):
+            self.headers["CONNECTION"] = "close"  # Waitress compares the whole value (section 9.6)
         if self.version == "1.0" and "TRANSFER_ENCODING" in self.headers:
             self.headers["CONNECTION"] = "close"  # where its body ends is not known (section 6.1)
         if self.body_rcv is None or self.content_length >= self.adj.max_request_body_size:
