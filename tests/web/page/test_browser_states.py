@@ -137,7 +137,7 @@ def test_test_batch_that_is_sent_again_is_a_certain_finding(chrome: Browser, ser
         page.get_by_role("button", name="Send batch").click()
         expect(page.locator("#customer-events tr")).to_have_count(3)
         page.get_by_role("link", name="Overview").click()
-        expect(findings).to_have_text("No findings: the clients keep to the contract.")
+        expect(findings).to_have_text("No findings in this organisation: its clients keep to the contract.")
         page.get_by_role("link", name="Requests").click()
         page.get_by_role("link", name="batch_track").click()
         page.get_by_role("button", name="Send again").click()
