@@ -624,7 +624,8 @@ def test_confirming_another_value_ends_as_if_it_had_been_used(case: Case, held: 
     except InsufficientBalance:
         return
     assume(no_drained_loose(case) and spendable_rows(case.account, case.feature, case.entity))
-    settle(case.account, receipt(steps, case.feature.id, who=case.who), case.entity, final)
+    lock = replace(receipt(steps, case.feature.id, who=case.who), overage_behavior="reject")  # as it was held
+    settle(case.account, lock, case.entity, final)
     assert numbers(case.account) == numbers(direct.account)
     counted = {key: each.counted for key, each in case.account.windows.items() if each.counted}
     assert counted == {key: each.counted for key, each in direct.account.windows.items() if each.counted}
