@@ -90,7 +90,7 @@ class _ExecCommand(SettingsCommand):
 @click.option(
     "--fail-on-warnings",
     is_flag=True,
-    help="Fail, too, if no request reached the server, or a fault rule never fired.",
+    help="Fail, too, if no request but those of a catalogue reached the server, or a fault rule never fired.",
 )
 @click.option(
     "--env",

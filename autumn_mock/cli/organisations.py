@@ -99,9 +99,7 @@ def close(client: ControlClient, organisation: str | None, as_json: bool) -> Non
     if organisation is not None:
         client.use_organisation(organisation)
     elif client.key is None:
-        raise click.ClickException(
-            "name the organisation as `autumn-mock org` lists it, or its key; the option is --key"
-        )
+        raise click.ClickException("which organisation? Give its name, as `autumn-mock org` lists it, or its --key")
     removed = client.delete("/organisations")
     if as_json:
         print_json(removed)

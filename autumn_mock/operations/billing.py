@@ -6,6 +6,8 @@ end of its billing period. Add-ons and one-off purchases are independent of it.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -40,11 +42,14 @@ from autumn_mock.operations.subscriptions import begun, changed, close_unused, d
 from autumn_mock.operations.topups import top_up
 from autumn_mock.operations.waiting import changed_by_attach, supersede
 from autumn_mock.store.environment import Transaction
-from autumn_mock.wire.requests.billing import BillingAttach, BillingParams
+from autumn_mock.wire.requests.billing import BillingAttach, BillingParams, SetupPayment
 from autumn_mock.wire.requests.common import CustomerData
+from autumn_mock.wire.requests.multi_attach import PlanToAttach
 
 #: The parent of seats while theirs is replaced.
 _MOVING = "moving"
+
+P = TypeVar("P", BillingAttach, SetupPayment, PlanToAttach)
 
 
 class PlanPurchase(Struct, frozen=True, kw_only=True):
@@ -75,7 +80,7 @@ def attach_within(
     """Attach a plan in a transaction; ``settled``: how it was paid for."""
     customer, scope = owner_of(call, transaction, params)
     is_new = settled is None and not params.no_billing_changes
-    wanted = checkouts.deferred("attach", _of_version(call, params), call.now)
+    wanted = checkouts.deferred("attach", of_version(call, params), call.now)
     session = checkouts.find_open(call, customer, wanted) if is_new else None
     if session is not None and session.attached is not None:
         return Outcome(customer_id=params.customer_id, entity_id=scope, checkout=session)
@@ -91,8 +96,10 @@ def attach_within(
     return _buy(call, transaction, case, settled)
 
 
-def _of_version(call: Call, params: BillingAttach) -> BillingAttach:
-    """The request for the version of the plan that it means now: what waits for a payment does not become dearer."""
+def of_version(call: Call, params: P) -> P:
+    """The request for the version of the plan that it means now: what waits for a payment keeps its price."""
+    if params.plan_id is None:  # a card is entered for no plan
+        return params
     return replace(params, version=plans.get(call, params.plan_id, params.version).version)
 
 

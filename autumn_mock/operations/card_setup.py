@@ -6,7 +6,7 @@ from typing import Any
 
 from autumn_mock.domain.customer import Customer
 from autumn_mock.operations import checkouts
-from autumn_mock.operations.billing import attach_within, examine, owner_of
+from autumn_mock.operations.billing import attach_within, examine, of_version, owner_of
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.purchases import Outcome, Settled
 from autumn_mock.operations.subjects import get_customer, open_account
@@ -20,7 +20,7 @@ def setup_payment(call: Call, params: SetupPayment) -> Outcome:
     it would refuse is refused at once."""
     with call.write() as transaction:
         customer, scope = owner_of(call, transaction, params)
-        wanted = checkouts.deferred("setup_payment", params, call.now)
+        wanted = checkouts.deferred("setup_payment", of_version(call, params), call.now)
         if params.plan_id is not None:
             examine(call, customer, scope, _plan_of(wanted.body, call.now), wanted)
         session = checkouts.find_open(call, customer, wanted)

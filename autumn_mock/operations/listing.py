@@ -205,11 +205,14 @@ def _list_plans(call: Call, params: SubscriptionsList, before: Place | None, *, 
             params.limit,
         )
         lines = []
+        all_held: dict[str, tuple[CustomerPlan, ...]] = {}
         for each in shown:
             customer = environment.customers.get(each.customer)
             assert customer is not None
             closed = ended.get(each.id)
-            held = tuple(environment.customer_plans.of(each.customer).values())
+            held = all_held.get(each.customer)
+            if held is None:
+                held = all_held[each.customer] = tuple(environment.customer_plans.of(each.customer).values())
             if closed is None:
                 lines.append(PlanLine(customer, each, call.now, each.status, held))
             else:

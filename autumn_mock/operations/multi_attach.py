@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from autumn_mock.domain.customer import Customer
 from autumn_mock.domain.payment import CheckoutMode, Deferred, InvoiceLine, Subscription
 from autumn_mock.domain.plan import Plan
-from autumn_mock.operations import bills, checkouts, plans, rewards
-from autumn_mock.operations.billing import PlanPurchase, examine, owner_of, perform, subscription_after
+from autumn_mock.operations import bills, checkouts, rewards
+from autumn_mock.operations.billing import PlanPurchase, examine, of_version, owner_of, perform, subscription_after
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError, invalid_request
 from autumn_mock.operations.purchases import Outcome, Settled, collection_of, waits_for_payment
@@ -96,8 +96,8 @@ def fill(call: Call, transaction: Transaction, params: MultiAttach, settled: Set
     for name in ids:
         if ids.count(name) > 1:
             raise ApiError(400, f"Duplicate subscription_id '{name}' in the same request", "duplicate_subscription_id")
-    of_version = [replace(each, version=plans.get(call, each.plan_id, each.version).version) for each in params.plans]
-    wanted = checkouts.deferred("multi_attach", replace(params, plans=of_version), call.now)
+    priced = replace(params, plans=[of_version(call, each) for each in params.plans])
+    wanted = checkouts.deferred("multi_attach", priced, call.now)
     cases: list[PlanPurchase] = []
     for plan in params.plans:
         one = single(params, plan)

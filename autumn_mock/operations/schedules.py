@@ -20,7 +20,7 @@ from autumn_mock.ids import new_id
 from autumn_mock.ledger.intervals import HOUR, MINUTE, add_months
 from autumn_mock.operations import checkouts, licenses, plans
 from autumn_mock.operations.attachments import attached_plans, cycle_end, require_payments, sent_quantities
-from autumn_mock.operations.billing import owner_of
+from autumn_mock.operations.billing import of_version, owner_of
 from autumn_mock.operations.bills import card_of
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.customization import customized
@@ -88,7 +88,9 @@ def create_schedule_within(
     if wanted.plans:
         if first.starts_at < call.now - _TOLERANCE_MS:
             wanted = replace(wanted, starts_at=first.starts_at)
-        deferred = replace(checkouts.deferred("create_schedule", params, call.now), changes=changes)
+        deferred = replace(
+            checkouts.deferred("create_schedule", _priced(call, params, kept), call.now), changes=changes
+        )
         outcome = multi_attach_within(call, transaction, wanted, settled, deferred)
         if not outcome.attached:
             return Schedule(outcome)
@@ -209,6 +211,13 @@ def _kept(call: Call, customer: Customer, asked: BillingAttach) -> CustomerPlan 
         if each.plan_id == asked.plan_id and each.status == "active" and each.plan.is_main:
             return each
     return None
+
+
+def _priced(call: Call, params: CreateSchedule, kept: Sequence[CustomerPlan | None]) -> CreateSchedule:
+    """The request for the versions that its first phase buys now."""
+    first = params.phases[0]
+    plans = [of_version(call, each) if held is None else each for each, held in zip(first.plans, kept, strict=True)]
+    return replace(params, phases=[replace(first, plans=plans), *params.phases[1:]])
 
 
 def _until(transaction: Transaction, attached: CustomerPlan, ends_at: int | None) -> CustomerPlan:

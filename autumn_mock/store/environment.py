@@ -163,6 +163,7 @@ class Environment:
         """Delete all records."""
         with self.lock:
             self.books = Books()
+            self.page_acts.clear()
             for table in self.tables.values():
                 table.clear()
 
@@ -174,6 +175,7 @@ class Environment:
         with self.lock:
             self.organisation = other.organisation
             self.books = other.books
+            self.page_acts.clear()  # ids of pages may be given again
             self.tables = other.tables
             vars(self).update(other.tables)
 

@@ -50,7 +50,8 @@ def outcome_line(findings: Sequence[Finding], entries: Iterable[RequestEntry]) -
 
 
 def run_warnings(emulator: Engine) -> list[str]:
-    """Why a run proves less than it seems to: no request reached the server, or an armed rule never fired."""
+    """Why a run proves less than it seems to: no request, or none but those of a catalogue, reached the server, or an
+    armed rule never fired."""
     found, kept = [], emulator.journal.entries()
     if not emulator.journal.count:
         found.append("0 requests reached the server: does the client use the address in AUTUMN_MOCK_URL?")

@@ -163,7 +163,7 @@ def test_org_opens_names_lists_and_closes(run: Run, server: ServerProcess) -> No
     assert any(line.startswith("team-b ") and "on demand" in line for line in lines)
     assert [each["slug"] for each in document(run("org", "list", "--json"))["list"]] == ["autumn-mock", "team-b"]
     assert text_of(run("org", "close", "--key", key)).startswith("closed org_")
-    assert "name the organisation" in run("org", "close").stderr
+    assert "Give its name" in run("org", "close").stderr
     opened = document(run("org", "open", "--json", "--with-key", "am_sk_test_mine", "--world", "empty"))
     assert opened["key"] == "am_sk_test_mine"
 

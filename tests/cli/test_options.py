@@ -8,7 +8,7 @@ from .conftest import Run, runner, text_of
 
 
 def test_a_refusal_names_the_option(run: Run) -> None:
-    assert "; the option is --key" in text_of(run("org", "close"), code=1)
+    assert "; the option is --key" in text_of(run("org", "name", "--slug", "a"), code=1)
     assert "; use --key '' for the whole server" in text_of(run("stats", "--key", "am_sk_test_wrong"), code=1)
     with ServerProcess("--control-token", "secret") as guarded:
         refused = text_of(runner(guarded.url)("stats"), code=1)

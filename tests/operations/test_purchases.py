@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -10,11 +11,15 @@ import pytest
 from autumn_mock.domain.payment import DECLINED
 from autumn_mock.ledger.intervals import DAY, MINUTE, add_months
 from autumn_mock.operations import plan_update, settlement
+from autumn_mock.operations.card_setup import setup_payment
 from autumn_mock.operations.errors import ApiError
 from autumn_mock.operations.multi_attach import multi_attach
 from autumn_mock.operations.purchases import Outcome
+from autumn_mock.operations.schedules import create_schedule
+from autumn_mock.wire.requests.billing import SetupPayment
 from autumn_mock.wire.requests.multi_attach import MultiAttach
 from autumn_mock.wire.requests.plans import PlansUpdate
+from autumn_mock.wire.requests.schedules import CreateSchedule
 from autumn_mock.wire.schema import parse
 from tests.operations.purchases import PurchaseWorld
 from tests.support.world import NOW, priced
@@ -396,22 +401,33 @@ def dearer(world: PurchaseWorld, plan_id: str) -> None:
     plan_update.update(world.call(), plan_id, parse(PlansUpdate, patch))
 
 
+def by_attach(world: PurchaseWorld) -> Outcome:
+    return world.buy("pro")
+
+
+def by_multi_attach(world: PurchaseWorld) -> Outcome:
+    return multi_attach(world.call(), parse(MultiAttach, {"customer_id": "c", "plans": [{"plan_id": "pro"}]}))
+
+
+def by_schedule(world: PurchaseWorld) -> Outcome:
+    phases = [{"starts_at": "now", "plans": [{"plan_id": "pro"}]}]
+    body = {"customer_id": "c", "phases": phases}
+    return create_schedule(world.call(), parse(CreateSchedule, body, now_ms=world.now)).outcome
+
+
+def by_setup(world: PurchaseWorld) -> Outcome:
+    return setup_payment(world.call(), parse(SetupPayment, {"customer_id": "c", "plan_id": "pro"}))
+
+
 @pytest.mark.parametrize("card", [None, "declines"])
-@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize("ask", [by_attach, by_multi_attach, by_schedule, by_setup])
 def test_what_waits_for_a_payment_is_of_the_version_that_was_asked_for(
-    world: PurchaseWorld, card: str | None, several: bool
+    world: PurchaseWorld, card: str | None, ask: Callable[[PurchaseWorld], Outcome]
 ) -> None:
     world.customer("other")
     world.buy("pro", "other", no_billing_changes=True)
     world.card(card)
-
-    def ask() -> Outcome:
-        if not several:
-            return world.buy("pro")
-        body = parse(MultiAttach, {"customer_id": "c", "plans": [{"plan_id": "pro"}]})
-        return multi_attach(world.call(), body)
-
-    waiting = ask()
+    waiting = ask(world)
     dearer(world, "pro")
     world.pay(waiting)
     assert world.invoices() == [("paid", 20)]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from autumn_mock.domain.event import Event
@@ -117,3 +119,13 @@ def test_what_is_put_late_is_kept_in_the_same_record_or_not_at_all(disk_is_full:
         put()
     assert list(environment.events) == ([] if disk_is_full else EVENTS[:3])
     assert [change.put for change in kept] == ([] if disk_is_full else [{"events": EVENTS[:3]}])
+
+
+@pytest.mark.parametrize("replace", [Environment.clear, lambda each: each.replace_contents(new_environment())])
+def test_what_happened_on_payment_pages_ends_with_the_data(
+    environment: Environment, replace: Callable[[Environment], None]
+) -> None:
+    """A seeded server gives the same ids again after a reset."""
+    environment.note_page("co_1", "settle")
+    replace(environment)
+    assert list(environment.page_acts) == []

@@ -39,7 +39,7 @@ class ControlRequest(Struct, frozen=True):
         key = self.engine.find_key(token, opens=request.method != "GET")
         if key is None and self.engine.would_open(token):
             raise ApiError(
-                404, f"No request has used the key {shown_key(token)} yet: it opens no organisation", "not_found"
+                404, f"No request has used the key {shown_key(token)} yet: it has no organisation to show", "not_found"
             )
         if key is None:
             raise unknown_key()
