@@ -14,6 +14,7 @@ from typing import Any, get_args
 
 from autumn_mock.clock import in_calendar
 from autumn_mock.domain.payment import PaymentMode
+from autumn_mock.domain.webhook import WebhookEndpoint
 from autumn_mock.durations import parse_duration
 from autumn_mock.faults.grammar import RuleError, parse_rule
 
@@ -170,6 +171,17 @@ def read_secret(value: str) -> str:
     if not re.fullmatch(r"whsec_([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4})", value):
         raise ValueError("must be whsec_ and then base64")
     return value
+
+
+def read_endpoint(url: str, secret: str) -> WebhookEndpoint:
+    """Check a receiver of webhooks. Raises :class:`ValueError`, which says whether it is the url or the secret."""
+    checked = []
+    for name, read, value in (("url", read_url, url), ("secret", read_secret, secret)):
+        try:
+            checked.append(read(value))
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+    return WebhookEndpoint(*checked)
 
 
 def _setting(

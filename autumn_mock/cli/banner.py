@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from datetime import datetime, timezone
 from itertools import islice
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from autumn_mock import __version__
+from autumn_mock.cli.settings_file import EVERYWHERE
 from autumn_mock.domain.organisation import hash_key, shown_key
 from autumn_mock.durations import duration_text
 
@@ -69,11 +71,12 @@ def _page(settings: Settings, url: str) -> str | list[str]:
     """Where a browser finds the page; it cannot open an address that stands for all of them."""
     if settings.public_url is not None:
         return f"{settings.public_url}/_mock/"
-    for everywhere, here in (("//0.0.0.0:", "//127.0.0.1:"), ("//[::]:", "//[::1]:")):
-        if everywhere in url:
-            others = "from other machines: with the name of this one; --public-url URL shows it here"
-            return [f"{url.replace(everywhere, here)}/_mock/", others]
-    return f"{url}/_mock/"
+    host = urlsplit(url).hostname or ""
+    here = EVERYWHERE.get(host)
+    if here is None:
+        return f"{url}/_mock/"
+    others = "from other machines: with the name of this one; --public-url URL shows it here"
+    return [f"{url.replace(host, here, 1)}/_mock/", others]
 
 
 def _new_keys(settings: Settings) -> str:

@@ -25,7 +25,7 @@ _TABLE = "[tool.autumn-mock]"
 LOG_FORMATS = ("text", "json")
 DEFAULT_URL = "http://127.0.0.1:2886"
 #: Where this machine reaches a server that listens on all addresses.
-_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # compared, not listened on
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # compared, not listened on
 
 
 def _log_format(value: str) -> str:
@@ -83,7 +83,7 @@ def _url_of(values: Mapping[str, Any]) -> str | None:
         return None
     known = declarations()
     host = values["host"] or known["host"]["default"]
-    host = _EVERYWHERE.get(host, host)
+    host = EVERYWHERE.get(host, host)
     scheme = "https" if values["tls"] or values["tls_cert"] else "http"
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port or known['port']['default']}"
 

@@ -52,6 +52,18 @@ def used_before_paid(entries: Sequence[RequestEntry], state: FindingState) -> It
         yield _used(purchase, uses, judge.stage(purchase, uses[-1].entry))
 
 
+def _checks_by_place(entries: Sequence[RequestEntry]) -> dict[Hashable, list[RequestEntry]]:
+    """The checks, by the customer, the entity and the feature that they ask about."""
+    found: dict[Hashable, list[RequestEntry]] = {}
+    for each in entries:
+        if each.call == "balances.check" and each.content is not None:
+            fields = each.content.fields
+            place = (fields.get("customer_id"), fields.get("entity_id") or "", fields.get("feature_id"))
+            if all(isinstance(one, str) for one in place):
+                found.setdefault(place, []).append(each)
+    return found
+
+
 def _used(purchase: PurchaseCall, uses: Sequence[_Use], stage: str) -> Finding:
     first = purchase.entry
     evidence = {first.id: first}
@@ -88,7 +100,7 @@ class _Judge:
         self._grants: dict[int, set[str]] = {}
         self._acts = acts_by_page(state.environment)
         self._environment = state.environment
-        self._checks = [each for each in entries if each.call == "balances.check" and each.content is not None]
+        self._checks = _checks_by_place(entries)
         self._first_uses: dict[Hashable, float] = {}
         for entry in entries:
             for item in entry.sent if entry.call in TRACK_CALLS else ():
@@ -163,13 +175,8 @@ class _Judge:
 
     def _last_check(self, entry: RequestEntry, item: Item) -> RequestEntry | None:
         """The last check of the same feature that had ended before a usage."""
-        for each in reversed(self._checks):
-            assert each.content is not None  # as selected
-            fields = each.content.fields
-            named = (fields.get("customer_id"), fields.get("entity_id") or "", fields.get("feature_id"))
-            if named == (item.customer_id, item.entity_id, item.name) and entry.follows(each):
-                return each
-        return None
+        checks = self._checks.get((item.customer_id, item.entity_id, item.name), ())
+        return next((each for each in reversed(checks) if entry.follows(each)), None)
 
     def _has_used(self, item: Item) -> bool:
         """Whether usage of the feature was recorded before any purchase of it, too: the client records all usage."""

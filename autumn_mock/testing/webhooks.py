@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from autumn_mock.domain.webhook import DEFAULT_SECRET, WebhookEndpoint, WebhookType
-from autumn_mock.settings import read_secret, read_url
+from autumn_mock.domain.webhook import DEFAULT_SECRET, WebhookType
+from autumn_mock.settings import read_endpoint
 from autumn_mock.webhooks.journal import WebhookDelivery
 
 if TYPE_CHECKING:
@@ -36,16 +36,7 @@ class MockWebhooks:
 
     def send_to(self, url: str, secret: str = DEFAULT_SECRET) -> None:
         """Send the organisation's webhooks to a URL from now on. Raises :class:`ValueError`."""
-        try:
-            url = read_url(url)
-        except ValueError as error:
-            raise ValueError(f"url {error}, not {url!r}") from None
-        try:
-            secret = read_secret(secret)
-        except ValueError as error:
-            raise ValueError(f"secret {error}") from None
-        endpoint = WebhookEndpoint(url, secret)
-        self._emulator.add_webhook_endpoint(endpoint, self._name[0])
+        self._emulator.add_webhook_endpoint(read_endpoint(url, secret), self._name[0])
 
     def record(self) -> None:
         """Keep the organisation's webhooks from now on, also without a receiver."""

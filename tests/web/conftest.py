@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -12,8 +12,20 @@ from werkzeug.test import TestResponse
 from autumn_mock import create_app
 from autumn_mock.engine import Engine
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 KEY = "am_sk_test_autumn_mock"
 Post = Callable[..., TestResponse]
+
+
+@pytest.fixture(scope="module")
+def chrome() -> Iterator[Browser]:
+    """Chromium; the test is skipped without it."""
+    from tests.support.browser import chromium  # Playwright, which most tests need not load
+
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from typing import Any, get_args
 
 from flask import Response
 
-from autumn_mock.domain.webhook import DEFAULT_SECRET, Webhook, WebhookEndpoint, WebhookType
+from autumn_mock.domain.webhook import DEFAULT_SECRET, Webhook, WebhookType
 from autumn_mock.input_files import guess
 from autumn_mock.operations.errors import ApiError, invalid_request
-from autumn_mock.settings import read_secret, read_url
+from autumn_mock.settings import read_endpoint
 from autumn_mock.web.control.context import ControlCall, ControlHandler, ControlRequest
 from autumn_mock.web.replies import json_reply
 
@@ -47,15 +47,7 @@ def add_endpoint(request: ControlRequest) -> Response:
         raise invalid_request("url, secret: must be strings; url is required")
     name = request.name()
     try:
-        url = read_url(url)
-    except ValueError as error:
-        raise invalid_request(f"url: {error}") from None
-    try:
-        secret = read_secret(secret)
-    except ValueError as error:
-        raise invalid_request(f"secret: {error}") from None
-    try:
-        request.engine.add_webhook_endpoint(WebhookEndpoint(url, secret), name[0] if name is not None else None)
+        request.engine.add_webhook_endpoint(read_endpoint(url, secret), name[0] if name is not None else None)
     except ValueError as error:
         raise invalid_request(str(error)) from None
     return json_reply({"url": url, "org": name[0] if name is not None else None}, 201)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.support.browser import TIMEOUT_MS, chromium, save_screenshot
+from tests.support.browser import TIMEOUT_MS, save_screenshot
 from tests.support.client import Client
 from tests.support.node import Node
 from tests.support.server import ServerProcess
@@ -18,12 +18,6 @@ from tests.support.server import ServerProcess
 from .conftest import KEY, WORLD
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from autumn_sdk.models import RequestBody
 from playwright.sync_api import Browser, Page, expect
 
 from autumn_mock.clock import pause
-from tests.support.browser import chromium, open_page, save_screenshot
+from tests.support.browser import open_page, save_screenshot
 from tests.support.client import BATCH, CHECK, Client
 from tests.support.node import Node
 from tests.support.server import ServerProcess
@@ -35,12 +35,6 @@ VIEWS = {
 VISIBLE_S = 3
 
 expect.set_options(timeout=15_000)
-
-
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
