@@ -122,6 +122,7 @@ def hung_requests(effort: Effort, place: Path) -> Figures:
         with _sockets(victim, count) as connections:
             for each in connections:
                 each.sendall(hung)
+            first.remaining("cus_456")  # is read after them: from here on they hang, and cost no time
             with Bystander(victim, timeout=1) as other:
                 wait_until(lambda: other.count >= 30, "others being served", 30)
             most = threads(victim)
