@@ -24,6 +24,8 @@ KeyPath = tuple["str | int", ...]
 
 _PACKAGE = Path(__file__).resolve().parent
 _SUFFIXES = (".yaml", ".yml", ".json")
+#: How the name of a JSON Schema ends, which is written beside input files, for editors only.
+SCHEMA_SUFFIX = ".schema.json"
 #: The suffixes of the programs among the shipped files.
 _PROGRAM_SUFFIXES = (".py", ".mjs")
 #: The directory of the shipped files of a kind, where it is not the plural.
@@ -141,8 +143,13 @@ def shipped_files(kind: str) -> dict[str, Path]:
 
 
 def files_of(folder: Path, suffixes: tuple[str, ...] = _SUFFIXES) -> list[Path]:
-    """The YAML and JSON files of a folder, by name, without hidden ones; none if it is missing."""
-    return sorted(path for path in folder.glob("*") if path.suffix in suffixes and not path.name.startswith("."))
+    """The YAML and JSON files of a folder, by name, without hidden ones and schemas; none if it is missing."""
+    return sorted(path for path in folder.glob("*") if path.suffix in suffixes and not _is_left_out(path.name))
+
+
+def _is_left_out(name: str) -> bool:
+    """Whether this is the name of a hidden file, or of a schema, which ``world init`` writes for editors."""
+    return name.startswith(".") or name.endswith(SCHEMA_SUFFIX)
 
 
 def _directory(kind: str) -> str:
@@ -165,7 +172,7 @@ def _files_of_zip(kind: str) -> dict[str, Path]:
     for directory in (package.parent / "fixtures" / _directory(kind), package / "_fixtures" / _directory(kind)):
         for each in directory.iterdir() if directory.is_dir() else ():
             name = Path(each.name)
-            if name.suffix in _suffixes(kind):
+            if name.suffix in _suffixes(kind) and not _is_left_out(each.name):
                 found[name.stem] = copies.enter_context(as_file(each))
     return dict(sorted(found.items()))
 

@@ -11,6 +11,7 @@ import click
 from autumn_mock.cli.files import STANDARD, FileError, input_file, say, write_text
 from autumn_mock.cli.options import KEY_VARIABLES, asks_server, json_option, read_value
 from autumn_mock.cli.snapshot import save_snapshot
+from autumn_mock.input_files import SCHEMA_SUFFIX
 from autumn_mock.settings import read_url
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _counts(state: State) -> dict[str, int]:
 
 
 #: The schema that ``init`` writes beside a world, and the line by which editors find it.
-_SCHEMA_FILE = "autumn-mock-world.schema.json"
+_SCHEMA_FILE = f"autumn-mock-world{SCHEMA_SUFFIX}"
 _EDITOR_LINE = f"# yaml-language-server: $schema={_SCHEMA_FILE}\n"
 
 

@@ -6,7 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from autumn_mock.cli import main
 from autumn_mock.engine import Engine
 from autumn_mock.input_files import InputFileError, shipped_files
 
@@ -55,6 +57,19 @@ def test_an_error_of_a_call_names_the_file(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_worlds_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputFileError, match="there is no world in this folder"):
+        Engine(world=str(tmp_path))
+
+
+def test_what_world_init_writes_is_a_folder_of_worlds(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["world", "init", str(tmp_path / "team.yaml")])
+    assert done.exit_code == 0, done.output
+    assert len(list(tmp_path.iterdir())) == 2, "the world, and a schema for editors"
+    assert len(Engine(world=str(tmp_path)).state.organisations) == 1
+
+
+def test_a_folder_with_a_schema_alone_has_no_world(tmp_path: Path) -> None:
+    (tmp_path / "autumn-mock-world.schema.json").write_text("{}", "utf-8")
     with pytest.raises(InputFileError, match="there is no world in this folder"):
         Engine(world=str(tmp_path))
 
