@@ -24,37 +24,39 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
     ),
     'customer_id: "" is an unknown customer': ("operations/test_track.py::test_track_refuses",),
     "Payments are pretended": (
-        "operations/test_purchases.py::test_purchase",
-        "operations/test_purchases.py::test_the_setting_is_the_card_of_who_has_none",
-        "operations/test_billing.py::test_attach_refuses",
+        "operations/billing/test_purchases.py::test_purchase",
+        "operations/billing/test_purchases.py::test_the_setting_is_the_card_of_who_has_none",
+        "operations/billing/test_attach.py::test_attach_refuses",
     ),
     "Subscriptions renew on the organisation's clock": (
-        "operations/test_renewals.py::test_what_time_does",
-        "operations/test_renewals.py::test_any_steps_of_time_give_what_one_step_gives",
-        "operations/test_renewals.py::test_many_renewals_at_once_are_bounded",
+        "operations/billing/test_renewals.py::test_what_time_does",
+        "operations/billing/test_renewals.py::test_any_steps_of_time_give_what_one_step_gives",
+        "operations/billing/test_renewals.py::test_many_renewals_at_once_are_bounded",
     ),
     "A renewal that is not paid": (
-        "operations/test_renewals.py::test_a_try_that_succeeds_ends_past_due",
-        "operations/test_renewals.py::test_after_the_last_try_the_subscription_ends",
-        "operations/test_renewals.py::test_features_go_on_while_a_plan_is_past_due",
-        "operations/test_renewals.py::test_open_invoices_are_void_with_the_subscription_where_it_is_set",
+        "operations/billing/test_renewals.py::test_a_try_that_succeeds_ends_past_due",
+        "operations/billing/test_renewals.py::test_after_the_last_try_the_subscription_ends",
+        "operations/billing/test_renewals.py::test_features_go_on_while_a_plan_is_past_due",
+        "operations/billing/test_renewals.py::test_open_invoices_are_void_with_the_subscription_where_it_is_set",
     ),
     "Plans without a subscription": (
-        "operations/test_attachments.py::test_update_of_the_billing_cycle",
-        "operations/test_attachments.py::test_a_later_switch_waits_for_the_end_of_the_period",
-        "operations/test_attachments.py::test_the_cycle_goes_on_through_several_switches",
-        "operations/test_attachments.py::test_next_reset_at_after_a_switch",
+        "operations/billing/test_attachments.py::test_update_of_the_billing_cycle",
+        "operations/billing/test_attachments.py::test_a_later_switch_waits_for_the_end_of_the_period",
+        "operations/billing/test_attachments.py::test_the_cycle_goes_on_through_several_switches",
+        "operations/billing/test_attachments.py::test_next_reset_at_after_a_switch",
     ),
-    "Without a subscription, a trial that needed no card": ("operations/test_attachments.py::test_the_end_of_a_trial",),
+    "Without a subscription, a trial that needed no card": (
+        "operations/billing/test_attachments.py::test_the_end_of_a_trial",
+    ),
     "Auto top-ups charge the pretended card": (
-        "operations/test_topups.py::test_queued_items_top_up_between_them",
-        "operations/test_topups.py::test_three_failures_in_a_row_suspend_until_the_configuration_is_set",
-        "operations/test_topups.py::test_webhook_of_success",
+        "operations/billing/test_topups.py::test_queued_items_top_up_between_them",
+        "operations/billing/test_topups.py::test_three_failures_in_a_row_suspend_until_the_configuration_is_set",
+        "operations/billing/test_topups.py::test_webhook_of_success",
     ),
     "Of several changes of one plan that wait": (
-        "operations/test_waiting.py::test_of_two_changes_one_is_paid",
-        "operations/test_waiting.py::test_a_change_that_is_made_ends_one_that_waits",
-        "operations/test_waiting.py::test_while_one_is_being_paid_another_is_refused",
+        "operations/billing/test_unpaid_changes.py::test_of_two_changes_one_is_paid",
+        "operations/billing/test_unpaid_changes.py::test_a_change_that_is_made_ends_one_that_waits",
+        "operations/billing/test_unpaid_changes.py::test_while_one_is_being_paid_another_is_refused",
     ),
     "The old POST /v1/attach/preview": (
         "web/resources/test_old_purchases.py::test_preview_of_attach_says_the_branch_and_what_is_due",
@@ -64,16 +66,16 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
         "payments/test_lines.py::test_lines_sum_to_the_total_in_whole_cents",
     ),
     "What was attached without billing is not credited": (
-        "operations/test_charges.py::test_a_plan_without_a_subscription_is_not_credited",
+        "operations/billing/test_invoice_lines.py::test_a_plan_without_a_subscription_is_not_credited",
         "payments/test_lines.py::test_overage_of_rows",
     ),
     "Coupons are percentages or fixed amounts": (
         "worlds/test_seeding.py::test_seed_gives_an_environment_its_coupons",
-        "operations/test_charges.py::test_a_grant_of_features_is_refused",
+        "operations/billing/test_invoice_lines.py::test_a_grant_of_features_is_refused",
     ),
     "Priced balances of plans without a subscription": (
         "operations/test_lock_release.py::test_plan_changes_are_applied_when_due",
-        "operations/test_attachments.py::test_everything_that_is_due_happens_in_its_order",
+        "operations/billing/test_attachments.py::test_everything_that_is_due_happens_in_its_order",
     ),
     "Versions 2.4 to 2.6 return the answers of 2.3": (
         "web/test_differences.py::test_versions_after_2_3_answer_as_2_3_does",
@@ -86,7 +88,7 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
         "operations/test_rate_cards.py::test_tiers_are_refused",
     ),
     "combine: max or min": (
-        "operations/test_combined_grants.py::test_use_of_a_grant_that_does_not_count_is_not_carried_to_the_one_that_does",
+        "operations/billing/test_combined_grants.py::test_use_of_a_grant_that_does_not_count_is_not_carried_to_the_one_that_does",
         "ledger/test_alerts.py::test_the_basis_of_an_alert_is_what_100_percent_are",
     ),
     "balance_allocations: a share is taken before": (
@@ -96,8 +98,8 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
     ),
     "threshold_billing and additional_currencies are kept": (
         "operations/test_plans.py::test_what_bills_nothing_is_kept_and_compared",
-        "operations/test_pauses.py::test_the_paid_plan_goes_on_when_the_trial_ends",
-        "operations/test_paused_subscriptions.py::test_a_renewal_during_the_trial_is_left_out",
+        "operations/billing/test_pauses.py::test_the_paid_plan_goes_on_when_the_trial_ends",
+        "operations/billing/test_paused_subscriptions.py::test_a_renewal_during_the_trial_is_left_out",
     ),
     "Sums are exact decimals": ("operations/test_track.py::test_track_computes_exactly",),
     "Releasing a lock that drained a loose balance to zero": (
@@ -116,11 +118,11 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
         "web/test_differences.py::test_catalog_update_refuses_what_the_catalogue_does_not_hold",
     ),
     "Pooled items share a pool whatever the anchors of their plans are": (
-        "operations/test_pools.py::test_plans_share_a_pool_whatever_their_anchors_are",
+        "operations/billing/test_pools.py::test_plans_share_a_pool_whatever_their_anchors_are",
     ),
     "Seats of licences move to a plan that replaces their parent": (
-        "operations/test_licenses.py::test_a_plan_that_replaces_the_parent_takes_its_seats_over",
-        "operations/test_licenses.py::test_a_pooled_item_of_a_licence_is_the_seats_own",
+        "operations/billing/test_licenses.py::test_a_plan_that_replaces_the_parent_takes_its_seats_over",
+        "operations/billing/test_licenses.py::test_a_pooled_item_of_a_licence_is_the_seats_own",
     ),
     "A base price follows to a variant only if both have the same interval": (
         "operations/test_variants.py::test_a_price_follows_unless_the_variant_has_another_interval",
@@ -139,8 +141,8 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
     "Of older clients coupons": (
         "web/resources/test_unsupported.py::test_unsupported_calls_reply_400_with_their_message",
     ),
-    "billing.create_schedule has no later phases": ("operations/test_schedules.py::test_refusals",),
-    "billing.multi_attach refuses two main plans": ("operations/test_multi_attach.py::test_refusals",),
+    "billing.create_schedule has no later phases": ("operations/billing/test_schedules.py::test_refusals",),
+    "billing.multi_attach refuses two main plans": ("operations/billing/test_multi_attach.py::test_refusals",),
     "The link of long_lived_checkout": ("web/checkout/test_public_calls.py::test_a_long_lived_link_leads_to_its_page",),
     "A route that is not served returns the real answer": (
         "web/test_dispatch.py::test_dispatch_refuses_an_unserved_route_and_notes_it_in_the_journal",

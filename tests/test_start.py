@@ -35,7 +35,7 @@ NOT_AT_THE_START = {
     "autumn_mock.scenarios": "the command scenario, the page",
     "autumn_mock.testing": "the fixture",
     "autumn_mock.web.checkout": "payment pages",
-    "autumn_mock.operations.renewals": "what is due of a plan",
+    "autumn_mock.operations.billing.renewals": "what is due of a plan",
     "autumn_mock.cli.trust": "--tls and exec",
     "autumn_mock.web.certificates": "--tls and exec --proxy",
     "autumn_mock.web.fixed_hosts": "exec --proxy",

@@ -21,9 +21,10 @@ from autumn_mock.domain.version import Version
 from autumn_mock.ids import SeededIds, scope_of
 from autumn_mock.input_files import InputFileError
 from autumn_mock.ledger.intervals import DAY, HOUR
-from autumn_mock.operations import billing, customers, entities
+from autumn_mock.operations import customers, entities
+from autumn_mock.operations.billing import attach
+from autumn_mock.operations.billing.payment_methods import set_payment_method
 from autumn_mock.operations.call import Call
-from autumn_mock.operations.payment_methods import set_payment_method
 from autumn_mock.operations.track import record
 from autumn_mock.store.environment import Environment
 from autumn_mock.store.state import State
@@ -143,7 +144,7 @@ class _Past:
     def _attach(self, call: Call, customer: Made, plan: Plan) -> None:
         account = customers.get(call, customer.id)
         if all(each.plan_id != plan.id for each in account.plans.values()):
-            billing.attach(call, BillingAttach(customer_id=customer.id, plan_id=plan.id))
+            attach.attach(call, BillingAttach(customer_id=customer.id, plan_id=plan.id))
         if plan.is_main:
             self._plan_of[customer.number] = plan
 

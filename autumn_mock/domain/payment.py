@@ -114,7 +114,7 @@ class Deferred(Record, frozen=True, kw_only=True):
     body: dict[str, Any]
     #: When it is void; None: never.
     expires_at: Instant | None = None
-    #: What it replaces or changes, as :mod:`autumn_mock.operations.waiting` names it.
+    #: What it replaces or changes, as :mod:`autumn_mock.operations.billing.unpaid_changes` names it.
     changes: tuple[str, ...] = ()
 
     @property

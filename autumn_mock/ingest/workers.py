@@ -32,11 +32,11 @@ from autumn_mock.journal.messages import MessageJournal
 from autumn_mock.ledger.account import Account
 from autumn_mock.ledger.deduction import SingleRow
 from autumn_mock.operations.accounts import store
+from autumn_mock.operations.billing.topups import has_topups, top_up
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError
 from autumn_mock.operations.idempotency import claim, release
 from autumn_mock.operations.subjects import open_account
-from autumn_mock.operations.topups import has_topups, top_up
 from autumn_mock.operations.track import subject_of
 from autumn_mock.operations.usage import use, write_event
 from autumn_mock.store.environment import Environment, Transaction

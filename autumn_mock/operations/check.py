@@ -20,12 +20,12 @@ from autumn_mock.ledger.deduction import spendable_rows
 from autumn_mock.ledger.intervals import DAY
 from autumn_mock.ledger.views import BalanceView, allows, balance_view, flag_rows
 from autumn_mock.operations.accounts import store
+from autumn_mock.operations.billing.topups import top_up
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.creation import get_or_create_customer
 from autumn_mock.operations.errors import ApiError, insufficient_balance, invalid_request, plan_not_found
 from autumn_mock.operations.plans import latest_plan
 from autumn_mock.operations.subjects import open_account
-from autumn_mock.operations.topups import top_up
 from autumn_mock.operations.track import customer_data_of, subject_of, usage_views
 from autumn_mock.operations.usage import use
 from autumn_mock.store.environment import Transaction

@@ -10,10 +10,10 @@ from msgspec.structs import replace
 from autumn_mock.domain.customer import Customer, Entity
 from autumn_mock.domain.plan import Plan
 from autumn_mock.ids import new_id
+from autumn_mock.operations.billing.grants import begin, give_share, take_seat
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.controls import to_controls
 from autumn_mock.operations.errors import ApiError, invalid_request, plan_not_found
-from autumn_mock.operations.grants import begin, give_share, take_seat
 from autumn_mock.operations.plans import default_plans, latest_plan
 from autumn_mock.operations.subjects import find_customer, find_entity
 from autumn_mock.store.environment import Environment, Transaction

@@ -10,13 +10,13 @@ from msgspec.structs import replace
 from autumn_mock.domain.customer import Customer, Entity
 from autumn_mock.ledger.account import Account
 from autumn_mock.operations.accounts import store
+from autumn_mock.operations.billing.topups import top_up, with_counts
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.controls import require_allocated, set_usage, to_controls
 from autumn_mock.operations.creation import get_or_create_customer, get_or_create_entity
 from autumn_mock.operations.errors import ApiError
 from autumn_mock.operations.listing import CountedPage, Place, cut
 from autumn_mock.operations.subjects import find_customer, get_customer, open_account
-from autumn_mock.operations.topups import top_up, with_counts
 from autumn_mock.wire.requests.common import ListFilters
 from autumn_mock.wire.requests.customers import (
     CustomersCreate,

@@ -7,11 +7,11 @@ from msgspec.structs import replace
 from autumn_mock.domain.customer import Customer, Entity
 from autumn_mock.ledger.account import Account
 from autumn_mock.operations.accounts import store
+from autumn_mock.operations.billing.grants import take_seat, take_share, withdraw
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.controls import set_usage, to_controls
 from autumn_mock.operations.creation import create_entity, get_or_create_customer
 from autumn_mock.operations.errors import ApiError, invalid_request
-from autumn_mock.operations.grants import take_seat, take_share, withdraw
 from autumn_mock.operations.listing import CountedPage, Place, cut
 from autumn_mock.operations.subjects import find_customer, find_entity, get_customer, get_entity, open_account
 from autumn_mock.wire.requests.common import CustomerData

@@ -7,12 +7,12 @@ from autumn_mock.domain.lock import Claim, Lock
 from autumn_mock.ledger.account import Account
 from autumn_mock.ledger.locks import held_value
 from autumn_mock.operations.accounts import store
+from autumn_mock.operations.billing.topups import top_up
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import invalid_request
 from autumn_mock.operations.idempotency import MARK_LIFETIME, is_claimed, release
 from autumn_mock.operations.lock_release import finish_lock
 from autumn_mock.operations.subjects import open_account
-from autumn_mock.operations.topups import top_up
 from autumn_mock.store.environment import Transaction
 from autumn_mock.wire.requests.balances import Finalize
 

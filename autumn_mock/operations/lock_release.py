@@ -1,4 +1,4 @@
-"""Locks that have expired: what they hold is returned. Plans are in :mod:`autumn_mock.operations.renewals`.
+"""Locks that have expired: what they hold is returned. Plans are in :mod:`autumn_mock.operations.billing.renewals`.
 
 Applied before a customer is read, and by a sweep, so that answers do not depend on earlier reads.
 """

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import islice
 
 from autumn_mock.domain.message import Books
+from autumn_mock.operations.billing.due_changes import next_change
 from autumn_mock.operations.call import Call
-from autumn_mock.operations.plan_changes import next_change
 from autumn_mock.operations.subjects import open_account
 from autumn_mock.store.environment import Environment
 

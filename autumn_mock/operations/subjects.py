@@ -7,10 +7,10 @@ from autumn_mock.ids import new_id
 from autumn_mock.ledger.account import Account
 from autumn_mock.ledger.resets import refresh
 from autumn_mock.operations.accounts import load_account, store
+from autumn_mock.operations.billing.due_changes import apply_plan_changes
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import customer_not_found, entity_not_found
 from autumn_mock.operations.lock_release import release_expired_locks
-from autumn_mock.operations.plan_changes import apply_plan_changes
 from autumn_mock.store.environment import Environment, Transaction
 
 

@@ -11,12 +11,12 @@ from autumn_mock.domain.event import Deduction
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.ledger.views import BalanceView, balance_view
 from autumn_mock.operations.accounts import store
+from autumn_mock.operations.billing.topups import top_up
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.creation import get_or_create_customer, get_or_create_entity
 from autumn_mock.operations.errors import entity_not_found
 from autumn_mock.operations.idempotency import idempotent
 from autumn_mock.operations.subjects import find_customer, get_customer, get_entity, open_account
-from autumn_mock.operations.topups import top_up
 from autumn_mock.operations.usage import Usage, chosen_feature, use
 from autumn_mock.store.environment import Transaction
 from autumn_mock.wire.requests.common import CustomerData, EntityData

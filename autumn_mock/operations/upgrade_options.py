@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.plan import Plan
-from autumn_mock.operations.attachments import monthly_price
+from autumn_mock.operations.billing.attachments import monthly_price
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.check import CheckResult
 from autumn_mock.operations.plans import in_order, latest_plans

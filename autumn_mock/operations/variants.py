@@ -23,8 +23,8 @@ from msgspec.structs import replace
 from autumn_mock.domain.plan import Plan, PlanItem
 from autumn_mock.ids import new_id
 from autumn_mock.operations import plans
+from autumn_mock.operations.billing.customization import changed
 from autumn_mock.operations.call import Call
-from autumn_mock.operations.customization import changed
 from autumn_mock.operations.errors import ApiError, plan_not_found
 from autumn_mock.operations.plan_diff import PlanDiff, carry_over, diff
 from autumn_mock.store.environment import Environment, Transaction

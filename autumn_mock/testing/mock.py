@@ -20,8 +20,8 @@ from autumn_mock.journal.findings import Finding
 from autumn_mock.journal.requests import NO_ENVIRONMENT, RequestEntry
 from autumn_mock.journal.selection import select
 from autumn_mock.operations import customers, entities
+from autumn_mock.operations.billing.payment_methods import PaymentMethod, set_payment_method
 from autumn_mock.operations.errors import ApiError
-from autumn_mock.operations.payment_methods import PaymentMethod, set_payment_method
 from autumn_mock.store.environment import Environment
 from autumn_mock.testing.clock import MockClock
 from autumn_mock.testing.deducted import deducted_from, deduction_lines

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, TypeVar
 
 from autumn_mock.domain.payment import Checkout, Invoice, Refusal
-from autumn_mock.operations import settlement
+from autumn_mock.operations.billing import settlement
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError
 from autumn_mock.operations.subjects import get_customer

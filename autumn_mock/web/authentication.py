@@ -23,7 +23,7 @@ def authenticate(request: RequestContext) -> ApiKey:
     A public call needs none: it acts for the environment that has the session of its path (404: none has it).
     """
     if request.endpoint is not None and request.endpoint.keyless:
-        from autumn_mock.operations.checkouts import environment_of, unavailable
+        from autumn_mock.operations.billing.checkouts import environment_of, unavailable
 
         environment = environment_of(request.engine.state.environments(), request.path["checkout_id"])
         if environment is None:

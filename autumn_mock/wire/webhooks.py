@@ -29,7 +29,7 @@ from autumn_mock.domain.version import Version
 from autumn_mock.domain.webhook import CustomerPlanChange, ThresholdType, Webhook
 from autumn_mock.ledger.account import Account
 from autumn_mock.operations.accounts import load_account
-from autumn_mock.operations.attachments import is_upgrade
+from autumn_mock.operations.billing.attachments import is_upgrade
 from autumn_mock.operations.call import Call
 from autumn_mock.store.environment import Environment
 from autumn_mock.wire.answer import downgraded, in_version

@@ -23,7 +23,7 @@ from autumn_mock.domain.webhook import DEFAULT_SECRET
 from autumn_mock.durations import parse_duration
 from autumn_mock.input_files import guess
 from autumn_mock.input_schema import Read, Shorthand, file_schema, maps_in, read_rule
-from autumn_mock.operations.payment_methods import PaymentMethod
+from autumn_mock.operations.billing.payment_methods import PaymentMethod
 from autumn_mock.settings import read_instant, read_secret, read_url
 from autumn_mock.wire.requests.balances import BalancesCreate
 from autumn_mock.wire.requests.billing import BillingAttach

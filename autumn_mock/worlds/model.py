@@ -18,10 +18,11 @@ from autumn_mock.domain.webhook import WebhookEndpoint
 from autumn_mock.faults.grammar import Rule, RuleError, parse_rule
 from autumn_mock.input_files import InputFile, InputFileError, KeyPath, Problem, files_of, read_file, report
 from autumn_mock.input_schema import parse_file
-from autumn_mock.operations import balances, billing, customers, entities, features, plan_update, plans, rewards
+from autumn_mock.operations import balances, customers, entities, features, plan_update, plans
+from autumn_mock.operations.billing import attach, rewards
+from autumn_mock.operations.billing.payment_methods import set_payment_method
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import invalid_request
-from autumn_mock.operations.payment_methods import set_payment_method
 from autumn_mock.store.changes import Change
 from autumn_mock.store.documents import changes_of
 from autumn_mock.store.errors import StoreError
@@ -282,7 +283,7 @@ def _dated(entry: Mapping[str, Any], key: str) -> tuple[dict[str, Any], int | No
 
 def _attach(call: Call, params: BillingAttach) -> None:
     """Attach a plan; 400 for one that is to be bought and cannot be paid for."""
-    outcome = billing.attach(call, params)
+    outcome = attach.attach(call, params)
     if outcome.checkout is not None or outcome.refusal is not None:
         raise invalid_request(
             f"plan '{params.plan_id}' cannot be bought: the customer has no card that works. Give the customer "

@@ -9,10 +9,10 @@ from msgspec.structs import replace
 from autumn_mock.domain.payment import CardCharge, Checkout, Invoice, Refusal
 from autumn_mock.domain.version import Version
 from autumn_mock.domain.webhook import Webhook
-from autumn_mock.operations import billing, settlement, updates
+from autumn_mock.operations.billing import attach, settlement, update
+from autumn_mock.operations.billing.payment_methods import new_card
+from autumn_mock.operations.billing.purchases import Outcome
 from autumn_mock.operations.call import Call
-from autumn_mock.operations.payment_methods import new_card
-from autumn_mock.operations.purchases import Outcome
 from autumn_mock.wire import webhooks
 from autumn_mock.wire.answer import downgraded
 from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate
@@ -72,11 +72,11 @@ class PurchaseWorld(World):
 
     def buy(self, plan_id: str, customer_id: str = "c", **fields: Any) -> Outcome:
         body = {"customer_id": customer_id, "plan_id": plan_id, **fields}
-        return billing.attach(self.call(), parse(BillingAttach, body, now_ms=self.now))
+        return attach.attach(self.call(), parse(BillingAttach, body, now_ms=self.now))
 
     def change(self, plan_id: str, **fields: Any) -> Outcome:
         body = {"customer_id": "c", "plan_id": plan_id, **fields}
-        return updates.update(self.call(), parse(BillingUpdate, body, now_ms=self.now))
+        return update.update(self.call(), parse(BillingUpdate, body, now_ms=self.now))
 
     def pay(self, outcome: Outcome, **more: Any) -> Checkout | Invoice:
         """Pay what an outcome asks for, on its page."""

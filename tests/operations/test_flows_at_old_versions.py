@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from autumn_mock.domain.version import Version
-from tests.operations.test_flows import FLOWS, Flows
+from tests.operations.billing.test_flows import FLOWS, Flows
 
 #: Where an add-on and a plan stand at the versions that keep them apart.
 SPLIT = ("products", "add_ons")

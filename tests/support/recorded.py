@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from autumn_mock.operations import billing, customers, entities, plans, track
+from autumn_mock.operations import customers, entities, plans, track
+from autumn_mock.operations.billing import attach
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError
 from autumn_mock.store.environment import Environment
@@ -51,7 +52,7 @@ def play(call: Call, step: Mapping[str, Any]) -> Any:
     """Run a recorded step that writes; its result or its error. None for steps that only read."""
     steps: dict[str, Callable[[Any], Any]] = {
         "/v1/customers.get_or_create": lambda body: customers.get_or_create(call, parse(CustomersGetOrCreate, body)),
-        "/v1/billing.attach": lambda body: billing.attach(call, parse(BillingAttach, body)),
+        "/v1/billing.attach": lambda body: attach.attach(call, parse(BillingAttach, body)),
         "/v1/entities.create": lambda body: entities.create(call, parse(EntitiesCreate, body)),
         "/v1/balances.track": lambda body: track.track(call, read_track(body, call.now)),
     }

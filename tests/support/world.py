@@ -33,19 +33,8 @@ from autumn_mock.ingest.workers import Workers
 from autumn_mock.journal.messages import MessageJournal
 from autumn_mock.ledger.account import Account
 from autumn_mock.ledger.views import BalanceView, balance_view
-from autumn_mock.operations import (
-    balances,
-    billing,
-    check,
-    customers,
-    entities,
-    features,
-    finalize,
-    plans,
-    subjects,
-    track,
-    updates,
-)
+from autumn_mock.operations import balances, check, customers, entities, features, finalize, plans, subjects, track
+from autumn_mock.operations.billing import attach, update
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError
 from autumn_mock.store.changes import Change, encode
@@ -181,11 +170,11 @@ class World:
 
     def attach(self, plan_id: str, customer_id: str = "c", **fields: Any) -> None:
         body = {"customer_id": customer_id, "plan_id": plan_id, "no_billing_changes": True, **fields}
-        billing.attach(self.call(), parse(BillingAttach, body))
+        attach.attach(self.call(), parse(BillingAttach, body))
 
     def update_billing(self, plan_id: str, customer_id: str = "c", **fields: Any) -> None:
         body = {"customer_id": customer_id, "plan_id": plan_id, "no_billing_changes": True, **fields}
-        updates.update(self.call(), parse(BillingUpdate, body))
+        update.update(self.call(), parse(BillingUpdate, body))
 
     # -- use
 

@@ -8,7 +8,7 @@ from autumn_mock.clock import Clock
 from autumn_mock.domain.amount import number
 from autumn_mock.domain.organisation import Env, hash_key
 from autumn_mock.input_files import InputFileError, find_file, shipped_files
-from autumn_mock.operations.payment_methods import payment_method
+from autumn_mock.operations.billing.payment_methods import payment_method
 from autumn_mock.operations.subjects import get_customer
 from autumn_mock.store.environment import Environment
 from autumn_mock.store.state import State

@@ -9,8 +9,8 @@ from flask import Blueprint, Response, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from autumn_mock.engine import Engine
-from autumn_mock.operations import settlement
-from autumn_mock.operations.bills import find_invoice
+from autumn_mock.operations.billing import settlement
+from autumn_mock.operations.billing.invoicing import find_invoice
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError
 from autumn_mock.web.checkout.session_page import AUTHENTICATION_FAILED

@@ -10,9 +10,9 @@ from msgspec.structs import replace
 
 from autumn_mock.domain.amount import amount
 from autumn_mock.domain.payment import Checkout, InvoiceLine
+from autumn_mock.operations.billing.preview import preview_deferred
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import ApiError
-from autumn_mock.operations.preview import preview_deferred
 from autumn_mock.wire.schema import ValidationFailed
 
 

@@ -10,11 +10,11 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from autumn_mock.domain.customer import Customer
 from autumn_mock.engine import Engine
-from autumn_mock.operations import updates
+from autumn_mock.operations.billing import update
+from autumn_mock.operations.billing.payment_methods import PaymentMethod, payment_method, set_payment_method
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.customers import get
 from autumn_mock.operations.errors import ApiError, customer_not_found
-from autumn_mock.operations.payment_methods import PaymentMethod, payment_method, set_payment_method
 from autumn_mock.web.checkout.addresses import is_address
 from autumn_mock.wire.requests.billing import BillingUpdate
 from autumn_mock.wire.schema import parse
@@ -52,7 +52,7 @@ def _act(call: Call, customer: Customer) -> AnyResponse:
     elif action in ("cancel_end_of_cycle", "cancel_immediately", "uncancel"):
         body = {"customer_id": named, "customer_product_id": request.form.get("plan", ""), "cancel_action": action}
         try:
-            updates.update(call, parse(BillingUpdate, body, now_ms=call.now))
+            update.update(call, parse(BillingUpdate, body, now_ms=call.now))
         except ApiError as error:
             return _page(call, customer, problem=error.message)
     else:

@@ -13,9 +13,9 @@ from werkzeug.wrappers import Response as AnyResponse
 from autumn_mock.domain.amount import MOST_UNITS
 from autumn_mock.domain.payment import Checkout, InvoiceLine
 from autumn_mock.engine import Engine
-from autumn_mock.operations import settlement
+from autumn_mock.operations.billing import settlement
+from autumn_mock.operations.billing.checkouts import find_checkout
 from autumn_mock.operations.call import Call
-from autumn_mock.operations.checkouts import find_checkout
 from autumn_mock.operations.errors import ApiError
 from autumn_mock.payments.lines import total_of
 from autumn_mock.store.environment import Environment

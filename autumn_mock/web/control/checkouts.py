@@ -10,8 +10,8 @@ from flask import Response
 
 from autumn_mock.domain.amount import MOST_UNITS, number
 from autumn_mock.domain.payment import Checkout, CheckoutStatus, Invoice, InvoiceStatus, Refusal
-from autumn_mock.operations import settlement
-from autumn_mock.operations.checkouts import environment_of, find_checkout
+from autumn_mock.operations.billing import settlement
+from autumn_mock.operations.billing.checkouts import environment_of, find_checkout
 from autumn_mock.operations.errors import ApiError, invalid_request
 from autumn_mock.operations.retention import sweep
 from autumn_mock.payments.lines import total_of

@@ -8,9 +8,9 @@ from flask import Response
 
 from autumn_mock.clock import Clock, in_calendar, wall_clock
 from autumn_mock.ledger.intervals import MINUTE
+from autumn_mock.operations.billing.due_changes import plan_instants
 from autumn_mock.operations.clock import length_from
 from autumn_mock.operations.errors import invalid_request
-from autumn_mock.operations.plan_changes import plan_instants
 from autumn_mock.settings import read_instant
 from autumn_mock.web.control.context import ControlCall, ControlHandler, ControlRequest
 from autumn_mock.web.replies import json_reply

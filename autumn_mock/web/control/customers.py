@@ -12,8 +12,8 @@ from flask import Response
 from autumn_mock.domain.organisation import ENVIRONMENT_HEADER
 from autumn_mock.ledger.account import Account
 from autumn_mock.operations import customers
+from autumn_mock.operations.billing.payment_methods import PaymentMethod, payment_method, set_payment_method
 from autumn_mock.operations.errors import invalid_request
-from autumn_mock.operations.payment_methods import PaymentMethod, payment_method, set_payment_method
 from autumn_mock.store.changes import ENCODER
 from autumn_mock.store.environment import Environment
 from autumn_mock.web.control.context import ControlCall, ControlHandler, ControlRequest

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from autumn_mock.operations import billing, card_setup, multi_attach, preview, schedules, updates
+from autumn_mock.operations.billing import card_setup, multi_attach, preview, schedules
+from autumn_mock.operations.billing.attach import attach as attach_plan
+from autumn_mock.operations.billing.update import multi_update
+from autumn_mock.operations.billing.update import update as update_plan
 from autumn_mock.web.context import Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
 from autumn_mock.wire.requests.billing import BillingAttach, BillingUpdate, MultiUpdate, OpenPortal, SetupPayment
@@ -24,14 +27,14 @@ from autumn_mock.wire.responses.schedules import ScheduleBody, schedule_body
     "POST /v1/billing.attach", scopes="customers:write", request=BillingAttach, answers=AttachedBody, limit="attach"
 )
 def attach(request: RequestContext, params: BillingAttach) -> Answer:
-    return Answer(attached_body(billing.attach(request.call, params), request.base_url))
+    return Answer(attached_body(attach_plan(request.call, params), request.base_url))
 
 
 @endpoint(
     "POST /v1/billing.update", scopes="customers:write", request=BillingUpdate, answers=AttachedBody, limit="attach"
 )
 def update(request: RequestContext, params: BillingUpdate) -> Answer:
-    return Answer(attached_body(updates.update(request.call, params), request.base_url))
+    return Answer(attached_body(update_plan(request.call, params), request.base_url))
 
 
 @endpoint("POST /v1/billing.preview_attach", scopes="customers:read", request=BillingAttach, answers=AttachPreviewBody)
@@ -101,4 +104,4 @@ def create_schedule(request: RequestContext, params: CreateSchedule) -> Answer:
     "POST /v1/billing.multi_update", scopes="customers:write", request=MultiUpdate, answers=AttachedBody, limit="attach"
 )
 def update_several(request: RequestContext, params: MultiUpdate) -> Answer:
-    return Answer(attached_body(updates.multi_update(request.call, params), request.base_url))
+    return Answer(attached_body(multi_update(request.call, params), request.base_url))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autumn_mock.operations import confirmations
+from autumn_mock.operations.billing import confirmations
 from autumn_mock.web.context import Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
 from autumn_mock.wire.requests.checkouts import ConfirmCheckout

@@ -6,10 +6,10 @@ from msgspec.structs import asdict
 
 from autumn_mock.ledger.account import Account
 from autumn_mock.operations import customers
+from autumn_mock.operations.billing.forecasts import next_invoices
+from autumn_mock.operations.billing.invoices import invoices_of
+from autumn_mock.operations.billing.rewards import coupons_of
 from autumn_mock.operations.errors import no_stripe
-from autumn_mock.operations.forecasts import next_invoices
-from autumn_mock.operations.invoices import invoices_of
-from autumn_mock.operations.rewards import coupons_of
 from autumn_mock.web.context import SUCCESS, Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
 from autumn_mock.web.pagination import cursor_page, offset_page, paged

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autumn_mock.operations import licenses
+from autumn_mock.operations.billing import licenses
 from autumn_mock.web.context import SUCCESS, Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
 from autumn_mock.wire.answer import Listing

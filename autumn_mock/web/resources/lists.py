@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from autumn_mock.operations import invoices, listing
+from autumn_mock.operations import listing
+from autumn_mock.operations.billing import invoices
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.clock import advance
 from autumn_mock.operations.listing import Page

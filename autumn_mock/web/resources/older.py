@@ -2,18 +2,8 @@
 
 from __future__ import annotations
 
-from autumn_mock.operations import (
-    balances,
-    card_setup,
-    customers,
-    entities,
-    invoices,
-    old_attach,
-    old_checkout,
-    plans,
-    transfer,
-    updates,
-)
+from autumn_mock.operations import balances, customers, entities, plans
+from autumn_mock.operations.billing import card_setup, invoices, old_attach, old_checkout, transfer, update
 from autumn_mock.operations.catalogue.update import creation
 from autumn_mock.web.context import SUCCESS, Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint
@@ -66,7 +56,7 @@ def preview_attach(request: RequestContext, params: OldAttach) -> Answer:
 
 @endpoint("POST /v1/cancel", scopes="customers:write", request=OldCancel, answers=CancelledBody, limit="attach")
 def cancel(request: RequestContext, params: OldCancel) -> Answer:
-    updates.update(
+    update.update(
         request.call,
         BillingUpdate(
             customer_id=params.customer_id,

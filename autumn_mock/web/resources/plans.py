@@ -6,9 +6,9 @@ from msgspec.structs import asdict
 
 from autumn_mock.domain.plan import Plan
 from autumn_mock.operations import plan_update, plans, variants
+from autumn_mock.operations.billing.eligibility import Eligibility, eligibility
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.catalogue.preview import plan_usage, preview_plan
-from autumn_mock.operations.eligibility import Eligibility, eligibility
 from autumn_mock.operations.subjects import get_customer
 from autumn_mock.web.context import SUCCESS, Answer, RequestContext
 from autumn_mock.web.endpoint import endpoint

@@ -13,8 +13,8 @@ from msgspec import UNSET, UnsetType
 from autumn_mock.domain.amount import number
 from autumn_mock.domain.customer import Customer
 from autumn_mock.domain.payment import Checkout, Invoice, InvoiceLine, InvoiceStatus, Refusal, RequiredAction
-from autumn_mock.operations.invoices import InvoiceOf
-from autumn_mock.operations.purchases import Outcome
+from autumn_mock.operations.billing.invoices import InvoiceOf
+from autumn_mock.operations.billing.purchases import Outcome
 from autumn_mock.wire.answer import Body, Number
 
 

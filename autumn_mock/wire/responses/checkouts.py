@@ -6,9 +6,9 @@ from typing import Generic, Literal, TypeVar
 
 from autumn_mock.domain.organisation import Env
 from autumn_mock.domain.payment import Checkout, Refusal
+from autumn_mock.operations.billing.confirmations import Offered, Status
+from autumn_mock.operations.billing.purchases import Outcome
 from autumn_mock.operations.call import Call
-from autumn_mock.operations.confirmations import Offered, Status
-from autumn_mock.operations.purchases import Outcome
 from autumn_mock.operations.subjects import find_entity
 from autumn_mock.wire.answer import Body
 from autumn_mock.wire.responses.billing import AttachedBody, attached_body, attached_fields, checkout_url

@@ -14,8 +14,8 @@ from autumn_mock.domain.organisation import Env
 from autumn_mock.ledger.account import Account
 from autumn_mock.ledger.limits import open_window, usage_limits
 from autumn_mock.ledger.views import balance_views, flag_rows
-from autumn_mock.operations.attachments import current_period
-from autumn_mock.operations.licenses import LicensePool, pools_of
+from autumn_mock.operations.billing.attachments import current_period
+from autumn_mock.operations.billing.licenses import LicensePool, pools_of
 from autumn_mock.wire.answer import Body, Number, in_fixed_shape
 from autumn_mock.wire.responses.balance import BalanceBody, FlagBody, Owner, balance_body, flag_body
 from autumn_mock.wire.responses.billing import CustomerInvoiceBody

@@ -12,9 +12,9 @@ from msgspec.structs import replace
 from autumn_mock.domain.amount import number
 from autumn_mock.domain.payment import InvoiceLine
 from autumn_mock.domain.plan import Plan
+from autumn_mock.operations.billing.old_attach import OldAttached
+from autumn_mock.operations.billing.old_checkout import OldCheckout
 from autumn_mock.operations.call import Call
-from autumn_mock.operations.old_attach import OldAttached
-from autumn_mock.operations.old_checkout import OldCheckout
 from autumn_mock.payments.descriptions import money
 from autumn_mock.payments.lines import total_of
 from autumn_mock.wire.answer import Body, Number

@@ -13,7 +13,7 @@ from autumn_mock.domain.amount import number
 from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.organisation import Env
 from autumn_mock.domain.plan import BasePrice, Interval, ItemPrice, Plan, PlanItem, Reset, RolloverConfig
-from autumn_mock.operations.eligibility import AttachAction, Eligibility
+from autumn_mock.operations.billing.eligibility import AttachAction, Eligibility
 from autumn_mock.wire.answer import Body, Number
 from autumn_mock.wire.responses.controls import ControlsBody, controls_body
 from autumn_mock.wire.responses.feature import FeatureBody, FeatureOverrideBody, feature_body, override_body

@@ -13,8 +13,8 @@ from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.organisation import Env
 from autumn_mock.domain.payment import Invoice
 from autumn_mock.domain.plan import Plan
+from autumn_mock.operations.billing.preview import Intent, PlanPreviewChange, Preview, SubscriptionPreview
 from autumn_mock.operations.call import Call
-from autumn_mock.operations.preview import Intent, PlanPreviewChange, Preview, SubscriptionPreview
 from autumn_mock.payments.forecasts import Forecast
 from autumn_mock.payments.lines import subtotal_of
 from autumn_mock.wire.answer import Body, Number

@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
-from autumn_mock.operations.schedules import Schedule
+from autumn_mock.operations.billing.schedules import Schedule
 from autumn_mock.wire.answer import Body
 from autumn_mock.wire.responses.billing import BilledInvoiceBody, RequiredActionBody, attached_body
 

@@ -8,7 +8,7 @@ import pytest
 
 from autumn_mock.domain.version import Version
 from autumn_mock.engine import Engine
-from autumn_mock.operations import settlement
+from autumn_mock.operations.billing import settlement
 from autumn_mock.operations.call import Call
 from tests.web.conftest import Post
 
