@@ -59,6 +59,7 @@ def serve(log: str, opens_page: bool, quiet: bool, no_color: bool, verbose: int,
     from autumn_mock.cli.log_format import Notice
     from autumn_mock.interpreter import gc_paused, settle_interpreter
 
+    _warn_of_variables(as_json=log == "json")
     settings = Settings(**values)
     world = STANDARD_INPUT if settings.world == STANDARD else settings.world
     ignored: str | None = None
@@ -75,6 +76,18 @@ def serve(log: str, opens_page: bool, quiet: bool, no_color: bool, verbose: int,
         if ignored is not None:
             written.notice(Notice("log", ignored, logging.WARNING))
         _run(engine, server, written, world=world, opens_page=opens_page)
+
+
+def _warn_of_variables(*, as_json: bool) -> None:
+    """Report variables that nothing reads at once, because the start may fail for want of them, as lines of the log."""
+    from autumn_mock.cli.log_format import JsonFormat, Notice, TextFormat
+    from autumn_mock.cli.variables import unknown_variables
+    from autumn_mock.clock import stopwatch
+
+    line_format = JsonFormat(str) if as_json else TextFormat(str, colours=False, with_date=True)
+    line_format.begin()
+    for warning in unknown_variables():
+        click.echo(line_format.notice(Notice("log", warning, logging.WARNING, at=stopwatch())), err=True)
 
 
 def _holds_state(path: Path) -> bool:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import click
 
+from autumn_mock.cli.variables import unknown_variables
 from autumn_mock.input_files import guess
 from autumn_mock.settings import declarations, read_url, variable
 
@@ -91,12 +92,16 @@ def _url_of(values: Mapping[str, Any]) -> str | None:
 def config_option(chosen: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Callable[[F], F]:
     """A decorator that gives a command ``--config``. It is read first, so that other options have defaults from it.
 
-    ``chosen`` returns the defaults of the command's options from the values of the file, which may be none.
+    ``chosen`` returns the defaults of the command's options from the values of the file, which may be none. Variables
+    that nothing reads are reported on standard error, except by a command with a log, which does that itself.
     """
 
     def read_defaults(ctx: click.Context, _parameter: click.Parameter, name: str | None) -> None:
         found = _named(Path(name)) if name is not None else _in_working_directory()
         ctx.default_map = dict(chosen(defaults_of(*found) if found is not None else {}))
+        if not ctx.resilient_parsing and all(each.name != "log" for each in ctx.command.params):
+            for warning in unknown_variables():
+                click.echo(f"autumn-mock: warning: {warning}", err=True)
         if found is not None:
             ctx.meta[SETTINGS_FILE] = str(found[0])
 

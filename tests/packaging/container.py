@@ -43,3 +43,19 @@ def pip_commands() -> list[list[str]]:
     """What the RUN instructions do with pip, as commands."""
     commands = [re.sub(r"^(--mount=\S+\s+)*", "", each.value) for each in steps() if each.name == "RUN"]
     return [shlex.split(each) for each in commands if each.startswith("python -m pip ")]
+
+
+def image_variables() -> dict[str, str]:
+    """The variables that the image sets."""
+    return dict(word.split("=", 1) for each in steps() if each.name == "ENV" for word in shlex.split(each.value))
+
+
+def unit_settings(name: str) -> list[str]:
+    """The values of a setting of the unit file, in order; systemd allows some to be repeated."""
+    lines = (FOLDER / "autumn-mock.service").read_text("utf-8").splitlines()
+    return [value for key, _, value in (each.partition("=") for each in lines) if key == name]
+
+
+def unit_variables() -> dict[str, str]:
+    """The variables that the unit file sets, besides those of its ``EnvironmentFile``."""
+    return dict(word.split("=", 1) for value in unit_settings("Environment") for word in shlex.split(value))

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import configparser
 import os
 import shlex
 import subprocess
@@ -13,13 +12,24 @@ import sys
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from autumn_mock.cli.serve import serve
+from autumn_mock.cli.variables import known_variables
 from autumn_mock.settings import declarations, variable
-from tests.packaging.container import FOLDER, ROOT, last, pip_commands, steps
+from tests.packaging.container import (
+    FOLDER,
+    ROOT,
+    image_variables,
+    last,
+    pip_commands,
+    steps,
+    unit_settings,
+    unit_variables,
+)
 from tests.support.server import ServerProcess
 
 TOKEN = {"AUTUMN_MOCK_CONTROL_TOKEN": "secret"}
@@ -27,17 +37,22 @@ COMPOSE = yaml.safe_load((FOLDER / "compose.yaml").read_text("utf-8"))
 SERVICE = COMPOSE["services"]["autumn-mock"]
 
 
-def command(folder: Path, *, host: str = "127.0.0.1") -> list[str]:
-    """The command of the image, with its folders below another one, and a free port."""
-    words = [*last("ENTRYPOINT").words[1:], *last("CMD").words, "--port", "0"]
-    places = {"/data/state.json": str(folder / "state.json"), "/seeds": str(FOLDER / "seeds"), "0.0.0.0": host}
-    return [places.get(each, each) for each in words]
+#: What the image runs, with a free port.
+COMMAND = [*last("ENTRYPOINT").words[1:], *last("CMD").words, "--port", "0"]
+
+
+def variables(folder: Path, *, host: str = "127.0.0.1") -> dict[str, str]:
+    """The variables of the image, with its folders below another one."""
+    found = image_variables()
+    assert (found["AUTUMN_MOCK_DB"], found["AUTUMN_MOCK_WORLD"]) == ("/data/state.json", "/seeds")
+    places = {"HOST": host, "DB": str(folder / "state.json"), "WORLD": str(FOLDER / "seeds")}
+    return found | {f"AUTUMN_MOCK_{name}": value for name, value in places.items()}
 
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[ServerProcess]:
-    program = ("-m", "autumn_mock", *command(tmp_path))
-    with ServerProcess(program=program, env=TOKEN, key="am_sk_test_team") as server:
+    environment = {**variables(tmp_path), **TOKEN}
+    with ServerProcess(program=("-m", "autumn_mock", *COMMAND), env=environment, key="am_sk_test_team") as server:
         yield server
 
 
@@ -46,7 +61,7 @@ def health(server: ServerProcess) -> int:
     words = last("HEALTHCHECK").words
     done = subprocess.run(
         [sys.executable, "-m", "autumn_mock", *words[1:], "--url", server.url],
-        env={**os.environ, **TOKEN},
+        env={**os.environ, **image_variables(), **TOKEN},
         capture_output=True,
         check=False,
     )
@@ -63,7 +78,8 @@ def test_the_commands_of_the_image_run(running: ServerProcess, tmp_path: Path) -
 
 def test_the_image_demands_a_token(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name not in TOKEN}
-    words = [sys.executable, "-m", "autumn_mock", *command(tmp_path, host="0.0.0.0")]
+    environment |= variables(tmp_path, host="0.0.0.0")
+    words = [sys.executable, "-m", "autumn_mock", *COMMAND]
     done = subprocess.run(words, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "give --control-token TOKEN" in done.stderr
@@ -76,10 +92,10 @@ def test_the_image_is_small_and_runs_without_privileges() -> None:
     assert int(last("USER").value) > 0
     assert f"--uid {last('USER').value} " in [each.value for each in steps() if each.name == "RUN"][-1]
     assert names.index("USER") < names.index("ENTRYPOINT")
-    assert "ENV" not in names, "a token does not belong into the image"
+    assert not TOKEN.keys() & image_variables().keys(), "a token does not belong into the image"
     assert all("--no-cache-dir" in each for each in pip_commands())
     assert "--no-index" in pip_commands()[1], "the image has what the first stage built"
-    assert last("VOLUME").value in " ".join(last("CMD").words)
+    assert Path(image_variables()["AUTUMN_MOCK_DB"]).parent == Path(last("VOLUME").value)
 
 
 def test_what_the_image_copies_is_there_and_not_ignored() -> None:
@@ -105,14 +121,40 @@ def test_compose_builds_this_image_and_keeps_its_state() -> None:
     assert set(SERVICE["environment"]) <= {variable(name) for name in declarations()}
 
 
-def test_the_unit_file_starts_the_server_with_options_that_exist() -> None:
-    unit = configparser.ConfigParser(interpolation=None, strict=True)
-    unit.optionxform = str  # type: ignore[assignment,method-assign]  # how names keep their case
-    unit.read(FOLDER / "autumn-mock.service", "utf-8")
-    service = unit["Service"]
-    program, name, *words = shlex.split(service["ExecStart"])
-    assert (Path(program).name, name) == ("autumn-mock", "serve")
-    values = serve.make_context("serve", words).params
-    assert Path(values["db"]).parent == Path("/var/lib") / service["StateDirectory"]
-    assert service["DynamicUser"] == "yes"
-    assert int(service["TimeoutStopSec"]) >= 60
+def test_the_unit_file_starts_the_server_with_variables_that_exist() -> None:
+    program, *words = shlex.split(unit_settings("ExecStart")[0])
+    assert (Path(program).name, words) == ("autumn-mock", ["serve"])
+    values = started(unit_variables())
+    assert Path(values["db"]).parent == Path("/var/lib", *unit_settings("StateDirectory"))
+    assert unit_settings("DynamicUser") == ["yes"]
+    assert int(*unit_settings("TimeoutStopSec")) >= 60
+
+
+def started(environment: dict[str, str]) -> dict[str, Any]:
+    """The parameters of ``serve`` without options in an environment."""
+    assert environment.keys() <= known_variables()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        return serve.make_context("serve", []).params
+
+
+#: For each variable of the unit and the image: another value, and the parameter that it gives.
+OTHER = {
+    "AUTUMN_MOCK_HOST": ("127.0.0.2", "127.0.0.2"),
+    "AUTUMN_MOCK_DB": ("other.json", "other.json"),
+    "AUTUMN_MOCK_WORLD": ("empty", "empty"),
+    "AUTUMN_MOCK_AUTO_ORG": ("false", False),
+    "AUTUMN_MOCK_AUTO_ORG_IDLE": ("", None),
+    "AUTUMN_MOCK_LOG": ("text", "text"),
+}
+
+
+@pytest.mark.parametrize("given", [unit_variables(), image_variables()], ids=["unit", "image"])
+def test_each_setting_can_be_replaced_by_the_environment(given: dict[str, str]) -> None:
+    before = started(given)
+    for name in given:
+        value, expected = OTHER[name]
+        key = name.removeprefix("AUTUMN_MOCK_").lower()
+        assert before[key] != expected
+        assert started({**given, name: value})[key] == expected
