@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from autumn_mock.domain.organisation import ENVIRONMENT_HEADER
+from autumn_mock.domain.organisation import ENVIRONMENT_HEADER, OPENED_HEADER
 
 #: Seconds to wait for a reply.
 REQUEST_TIMEOUT_S = 10.0
@@ -55,6 +55,8 @@ class ControlClient:
         )
         if token is not None:
             self.http.headers["x-autumn-mock-token"] = token
+        #: The slug of the organisation that the last call opened for the key, which had none; None if it opened none.
+        self.opened: str | None = None
         self.use_key(key)
 
     def __enter__(self) -> ControlClient:
@@ -120,6 +122,7 @@ class ControlClient:
     def _call(self, method: str, path: str, **sent: Any) -> Any:
         with self._errors(method, path):
             reply = self.http.request(method, f"/_mock{path}", **sent)
+        self.opened = reply.headers.get(OPENED_HEADER)
         return self._decoded(reply)
 
     @contextmanager

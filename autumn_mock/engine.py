@@ -8,7 +8,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from autumn_mock.clock import started_clock, stopwatch, wall_clock
+from autumn_mock.clock import started_clock, stopwatch
 from autumn_mock.domain.message import Books
 from autumn_mock.domain.organisation import ApiKey, hash_key
 from autumn_mock.domain.version import Version
@@ -26,6 +26,7 @@ from autumn_mock.parking import spare_thread
 from autumn_mock.settings import Settings, read_key, settings_of
 from autumn_mock.store.database import Database
 from autumn_mock.store.environment import Environment, WebhookWriter
+from autumn_mock.store.errors import StoreError
 from autumn_mock.store.state import Progress, State, no_progress
 from autumn_mock.webhooks.outbox import Outbox
 from autumn_mock.worlds import read_world
@@ -81,7 +82,7 @@ class Engine(Lifecycle):
         self._call_names: Callable[[], Mapping[str, Collection[str]]] = dict
         self._workers = Workers(self.queue, settings.workers, self.board_for, self.message_journal, self._names_of)
         self._maintenance = MaintenanceThread(
-            self.state, self.barrier, settings.max_events, self.close_idle, self.call_in
+            self.state, self.barrier, settings.max_events, self.close_idle, self.keep_last_use, self.call_in
         )
         self._is_stopped = False
         self._earlier_findings: deque[Finding] | None = None
@@ -110,10 +111,11 @@ class Engine(Lifecycle):
         self.webhooks.record(org_id)
         self._watch_webhooks()
 
-    def close_organisation(self, org_id: str, idle: int | None = None) -> None:
+    def close_organisation(self, org_id: str, idle: int | None = None) -> dict[str, int]:
         self._judge(self.state.environments(org_id))
-        super().close_organisation(org_id, idle)
+        deleted = super().close_organisation(org_id, idle)
         self.webhooks.close(org_id)
+        return deleted
 
     def reset(self, environment: Environment | None = None) -> dict[str, int]:
         self._judge(self.state.environments() if environment is None else [environment])
@@ -179,6 +181,8 @@ class Engine(Lifecycle):
         if self._is_stopped:
             return
         self._end_threads()
+        with suppress(OSError, StoreError):  # no reason to go without the checkpoint
+            self.keep_last_use()
         try:
             self.state.checkpoint()
         finally:
@@ -336,19 +340,19 @@ class Engine(Lifecycle):
 
     # -- keys, snapshots, the application
 
-    def find_key(self, key: str, *, opens: bool = True) -> ApiKey | None:
+    def find_key(self, key: str, *, opens: bool = True, uses: bool = True) -> ApiKey | None:
         """The record of a key; None if there is none.
 
         With ``auto_org``, or a setting that implies it, an unknown secret test key opens an organisation of its own, if
-        the request ``opens`` one.
+        the request ``opens`` one. Its organisation is used by it, if the request ``uses`` it.
         """
         found = self.state.keys.get(hash_key(key))
         if found is None and opens and self.would_open(key):
             with suppress(ValueError):  # the key is not valid, or another request has just opened the organisation
                 self.open_organisation(self.template_on_demand(), read_key(key), is_temporary=True)
             found = self.state.keys.get(hash_key(key))
-        if found is not None:
-            self.last_used[found.org_id] = wall_clock()
+        if found is not None and uses:
+            self.last_use.note(found.org_id)
         return found
 
     def would_open(self, key: str) -> bool:

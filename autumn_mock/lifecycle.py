@@ -16,19 +16,20 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from autumn_mock.barrier import RequestBarrier
-from autumn_mock.clock import Clock, started_clock, wall_clock
+from autumn_mock.clock import Clock, started_clock
 from autumn_mock.domain.organisation import Env, Organisation, hash_key
 from autumn_mock.faults.board import FaultBoards
 from autumn_mock.faults.grammar import Rule, parse_rule
 from autumn_mock.ids import SeededIds, scope_of
 from autumn_mock.ingest.queue import Queue
+from autumn_mock.last_use import LastUse
 from autumn_mock.locks import Level, new_rlock
 from autumn_mock.organisation_log import log_closed, log_opened, log_reset
 from autumn_mock.parking import spare_thread
 from autumn_mock.settings import Settings
 from autumn_mock.store.changes import Change
 from autumn_mock.store.documents import changes_of
-from autumn_mock.store.environment import Environment
+from autumn_mock.store.environment import Environment, record_counts
 from autumn_mock.store.errors import NoSuchOrganisation, NothingToCopy, StoreError
 from autumn_mock.store.state import State
 from autumn_mock.store.tinyfile import read_snapshot
@@ -78,8 +79,7 @@ class Lifecycle:
         self._templates: dict[str, World] = {}
         #: The organisations of further keys.
         self._of_further_keys = {organisation_id(key) for key in settings.key}
-        #: When each organisation was last used, in ms of the machine's time.
-        self.last_used: dict[str, int] = {}
+        self.last_use = LastUse(state)
         self._registered: dict[str, _Registered] = {}
         #: Held while organisations are opened, closed or replaced.
         self._change_lock = new_rlock(Level.LIFECYCLE)
@@ -106,6 +106,7 @@ class Lifecycle:
                 seed(prepared, self.world)
             self._add_further(prepared)
             self.state.adopt(prepared)
+        self.last_use.read()
         if self.settings.auto_org_like is not None and not self.state.has_key(hash_key(self.settings.auto_org_like)):
             raise NothingToCopy("auto_org_like: no organisation here has this key; give it with --key, or in the world")
 
@@ -197,19 +198,24 @@ class Lifecycle:
         if slug is not None and any(slug in (each.id, each.slug) for each in others):
             raise ValueError(f"slug: another organisation is called {slug!r}")
 
-    def close_organisation(self, org_id: str, idle: int | None = None) -> None:
-        """Delete an organisation and all its data; ``idle`` (ms): because no request has used it for so long."""
+    def close_organisation(self, org_id: str, idle: int | None = None) -> dict[str, int]:
+        """Delete an organisation and all its data; returns the number of records by table.
+
+        ``idle`` (ms): because no request has used it for so long.
+        """
         organisation = self.state.organisation(org_id)
         with self._changing(), self._quiesced(org_id, lambda: self.state.environments(org_id)):
-            names = [each.name for each in self.state.environments(org_id)]
+            environments = self.state.environments(org_id)
+            names, deleted = [each.name for each in environments], record_counts(environments)
             self.state.remove(org_id)
             self._templates.pop(org_id, None)
-            self.last_used.pop(org_id, None)
+            self.last_use.forget_removed()
             for name in names:
                 self.boards.forget(name)
                 self._forget(name)
         if organisation is not None:
             log_closed(organisation, idle)
+        return deleted
 
     def is_on_demand(self, org_id: str) -> bool:
         """Whether an organisation was opened on demand, perhaps before this server was started."""
@@ -218,12 +224,13 @@ class Lifecycle:
     def close_idle(self) -> None:
         """Close the temporary organisations that were not used for ``auto_org_idle``. One that was named is kept."""
         longest = self.settings.auto_org_idle
-        if longest is None:
-            return
-        now = wall_clock()
-        for org_id in [each.id for each in self.state.organisations if each.is_temporary]:
-            if now - self.last_used.setdefault(org_id, now) > longest:
-                self.close_organisation(org_id, longest)
+        for org_id in self.last_use.idle(longest) if longest is not None else ():
+            self.close_organisation(org_id, longest)
+
+    def keep_last_use(self) -> None:
+        """Write when organisations were last used into their records; see :meth:`LastUse.keep`."""
+        with self._changing():
+            self.last_use.keep()
 
     # -- snapshots
 
@@ -250,7 +257,7 @@ class Lifecycle:
             self.state.adopt(prepared, alone=True)
             self._forget_others()
             self._forget(None, only_described=True)
-            return _counts(self.state.environments())
+            return record_counts(self.state.environments())
 
     def _restore_organisation(self, org_id: str, changes: list[Change]) -> dict[str, int]:
         source = _source(changes, org_id)
@@ -264,7 +271,7 @@ class Lifecycle:
                 restored = self.state.environments(org_id)
                 for each in restored:
                     self._forget(each.name, only_described=True)
-                return _counts(restored)
+                return record_counts(restored)
 
     # -- reset
 
@@ -376,8 +383,7 @@ class Lifecycle:
         for name in self.boards.names():
             if name[0] not in self.state.organisations:
                 self.boards.forget(name)
-        for org_id in [each for each in self.last_used if each not in self.state.organisations]:
-            self.last_used.pop(org_id, None)
+        self.last_use.forget_removed()
 
 
 def _source(changes: list[Change], org_id: str) -> str:
@@ -388,12 +394,3 @@ def _source(changes: list[Change], org_id: str) -> str:
     if len(there) == 1:
         return str(there.pop())
     raise StoreError(f"the snapshot holds {len(there)} organisations, and {org_id} is not one of them")
-
-
-def _counts(environments: list[Environment]) -> dict[str, int]:
-    """Records by table."""
-    counts: dict[str, int] = {}
-    for each in environments:
-        for name, table in each.tables.items():
-            counts[name] = counts.get(name, 0) + len(table)
-    return {name: count for name, count in counts.items() if count}

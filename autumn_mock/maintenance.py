@@ -14,8 +14,9 @@ from autumn_mock.store.state import State
 
 #: Seconds between rounds.
 _ROUND = 1.0
-#: Rounds between sweeps.
+#: Rounds between sweeps, and between writes of when organisations were last used.
 _SWEEP_EVERY = 10
+_LAST_USE_EVERY = 60
 #: The longest back-off after failures, in rounds.
 _LONGEST_PAUSE = 64
 
@@ -25,8 +26,9 @@ _log = logging.getLogger("autumn_mock")
 class MaintenanceThread:
     """The maintenance threads: one for checkpoints, which take seconds for a large file, one for the rest.
 
-    ``max_events``: events kept per environment. ``close_idle`` closes the organisations that have been idle for long.
-    ``call_in`` makes the context of what is done in an environment.
+    ``max_events``: events kept per environment. ``close_idle`` closes the organisations that have been idle for long,
+    and ``keep_last_use`` writes when each was last used. ``call_in`` makes the context of what is done in an
+    environment.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class MaintenanceThread:
         barrier: RequestBarrier,
         max_events: int,
         close_idle: Callable[[], None],
+        keep_last_use: Callable[[], None],
         call_in: Callable[[Environment], Call],
     ) -> None:
         self._state = state
@@ -48,6 +51,7 @@ class MaintenanceThread:
             "housekeeper": (
                 Task("dropping old events", self._drop_events),
                 Task("closing idle organisations", close_idle),
+                Task("keeping when organisations were last used", keep_last_use, every=_LAST_USE_EVERY),
                 self._sweeping,
             ),
         }

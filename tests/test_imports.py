@@ -23,7 +23,7 @@ LAYERS = (
     ("settings", "settings_keywords", "wire", "input_schema"),
     ("journal",),
     ("ingest", "worlds"),
-    ("barrier", "organisation_log"),
+    ("barrier", "last_use", "organisation_log"),
     ("lifecycle", "maintenance"),
     ("engine",),
     ("scenarios",),  # plays over HTTP against any server; the page of a server plays them on itself

@@ -16,6 +16,7 @@ import pytest
 
 from autumn_mock import Emulator
 from autumn_mock.domain.organisation import Env
+from autumn_mock.engine import Engine
 from autumn_mock.input_files import InputFileError
 from autumn_mock.store.errors import StoreError
 from autumn_mock.testing.mock import AutumnMock
@@ -494,6 +495,32 @@ def test_idle_organisations_that_were_opened_on_demand_are_closed() -> None:
         assert kept == {"org_autumn_mock", opened, *others}
 
 
+def test_last_use_is_kept_in_the_database(tmp_path: Path) -> None:
+    """Ageing must not begin again with every restart."""
+    options: dict[str, Any] = {"auto_org_idle": "1h", "db": str(tmp_path / "state.json")}
+    idle, used = organisation_id("am_sk_test_idle"), organisation_id("am_sk_test_used")
+    with Emulator(**options) as mock:
+        for key in ("am_sk_test_idle", "am_sk_test_used"):
+            Client(mock.url, key).ask(TRACK, use(2))
+        last_use = mock.emulator.last_use
+        last_use.note(idle, (last_use.of(idle) or 0) - 3_600_001)
+        noted = [last_use.of(each) for each in (idle, used)]
+    with Engine(**options) as engine:
+        assert [engine.last_use.of(each) for each in (idle, used)] == noted
+        engine.close_idle()
+        assert (idle in engine.state.organisations, used in engine.state.organisations) == (False, True)
+
+
+def test_last_use_is_kept_while_the_server_runs(tmp_path: Path) -> None:
+    with Engine(db=str(tmp_path / "state.json")) as engine:
+        assert engine.find_key(DEFAULT_KEY) is not None
+        engine.keep_last_use()
+        record = engine.state.organisation("org_autumn_mock")
+        assert record is not None
+        assert record.last_used == engine.last_use.of("org_autumn_mock")
+        assert engine.state.environment("org_autumn_mock", "sandbox").organisation is record
+
+
 def test_organisations_that_are_opened_and_closed_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "autumn_mock.organisations")
     with Emulator(auto_org_idle="1h") as mock:
@@ -502,7 +529,7 @@ def test_organisations_that_are_opened_and_closed_are_logged(caplog: pytest.LogC
         first = engine.state.organisation(organisation_id("am_sk_test_job_17"))
         team = engine.open_organisation(key="am_sk_test_team_a", slug="team-a").org
         engine.close_organisation(team)
-        engine.last_used[organisation_id("am_sk_test_job_17")] -= 3_600_001
+        engine.last_use.note(organisation_id("am_sk_test_job_17"), 0)
         engine.close_idle()
         engine.open_organisation(key="am_sk_test_team_b", slug="team-b")
         engine.reset()

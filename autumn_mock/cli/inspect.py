@@ -98,9 +98,18 @@ def findings(client: ControlClient, options: ListOptions) -> None:
         lambda: client.get("/findings")["list"],
         _show_findings,
         options,
-        empty="no findings: the clients kept to the contract",
+        empty=lambda: _without_findings(client.get("/findings")),
         identity=json.dumps,  # a finding that gets more requests is printed again
     )
+
+
+def _without_findings(answer: Row) -> str:
+    """Requests from before the start were forgotten: what they did is no longer judged."""
+    from autumn_mock.cli.output import count_in, moment
+
+    if not answer["requests"]:
+        return "no findings: no request since the server started; those before it are not judged"
+    return f"no findings in {count_in(answer['requests'], 'requests')} since {moment(answer['since'], dated=True)} UTC"
 
 
 def _owner(row: Row) -> str:

@@ -13,7 +13,7 @@ from autumn_mock.cli.settings_file import DEFAULT_URL, client_defaults, config_o
 from autumn_mock.settings import declarations, read_token, read_url, variable
 
 if TYPE_CHECKING:
-    from autumn_mock.control_client import CallRefused
+    from autumn_mock.control_client import CallRefused, ControlClient
 
     _ParamType = click.ParamType[Any]
 else:
@@ -182,11 +182,19 @@ def asks_server(command: Callable[..., None]) -> Callable[..., None]:
         try:
             with ControlClient(url, key or None, control_token) as client:
                 command(client, *arguments, **options)
+                if client.opened is not None:
+                    click.echo(f"autumn-mock: the key had no organisation: opened {client.opened} for it", err=True)
         except ControlError as error:
             hint = _hint(error, key) if isinstance(error, CallRefused) else ""
             raise click.ClickException(f"{error}{hint}") from None
 
     return run
+
+
+def concerned(client: ControlClient) -> str:
+    """The organisations that a command applies to: ``organisation team-a``, or ``all 3 organisations``."""
+    slugs = [row["slug"] for row in client.rows("/organisations")]
+    return f"organisation {slugs[0]}" if len(slugs) == 1 else f"all {len(slugs)} organisations"
 
 
 def _hint(error: CallRefused, key: str | None) -> str:

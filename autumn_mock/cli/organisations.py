@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from autumn_mock.cli.options import DefaultGroup, asks_server, json_option
 
@@ -48,6 +49,8 @@ def list_(client: ControlClient, as_json: bool) -> None:
         ],
         lambda row: row["keys"],
     ).show(answer["list"])
+    if client.key is not None:
+        click.echo("Only the organisation of the key; --key '' lists all.")
 
 
 @org.command("open", short_help="Open an organisation.")
@@ -93,15 +96,21 @@ def name(client: ControlClient, as_json: bool, name: str | None, slug: str | Non
 @json_option
 @asks_server
 def close(client: ControlClient, organisation: str | None, as_json: bool) -> None:
-    """Delete an organisation with everything in it: NAME, its slug or id as the list shows them, or that of --key."""
-    from autumn_mock.cli.output import print_json
+    """Delete an organisation with everything in it: NAME, its slug or id as the list shows them, or that of --key.
 
+    A key from a variable does not count. A later request with a key of the organisation is refused; with --auto-org
+    it opens a new one, a copy of the world's first organisation.
+    """
+    from autumn_mock.cli.output import count_in, print_json
+
+    source = click.get_current_context().get_parameter_source("key")
     if organisation is not None:
         client.use_organisation(organisation)
-    elif client.key is None:
-        raise click.ClickException("which organisation? Give its name, as `autumn-mock org` lists it, or its --key")
-    removed = client.delete("/organisations")
+    elif client.key is None or source is not ParameterSource.COMMANDLINE:
+        raise click.UsageError("which organisation? Give its name, as `autumn-mock org` lists it, or its --key")
+    closed = client.delete("/organisations")
     if as_json:
-        print_json(removed)
+        print_json(closed)
     else:
-        click.echo(f"closed {removed['removed']}")
+        counts = ", ".join(count_in(count, name) for name, count in closed["deleted"].items())
+        click.echo(f"closed {closed['slug']}: deleted {counts or 'no data'}")

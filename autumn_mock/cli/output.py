@@ -186,7 +186,7 @@ def show_list(
     show: Callable[[list[Row]], None],
     options: ListOptions,
     *,
-    empty: str,
+    empty: str | Callable[[], str],
     identity: Callable[[Row], Any] = lambda row: (row.get("org"), row.get("env"), row["id"]),
 ) -> None:
     """Print a list as the options ask for.
@@ -203,7 +203,7 @@ def show_list(
     elif rows:
         show(rows)
     else:
-        click.echo(empty)
+        click.echo(empty if isinstance(empty, str) else empty())
 
 
 def _follow(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from autumn_mock.cli.options import asks_server, json_option
+from autumn_mock.cli.options import asks_server, concerned, json_option
 
 if TYPE_CHECKING:
     from autumn_mock.control_client import ControlClient
@@ -27,4 +27,4 @@ def reset(client: ControlClient, as_json: bool) -> None:
         print_json(answer)
         return
     cleared = ", ".join(count_in(count, what) for what, count in answer["cleared"].items())
-    click.echo(f"reset; cleared {cleared}" if cleared else "reset; there was nothing to clear")
+    click.echo(f"reset {concerned(client)}; {f'cleared {cleared}' if cleared else 'there was nothing to clear'}")

@@ -52,13 +52,12 @@ _MAX_BYTES = 1 << 20
 
 
 def client_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
-    """What commands that call a server take from the values of a file: ``url``, ``key`` and ``control_token``.
+    """What commands that call a server take from the values of a file: ``url`` and ``control_token``.
 
-    Without ``url``, that of the server that ``serve`` starts with this file, and with the variables, on this machine.
+    Not ``key``, which is what ``serve`` adds: a command would apply to the first of them only. Without ``url``, that of
+    the server that ``serve`` starts with this file, and with the variables, on this machine.
     """
     found = {name: values[name] for name in ("url", "control_token") if name in values}
-    if values.get("key"):
-        found["key"] = values["key"][0]
     if "url" not in found:
         url = _url_of({name: _given(name, values) for name in ("host", "port", "tls", "tls_cert")})
         found |= {"url": url} if url is not None else {}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from autumn_mock.cli.files import STANDARD, say
-from autumn_mock.cli.options import asks_server, json_option
+from autumn_mock.cli.options import asks_server, concerned, json_option
 from autumn_mock.cli.progress import with_bar
 
 if TYPE_CHECKING:
@@ -56,8 +56,10 @@ def save_snapshot(client: ControlClient, file: str, *, as_json: bool) -> None:
                 write_output(Path(file), shown)
         except OSError as error:
             raise click.ClickException(f"{file}: {error.strerror or error}") from None
-    done = {"saved": size, "file": file}
-    say(json.dumps(done) if as_json else f"saved {size} bytes in {file}", is_standard=file == STANDARD)
+    whose = concerned(client)
+    done = {"saved": size, "file": file, "of": whose}
+    text = f"saved {whose} in {file}, {size} bytes"
+    say(json.dumps(done) if as_json else text, is_standard=file == STANDARD)
 
 
 @snapshot.command(short_help="Replace the state by that of a file.")
@@ -65,11 +67,21 @@ def save_snapshot(client: ControlClient, file: str, *, as_json: bool) -> None:
 @asks_server
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 def load(client: ControlClient, file: str, as_json: bool) -> None:
-    """Replace the state by that of FILE; - is standard input."""
+    """Replace the state by that of FILE; - is standard input.
+
+    Organisations that FILE does not have are closed. With --key: only the data of that organisation is replaced.
+    """
+    from autumn_mock.cli.output import count_in
+
     with click.open_file(file, "rb") as source:
         pieces = iter(lambda: source.read(_PIECE_BYTES), b"")
         size = None if file == STANDARD else os.fstat(source.fileno()).st_size or None  # a pipe has none
         sent = with_bar(pieces, size, "autumn-mock: loading")
         answer = client.upload("/snapshot", sent, size, timeout=_TIMEOUT_S)
-    counts = ", ".join(f"{count} {name}" for name, count in answer["restored"].items())
-    click.echo(json.dumps(answer) if as_json else f"loaded {counts or 'an empty state'}")
+    if as_json:
+        click.echo(json.dumps(answer))
+        return
+    counts = ", ".join(count_in(count, name) for name, count in answer["restored"].items())
+    click.echo(f"loaded into {concerned(client)}: {counts or 'no data'}")
+    if answer["removed"]:
+        click.echo(f"closed, because {file} does not have them: {', '.join(answer['removed'])}")

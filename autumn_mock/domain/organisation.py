@@ -51,6 +51,8 @@ class ClockState(Record, frozen=True, kw_only=True):
 #: The header of the control API that selects an environment where its key is not known: the id or slug of an
 #: organisation, and ``:live`` for that one.
 ENVIRONMENT_HEADER = "x-autumn-mock-environment"
+#: The header of its replies with the slug of the organisation that the request opened.
+OPENED_HEADER = "x-autumn-mock-opened"
 
 
 class Organisation(Record, frozen=True, kw_only=True):
@@ -66,6 +68,8 @@ class Organisation(Record, frozen=True, kw_only=True):
     model_prices: dict[str, Rates] = {}
     #: Whether the first request with its key opened it: it may be closed when it is idle.
     is_temporary: bool = False
+    #: When a request last used it, in ms of the machine's time; kept from time to time.
+    last_used: Instant | None = None
 
 
 class ApiKey(Record, frozen=True, kw_only=True):

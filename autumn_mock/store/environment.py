@@ -6,7 +6,7 @@ shows its changes at once, and rolls all of them back when it fails or when they
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from operator import attrgetter
@@ -365,3 +365,11 @@ class Transaction:
 
 #: Marks an undo step of the counters, which are not a table.
 _BOOKS: Table[Any] = Table(Books, lambda _: "")
+
+
+def record_counts(environments: Iterable[Environment]) -> dict[str, int]:
+    """The records of some environments by table; tables without any are left out."""
+    counts: Counter[str] = Counter()
+    for each in environments:
+        counts.update({name: len(table) for name, table in each.tables.items() if len(table)})
+    return dict(counts)

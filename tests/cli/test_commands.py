@@ -49,7 +49,7 @@ def test_clock_reports_what_it_cannot_do(run: Run, server: ServerProcess) -> Non
 
 def test_reset_returns_to_the_world(run: Run, server: ServerProcess) -> None:
     send(server, ONE)
-    assert re.fullmatch("reset; cleared .*1 event,.*\n", text_of(run("reset")))
+    assert re.fullmatch("reset organisation autumn-mock; cleared .*1 event,.*\n", text_of(run("reset")))
     assert server.balance("cus_123") == 1100
     assert document(run("reset", "--json", "--key", DEFAULT_KEY))["cleared"]
 
@@ -107,7 +107,7 @@ def test_shipped_worlds_are_listed_shown_and_valid(name: str) -> None:
 def test_world_save_is_a_world(run: Run, server: ServerProcess, tmp_path: Path) -> None:
     assert server
     file = str(tmp_path / "state.json")
-    assert re.fullmatch(rf"saved \d+ bytes in {file}\n", text_of(run("world", "save", file)))
+    assert re.fullmatch(rf"saved organisation autumn-mock in {file}, \d+ bytes\n", text_of(run("world", "save", file)))
     assert document(NOWHERE("world", "check", file, "--json"))["customers"] == 5
     assert "did you mean 'default'?" in text_of(NOWHERE("world", "show", "defualt"), code=2)
 
@@ -125,9 +125,11 @@ def piped(content: str, *arguments: str, url: str = "http://127.0.0.1:9") -> Any
 def test_snapshot_is_piped(run: Run, server: ServerProcess) -> None:
     saved = run("snapshot", "save", "-")
     assert json.loads(saved.stdout)["organisations"]
-    assert re.fullmatch(r"saved \d+ bytes in -\n", saved.stderr)
+    assert re.fullmatch(r"saved organisation autumn-mock in -, \d+ bytes\n", saved.stderr)
     send(server, ONE)
-    assert text_of(piped(saved.stdout, "snapshot", "load", "-", url=server.url)).startswith("loaded ")
+    assert text_of(piped(saved.stdout, "snapshot", "load", "-", url=server.url)).startswith(
+        "loaded into organisation autumn-mock: 12 features, "
+    )
     assert server.balance("cus_123") == 1100
 
 
@@ -162,7 +164,7 @@ def test_org_opens_names_lists_and_closes(run: Run, server: ServerProcess) -> No
     assert lines[0].split()[:3] == ["slug", "id", "name"]
     assert any(line.startswith("team-b ") and "on demand" in line for line in lines)
     assert [each["slug"] for each in document(run("org", "list", "--json"))["list"]] == ["autumn-mock", "team-b"]
-    assert text_of(run("org", "close", "--key", key)).startswith("closed org_")
+    assert text_of(run("org", "close", "--key", key)).startswith("closed team-b: deleted 6 features, ")
     assert "Give its name" in run("org", "close").stderr
     opened = document(run("org", "open", "--json", "--with-key", "am_sk_test_mine", "--world", "empty"))
     assert opened["key"] == "am_sk_test_mine"
@@ -276,7 +278,40 @@ def test_org_close_takes_a_name_and_needs_one(run: Run, server: ServerProcess) -
     assert server
     text_of(run("org", "open", "--slug", "team-a"))
     opened = text_of(run("org", "open", "--with-key", "am_sk_test_team_b")).strip()
-    assert "closed org_" in text_of(run("org", "close", "team-a"))
-    assert "closed org_" in text_of(run("org", "close", "--key", opened))
+    assert "closed team-a: deleted " in text_of(run("org", "close", "team-a"))
+    assert "closed org-" in text_of(run("org", "close", "--key", opened))
     assert [each["slug"] for each in document(run("org", "--json"))["list"]] == ["autumn-mock"]
     assert "There is no environment team-a" in text_of(run("org", "close", "team-a"), code=1)
+
+
+def test_org_close_does_not_take_a_key_from_a_variable(run: Run, server: ServerProcess) -> None:
+    """The variable of SDKs is often set in a shell, and closing cannot be undone."""
+    assert server
+    key = text_of(run("org", "open", "--slug", "team-a")).strip()
+    refused = run("org", "close", AUTUMN_SECRET_KEY=key)
+    assert (refused.exit_code, "Give its name" in refused.stderr) == (2, True)
+    listed = text_of(run("org", AUTUMN_SECRET_KEY=key))
+    assert "autumn-mock " not in listed
+    assert listed.endswith("Only the organisation of the key; --key '' lists all.\n")
+    assert len(document(run("org", "--json"))["list"]) == 2
+
+
+def test_snapshot_says_whose_state_it_is_and_what_a_load_closes(
+    run: Run, server: ServerProcess, tmp_path: Path
+) -> None:
+    assert server
+    key = text_of(run("org", "open", "--slug", "team-a", "--world", "empty")).strip()
+    one, whole = str(tmp_path / "one.json"), str(tmp_path / "all.json")
+    assert text_of(run("snapshot", "save", whole)).startswith("saved all 2 organisations in ")
+    assert text_of(run("snapshot", "save", one, "--key", key)).startswith("saved organisation team-a in ")
+    assert text_of(run("snapshot", "load", one, "--key", key)) == "loaded into organisation team-a: no data\n"
+    assert text_of(run("snapshot", "load", one)) == (
+        f"loaded into organisation team-a: no data\nclosed, because {one} does not have them: autumn-mock\n"
+    )
+    assert text_of(run("snapshot", "load", whole)).startswith("loaded into all 2 organisations: 12 features, ")
+
+
+def test_findings_say_how_many_requests_they_judged(run: Run, server: ServerProcess) -> None:
+    assert text_of(run("findings")).startswith("no findings: no request since the server started; ")
+    send(server, ONE)
+    assert re.fullmatch(r"no findings in 1 request since \d{4}-\d\d-\d\d [\d:]{8} UTC\n", text_of(run("findings")))

@@ -192,9 +192,9 @@ def test_commands_call_the_server_of_the_file(tmp_path: Path, text: str, url: st
     assert client_of(tmp_path) == {"url": url, "key": None, "control_token": None}
 
 
-def test_commands_take_the_key_and_the_token_of_the_file_unless_they_are_given(tmp_path: Path) -> None:
+def test_commands_take_the_token_of_the_file_and_no_key_unless_they_are_given(tmp_path: Path) -> None:
     written(tmp_path, "port = 3000\nkey = ['am_sk_test_a', 'am_sk_test_b']\ncontrol-token = 'secret'\nlog = 'json'")
-    assert client_of(tmp_path) == {"url": "http://127.0.0.1:3000", "key": "am_sk_test_a", "control_token": "secret"}
+    assert client_of(tmp_path) == {"url": "http://127.0.0.1:3000", "key": None, "control_token": "secret"}
     changed = client_of(tmp_path, AUTUMN_MOCK_PORT="3001", AUTUMN_MOCK_KEY="am_sk_test_c,am_sk_test_d")
     assert (changed["url"], changed["key"]) == ("http://127.0.0.1:3001", "am_sk_test_c")
     given = ("--url", "http://127.0.0.1:3003", "--key", "", "--control-token", "other")

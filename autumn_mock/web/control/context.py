@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
-from flask import Response, request
+from flask import Response, after_this_request, request
 from msgspec import Struct
 
-from autumn_mock.domain.organisation import ENVIRONMENT_HEADER, shown_key
+from autumn_mock.domain.organisation import ENVIRONMENT_HEADER, OPENED_HEADER, hash_key, shown_key
 from autumn_mock.engine import Engine
 from autumn_mock.input_files import guess
 from autumn_mock.operations.errors import ApiError, customer_not_found, invalid_request
@@ -16,6 +17,8 @@ from autumn_mock.store.environment import Environment
 from autumn_mock.web.authentication import unknown_key
 from autumn_mock.wire.body import json_body
 
+#: Methods that open an organisation for a key that has none yet.
+_OPENING = ("POST", "PUT")
 #: Of a number in a query.
 _MOST_DIGITS = 15
 
@@ -30,20 +33,25 @@ class ControlRequest(Struct, frozen=True):
     def environment(self) -> Environment | None:
         """The environment that the bearer key names, or else :data:`ENVIRONMENT_HEADER`; None without both.
 
-        A request that only reads opens no organisation. 401 for an unknown key, 404 for an unknown organisation.
+        A request that only reads does not use the organisation. POST and PUT open one for a new key, as a test sets up
+        its faults before its first call. 401 for an unknown key, 404 for an unknown organisation.
         """
         header = request.headers.get("Authorization", "")
         token = header.removeprefix("Bearer ").strip()
         if not token:
             return self._named(request.headers.get(ENVIRONMENT_HEADER, ""))
-        key = self.engine.find_key(token, opens=request.method != "GET")
-        if key is None and self.engine.would_open(token):
+        is_new = self.engine.would_open(token) and not self.engine.state.has_key(hash_key(token))
+        key = self.engine.find_key(token, opens=request.method in _OPENING, uses=request.method != "GET")
+        if key is None and is_new:
             raise ApiError(
-                404, f"No request has used the key {shown_key(token)} yet: it has no organisation to show", "not_found"
+                404, f"No request has used the key {shown_key(token)} yet: it has no organisation", "not_found"
             )
         if key is None:
             raise unknown_key()
-        return self.engine.state.environment(key.org_id, key.env)
+        environment = self.engine.state.environment(key.org_id, key.env)
+        if is_new:
+            after_this_request(partial(_with_header, OPENED_HEADER, environment.organisation.slug))
+        return environment
 
     def _named(self, text: str) -> Environment | None:
         name, _, env = text.partition(":")
@@ -135,6 +143,11 @@ class ControlCall(Struct, frozen=True):
         if self.fields is not None:
             _require_known("input: there is no field", control.fields(), self.fields)
         return self.handler(control)
+
+
+def _with_header(name: str, value: str, reply: Response) -> Response:
+    reply.headers[name] = value
+    return reply
 
 
 def _require_known(text: str, names: Iterable[str], known: tuple[str, ...]) -> None:

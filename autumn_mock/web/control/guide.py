@@ -66,7 +66,7 @@ def quickstart(request: ControlRequest) -> Response:
             key = engine.first_key
         except ValueError:
             key = "none; start the server with --key"
-        found = engine.find_key(key)
+        found = engine.find_key(key, uses=False)
         environment = engine.state.environment(found.org_id, found.env) if found is not None else None
     features = [each.id for each in environment.features.snapshot()] if environment is not None else []
     plans = list(dict.fromkeys(each.id for each in environment.plans.snapshot())) if environment is not None else []

@@ -71,7 +71,10 @@ def show_balances(request: ControlRequest) -> Response:
 
 
 def show_events(request: ControlRequest) -> Response:
-    """The last ``limit`` events, of one customer or of all, oldest first."""
+    """The last ``limit`` events, of one customer or of all, oldest first.
+
+    Each with the id of the message that it was made from: the request's id, and the index of an item of a batch.
+    """
     rows = []
     for each in request.environments():
         owners = {customer.internal_id: customer.id for customer in each.customers}
@@ -80,7 +83,9 @@ def show_events(request: ControlRequest) -> Response:
             newest = reversed(each.events.snapshot())
             found = (event for event in newest if wanted in (None, owners.get(event.customer)))
             page = list(islice(found, request.whole_number("limit", 100)))
-        rows += [_of(each, in_fixed_shape(event_body(event, owners.get(event.customer)))) for event in reversed(page)]
+        for event in reversed(page):
+            body = in_fixed_shape(event_body(event, owners.get(event.customer)))
+            rows.append(_of(each, {**body, "message_id": event.message_id}))
     return json_reply({"list": rows})
 
 
@@ -138,15 +143,18 @@ def _environments(request: ControlRequest) -> dict[tuple[str, str], Environment]
 
 
 def show_findings(request: ControlRequest) -> Response:
-    """What clients did against the contract, as far back as the journal reaches."""
-    found = []
+    """What clients did against the contract, as far back as the journal reaches.
+
+    Replies also how many ``requests`` it has, and since when (ms; null for none): those before a start are not kept.
+    """
+    found, judged = [], request.engine.journal.entries(request.name())
     for each in request.environments():
         for finding in request.engine.findings(each):
             org, env = each.name
             found.append({**msgspec.to_builtins(finding), "org": org, "env": env})
     if request.environment() is None:  # the whole server: also requests whose key opens nothing
         found += [{**msgspec.to_builtins(each), "org": "", "env": ""} for each in request.engine.stray_findings()]
-    return json_reply({"list": found})
+    return json_reply({"list": found, "requests": len(judged), "since": judged[0].at if judged else None})
 
 
 def show_audit(request: ControlRequest) -> Response:

@@ -35,7 +35,7 @@ def list_organisations(request: ControlRequest) -> Response:
                     "name": each.name,
                     "envs": sorted({key.env for key in keys}, reverse=True),
                     "keys": [shown_key(key.hint) for key in keys],
-                    "last_used": engine.last_used.get(each.id),
+                    "last_used": engine.last_use.of(each.id),
                     "on_demand": engine.is_on_demand(each.id),
                     "closes_at": _closes_at(engine, each),
                 }
@@ -44,7 +44,7 @@ def list_organisations(request: ControlRequest) -> Response:
 
 
 def _closes_at(engine: Engine, organisation: Organisation) -> int | None:
-    idle, used = engine.settings.auto_org_idle, engine.last_used.get(organisation.id)
+    idle, used = engine.settings.auto_org_idle, engine.last_use.of(organisation.id)
     return used + idle if organisation.is_temporary and idle is not None and used is not None else None
 
 
@@ -81,10 +81,10 @@ def name_organisation(request: ControlRequest) -> Response:
 
 
 def close_organisation(request: ControlRequest) -> Response:
-    """Remove the organisation of the key, and everything in it."""
-    environment = _selected(request)
-    request.engine.close_organisation(environment.organisation.id)
-    return json_reply({"removed": environment.organisation.id})
+    """Remove the organisation of the key, and everything in it; replies its id and slug, and how much was deleted."""
+    organisation = _selected(request).organisation
+    deleted = request.engine.close_organisation(organisation.id)
+    return json_reply({"removed": organisation.id, "slug": organisation.slug, "deleted": deleted})
 
 
 def _selected(request: ControlRequest) -> Environment:

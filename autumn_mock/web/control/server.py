@@ -107,17 +107,21 @@ def take_snapshot(request: ControlRequest) -> Response:
 
 
 def restore_snapshot(request: ControlRequest) -> Response:
-    """Replace everything, or the key's organisation, with a snapshot; replies how much of each there is now.
+    """Replace everything, or the key's organisation, with a snapshot.
 
-    The only call that takes a body of any size.
+    Replies how much of each there is now, and the slugs of the organisations that were removed, as the snapshot does
+    not have them. The only call that takes a body of any size.
     """
     environment = request.environment()
+    before = {each.id: each.slug for each in request.engine.state.organisations.snapshot()}
     try:
         # Werkzeug's get_data() would hold it twice.
         counts = request.engine.restore(flask.request.environ["wsgi.input"].read(), environment)
     except StoreError as error:
         raise invalid_request(str(error)) from None
-    return json_reply({"restored": counts})
+    there = request.engine.state.organisations
+    removed = [slug for id, slug in before.items() if id not in there]
+    return json_reply({"restored": counts, "organisations": len(there), "removed": removed})
 
 
 ROUTES: dict[str, ControlHandler] = {

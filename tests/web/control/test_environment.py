@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from flask.testing import FlaskClient
 
@@ -76,5 +78,27 @@ def test_reading_with_a_key_that_was_never_used_opens_no_organisation() -> None:
         assert (refused.status_code, refused.get_json()["code"]) == (404, "not_found")
         assert "No request has used the key am_sk_test_st" in refused.get_json()["message"]
         assert len(engine.state.organisations) == 1
-        assert client.post("/_mock/faults", json={"rule": "queue:down"}, headers=stray).status_code == 200
-        assert client.get("/_mock/findings", headers=stray).status_code == 200
+        armed = client.post("/_mock/faults", json={"rule": "queue:down"}, headers=stray)
+        assert (armed.status_code, armed.headers["x-autumn-mock-opened"][:4]) == (200, "org-")
+        shown = client.get("/_mock/findings", headers=stray)
+        assert (shown.status_code, "x-autumn-mock-opened" in shown.headers) == (200, False)
+
+
+@pytest.mark.parametrize(("method", "body"), [("PATCH", {"slug": "zz"}), ("DELETE", None)])
+def test_changing_and_closing_open_no_organisation(method: str, body: Any) -> None:
+    with Engine(auto_org=True) as engine:
+        client = create_app(engine).test_client()
+        stray = {"Authorization": "Bearer am_sk_test_stray"}
+        refused = client.open("/_mock/organisations", method=method, json=body, headers=stray)
+        assert (refused.status_code, refused.get_json()["code"]) == (404, "not_found")
+        assert len(engine.state.organisations) == 1
+
+
+def test_reading_does_not_use_an_organisation() -> None:
+    with Engine() as engine:
+        client = create_app(engine).test_client()
+        client.get("/_mock/stats", headers={"Authorization": f"Bearer {KEY}"})
+        client.get("/_mock/quickstart")
+        assert engine.last_use.of("org_autumn_mock") is None
+        client.post("/_mock/queue", json={"paused": True}, headers={"Authorization": f"Bearer {KEY}"})
+        assert engine.last_use.of("org_autumn_mock") is not None
