@@ -13,6 +13,8 @@ from autumn_mock.domain.organisation import ENVIRONMENT_HEADER, OPENED_HEADER
 
 #: Seconds to wait for a reply.
 REQUEST_TIMEOUT_S = 10.0
+#: How OpenSSL says that a reply is not TLS, and that there is none; which of them depends on its version.
+_NOT_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG", "UNEXPECTED_EOF_WHILE_READING")
 
 
 class ControlError(Exception):
@@ -30,6 +32,13 @@ class CallRefused(ControlError):
         super().__init__(str(body["message"]))
         self.status = status
         self.body = body
+
+
+def why_no_tls(error: httpx.ConnectError, url: str) -> str | None:
+    """What to do if a handshake failed because the server at a URL speaks no TLS; None for any other error."""
+    if not url.startswith("https:") or not any(each in str(error) for each in _NOT_TLS):
+        return None
+    return f"the server at {url} does not speak https; give its URL with http://"
 
 
 class ControlClient:
@@ -135,6 +144,9 @@ class ControlClient:
                 raise ControlError(
                     f"the certificate of {self.url} is not trusted; SSL_CERT_FILE names the file with its authority"
                 ) from None
+            no_tls = why_no_tls(error, self.url)
+            if no_tls is not None:
+                raise ControlError(no_tls) from None
             text = f"no server is listening at {self.url}; start one with `autumn-mock serve`"
             raise ServerUnreachable(text) from None
         except httpx.TimeoutException:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from autumn_mock.clock import wall_clock
+from autumn_mock.control_client import why_no_tls
 from autumn_mock.domain.version import Version
 
 Json = dict[str, Any]
@@ -89,6 +90,8 @@ class PublicClient:
             except httpx.HTTPError as error:
                 problem, status = f"was not answered ({error or type(error).__name__})", None
                 if isinstance(error, httpx.ConnectError) and not self._was_reached:
+                    no_tls = why_no_tls(error, self.url)
+                    problem = f"was not answered: {no_tls}" if no_tls is not None else problem
                     break
             else:
                 self._was_reached = True

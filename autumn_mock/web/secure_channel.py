@@ -26,10 +26,9 @@ from typing import Any
 import msgspec
 from waitress.utilities import BadRequest
 
-from autumn_mock.web.waitress_adapter import Channel, RequestParser
+from autumn_mock.web.request_parser import RequestParser
+from autumn_mock.web.waitress_adapter import HANDSHAKE, Channel
 
-#: The first byte of a TLS handshake.
-_HANDSHAKE = b"\x16"
 _CONNECT = b"CONNECT "
 _CONNECT_LINE = re.compile(rb"CONNECT +\[?([^\s\]]+?)\]?:(\d{1,5}) +HTTP/1\.[01]\r\n")
 #: Bytes of the head of a CONNECT request.
@@ -166,7 +165,7 @@ class SecureChannel(Channel):
             first = b""
         if not first:
             self.handle_close()
-        elif first == _HANDSHAKE:
+        elif first == HANDSHAKE:
             self._begin_tls()
         elif self._secure.hosts:
             self._stage = _Stage.CONNECT

@@ -13,20 +13,20 @@ import socket
 import struct
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from waitress import wasyncore
 from waitress.channel import ClientDisconnected, HTTPChannel
-from waitress.parser import HTTPRequestParser, ParsingError, TransferEncodingNotImplemented
-from waitress.receiver import ChunkedReceiver
 from waitress.server import TcpWSGIServer, create_server
 from waitress.task import ErrorTask, ThreadedTaskDispatcher
 from waitress.trigger import trigger
-from waitress.utilities import BadRequest, RequestEntityTooLarge
+from waitress.utilities import RequestEntityTooLarge
 
 from autumn_mock.clock import stopwatch
 from autumn_mock.parking import RequestParking, spare_thread
+from autumn_mock.web.request_parser import RequestParser
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -42,12 +42,13 @@ _BODY_IN_MEMORY = 8 << 20
 #: When fewer connections than this are left, or a quarter of a low limit, a new one replaces the one that was idle
 #: longest.
 _SPARE_CONNECTIONS = 32
-#: Bytes of a line that begins a chunk, and of the lines behind the last one. Waitress has no limit.
-_MAX_CHUNK_LINE, _MAX_TRAILER = 4096, 65_536
-_MAX_CHUNK = 1 << 62
 #: Seconds without new connections after the system had no file descriptor for one.
 _REST_S = 0.5
 _OUT_OF_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+#: The first byte of a TLS handshake.
+HANDSHAKE = b"\x16"
+#: The reply to one on a port without TLS, from which clients of TLS know what it speaks.
+_NOT_TLS = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 #: The key of the environ that says how to end a connection without a reply: ``reset`` or ``close``.
 _ABORT = "autumn_mock.abort"
 
@@ -55,64 +56,6 @@ _log = logging.getLogger("autumn_mock.web")
 # A request that waits for a thread is expected under load. Where no logging is configured, as in tests with an
 # emulator, Python would print Waitress's warning of it on standard error.
 logging.getLogger("waitress.queue").addHandler(logging.NullHandler())
-
-
-class _ChunkedReceiver(ChunkedReceiver):
-    """The body of a request in chunks, with limits for what is between them."""
-
-    control_line: bytes
-    trailer: bytes
-    chunk_remainder: int
-    error: BadRequest | None
-
-    def received(self, s: bytes) -> int:
-        consumed = super().received(s)
-        if len(self.control_line) > _MAX_CHUNK_LINE or self.chunk_remainder > _MAX_CHUNK:
-            self.error = BadRequest("Invalid chunk size")
-        elif len(self.trailer) > _MAX_TRAILER:
-            self.error = BadRequest("The trailer is too large")
-        return consumed
-
-
-class RequestParser(HTTPRequestParser):
-    """A request, read strictly where RFC 9112 demands it and Waitress does not."""
-
-    adj: Any
-    body_rcv: Any
-    path: str
-    headers: dict[str, str]
-
-    def parse_header(self, header_plus: bytes) -> None:
-        try:
-            super().parse_header(header_plus)
-            if self.chunked:
-                self._check_chunked(header_plus)
-            elif self.version == "1.1" and b"\ntransfer-encoding:" in header_plus.lower():
-                raise ParsingError("Transfer-Encoding is empty")
-        except ValueError:  # a number of thousands of digits, an invalid address
-            self.expect_continue = False
-            raise ParsingError("Content-Length or the address is invalid") from None
-        except (ParsingError, TransferEncodingNotImplemented):
-            self.expect_continue = False
-            raise
-        if (self.command, self.path) == self.adj.unlimited_call and self.adj.is_unlimited(
-            {f"HTTP_{name}": value for name, value in self.headers.items()}
-        ):
-            self.adj = self.adj.without_limit
-        if "close" in "".join(self.headers.get("CONNECTION", "").lower().split()).split(","):
-            self.headers["CONNECTION"] = "close"  # Waitress compares the whole value (section 9.6)
-        if self.version == "1.0" and "TRANSFER_ENCODING" in self.headers:
-            self.headers["CONNECTION"] = "close"  # where its body ends is not known (section 6.1)
-        if self.body_rcv is None or self.content_length >= self.adj.max_request_body_size:
-            self.expect_continue = False  # no body is read: waiting for it would last for ever
-
-    def _check_chunked(self, header_plus: bytes) -> None:
-        self.body_rcv = _ChunkedReceiver(self.body_rcv.getbuf())
-        lines = header_plus.lower().split(b"\r\n")
-        if sum(line.count(b"chunked") for line in lines if line.startswith(b"transfer-encoding")) > 1:
-            raise ParsingError("Transfer-Encoding names chunked twice")
-        if "CONTENT_LENGTH" in self.headers:
-            self.headers["CONNECTION"] = "close"  # a proxy may have seen another end of the request (section 6.1)
 
 
 class _ErrorTask(ErrorTask):
@@ -144,6 +87,7 @@ class Channel(HTTPChannel):
     #: Every socket of the loop, by file descriptor.
     _map: dict[int, Any]
     socket: Any
+    server: Any
     _flush_exception: Any
     total_outbufs_len: int
 
@@ -152,6 +96,16 @@ class Channel(HTTPChannel):
         limit = self.adj.connection_limit
         if len(self._map) > limit - min(_SPARE_CONNECTIONS, limit // 4 + 1):
             _close_longest_idle(self._map, self)
+
+    def received(self, data: bytes) -> bool:
+        if data[:1] == HANDSHAKE and self.request is None and not self.requests:
+            # A client waits for an answer to the handshake, and the parser for the end of a line.
+            with suppress(OSError):
+                self.socket.send(_NOT_TLS)
+            self.will_close = True
+            self.server.warn_of_tls()
+            return False
+        return bool(super().received(data))
 
     def service(self) -> None:
         super().service()
@@ -195,7 +149,15 @@ class _Listener(TcpWSGIServer):
 
     _map: dict[int, Any]
     _rests_until = 0.0
-    _has_warned = False
+    _has_warned = _has_warned_of_tls = False
+
+    def warn_of_tls(self) -> None:
+        """Log once that a client speaks TLS here."""
+        if not self._has_warned_of_tls:
+            self._has_warned_of_tls = True
+            _log.warning(
+                "a client calls this server with https://, which speaks http:// only; --tls starts it with HTTPS"
+            )
 
     def readable(self) -> bool:
         return super().readable() and stopwatch() >= self._rests_until

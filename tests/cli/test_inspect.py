@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tests.support.client import BATCH
 from tests.support.server import ServerProcess
 
-from .conftest import ONE, Run, document, make_history, text_of
+from .conftest import ONE, Run, document, make_history, runner, text_of
 
 
 def test_health_prints_version_and_url(run: Run, running: ServerProcess) -> None:
@@ -57,3 +59,18 @@ def test_findings_without_an_organisation(run: Run, server: ServerProcess) -> No
     for _ in range(3):
         assert server.post("/v1/balances.check", {"customer_id": "c"}, key="am_sk_test_unknown").status == 401
     assert re.search(r"code +wrong_key_retried, .* UTC, no organisation\n", text_of(run("findings", "--key", "")))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["health"],
+        ["org", "list"],
+        ["scenario", "run", "partial-failure"],
+        ["world", "from", "URL", "--key", "am_sk_test_autumn_mock"],
+    ],
+)
+def test_commands_say_that_a_server_of_an_https_url_speaks_http(words: list[str], running: ServerProcess) -> None:
+    url = running.url.replace("http:", "https:")
+    result = runner(url)(*(each.replace("URL", url) for each in words))
+    assert f"the server at {url} does not speak https; give its URL with http://" in text_of(result, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -46,6 +47,7 @@ def test_waitress_has_the_release_and_the_parts_that_the_adapter_uses() -> None:
                 "_flush_exception",
                 "check_client_disconnected",
                 "error_task_class",
+                "received",
                 "service",
                 "_flush_outbufs_below_high_watermark",
             ),
@@ -121,6 +123,20 @@ def test_a_thread_that_falls_behind_does_not_send_what_the_loop_sends(
             client.sendall(GET)
             read_until(client, b"\r\n\r\nok")
     assert [record.getMessage() for record in caplog.records if record.name == "waitress"] == []
+
+
+def test_a_port_without_tls_ends_a_handshake_at_once_and_logs_it_once(caplog: pytest.LogCaptureFixture) -> None:
+    """``HTTPChannel.received``, ``request`` and ``will_close``."""
+    context = ssl.create_default_context()
+    with serving(lambda _: [b"ok"]) as server:
+        for _ in range(2):
+            with connected(server, b"") as client, pytest.raises(ssl.SSLError, match=r"(?i)wrong.version|record.layer"):
+                context.wrap_socket(client, server_hostname="localhost")
+        with connected(server) as client:
+            read_until(client, b"\r\n\r\nok")
+    warnings = [each.getMessage() for each in caplog.records if each.name == "autumn_mock.web"]
+    assert len(warnings) == 1
+    assert warnings[0].startswith("a client calls this server with https://, which speaks http:// only")
 
 
 @pytest.mark.parametrize("reset", [True, False], ids=["reset", "close"])
