@@ -14,10 +14,10 @@ from autumn_mock.cli.options import json_option
 def docs(topic: str | None, raw: bool, as_json: bool) -> None:
     """Print the page about TOPIC, or the list of topics. A running server shows the same at /_mock/docs.
 
-    A link to another page is its file name, which is a TOPIC, too: worlds.md.
+    A link to another page is its file name, which is a TOPIC, too: worlds.md. So are words like upgrade, backup, wheel.
     """
     from autumn_mock.cli.output import print_json, stdout_console
-    from autumn_mock.docs import SECTIONS, topics
+    from autumn_mock.docs import ALIASES, SECTIONS, find_topic, topics
     from autumn_mock.input_files import guess
 
     known = topics()
@@ -33,10 +33,9 @@ def docs(topic: str | None, raw: bool, as_json: bool) -> None:
             for name in names:
                 click.echo(f"  {click.style(name.ljust(width), bold=True)}  {known[name].title}")
         return
-    topic = topic.partition("#")[0].removesuffix(".md")
-    if topic not in known:
-        raise click.UsageError(f"there is no topic {topic!r}{guess(topic, known)}")
-    page = known[topic]
+    page = find_topic(topic)
+    if page is None:
+        raise click.UsageError(f"there is no topic {topic!r}{guess(topic, [*known, *ALIASES])}")
     if as_json:
         print_json(page._asdict())
         return

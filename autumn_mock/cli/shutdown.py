@@ -77,7 +77,7 @@ def start_errors(os_error: Callable[[OSError], str]) -> Iterator[None]:
     except (RuleError, ExposedWithoutToken, NothingToCopy, CertificateError) as error:
         raise click.UsageError(str(error)) from None
     except StoreError as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(error.advice()) from None
     except OSError as error:
         raise click.ClickException(os_error(error)) from None
 

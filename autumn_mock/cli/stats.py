@@ -76,7 +76,7 @@ def _audit_file(path: Path) -> dict[str, Any]:
         with input_file(str(path)) as name:
             return report(audit_file(Path(name)))
     except StoreError as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(error.advice()) from None
 
 
 def print_audit(answer: Mapping[str, Any], as_json: bool) -> None:

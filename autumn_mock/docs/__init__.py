@@ -20,6 +20,19 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Background": ("differences", "fidelity", "performance", "peers", "internals", "versions", "docs"),
 }
 TOPICS = tuple(name for names in SECTIONS.values() for name in names)
+#: Words that are searched for, and the topic that has a section about them.
+ALIASES = {
+    "backup": "recovery",
+    "restore": "recovery",
+    "snapshot": "recovery",
+    "upgrade": "recovery",
+    "container": "shared-server",
+    "docker": "shared-server",
+    "install": "getting-started",
+    "systemd": "shared-server",
+    "wheel": "shared-server",
+    "https": "tls",
+}
 #: Files of the folder that pages show.
 PICTURES = ("page.png",)
 
@@ -39,6 +52,12 @@ class Topic(NamedTuple):
 def topics() -> dict[str, Topic]:
     """All pages by name, in order."""
     return {name: _read(name) for name in TOPICS}
+
+
+def find_topic(name: str) -> Topic | None:
+    """The page of a topic, of its file name (``worlds.md``) or of a word that stands for it; None if there is none."""
+    name = name.partition("#")[0].removesuffix(".md")
+    return topics().get(ALIASES.get(name, name))
 
 
 def _read(name: str) -> Topic:

@@ -99,7 +99,7 @@ class Database:
         if not draft_of(path).is_symlink():  # a checkpoint removes a link
             require_replaceable(draft_of(path))
         if path.exists() and not os.access(path, os.W_OK):  # a checkpoint would replace it nevertheless
-            raise StoreError(f"the database {path} is read-only")
+            raise StoreError(f"the database {path} is read-only; allow this user to write it, or name another file")
         with ExitStack() as on_failure:
             lock = on_failure.enter_context(LockFile(path))
             try:

@@ -12,6 +12,13 @@ class StoreError(Exception):
     intact and the call can be retried.
     """
 
+    #: What to do, as the end of a sentence about a database; "" if the message says it, or there is nothing to do.
+    cure = ""
+
+    def advice(self) -> str:
+        """The sentence with what to do, for a server that cannot start with its database."""
+        return f"{self}; {self.cure}" if self.cure else str(self)
+
 
 class NothingToCopy(ValueError):
     """The key of the organisation that others should be copies of opens nothing."""
@@ -28,6 +35,8 @@ class NoSuchOrganisation(StoreError, LookupError):
 class DamagedFile(StoreError):
     """A file of this program with invalid contents. ``where`` is a place in it: "line 12", "byte 4711"."""
 
+    cure = "restore a snapshot, or keep what can be read of it: autumn-mock docs recovery"
+
     def __init__(self, path: Path, where: str, why: str) -> None:
         super().__init__(f"{path} is damaged at {where}: {why}")
         self.path = path
@@ -38,6 +47,8 @@ class DamagedFile(StoreError):
 class ForeignFile(StoreError):
     """A file that another program wrote; it is left unchanged."""
 
+    cure = "name another file"
+
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(f"{path} was not written by autumn-mock: {why}")
         self.path = path
@@ -46,6 +57,8 @@ class ForeignFile(StoreError):
 
 class UnsupportedFormat(StoreError):
     """A file of this program in the format of another version."""
+
+    cure = "start the version that wrote it"
 
     def __init__(self, path: Path, found: int, supported: int) -> None:
         super().__init__(f"{path} has format {found}, but this version of autumn-mock reads format {supported} only")
@@ -56,6 +69,8 @@ class UnsupportedFormat(StoreError):
 
 class NotARegularFile(StoreError, OSError):
     """Something other than a regular file stands at a path; it is left as it is."""
+
+    cure = "name another file, or move it away"
 
 
 class FilesMissing(OSError):
@@ -70,6 +85,8 @@ class DatabaseInUse(StoreError):
 
     ``pid`` is None between the moment that process acquires the lock and the moment it writes its number to the file.
     """
+
+    cure = "stop the other server, or name another file"
 
     def __init__(self, path: Path, pid: int | None) -> None:
         holder = "another process" if pid is None else f"process {pid}"

@@ -108,6 +108,6 @@ def _check_order(logs: list[_Found], file_generation: int) -> None:
             raise DamagedFile(
                 log.path,
                 "line 1",
-                f"the log has generation {log.generation}, but the database calls for generation {expected}; "
-                "was the database file replaced by an older one, or removed?",
+                f"the log has generation {log.generation}, but the database calls for generation {expected}: "
+                "the database file was replaced by an older one, or removed",
             )

@@ -127,7 +127,7 @@ class FileStorage(Storage):
         except FileNotFoundError:
             return None
         except MemoryError:
-            raise StoreError(f"{self._path} is larger than the memory that can be used") from None
+            raise StoreError(f"{self._path} is larger than the memory that can be used; allow more") from None
         return dict(_read(content, self._path)) if content else None
 
     def write(self, data: Mapping[str, _Table]) -> None:
@@ -302,8 +302,10 @@ def _decoded(path: Path, content: bytes) -> Any:
         offset = _failing_byte(content, error)
         line = content.count(b"\n", 0, offset) + 1
         column = offset - content.rfind(b"\n", 0, offset)
-        why = "it is nested too deep" if isinstance(error, RecursionError) else "it is not valid JSON"
-        raise DamagedFile(path, f"byte {offset} (line {line}, column {column})", why) from error
+        where = f"byte {offset} (line {line}, column {column})"
+        if isinstance(error, RecursionError):
+            raise DamagedFile(path, where, "it is nested too deep") from error
+        raise DamagedFile(path, where, "it is not valid JSON") from error
 
 
 def _number(text: str) -> float | Decimal:

@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from autumn_mock import __version__, docs
-from autumn_mock.docs import PICTURES, SECTIONS, Topic, topics
+from autumn_mock.docs import PICTURES, SECTIONS, Topic, find_topic, topics
 from autumn_mock.web.page import with_headers
 from autumn_mock.web.replies import text_reply
 
@@ -67,7 +67,7 @@ def _markdown(name: str) -> Response:
 
 
 def _topic(name: str) -> Topic:
-    found = topics().get(name)
+    found = find_topic(name)
     if found is None:
         abort(404)
     return found

@@ -42,6 +42,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "error-codes": messages.error_codes,
     "setting-errors": messages.setting_errors,
     "start-errors": messages.start_errors,
+    "database-errors": messages.database_errors,
     "command-errors": messages.command_errors,
     **{f"recipe-{name}": partial(recipes.recipe, name) for name in recipes.NAMES},
     **{f"answer-{name}": partial(answers.answer, name) for name in answers.NAMES},

@@ -25,6 +25,8 @@ from autumn_mock import Emulator
 from autumn_mock.cli import main
 from autumn_mock.engine import Engine
 from autumn_mock.settings import declarations
+from autumn_mock.store.database import Database
+from autumn_mock.store.errors import StoreError
 from tests.docs.answers import empty_directory, shortened
 from tests.docs.tables import table
 from tests.support.sources import nodes_of
@@ -176,6 +178,72 @@ def error_codes() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+# -- databases
+
+_CUT = "Keep what is before it, or restore a snapshot: [a damaged database](recovery.md#a-damaged-database)."
+_RECORD = "Correct the record, which has a mistake: the file may be edited. Otherwise restore a snapshot."
+_BACK = "Put the files back. The next checkpoint of a server that runs writes them again otherwise."
+#: What is wrong with the files of a database: the part of a message that is the same each time, and what to do.
+DATABASE = {
+    "the record does not match its checksum, and further records follow it": _CUT,
+    "it does not match its checksum": "The first line of a log is damaged. Restore a snapshot, or move the log away: "
+    "without it the state is that of the last checkpoint.",
+    ": the database file was replaced by an older one, or removed": "Put back the file that belongs to this log, or "
+    "move the log away: without it the state is that of the file.",
+    "it does not begin like a log of autumn-mock": "Another program wrote a file of that name. Move it.",
+    "it is not valid JSON": "Restore a snapshot, or remove the file to begin anew.",
+    "it is nested too deep": "The same.",
+    "it is not a table of documents": _RECORD,
+    'table "': "The first table says what wrote the file. Restore a snapshot.",
+    "table keys": _RECORD,
+    "document ": _RECORD,
+    "table ": _RECORD,
+    "line ": "A record of the log is valid, and does not fit the others. Restore a snapshot, and report it.",
+    "it is not JSON": "Name another file; this one is left as it is.",
+    'it is JSON, but has no table "': "The same.",
+    ", not a regular file; it is left as it is": "Name a file: no directory, link or device.",
+    " is not a regular file; it is left as it is": "The same.",
+    " does not exist; create it": "Make the directory first.",
+    " is read-only; allow this user to write it, or name another file": "Run the server as the same user.",
+    " cannot be opened: ": "The system says why: a permission, or a failure of the disk.",
+    " cannot be written: ": "The same, of the lock file beside the database.",
+    " is larger than the memory that can be used; allow more": "A state needs several times the size "
+    "of its file: see [performance](performance.md#subject-by-subject).",
+    "the log or its directory was removed": _BACK,
+    "nothing can be written until they are back, or written again": _BACK,
+    "put the directory back, or create it again": _BACK,
+    "another file has its name; remove it, or put the former one back": _BACK,
+    "logs of another database are there; remove them": _BACK,
+}
+#: Mistakes of the program that calls the store: no user sees them.
+_OF_CALLERS = {
+    "another checkpoint of the database ",
+    "a checkpoint of the database ",
+}
+
+
+def database_messages() -> set[str]:
+    """The longest constant part of each message about the files of a database."""
+    classes = {"StoreError", "FilesMissing", *(each.__name__ for each in StoreError.__subclasses__())}
+    found: set[str] = set()
+    for path in sorted((Path(autumn_mock.__file__).parent / "store").glob("*.py")):
+        for node in nodes_of(path):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in classes:
+                parts = [each.value for part in node.args for each in ast.walk(part) if isinstance(each, ast.Constant)]
+                texts = [each for each in parts if isinstance(each, str)]
+                found |= {max(texts, key=len)} if texts else set()
+    return found - _OF_CALLERS
+
+
+def database_errors() -> str:
+    """What is wrong with the files of a database, and what to do."""
+    rows = []
+    for text, cure in DATABASE.items():
+        end = "…" if text.endswith((" ", '"')) else ""
+        rows.append((f"`{text.strip(' :,')}{end}`", cure))
+    return table(("part of the message", "what to do"), rows)
+
+
 # -- the command line
 
 
@@ -201,6 +269,14 @@ def _damaged() -> None:
     engine.stop()
     path = Path("state.json")
     path.write_text(path.read_text("utf-8")[:20], "utf-8")
+
+
+def _damaged_log() -> None:
+    with Database.open("log.json") as database:
+        for number in range(3):
+            database.append(b"%d" % number)
+    path = Path("log.json.wal")
+    path.write_bytes(path.read_bytes().replace(b" 1\n", b" 7\n"))
 
 
 def _edited() -> None:
@@ -236,6 +312,7 @@ START = (
     Shown("serve --db folder", "Name a file.", lambda: Path("folder").mkdir()),
     Shown("serve --db notes.txt", "Name another file; this one is left as it is.", _write("notes.txt", "hello")),
     Shown("serve --db state.json", "Restore a copy, or remove the file to begin anew.", _damaged),
+    Shown("serve --db log.json", _CUT, _damaged_log),
     Shown("serve --db edited.json", "Correct the record: the file may be edited.", _edited),
     Shown("serve --db USED", "Stop the other server, or name another file."),
     Shown("serve --db newer.json", "Use the version of autumn-mock that wrote it.", _other_format),

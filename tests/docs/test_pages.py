@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from flask.testing import FlaskClient
 
 from autumn_mock.cli import main
-from autumn_mock.docs import PICTURES, TOPICS, topics
+from autumn_mock.docs import ALIASES, PICTURES, TOPICS, topics
 from autumn_mock.engine import Engine
 from autumn_mock.faults.grammar import RuleError
 from autumn_mock.input_files import InputFileError
@@ -23,7 +23,7 @@ from autumn_mock.web.documentation import slug
 from autumn_mock.web.errors import CertificateError
 from autumn_mock.web.guard import ExposedWithoutToken
 from tests.docs.generated import FILES, FOLDER, PARTS, filled, names
-from tests.docs.messages import CODES, OWN_CODES, sent_codes, start_failures
+from tests.docs.messages import CODES, DATABASE, OWN_CODES, database_messages, sent_codes, start_failures
 from tests.docs.screenshot import MOST_BYTES
 
 _LINK = re.compile(r"\]\(([^)]+)\)")
@@ -56,6 +56,11 @@ def test_every_generated_part_is_on_one_page() -> None:
 def test_every_error_code_has_an_entry() -> None:
     """By the code of the package: a new code is described on the page about messages."""
     assert sent_codes().keys() == CODES.keys() | OWN_CODES.keys()
+
+
+def test_every_message_about_a_database_has_a_cure() -> None:
+    """By the code of the store: what is raised there is described on the page about messages."""
+    assert database_messages() == DATABASE.keys()
 
 
 def test_every_error_of_a_start_has_an_example() -> None:
@@ -118,6 +123,14 @@ def test_links_lead_to_pages_and_headings(name: str) -> None:
 
 
 # -- where they are shown
+
+
+@pytest.mark.parametrize("word", ALIASES)
+def test_words_find_a_page_that_has_them(word: str) -> None:
+    assert word not in TOPICS
+    page = CliRunner().invoke(main, ["docs", word, "--raw"]).output
+    assert page == topics()[ALIASES[word]].text
+    assert word in page.lower()
 
 
 def test_the_command_lists_and_prints_them() -> None:

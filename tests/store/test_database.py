@@ -253,7 +253,7 @@ def test_a_log_that_continues_nothing_is_damage(path: Path, generations: tuple[i
     for suffix, generation in zip((".wal", ".wal.7"), generations, strict=False):
         log_with(path.with_name("db.json" + suffix), generation, entry(2))
     before = {each: each.read_bytes() for each in path.parent.iterdir()}
-    with pytest.raises(DamagedFile, match="was the database file replaced by an older one, or removed"):
+    with pytest.raises(DamagedFile, match="the database file was replaced by an older one, or removed"):
         Database.open(path)
     assert {each: each.read_bytes() for each in before} == before
 
