@@ -52,7 +52,7 @@ def plans_changed(
     environment: Environment, changes: Sequence[CustomerPlanChange], now: int, *, by_time: bool
 ) -> list[Webhook]:
     """The webhooks of a change of one customer's plans at ``now`` (ms); ``by_time``: no call asked for it."""
-    concerned = _merged([each for each in changes if _is_reported(each)])
+    concerned = [each for each in changes if _is_reported(each)]
     customer = environment.customers.get(changes[0].attached.customer) if changes else None
     if customer is None or not concerned:
         return []
@@ -84,26 +84,6 @@ def _visible(attached: CustomerPlan) -> tuple[object, ...]:
         attached.license_quantities,
         *(getattr(attached, name) for name in _WATCHED),
     )
-
-
-def _merged(changes: list[CustomerPlanChange]) -> list[CustomerPlanChange]:
-    """The changes; a plan that ended and began again was changed."""
-    found: list[CustomerPlanChange] = []
-    for each in changes:
-        same = next((one for one in found if _continues(one, each) or _continues(each, one)), None)
-        if same is None:
-            found.append(each)
-            continue
-        before, after = same.before or each.before, same.after or each.after
-        found[found.index(same)] = CustomerPlanChange(before, after)
-    return found
-
-
-def _continues(ended: CustomerPlanChange, begun: CustomerPlanChange) -> bool:
-    if ended.after is not None or begun.before is not None:
-        return False
-    old, new = ended.attached, begun.attached
-    return (old.plan_id, old.entity_id) == (new.plan_id, new.entity_id) and new.status == "active"
 
 
 # -- billing.updated

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autumn_mock.faults.armed import ArmedRule
-from autumn_mock.faults.grammar import RuleError, parse_rule, parse_rules, require_organisation, require_route
+from autumn_mock.faults.grammar import RuleError, parse_rule, parse_rules, quoted, require_organisation, require_route
 from autumn_mock.faults.kinds import FAULT_KINDS
 from autumn_mock.faults.options import MODIFIERS
 from autumn_mock.web.resources.registry import call_names
@@ -169,6 +169,9 @@ MISTAKES = [
     ("reply:delay ^1s-", "is not a duration"),
     ("reply:dribble ^never", "is not a duration"),
     ("reply:content-type ^html", "must be a content type such as text/plain"),
+    ("reply:body json=^{x}", """must be JSON in single quotes, such as '{"allowed":true}'"""),
+    ("reply:body json=1 header=^X", "must be a name, a colon and a value, such as 'X-Region: eu'"),
+    ("reply:body json=1 header=^'Content-Length: 3'", "Content-Length belongs to the connection"),
     ("limit^", "limit needs a value, as in: limit 3/second"),
     ("limit ^3", "write it like 3/second"),
     ("limit ^0/second", "write it like 3/second"),
@@ -206,6 +209,16 @@ def test_unknown_option_lists_the_options_of_the_kind(kind: type[ArmedRule]) -> 
     phases = ["before=enqueue", "after=enqueue"] if kind.has_phase else []
     assert listed == [*kind.options_by_name(), *phases]
     assert caught.value.column == text.index("wrong")
+
+
+@pytest.mark.parametrize("value", ["plain", "two words", "a;b", "it's", 'say "yes"'])
+def test_quoted_is_read_as_it_was(value: str) -> None:
+    assert parse_rule(f"queue:down customer={quoted(value)}").options["customer"] == value
+
+
+def test_quoted_rejects_both_kinds_of_quotes() -> None:
+    with pytest.raises(ValueError, match="cannot contain both single and double quotes"):
+        quoted("""it's "it\"""")
 
 
 def test_column_counts_within_its_own_rule() -> None:

@@ -12,7 +12,7 @@ from autumn_mock.domain.controls import BillingControls, OverageAllowed, UsageAl
 from autumn_mock.domain.customer import CustomerPlan, Entity
 from autumn_mock.domain.plan import Plan
 from autumn_mock.ledger.account import Account
-from autumn_mock.ledger.alerts import snapshot, webhooks_for
+from autumn_mock.ledger.alerts import snapshot, threshold_for, webhooks_for
 from autumn_mock.ledger.deduction import InsufficientBalance
 from autumn_mock.ledger.intervals import DAY
 from autumn_mock.ledger.views import allows, balance_view
@@ -108,6 +108,10 @@ def test_an_alert_watches_the_usage_limit_of_a_feature_that_credits_pay_for() ->
 def test_without_the_limit_that_it_names_an_alert_is_silent() -> None:
     watched = alert(1, basis="usage_limit")
     assert alerts(account(balance(100), controls=alerting(watched)), 50) == []
+    other = BillingControls(
+        usage_alerts=(watched,), usage_limits=(usage_limit(10, filter_={"properties": {"region": "eu"}}),)
+    )
+    assert alerts(account(balance(100), controls=other), 50) == []
 
 
 def attached(controls: BillingControls, plan_id: str = "plan", **more: Any) -> CustomerPlan:
@@ -175,6 +179,17 @@ def test_a_usage_limit_comes_before_what_is_left() -> None:
     target = account(balance(10), controls=BillingControls(usage_limits=(usage_limit(6),)))
     assert limits(target, 4) == []
     assert reported(target, 3) == [{"customer_id": "customer", "feature_id": "messages", "limit_type": "usage_limit"}]
+
+
+def test_a_threshold_is_reached_where_a_usage_limit_forbids_one_more() -> None:
+    target = account(balance(50), controls=BillingControls(usage_limits=(usage_limit(6),)))
+    feature = target.features["messages"]
+    before = snapshot(target)
+    take(target, 1)
+    assert threshold_for(before, target, None, feature) is None
+    before = snapshot(target)
+    take(target, 10, behaviour="cap")
+    assert threshold_for(before, target, None, feature) == "limit_reached"
 
 
 def test_webhooks_name_the_filter_of_a_usage_limit_that_matches() -> None:

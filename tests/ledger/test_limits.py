@@ -13,7 +13,7 @@ from autumn_mock.domain.lock import Mutation
 from autumn_mock.domain.plan import Plan
 from autumn_mock.ledger.account import with_balance
 from autumn_mock.ledger.alerts import snapshot, webhooks_for
-from autumn_mock.ledger.limits import spend_limit, usage_limits
+from autumn_mock.ledger.limits import matches, spend_limit, usage_limits
 from autumn_mock.ledger.locks import settle
 from tests.ledger.builders import ACTION1, account, balance, dec, entity, feature, hold, left_in, receipt, take
 
@@ -105,3 +105,18 @@ def test_take_stops_at_what_is_less_than_the_last_digit() -> None:
     target = account(balance("3.9999999999", feature_id="credits"), features=(ACTION1, costly))
     take(target, 1, "action1", behaviour="overflow")
     assert left_in(target) == 0
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sent", "is_equal"),
+    [
+        (True, "true", True),
+        (False, "False", False),
+        (2.0, "2", True),
+        (2.5, 2.5, True),
+        ("2", 2, True),
+        (None, None, True),
+    ],
+)
+def test_a_filter_compares_values_as_javascript_writes_them(wanted: Any, sent: Any, is_equal: bool) -> None:
+    assert matches({"properties": {"size": wanted}}, {"size": sent}) is is_equal

@@ -13,9 +13,12 @@ from autumn_mock.domain.customer import CustomerPlan
 from autumn_mock.domain.version import Version
 from autumn_mock.domain.webhook import Webhook
 from autumn_mock.ledger.intervals import DAY
-from autumn_mock.operations import features, track
+from autumn_mock.operations import features, plan_update, track
+from autumn_mock.operations.billing import licenses
 from autumn_mock.wire import webhooks
 from autumn_mock.wire.requests.features import FeaturesUpdate
+from autumn_mock.wire.requests.licenses import LicensesAttach
+from autumn_mock.wire.requests.plans import PlanPatch
 from autumn_mock.wire.schema import parse
 from tests.support.world import World, item, monthly, priced
 
@@ -302,6 +305,28 @@ def test_a_plan_of_an_entity_names_it() -> None:
     updated, products = world.sent
     assert list(updated.data) == ["object", "customer_id", "entity_id", "plan_changes", "tags"]
     assert updated.data["entity_id"] == products.data["entity"]["id"] == "e1"
+
+
+def test_seats_are_no_changes_of_plans() -> None:
+    world = Watched()
+    world.customer()
+    world.entity("e1")
+    world.plan("team", group="t", licenses=[{"license_plan_id": "pro", "included": 2}])
+    world.attach("team")
+    world.sent.clear()
+    body = {"customer_id": "c", "plan_id": "pro", "entities": [{"entity_id": "e1"}]}
+    licenses.attach(world.call(), parse(LicensesAttach, body))
+    assert world.sent == []
+
+
+def test_a_plan_that_is_moved_to_another_version_is_updated() -> None:
+    world = Watched()
+    world.customer()
+    world.attach("pro")
+    plan_update.update(world.call(), "pro", parse(PlanPatch, {"items": [monthly(40)]}))
+    world.sent.clear()
+    world.update_billing("pro", version=2)
+    assert world.updates() == [([("updated", "pro", [])], [])]
 
 
 def test_the_older_webhook_shows_the_customer_as_version_1_2_does() -> None:

@@ -218,3 +218,28 @@ def test_what_ended_is_deleted_with_its_owner(ended: Any) -> None:
     ended("customers.delete", {"customer_id": "c"})
     assert ended("balances.list", {"statuses": ["expired"]})["list"] == []
     assert ended("subscriptions.list", {"statuses": ["expired"]})["list"] == []
+
+
+def test_seats_of_licences_are_listed_with_their_holders(ask: Any) -> None:
+    plan(ask, "seat", group="seats")
+    plan(ask, "team", group="team", licenses=[{"license_plan_id": "seat", "included": 2}])
+    attach(ask, "team")
+    ask("entities.create", {"customer_id": "c", "entity_id": "e1", "feature_id": "seats"})
+    seat = {"customer_id": "c", "plan_id": "seat"}
+    assert ask("licenses.attach", {**seat, "entities": [{"entity_id": "e1"}]}) == {"success": True}
+    (held,) = ask("licenses.list_assignments", {"customer_id": "c"})["list"]
+    assert isinstance(held.pop("started_at"), int)
+    assert held == {"license_plan_id": "seat", "entity_id": "e1", "active": True}
+    assert ask("licenses.release", {**seat, "entity_ids": ["e1"]}) == {"success": True}
+    (free,) = ask("licenses.list_assignments", {"customer_id": "c"})["list"]
+    assert (free["entity_id"], free["active"]) == (None, False)
+
+
+def test_contributions_to_a_pooled_balance_are_listed(ask: Any) -> None:
+    pooled = [{"feature_id": "messages", "included": 30, "reset": MONTH, "pooled": True}]
+    plan(ask, "shared", items=pooled)
+    attach(ask, "shared")
+    (row,) = ask("balances.list", {"customer_id": "c"})["list"]
+    (listed,) = ask("pooled_balances.list_contributions", {"pooled_balance_id": row["id"]})["list"]
+    assert listed.pop("customer_product_id")
+    assert listed == {"plan_id": "shared", "entity_id": None, "included_grant": 30, "prepaid_grant": 0}

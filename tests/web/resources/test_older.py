@@ -190,6 +190,7 @@ def test_cancel(ask: Any) -> None:
 
 
 def test_products_in_old_words(ask: Any, send: Any) -> None:
+    proration = {"on_increase": "bill_immediately", "on_decrease": "none"}
     items = [
         {"feature_id": "messages", "included_usage": 40, "interval": "month"},
         {"feature_id": "seats", "included_usage": "inf"},
@@ -202,7 +203,7 @@ def test_products_in_old_words(ask: Any, send: Any) -> None:
             "tiers": [{"to": 5, "amount": 2}, {"to": "inf", "amount": 1}],
             "billing_units": 1,
             "usage_limit": 100,
-            "config": {"rollover": {"max": 5, "duration": "month", "length": 2}},
+            "config": {"rollover": {"max": 5, "duration": "month", "length": 2}, **proration},
         },
         {"feature_id": None, "price": 20, "interval": "year"},
     ]
@@ -231,6 +232,7 @@ def test_products_in_old_words(ask: Any, send: Any) -> None:
     assert priced["price"]["tiers"] == [{"to": 15, "amount": 2}, {"to": "inf", "amount": 1}]
     assert (priced["price"]["max_purchase"], priced["price"]["interval_count"]) == (90, 2)
     assert priced["rollover"]["expiry_duration_length"] == 2
+    assert priced["proration"] == proration
     for method, path in (("PATCH", "/v1/products/p"), ("POST", "/v1/plans/p")):
         send(method, path, {"items": [{"feature_id": "messages", "included_usage": 50, "interval": "month"}]})
     known = ask("plans.get", {"plan_id": "p"})

@@ -114,6 +114,8 @@ def test_entity_shows_its_invoices(ask: Any, pay: Any) -> None:
     shown = ask("entities.get", {"customer_id": "c", "entity_id": "e", "expand": ["invoices", "payment_method"]})
     assert [each["plan_ids"] for each in shown["invoices"]] == [["pro"]]
     assert shown["payment_method"]["type"] == "card"
+    (invoice,) = ask("invoices.list", {"customer_id": "c", "entity_id": "e"})["list"]
+    assert [each["entities"] for each in invoice["items"]] == [[{"entity_id": "e", "quantity": 1, "amount": 20}]]
 
 
 def test_refund(ask: Any, pay: Any) -> None:
