@@ -96,15 +96,13 @@ def test_new_finding_takes_two_files(tmp_path: Path) -> None:
         "journal/finding_kinds.py": """
 FINDING_KINDS["zero_value"] = FindingKind(title="Tracked nothing", why="It costs a request.", instead="Skip it.")
 """,
-        "journal/findings.py": """
+        "journal/detectors/usage.py": """
 
+@detects("zero_value")
 def _zero_values(entries: Sequence[RequestEntry]) -> Iterator[Finding]:
-    for entry in _with_body(entries):
-        if any(item.amount == 0 for item in entry.content.items):
+    for entry in entries:
+        if any(item.amount == 0 for item in entry.sent):
             yield finding("zero_value", [entry], "A usage of 0 was tracked", items=1)
-
-
-DETECTORS.append(_zero_values)
 """,
     }
     result = used(

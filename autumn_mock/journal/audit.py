@@ -145,16 +145,16 @@ def _customers(environment: Environment, events: Iterable[Event]) -> list[Custom
 
 def _doubts(environment: Environment, events: Iterable[Event], accepted: Sequence[Accepted]) -> list[Doubt]:
     deductions = Counter(event.message_id for event in events if event.message_id is not None)
-    places = {each.message_id: each for each in accepted}
+    by_message = {each.message_id: each for each in accepted}
     doubts = []
     for message_id, count in deductions.items():
         if count > 1:
-            place = places.get(message_id)
-            request, index = (place.request, place.index) if place is not None else (None, None)
+            found = by_message.get(message_id)
+            request, index = (found.request, found.index) if found is not None else (None, None)
             doubts.append(Doubt(message_id, request, index, count))
     if environment.books.forgotten or environment.books.lost > len(environment.lost):
         return doubts  # the oldest events or lost items were dropped, and would seem to be missing
-    for each in places.values():
+    for each in by_message.values():
         is_somewhere = (
             each.message_id in deductions
             or each.message_id in environment.messages

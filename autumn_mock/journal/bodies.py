@@ -55,17 +55,17 @@ class Item(Struct, frozen=True, gc=False):
     is_grant: bool = False
 
     @property
-    def place(self) -> Hashable:
+    def target(self) -> Hashable:
         """What it is deducted from, or added to: the customer, the entity, and the feature."""
         return self.customer_id, self.entity_id, self.name, self.is_grant
 
     @property
-    def alike(self) -> Hashable:
-        """Equal for items that differ in their marks alone: in the idempotency key and the timestamp."""
-        return self.place, self.amount, self.properties
+    def without_identifiers(self) -> Hashable:
+        """Equal for items that differ in their identifiers alone: in the idempotency key and the timestamp."""
+        return self.target, self.amount, self.properties
 
     @property
-    def is_marked(self) -> bool:
+    def is_distinguishable(self) -> bool:
         """Whether it has a field that distinguishes it from another usage of the same amount."""
         return self.has_timestamp or self.has_key or self.has_properties
 

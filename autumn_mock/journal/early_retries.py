@@ -30,7 +30,7 @@ class EarlyRetry(Struct, eq=False):
     has_new_keys: bool = False
 
 
-class _Alike(Struct, frozen=True):
+class _WithoutKeys(Struct, frozen=True):
     """What requests have in common that differ in their idempotency keys alone: the call, and the items sorted."""
 
     call: str
@@ -40,18 +40,20 @@ class _Alike(Struct, frozen=True):
 def early_retries(entries: Sequence[RequestEntry]) -> list[EarlyRetry]:
     """The same items, or the same body, sent again too early: one for each row of such requests.
 
-    Items with new keys are taken for the same ones when the client never sent a mark twice.
+    Items with new keys are taken for the same ones when the client never sent an identifier twice.
     """
     #: The last reply with a Retry-After, by what was sent.
     asking: dict[Hashable, RequestEntry] = {}
     rows: dict[int, EarlyRetry] = {}
-    compares_alike = any(entry.retry_after is not None for entry in entries) and not _makes_marks_once(entries)
+    compares_without_keys = any(entry.retry_after is not None for entry in entries) and not _keeps_identifiers(entries)
     for entry in entries:
         if not asking and entry.retry_after is None:
             continue
         keys: list[Hashable] = [entry.signature, *(item for item in entry.sent if item.has_timestamp)]
-        if compares_alike and entry.sent and all(item.has_key and not item.has_timestamp for item in entry.sent):
-            keys.append(_Alike(entry.call, tuple(sorted((item.alike for item in entry.sent), key=repr))))
+        if compares_without_keys and entry.sent and all(item.has_key and not item.has_timestamp for item in entry.sent):
+            keys.append(
+                _WithoutKeys(entry.call, tuple(sorted((item.without_identifiers for item in entry.sent), key=repr)))
+            )
         for key in keys:
             earlier = asking.get(key)
             if earlier is not None and _is_too_early(entry, earlier):
@@ -64,14 +66,14 @@ def early_retries(entries: Sequence[RequestEntry]) -> list[EarlyRetry]:
     return list({id(row): row for row in rows.values()}.values())
 
 
-def _makes_marks_once(entries: Iterable[RequestEntry]) -> bool:
+def _keeps_identifiers(entries: Iterable[RequestEntry]) -> bool:
     """Whether two requests have an item with the same idempotency key or timestamp."""
     seen: set[bytes] = set()
     for entry in entries:
-        marked = {item.key for item in entry.sent if item.has_key or item.has_timestamp}
-        if not seen.isdisjoint(marked):
+        identified = {item.key for item in entry.sent if item.has_key or item.has_timestamp}
+        if not seen.isdisjoint(identified):
             return True
-        seen |= marked
+        seen |= identified
     return False
 
 
@@ -89,9 +91,9 @@ def _extend(rows: dict[int, EarlyRetry], entry: RequestEntry, earlier: RequestEn
         row.requests.append(entry)
         row.times += 1
         row.items = entry.sent
-        is_marked = bool(entry.sent) and all(item.is_marked for item in entry.sent)
-        row.has_new_keys = row.has_new_keys or isinstance(key, _Alike)
-        row.is_certain = row.is_certain and not row.has_new_keys and (is_marked or isinstance(key, Item))
+        is_distinguishable = bool(entry.sent) and all(item.is_distinguishable for item in entry.sent)
+        row.has_new_keys = row.has_new_keys or isinstance(key, _WithoutKeys)
+        row.is_certain = row.is_certain and not row.has_new_keys and (is_distinguishable or isinstance(key, Item))
     if entry.waited(earlier) < row.waited:
         row.waited, row.asked = entry.waited(earlier), earlier.retry_after or 0
 

@@ -47,8 +47,8 @@ def effects_of(
     for delivery in webhooks.entries(*environment.name):
         cause = messages.get(delivery["cause"]) or own.get(delivery["cause"])
         if cause is not None:
-            entry_id, place = cause
-            found[entry_id].webhooks.append({"index": place, **{name: delivery[name] for name in _SHOWN}})
+            entry_id, position = cause
+            found[entry_id].webhooks.append({"index": position, **{name: delivery[name] for name in _SHOWN}})
     return found
 
 

@@ -1,12 +1,14 @@
-"""What a client did against the contract: one finding."""
+"""What a client did against the contract: one finding, and the declaration of what detects it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 from msgspec import Struct
 
 from autumn_mock.journal.finding_kinds import FINDING_KINDS
+from autumn_mock.journal.finding_state import FindingState
 from autumn_mock.journal.requests import RequestEntry
 
 
@@ -72,3 +74,36 @@ def finding(
         certain=not doubt,
         reason=doubt or "",
     )
+
+
+#: Takes the requests of an environment in the order in which they were received.
+Detector = Callable[[Sequence[RequestEntry]], Iterator[Finding]]
+#: Takes its state, too.
+StateDetector = Callable[[Sequence[RequestEntry], FindingState], Iterator[Finding]]
+
+#: What detects each finding, by its code.
+DETECTORS: dict[str, Detector] = {}
+STATE_DETECTORS: dict[str, StateDetector] = {}
+
+D = TypeVar("D", bound=Detector)
+S = TypeVar("S", bound=StateDetector)
+
+
+def detects(*codes: str) -> Callable[[D], D]:
+    """Declare what detects the findings with these codes."""
+
+    def declare(detector: D) -> D:
+        DETECTORS.update(dict.fromkeys(codes, detector))
+        return detector
+
+    return declare
+
+
+def detects_in_state(*codes: str) -> Callable[[S], S]:
+    """Declare what detects the findings with these codes, from the requests and what became of them."""
+
+    def declare(detector: S) -> S:
+        STATE_DETECTORS.update(dict.fromkeys(codes, detector))
+        return detector
+
+    return declare

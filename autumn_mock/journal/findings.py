@@ -1,158 +1,47 @@
 """Findings: what clients did against the contract, with the evidence.
 
 They are derived from the requests of one environment alone, so equal requests have equal findings. A new kind needs its
-texts in :data:`~autumn_mock.journal.finding_kinds.FINDING_KINDS`, and its detector in :data:`DETECTORS`.
+texts in :data:`~autumn_mock.journal.finding_kinds.FINDING_KINDS`, and its detector in a module of
+:mod:`autumn_mock.journal.detectors`.
 
 Requests that ran concurrently are no retries of each other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
-from autumn_mock.journal import wording as w
-from autumn_mock.journal.early_retries import early_retries, hammering
-from autumn_mock.journal.finding import Finding, finding
+from autumn_mock.journal import detectors
+from autumn_mock.journal.detectors.loops import wrong_keys
+from autumn_mock.journal.finding import DETECTORS, STATE_DETECTORS, Finding
 from autumn_mock.journal.finding_kinds import FINDING_KINDS
-from autumn_mock.journal.finding_loops import LOOP_DETECTORS, wrong_keys
-from autumn_mock.journal.finding_purchases import PURCHASE_DETECTORS
-from autumn_mock.journal.finding_state import STATE_DETECTORS, FindingState
-from autumn_mock.journal.finding_unfinished import missing_keys, unread_pages
-from autumn_mock.journal.finding_usage import NEW_MARKS, UNMARKED, usage_findings
+from autumn_mock.journal.finding_state import FindingState
 from autumn_mock.journal.requests import RequestEntry
-from autumn_mock.wire.requests.track import MAX_ITEMS
 
-__all__ = ["DETECTORS", "Finding", "find", "find_in_state", "finding", "in_order", "wrong_keys"]
+__all__ = ["Finding", "find", "find_in_state", "in_order", "wrong_keys"]
 
-#: The fewest 429 replies in a row that are hammering.
-HAMMERING = 3
+detectors.load()
 
 
 def find(entries: Sequence[RequestEntry]) -> list[Finding]:
     """The findings in the requests of one environment alone, in the order of their offenders."""
     ordered = _ordered(entries)
-    return in_order([each for detect in DETECTORS for each in detect(ordered)], ordered)
+    return in_order([each for detect in dict.fromkeys(DETECTORS.values()) for each in detect(ordered)], ordered)
 
 
 def find_in_state(entries: Sequence[RequestEntry], state: FindingState) -> list[Finding]:
     """The findings that also depend on what became of the requests, in no particular order."""
     ordered = _ordered(entries)
-    return [each for detect in (*STATE_DETECTORS, *PURCHASE_DETECTORS) for each in detect(ordered, state)]
+    return [each for detect in dict.fromkeys(STATE_DETECTORS.values()) for each in detect(ordered, state)]
 
 
 def in_order(found: Iterable[Finding], entries: Sequence[RequestEntry]) -> list[Finding]:
     """Findings in the order of their offenders."""
-    place = {entry.id: index for index, entry in enumerate(_ordered(entries))}
+    positions = {entry.id: index for index, entry in enumerate(_ordered(entries))}
     codes = list(FINDING_KINDS)
     # A request that was received while the findings were made is the newest.
-    return sorted(found, key=lambda each: (place.get(each.requests[-1], len(place)), codes.index(each.code)))
+    return sorted(found, key=lambda each: (positions.get(each.requests[-1], len(positions)), codes.index(each.code)))
 
 
 def _ordered(entries: Sequence[RequestEntry]) -> list[RequestEntry]:
     return sorted(entries, key=lambda entry: (entry.received, entry.id))
-
-
-# -- detectors
-
-
-def _early_retries(entries: Sequence[RequestEntry]) -> Iterator[Finding]:
-    for retry in early_retries(_with_body(entries)):
-        first = retry.requests[0]
-        unsure = UNMARKED if retry.items else "another request may have meant the same"
-        if retry.has_new_keys:
-            unsure = NEW_MARKS
-        yield finding(
-            "retried_too_soon",
-            retry.requests,
-            f"{w.what(first)}, {w.outcome(first)}, was sent again {w.times(retry.times)} too soon: "
-            f"{w.seconds(retry.waited)} after a reply that asked to wait {w.seconds(retry.asked)}",
-            items=len(retry.items) or None,
-            doubt=None if retry.is_certain else unsure,
-        )
-
-
-def _hammering(entries: Sequence[RequestEntry]) -> Iterator[Finding]:
-    for row in hammering(entries, HAMMERING):
-        last = row[-1]
-        yield finding(
-            "hammering",
-            row,
-            f"{w.call(last)} answered 429 {w.times(len(row))} in a row, and each of these requests but the first was "
-            f"sent before the Retry-After of the one before it had passed",
-            items=last.items,
-        )
-
-
-def _too_large(entries: Sequence[RequestEntry]) -> Iterator[Finding]:
-    """One for each different body, with all requests that sent it."""
-    rows: dict[Hashable, list[RequestEntry]] = {}
-    for entry in filter(w.is_batch, entries):
-        if entry.service_status == 400 and (w.count(entry) or 0) > MAX_ITEMS:
-            rows.setdefault(entry.signature, []).append(entry)
-    for row in rows.values():
-        count = w.count(row[0])
-        message = f"A batch of {count} items was refused: at most {MAX_ITEMS} are accepted in one request"
-        yield finding("batch_too_large", row, message, items=count)
-
-
-def _resent_refusals(entries: Sequence[RequestEntry]) -> Iterator[Finding]:
-    """One for each row of requests with a body that had been refused. A row ends when the body is accepted after all,
-    because a missing feature may have been created."""
-    rows: list[list[RequestEntry]] = []
-    current: dict[Hashable, list[RequestEntry]] = {}
-    for entry in filter(w.is_batch, entries):
-        refused = _is_refused(entry)
-        if not (current or refused):
-            continue
-        row = current.get(entry.signature)
-        if entry.is_accepted:
-            current.pop(entry.signature, None)
-        elif row is not None and entry.follows(row[-1]):
-            row.append(entry)
-        elif row is None and refused:
-            current[entry.signature] = [entry]
-            rows.append(current[entry.signature])
-    for row in rows:
-        if len(row) > 1:
-            first = row[0]
-            message = (
-                f"{w.what(first)} was refused with {first.status} and sent again unchanged {w.times(len(row) - 1)}"
-            )
-            yield finding("resent_after_refusal", row, message, items=w.count(first))
-
-
-def _disconnects(entries: Sequence[RequestEntry]) -> Iterator[Finding]:
-    for entry in entries:
-        if entry.reply == "not_awaited":
-            status = entry.service_status
-            outcome = "the service was not reached" if status is None else f"the service answered {status}"
-            yield finding(
-                "reply_not_awaited",
-                [entry],
-                f"The client of {w.call(entry)} disconnected before the reply, which was ready after "
-                f"{w.seconds(entry.replied - entry.received)}; {outcome}",
-                items=entry.items,
-            )
-
-
-#: Each takes the requests of an environment in the order in which they were received.
-DETECTORS: list[Callable[[Sequence[RequestEntry]], Iterator[Finding]]] = [
-    usage_findings,
-    missing_keys,
-    _early_retries,
-    _hammering,
-    _too_large,
-    _resent_refusals,
-    *LOOP_DETECTORS,
-    _disconnects,
-    unread_pages,
-]
-
-
-def _with_body(entries: Iterable[RequestEntry]) -> list[RequestEntry]:
-    return [entry for entry in entries if entry.content is not None]
-
-
-def _is_refused(entry: RequestEntry) -> bool:
-    """Whether the service refused the body, and the client received that."""
-    return entry.service_status in (400, 404) and entry.status == entry.service_status and entry.is_answered

@@ -3,8 +3,8 @@
 Requests are processed in the order in which they were received. An item with a timestamp is recognised in any request.
 Without one, equal items may be equal usages, so they count as sent again only with their whole batch; outside of a
 batch only if no reply reached the client, and soon after that. Items with an idempotency key cannot be charged twice.
-Requests that ran concurrently are no retries of each other. Items that were sent again with new marks are recognised
-in :mod:`autumn_mock.journal.lookalikes`.
+Requests that ran concurrently are no retries of each other. Items that were sent again with new identifiers are
+recognised in :mod:`autumn_mock.journal.near_duplicates`.
 
 *Charged twice*: each item of an accepted request is a usage, or repeats an earlier one. A usage that is repeated after
 it was charged is a double charge. *Lost*: each item of a failed request opens a debt, and each item of an accepted
@@ -47,8 +47,8 @@ _FAILURES = (None, 500, 502, 503, 504)
 # -- charged twice
 
 
-#: An item of the journal: the id of its request, and its index in the body.
-Place = tuple[int, int]
+#: An item as one request has it: the id of its request, and its index in the body.
+Occurrence = tuple[int, int]
 
 
 class DoubleCharge(Struct):
@@ -109,8 +109,8 @@ class _Charges:
 
     def __init__(self) -> None:
         self.batches: list[_Batch] = []
-        #: The places (request, index) of items that repeat a usage.
-        self.repeats: set[Place] = set()
+        #: The items that repeat a usage.
+        self.repeats: set[Occurrence] = set()
         self._timed: _Usages = {}
         #: By signature, a heap of the batches that ran concurrently; the first to end is on top.
         self._untimed: dict[Hashable, list[tuple[float, int, _Usages]]] = {}
@@ -159,15 +159,15 @@ class _Charges:
 
 
 def _is_repeated(item: Item, usage: _Usage, entry: RequestEntry) -> bool:
-    """Whether an equal item is the same usage. Equal single calls without marks are ordinary traffic."""
+    """Whether an equal item is the same usage. Equal single calls without identifiers are ordinary traffic."""
     if item.has_timestamp or entry.call in BATCH_CALLS:
         return True
     return not usage.is_known and entry.received - usage.last.ended <= RETRY_WINDOW
 
 
-def double_charges(entries: Iterable[RequestEntry]) -> tuple[list[DoubleCharge], set[Place]]:
-    """What was charged twice: one for each batch, and for whether the client knew that it was accepted; and the places
-    of all items that repeat a usage."""
+def double_charges(entries: Iterable[RequestEntry]) -> tuple[list[DoubleCharge], set[Occurrence]]:
+    """What was charged twice: one for each batch, and for whether the client knew that it was accepted; and all
+    items that repeat a usage."""
     charges = _Charges()
     for entry in entries:
         if entry.has_taken:
@@ -184,7 +184,7 @@ class Loss(Struct, eq=False):
     #: The failed requests with them.
     requests: list[RequestEntry]
     items: list[Item]
-    #: A later request that may have them with other marks, or added up in a larger amount.
+    #: A later request that may have them with other identifiers, or added up in a larger amount.
     doubt: RequestEntry | None = None
     is_sum: bool = False
 
@@ -199,8 +199,8 @@ class _Debts:
         #: Items that are recognised anywhere, and whole batches of others, that were accepted before.
         self._settled: set[Item] = set()
         self._settled_batches: set[Hashable] = set()
-        #: The places of accepted items that settled a debt.
-        self.settlers: set[Place] = set()
+        #: The accepted items that settled a debt.
+        self.settlers: set[Occurrence] = set()
 
     def accept(self, entry: RequestEntry) -> None:
         """Settle debts with all items of an accepted request: its client does not know which were refused."""
@@ -223,12 +223,12 @@ class _Debts:
         owed = []
         for item in entry.sent:
             if item not in self._settled:
-                place = self._take(item, entry)
-                owed.append((item, new if place is None else place))
-        for place in {place for _, place in owed} - {new}:
-            self._failed[place].append(entry)
-        for item, place in owed:
-            heappush(self._open.setdefault(item, []), (entry.ended, place))
+                number = self._take(item, entry)
+                owed.append((item, new if number is None else number))
+        for number in {number for _, number in owed} - {new}:
+            self._failed[number].append(entry)
+        for item, number in owed:
+            heappush(self._open.setdefault(item, []), (entry.ended, number))
 
     def _take(self, item: Item, entry: RequestEntry) -> int | None:
         """Remove a debt that a request can settle with an item, if there is one; returns its index."""
@@ -238,9 +238,9 @@ class _Debts:
     def losses(self) -> list[Loss]:
         lost: dict[int, list[Item]] = {}
         for item, debts in self._open.items():
-            for _, place in debts:
-                lost.setdefault(place, []).append(item)
-        return [Loss(_with_any(self._failed[place], lost[place]), lost[place]) for place in sorted(lost)]
+            for _, number in debts:
+                lost.setdefault(number, []).append(item)
+        return [Loss(_with_any(self._failed[number], lost[number]), lost[number]) for number in sorted(lost)]
 
 
 def _with_any(entries: list[RequestEntry], items: list[Item]) -> list[RequestEntry]:
@@ -248,8 +248,8 @@ def _with_any(entries: list[RequestEntry], items: list[Item]) -> list[RequestEnt
     return [entry for entry in entries if not wanted.isdisjoint(entry.sent)]
 
 
-def losses(entries: Iterable[RequestEntry]) -> tuple[list[Loss], set[Place]]:
-    """What failed and was not sent again, one for each batch; and the places of accepted items that had failed."""
+def losses(entries: Iterable[RequestEntry]) -> tuple[list[Loss], set[Occurrence]]:
+    """What failed and was not sent again, one for each batch; and the accepted items that had failed."""
     debts = _Debts()
     for entry in entries:
         if entry.is_accepted:

@@ -54,12 +54,12 @@ def brief(found: list[Finding]) -> list[tuple[str, dict[str, float], bool]]:
 # -- taken, and the client did not know
 
 LATER = {"timestamp": 1_700_000_000_000}
-MARKED: dict[str, Any] = {"properties": {"chat": "c_17"}}
+DISTINCT: dict[str, Any] = {"properties": {"chat": "c_17"}}
 #: The call, its body, and what is at stake after a lost reply and a retry: the amount, and whether it is certain.
 REPEATED: dict[str, tuple[str, Any, float, bool]] = {
     "track": (TRACK, use(), 2, False),
     "track with a timestamp": (TRACK, use(**LATER), 2, True),
-    "track with properties": (TRACK, use(**MARKED), 2, True),
+    "track with properties": (TRACK, use(**DISTINCT), 2, True),
     "queued track": (TRACK, use(**{"async": True}, **LATER), 2, True),
     "batch": (BATCH, [use(**LATER), use(3, **LATER)], 5, True),
     "check with an event": (CHECK, {**use(), "required_balance": 2, "send_event": True}, 2, False),
@@ -111,10 +111,12 @@ def test_one_key_for_all_tries_is_never_found(post: Post, findings: Found, path:
 
 
 @pytest.mark.parametrize("path", [TRACK, BATCH])
-@pytest.mark.parametrize("mark", ["idempotency_key", "timestamp"])
-def test_new_marks_after_a_lost_reply_are_probably_a_resend(post: Post, findings: Found, path: str, mark: str) -> None:
+@pytest.mark.parametrize("field", ["idempotency_key", "timestamp"])
+def test_new_identifiers_after_a_lost_reply_are_probably_a_resend(
+    post: Post, findings: Found, path: str, field: str
+) -> None:
     for number, rule in enumerate((LOST, LOST, "")):
-        made: dict[str, Any] = {mark: f"try_{number}" if mark == "idempotency_key" else 1_700_000_000_000 + number}
+        made: dict[str, Any] = {field: f"try_{number}" if field == "idempotency_key" else 1_700_000_000_000 + number}
         body = use(**made)
         post(path, [body] if path == BATCH else body, x_autumn_mock_fault=rule)
     [found] = findings()

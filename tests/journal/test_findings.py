@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from autumn_mock.journal import findings
 from autumn_mock.journal.bodies import RequestBody
+from autumn_mock.journal.finding import DETECTORS, STATE_DETECTORS, finding
 from autumn_mock.journal.finding_kinds import FINDING_KINDS, FindingKind
 from autumn_mock.journal.findings import Finding, find
 from autumn_mock.journal.requests import RequestEntry
@@ -132,11 +132,16 @@ def test_find_runs_every_detector(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(FINDING_KINDS, "too_late", FindingKind(title="Late", why="It is late.", instead="Hurry."))
 
     def detect(entries: Sequence[RequestEntry]) -> Iterator[Finding]:
-        return (findings.finding("too_late", [entry], "It was late", items=None) for entry in entries)
+        return (finding("too_late", [entry], "It was late", items=None) for entry in entries)
 
-    monkeypatch.setattr(findings, "DETECTORS", [*findings.DETECTORS, detect])
+    monkeypatch.setitem(DETECTORS, "too_late", detect)
     [found] = find([batch(1, [timed(1)])])
     assert (found.code, found.title, found.message) == ("too_late", "Late", "It was late.")
+
+
+def test_every_finding_has_one_declared_detector() -> None:
+    assert set(DETECTORS) | set(STATE_DETECTORS) == set(FINDING_KINDS)
+    assert set(DETECTORS) & set(STATE_DETECTORS) == set()
 
 
 def test_double_charges_and_losses_of_the_example_in_retries() -> None:
@@ -167,16 +172,19 @@ CASES: dict[str, tuple[Sequence[RequestEntry], list[str]]] = {
     "200 of newer servers": ([batch(number, [timed(1)], status=200) for number in (1, 2)], ["resent_after_accepted"]),
     "altered reply": ([batch(1, [timed(1)], reply="altered"), batch(2, [timed(1)])], ["resent_after_accepted"]),
     "tracks that return a balance": ([track(1, timed(1)), track(2, timed(1))], ["resent_after_accepted"]),
-    "equal tracks without marks": ([track(number, use()) for number in (1, 2, 3)], []),
-    "equal queued tracks without marks": ([track(number, use(), status=202, items=1) for number in (1, 2, 3)], []),
+    "equal tracks without identifiers": ([track(number, use()) for number in (1, 2, 3)], []),
+    "equal queued tracks, no identifiers": (
+        [track(number, use(), status=202, items=1) for number in (1, 2, 3)],
+        [],
+    ),
     "equal tracks with equal properties": ([track(number, use(**MODEL)) for number in (1, 2, 3)], []),
     "different batches": ([batch(1, [timed(1)]), batch(2, [timed(2)])], []),
     "accepted, then 503": ([batch(1, [timed(1)]), unavailable(2, [timed(1)])], []),
     "accepted with a key, then 503": ([batch(1, [keyed(1)]), unavailable(2, [keyed(1)])], []),
-    "concurrent, unmarked": ([batch(1, [use()], replied=3.0), batch(2, [use()])], []),
+    "concurrent, indistinguishable": ([batch(1, [use()], replied=3.0), batch(2, [use()])], []),
     "concurrent, timed": ([batch(1, [timed(1)], replied=3.0), batch(2, [timed(1)])], []),
     "sent as the first ends": ([batch(1, [use()], replied=2.0), batch(2, [use()])], ["resent_after_accepted"]),
-    "equal unmarked items in other batches": (
+    "equal indistinguishable items in other batches": (
         [batch(1, [use(), use(2)]), batch(2, [use(), use(3)]), batch(3, [use()])],
         [],
     ),
@@ -186,7 +194,10 @@ CASES: dict[str, tuple[Sequence[RequestEntry], list[str]]] = {
     ),
     "keys": ([batch(number, [keyed(1), keyed(2)]) for number in (1, 2)], []),
     "refused item sent alone, timed": ([batch(1, [timed(1), timed(2)], **HALF_REFUSED), batch(2, [timed(2)])], []),
-    "refused item sent alone, unmarked": ([batch(1, [timed(1), use(2)], **HALF_REFUSED), batch(2, [use(2)])], []),
+    "refused item sent alone, untimed": (
+        [batch(1, [timed(1), use(2)], **HALF_REFUSED), batch(2, [use(2)])],
+        [],
+    ),
     "complementary refusals": (
         [
             batch(1, [timed(1), timed(2)], **HALF_REFUSED),
@@ -231,7 +242,7 @@ CASES: dict[str, tuple[Sequence[RequestEntry], list[str]]] = {
         [unavailable(1, [timed(1)], at=0), batch(2, [timed(2)], **SOON), batch(5, [timed(1)])],
         [],
     ),
-    "early, but another unmarked item": (
+    "early, but another indistinguishable item": (
         [unavailable(1, [use(1)], at=0), batch(2, [use(2)], **SOON), batch(5, [use(1)])],
         [],
     ),
@@ -337,7 +348,7 @@ def test_resent_after_accepted_ignores_the_order_of_items() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mark", "certain"),
+    ("identifier", "certain"),
     [
         ({}, False),
         ({"properties": {}}, False),
@@ -346,14 +357,14 @@ def test_resent_after_accepted_ignores_the_order_of_items() -> None:
         ({"idempotency_key": ""}, False),
     ],
 )
-def test_resent_after_accepted_is_certain_with_marks_only(mark: Item, certain: bool) -> None:
-    entries = [batch(1, [use(**mark)]), batch(2, [use(**mark)])]
+def test_resent_after_accepted_is_certain_with_identifiers_only(identifier: Item, certain: bool) -> None:
+    entries = [batch(1, [use(**identifier)]), batch(2, [use(**identifier)])]
     found = only(entries, "resent_after_accepted")
     assert found.certain is certain
     assert ("without a timestamp or an idempotency_key" in found.message) is not certain
 
 
-def test_resent_after_accepted_is_uncertain_with_one_unmarked_item() -> None:
+def test_resent_after_accepted_is_uncertain_with_one_indistinguishable_item() -> None:
     items = [timed(1), use()]
     assert not only([batch(1, items), batch(2, items)], "resent_after_accepted").certain
 
@@ -472,7 +483,7 @@ def test_resent_after_lost_reply_is_one_finding_per_batch() -> None:
     )
 
 
-def test_resent_after_lost_reply_is_uncertain_without_marks() -> None:
+def test_resent_after_lost_reply_is_uncertain_without_identifiers() -> None:
     first = batch(1, [use()], reply="lost", status=None, service_status=202)
     assert not only([first, batch(2, [use()])], "resent_after_lost_reply").certain
 
@@ -569,8 +580,8 @@ def test_not_resent_after_503_is_uncertain_when_a_later_item_may_be_a_sum() -> N
     assert only([first, batch(3, [use(5, feature_id="seats")])], "not_resent_after_503").certain
     assert only([first, batch(3, [use(1)])], "not_resent_after_503").certain
     assert only([first, batch(3, [use(1)]), batch(4, [use(5)])], "not_resent_after_503").certain
-    for marked in (timed(1), keyed(1)):  # a sum has other marks
-        assert not only([unavailable(1, [marked]), batch(3, [use(5)])], "not_resent_after_503").certain
+    for identified in (timed(1), keyed(1)):  # a sum has other identifiers
+        assert not only([unavailable(1, [identified]), batch(3, [use(5)])], "not_resent_after_503").certain
     assert only([unavailable(1, [use(properties={"chat": 1})]), batch(3, [use(5)])], "not_resent_after_503").certain
 
 
@@ -660,7 +671,7 @@ def test_retried_too_soon_recognises_timestamps_in_other_batches() -> None:
     assert codes(entries) == []
 
 
-def test_retried_too_soon_is_uncertain_without_marks() -> None:
+def test_retried_too_soon_is_uncertain_without_identifiers() -> None:
     entries = [unavailable(1, [use()], at=0), batch(2, [use()], received=1.2, at=0)]
     found = only(entries, "retried_too_soon")
     assert not found.certain

@@ -10,7 +10,7 @@ from autumn_mock.domain.balance import Balance
 from autumn_mock.domain.payment import PageAct
 from autumn_mock.journal import wording as w
 from autumn_mock.journal.bodies import TRACK_CALLS, Item
-from autumn_mock.journal.finding import Finding, finding
+from autumn_mock.journal.finding import Finding, detects_in_state, finding
 from autumn_mock.journal.finding_state import FindingState
 from autumn_mock.journal.item_status import accepted_messages
 from autumn_mock.journal.purchases import PurchaseCall, acts_by_page, fields_of, purchases
@@ -27,6 +27,7 @@ class _Use(Struct):
     denied: RequestEntry | None
 
 
+@detects_in_state("used_before_paid")
 def used_before_paid(entries: Sequence[RequestEntry], state: FindingState) -> Iterator[Finding]:
     """One for each purchase that was not paid, or not known to be, when what only it grants was used already.
 
@@ -41,26 +42,26 @@ def used_before_paid(entries: Sequence[RequestEntry], state: FindingState) -> It
     for entry in entries:
         if entry.call not in TRACK_CALLS or not entry.is_accepted:
             continue
-        judged: dict[Hashable, tuple[PurchaseCall, RequestEntry | None] | None] = {}  # equal for all items of a place
+        judged: dict[Hashable, tuple[PurchaseCall, RequestEntry | None] | None] = {}  # equal for all items of a target
         for item in judge.untaken(entry):
-            if item.place not in judged:
-                judged[item.place] = judge.judged(entry, item)
-            one = judged[item.place]
+            if item.target not in judged:
+                judged[item.target] = judge.judged(entry, item)
+            one = judged[item.target]
             if one is not None and (item.timestamp is None or item.timestamp >= one[0].entry.at):
                 found.setdefault(one[0].page, (one[0], []))[1].append(_Use(entry, item, one[1]))
     for purchase, uses in found.values():
         yield _used(purchase, uses, judge.stage(purchase, uses[-1].entry))
 
 
-def _checks_by_place(entries: Sequence[RequestEntry]) -> dict[Hashable, list[RequestEntry]]:
+def _checks_by_target(entries: Sequence[RequestEntry]) -> dict[Hashable, list[RequestEntry]]:
     """The checks, by the customer, the entity and the feature that they ask about."""
     found: dict[Hashable, list[RequestEntry]] = {}
     for each in entries:
         if each.call == "balances.check" and each.content is not None:
             fields = each.content.fields
-            place = (fields.get("customer_id"), fields.get("entity_id") or "", fields.get("feature_id"))
-            if all(isinstance(one, str) for one in place):
-                found.setdefault(place, []).append(each)
+            target = (fields.get("customer_id"), fields.get("entity_id") or "", fields.get("feature_id"))
+            if all(isinstance(one, str) for one in target):
+                found.setdefault(target, []).append(each)
     return found
 
 
@@ -100,11 +101,11 @@ class _Judge:
         self._grants: dict[int, set[str]] = {}
         self._acts = acts_by_page(state.environment)
         self._environment = state.environment
-        self._checks = _checks_by_place(entries)
+        self._checks = _checks_by_target(entries)
         self._first_uses: dict[Hashable, float] = {}
         for entry in entries:
             for item in entry.sent if entry.call in TRACK_CALLS else ():
-                self._first_uses.setdefault(item.place, entry.received)
+                self._first_uses.setdefault(item.target, entry.received)
         self._known_features: dict[str, set[str]] = {}
         self._empty = _messages_without_deduction(state.environment, entries)
 
@@ -182,7 +183,7 @@ class _Judge:
         """Whether usage of the feature was recorded before any purchase of it, too: the client records all usage."""
         features = self._features(item.name)
         first = next(each for each in self._made[item.customer_id] if features & self._granted(each))
-        return self._first_uses[item.place] < first.entry.received
+        return self._first_uses[item.target] < first.entry.received
 
     def _has_held(self, entry: RequestEntry, item: Item, waiting: PurchaseCall) -> bool:
         """Whether the customer had had something of the feature when a usage was received."""

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from autumn_mock.journal import wording as w
-from autumn_mock.journal.finding import Finding, finding
+from autumn_mock.journal.finding import Finding, detects, finding
 from autumn_mock.journal.requests import RequestEntry
 from autumn_mock.wire.body import json_body
 
@@ -18,6 +18,7 @@ _AMBIGUOUS = (None, 500, 502, 504)
 _PAGE_KEYS = ("start_cursor", "cursor", "offset")
 
 
+@detects("missing_idempotency_key")
 def missing_keys(entries: Sequence[RequestEntry]) -> Iterator[Finding]:
     """One for each call whose retries are only harmless because the request before them had not reached the service."""
     failed: dict[object, RequestEntry] = {}
@@ -46,6 +47,7 @@ def missing_keys(entries: Sequence[RequestEntry]) -> Iterator[Finding]:
         )
 
 
+@detects("page_not_followed")
 def unread_pages(entries: Sequence[RequestEntry]) -> Iterator[Finding]:
     """One for each call that returned a page with a following one, which was never asked for."""
     unread: dict[str, dict[str, RequestEntry]] = {}

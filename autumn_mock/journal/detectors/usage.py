@@ -7,18 +7,18 @@ from collections.abc import Iterator, Sequence
 
 from autumn_mock.journal import wording as w
 from autumn_mock.journal.bodies import BATCH_CALLS, TRACK_CALLS, Item
-from autumn_mock.journal.finding import Finding, finding
-from autumn_mock.journal.lookalikes import Fresh, Resend, resends, settle
+from autumn_mock.journal.finding import Finding, detects, finding
+from autumn_mock.journal.near_duplicates import Resend, Unexplained, resends, without_resent
 from autumn_mock.journal.requests import RequestEntry
 from autumn_mock.journal.retries import DoubleCharge, Loss, double_charges, losses
 
-#: Why equal items without marks may be different usages.
-UNMARKED = (
+#: Why equal items without identifiers may be different usages.
+INDISTINGUISHABLE = (
     "two equal usages cannot be distinguished from one that is sent twice without a timestamp or an idempotency_key "
     "in each item"
 )
-#: Why items that only differ in their marks may be different usages.
-NEW_MARKS = "the idempotency_key or timestamp was made anew, so the items may be other usages"
+#: Why items that only differ in their identifiers may be different usages.
+NEW_IDENTIFIERS = "the idempotency_key or timestamp was made anew, so the items may be other usages"
 _SHARED = "other requests have the same amounts and properties, so that these do not distinguish one usage from another"
 _KEY_ONCE = (
     "Make the idempotency_key (or the Idempotency-Key header) and the timestamp once for each usage, before the first "
@@ -26,6 +26,7 @@ _KEY_ONCE = (
 )
 
 
+@detects("resent_after_accepted", "resent_after_lost_reply", "not_resent_after_429", "not_resent_after_503")
 def usage_findings(entries: Sequence[RequestEntry]) -> Iterator[Finding]:
     """Double charges and losses. ``entries``: in the order in which they were received."""
     bodies = [entry for entry in entries if entry.content is not None]
@@ -36,9 +37,9 @@ def usage_findings(entries: Sequence[RequestEntry]) -> Iterator[Finding]:
         yield _double_charge(charge, uses)
     if not lost and all(entry.is_known_accepted for entry in bodies if entry.has_taken):
         return
-    fresh = Fresh(bodies, repeats | settlers)
-    lost, retries = settle(lost, fresh)
-    for resend in resends(bodies, fresh, retries):
+    unexplained = Unexplained(bodies, repeats | settlers)
+    lost, retries = without_resent(lost, unexplained)
+    for resend in resends(bodies, unexplained, retries):
         yield _resend(resend)
     for loss in lost:
         yield _loss(loss)
@@ -60,8 +61,8 @@ def _double_charge(charge: DoubleCharge, uses: Counter[bytes]) -> Finding:
 
 def _doubt(charge: DoubleCharge, uses: Counter[bytes]) -> str | None:
     """Why the items may be other usages."""
-    if not all(item.is_marked for item in charge.items):
-        return UNMARKED
+    if not all(item.is_distinguishable for item in charge.items):
+        return INDISTINGUISHABLE
     if charge.requests[0].call in BATCH_CALLS:
         return None
     has_others = any(not item.has_timestamp and uses[item.key] > len(charge.requests) for item in charge.items)
@@ -71,8 +72,8 @@ def _doubt(charge: DoubleCharge, uses: Counter[bytes]) -> str | None:
 def _resend(resend: Resend) -> Finding:
     first, last = resend.requests[0], resend.requests[-1]
     amounts = w.amounts(resend.items)
-    how = "in a larger amount" if resend.is_sum else "with new marks"
-    doubt = "the larger amount may be another usage" if resend.is_sum else NEW_MARKS
+    how = "in a larger amount" if resend.is_sum else "with a new idempotency_key or timestamp"
+    doubt = "the larger amount may be another usage" if resend.is_sum else NEW_IDENTIFIERS
     return finding(
         "resent_after_lost_reply",
         resend.requests,
@@ -103,7 +104,7 @@ def _loss(loss: Loss) -> Finding:
 def _doubt_of_loss(loss: Loss) -> str | None:
     """Why the items may not be lost."""
     if loss.doubt is not None:
-        how = "included them in a sum" if loss.is_sum else "sent them again with new marks"
+        how = "included them in a sum" if loss.is_sum else "sent them again with a new idempotency_key or timestamp"
         return f"unless request {loss.doubt.id} {how}"
     call = loss.requests[0].call
     if call == "balances.check":

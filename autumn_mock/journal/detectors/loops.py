@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 from autumn_mock.journal import wording as w
 from autumn_mock.journal.bodies import BATCH_CALLS, Item, RequestBody
-from autumn_mock.journal.finding import Finding, finding
+from autumn_mock.journal.finding import Finding, detects, finding
 from autumn_mock.journal.purchases import CARD_PAGES, PURCHASE_CALLS
 from autumn_mock.journal.requests import RequestEntry
 
@@ -22,6 +22,7 @@ _READS = frozenset({"get", "list", "check", "aggregate"})
 _NO_ROUTE = re.compile(r"(\S+ \S+) does not exist here(?:; the nearest route is (\S+) (/v1/(\S+)))?")
 
 
+@detects("loop_on_404", "loop_on_409")
 def loops(entries: Sequence[RequestEntry]) -> Iterator[Finding]:
     """One for each row of at least :data:`LOOP` equal requests that were answered 409 or 404."""
     for status in (409, 404):
@@ -38,6 +39,7 @@ def loops(entries: Sequence[RequestEntry]) -> Iterator[Finding]:
             )
 
 
+@detects("loop_on_423")
 def processing(entries: Sequence[RequestEntry]) -> Iterator[Finding]:
     """One for each row of at least :data:`LOOP` equal requests that were answered 423, each sent within
     :data:`_PROCESSING_S` of the reply before it."""
@@ -64,6 +66,7 @@ def _waits(entry: RequestEntry) -> str | None:
     return "the client may wait until another one creates it" if is_read else None
 
 
+@detects("retried_impossible")
 def hopeless(entries: Sequence[RequestEntry]) -> Iterator[Finding]:
     """One for each row of equal requests, batches apart, that were refused for what they are."""
     for row in _rows([entry for entry in entries if entry.call and entry.call not in BATCH_CALLS], _HOPELESS):
@@ -124,6 +127,7 @@ def _reason(entry: RequestEntry) -> str:
 # -- keys
 
 
+@detects("wrong_key_retried")
 def wrong_keys(entries: Iterable[RequestEntry]) -> Iterator[Finding]:
     """One for each secret key that was refused at least :data:`LOOP` times. ``entries``: also of no organisation."""
     rows: dict[str, list[RequestEntry]] = {}
@@ -141,6 +145,7 @@ def wrong_keys(entries: Iterable[RequestEntry]) -> Iterator[Finding]:
 # -- routes
 
 
+@detects("unknown_route")
 def unknown_routes(entries: Sequence[RequestEntry]) -> Iterator[Finding]:
     """One for each route that does not exist, with the usage that was sent to it."""
     rows: dict[str, list[RequestEntry]] = {}
@@ -169,13 +174,3 @@ def unknown_routes(entries: Sequence[RequestEntry]) -> Iterator[Finding]:
 def _usage(entry: RequestEntry, call: str | None) -> tuple[Item, ...]:
     """The usage of a body, if it is one of the nearest call."""
     return RequestBody(entry.body, call).items if entry.body is not None and call else ()
-
-
-#: Each takes the requests of an environment in the order in which they were received.
-LOOP_DETECTORS: list[Callable[[Sequence[RequestEntry]], Iterator[Finding]]] = [
-    loops,
-    processing,
-    hopeless,
-    wrong_keys,
-    unknown_routes,
-]

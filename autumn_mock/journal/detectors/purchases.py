@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from datetime import datetime, timezone
 from decimal import Decimal
 
@@ -10,10 +10,9 @@ from autumn_mock.domain.customer import CustomerPlan
 from autumn_mock.domain.payment import Invoice
 from autumn_mock.journal import wording as w
 from autumn_mock.journal.bodies import TRACK_CALLS
-from autumn_mock.journal.finding import Finding, finding
-from autumn_mock.journal.finding_loops import LOOP
+from autumn_mock.journal.detectors.loops import LOOP
+from autumn_mock.journal.finding import Finding, detects_in_state, finding
 from autumn_mock.journal.finding_state import FindingState
-from autumn_mock.journal.finding_unpaid import used_before_paid
 from autumn_mock.journal.purchases import (
     CARD_PAGES,
     PURCHASE_CALLS,
@@ -31,6 +30,7 @@ from autumn_mock.ledger.intervals import DAY
 from autumn_mock.store.environment import Environment
 
 
+@detects_in_state("payment_url_asked_for_again")
 def urls_asked_for_again(entries: Sequence[RequestEntry], state: FindingState) -> Iterator[Finding]:
     """One for each row of at least :data:`LOOP` equal purchases whose payment pages were not opened in between,
     and neither was one where a card is changed."""
@@ -74,6 +74,7 @@ def _answers(row: Sequence[PurchaseCall]) -> str:
 # -- bought twice
 
 
+@detects_in_state("bought_again_after_lost_reply")
 def bought_twice(entries: Sequence[RequestEntry], state: FindingState) -> Iterator[Finding]:
     """One for each purchase that was charged, whose reply was lost, and that was sent again and charged again."""
     made = purchases(entries)
@@ -131,6 +132,7 @@ def _charged_twice(row: Sequence[PurchaseCall], environment: Environment) -> Ite
 # -- canceled plans
 
 
+@detects_in_state("canceled_plan_attached")
 def canceled_plans_attached(entries: Sequence[RequestEntry], state: FindingState) -> Iterator[Finding]:
     """One for each customer whose canceled plan was attached again, which is refused, and that stayed canceled."""
     rows: dict[tuple[str, str, str], list[RequestEntry]] = {}
@@ -179,6 +181,7 @@ def _day(instant: int) -> str:
 # -- past due
 
 
+@detects_in_state("past_due_not_noticed")
 def past_due_unread(entries: Sequence[RequestEntry], state: FindingState) -> Iterator[Finding]:
     """One for each failed renewal of a plan that was used for more than a day since, by a client that never asked what
     the customer has."""
@@ -239,13 +242,3 @@ def _is_announced(state: FindingState, invoice: Invoice) -> bool:
 def _invoices(environment: Environment, customer_id: str) -> list[Invoice]:
     owners = [each.internal_id for each in environment.customers.of(customer_id).values()]
     return [each for owner in owners for each in environment.invoices.of(owner).values()]
-
-
-#: Each takes the requests of an environment in the order in which they were received, and its state.
-PURCHASE_DETECTORS: list[Callable[[Sequence[RequestEntry], FindingState], Iterator[Finding]]] = [
-    used_before_paid,
-    urls_asked_for_again,
-    bought_twice,
-    canceled_plans_attached,
-    past_due_unread,
-]
