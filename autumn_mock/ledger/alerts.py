@@ -46,8 +46,8 @@ from autumn_mock.ledger.views import BalanceView, balance_view, overage_room
 
 LimitType = Literal["included", "max_purchase", "spend_limit", "usage_limit"]
 
-#: A use so small that anything left allows it.
-_TINY = Decimal("1e-7")
+#: The use that decides whether a limit is reached: one so small that anything left allows it (contract 12).
+_SMALLEST_USE = Decimal("1e-7")
 _MINUTE = 60_000
 
 
@@ -136,7 +136,7 @@ def _limited(account: Account, entity: Entity | None) -> Iterator[str]:
 
 def _leaves_something(account: Account, row: Balance) -> bool:
     """Whether a row that changed alone allows a further use."""
-    return (row.unlimited or row.balance >= _TINY) and not account.is_expired(row)
+    return (row.unlimited or row.balance >= _SMALLEST_USE) and not account.is_expired(row)
 
 
 class _Views:
@@ -200,9 +200,9 @@ def _refusal(
         return None
     rows = [each.row for each in view.breakdown]
     gate = UsageGate(account, rows, entity, view.feature, properties)
-    if rows and gate.room(rows[0], ONE) < _TINY:
+    if rows and gate.room(rows[0], ONE) < _SMALLEST_USE:
         return "usage_limit"
-    if view.spendable >= _TINY or view.spendable + overage_room(account, view, entity) >= _TINY:
+    if view.spendable >= _SMALLEST_USE or view.spendable + overage_room(account, view, entity) >= _SMALLEST_USE:
         return None
     control = overage_control(account, entity, view.feature.id)
     if not (view.overage_allowed if control is None else control.enabled):
@@ -217,7 +217,7 @@ def _blocking_filter(
     for scope, limit in usage_limits(account, entity, view.feature.id):
         if limit.filter and matches(limit.filter, properties):
             counted = open_window(account, entity, scope, limit).counted
-            if limit.limit - counted < _TINY:
+            if limit.limit - counted < _SMALLEST_USE:
                 return limit.filter
     return None
 

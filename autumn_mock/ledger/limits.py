@@ -33,8 +33,9 @@ from autumn_mock.ledger.account import Account, raw_balances
 from autumn_mock.ledger.intervals import window_start
 from autumn_mock.ledger.order import in_order
 
-#: Room smaller than this counts as none.
-_DUST = Decimal("1e-9")
+#: Room of this size or less is what rounding left, and counts as none. It is smaller than the use that decides whether a
+#: limit is reached (:mod:`autumn_mock.ledger.alerts`): room for such a use has to stay room.
+_ROUNDING_REST = Decimal("1e-9")
 
 
 class Scoped(Struct, frozen=True):
@@ -194,7 +195,7 @@ class _Counter(Struct):
     @property
     def room(self) -> Decimal:
         room = self.limit.limit - self.counted
-        return room if room > _DUST else ZERO
+        return room if room > _ROUNDING_REST else ZERO
 
 
 def limits_usage(account: Account, entity: Entity | None) -> bool:

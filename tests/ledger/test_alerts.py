@@ -352,13 +352,13 @@ def test_the_key_of_an_alert_changes_with_the_minute() -> None:
 
 # -- laws
 
-_TINY = Decimal("1e-7")
+_SMALLEST_USE = Decimal("1e-7")
 
 
 def _allowed(target: Account, feature_id: str, who: Entity | None, rows: list[str]) -> bool:
     counted = [target.rows[row_id] for row_id in rows]
     feature = target.features[feature_id]
-    return allows(target, balance_view(target, feature, who, counted), who, feature, _TINY)
+    return allows(target, balance_view(target, feature, who, counted), who, feature, _SMALLEST_USE)
 
 
 @settings(deadline=None, max_examples=examples(300))
