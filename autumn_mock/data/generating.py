@@ -24,7 +24,7 @@ from autumn_mock.ledger.intervals import DAY, HOUR
 from autumn_mock.operations import customers, entities
 from autumn_mock.operations.billing import attach
 from autumn_mock.operations.billing.payment_methods import set_payment_method
-from autumn_mock.operations.call import Call
+from autumn_mock.operations.call import Call, CallEffects
 from autumn_mock.operations.track import record
 from autumn_mock.store.environment import Environment
 from autumn_mock.store.state import State
@@ -116,7 +116,7 @@ class _Past:
             customers.get(self._call, customer.id)
 
     def _at(self, instant: int) -> Call:
-        return replace(self._call, now=min(instant, self._now), deductions=[])
+        return replace(self._call, now=min(instant, self._now), effects=CallEffects())
 
     def _arrive(self, customer: Made, start: int) -> None:
         call = self._at(start + (9 - customer.zone) * HOUR + self._random.randrange(8 * HOUR))

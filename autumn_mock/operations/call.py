@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 
+import msgspec
 from msgspec import Struct
 
 from autumn_mock.domain.event import Deduction
@@ -22,8 +23,17 @@ def _never(_: CardCharge) -> None:
     """The charges of a call without faults."""
 
 
+class CallEffects(Struct):
+    """What a call collects while it runs."""
+
+    #: Idempotency keys that the call's first transaction commits: see :mod:`autumn_mock.operations.idempotency`.
+    claims: list[Claim] = []
+    #: What the call deducts itself; not what its queued items deduct later.
+    deductions: list[Deduction] = []
+
+
 class Call(Struct, frozen=True):
-    """One call of an operation: its environment, API version and time.
+    """One call of an operation: its environment, API version and time. Only its ``effects`` change while it runs.
 
     ``now`` (ms) is the organisation's time when the call began; it does not change during the call.
     """
@@ -34,10 +44,8 @@ class Call(Struct, frozen=True):
     #: Part of the ids of the messages that the call queues.
     request_id: str = ""
     publishable: bool = False
-    #: Idempotency keys that the call's first transaction commits: see :mod:`autumn_mock.operations.idempotency`.
-    claims: list[Claim] = []
-    #: What the call deducts itself; not what its queued items deduct later.
-    deductions: list[Deduction] = []
+    #: Shared by copies of the call with another time.
+    effects: CallEffects = msgspec.field(default_factory=CallEffects)
     #: Faults of charges; without one, the card decides.
     charge_problem: ChargeProblem = _never
 
@@ -52,7 +60,7 @@ class Call(Struct, frozen=True):
 
     def write(self) -> AbstractContextManager[Transaction]:
         """A transaction on the environment. The first one that changes something also commits the pending claims."""
-        return self.environment.write(self.claims, self.request_id)
+        return self.environment.write(self.effects.claims, self.request_id)
 
     def feature(self, feature_id: str) -> Feature:
         """A feature by id; archived ones included. Raises :class:`ApiError` (404) for an unknown id."""

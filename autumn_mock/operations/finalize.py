@@ -37,7 +37,7 @@ def finalize(call: Call, params: Finalize) -> None:
             override = params.override_value
             released = params.action == "release"
             final = ZERO if released else held_value(lock) if override is None else amount(override)
-            call.deductions.extend(finish_lock(call, transaction, account, lock, final, params.properties))
+            call.effects.deductions.extend(finish_lock(call, transaction, account, lock, final, params.properties))
             top_up(call, transaction, account, [account.features[lock.feature_id]])
             store(transaction, account)
             release(environment, transaction, mark)

@@ -1,6 +1,6 @@
 """Idempotency keys: a second use of a key within a day is refused with 409 (contract 1.1 step 13, and 4.4).
 
-A call holds its keys from the start, as pending claims (``Call.claims``). The first transaction of the call commits
+A call holds its keys from the start, as pending claims (``Call.effects``). The first transaction of the call commits
 them together with its changes, in one record, so that a crash keeps both or neither. When the call fails, its keys are
 free again, except after a conflict (409), as the real service does it.
 """
@@ -52,7 +52,7 @@ def begin(call: Call, key: str) -> None:
         if is_claimed(environment, key, call.now):
             raise duplicate_idempotency_key(key)
         environment.pending_keys.add(key)
-        call.claims.append(Claim(key=key, expires_at=call.now + KEY_LIFETIME))
+        call.effects.claims.append(Claim(key=key, expires_at=call.now + KEY_LIFETIME))
 
 
 def commit(call: Call, key: str) -> None:
@@ -88,9 +88,9 @@ def abort(call: Call, key: str) -> None:
 def _end(call: Call, key: str) -> Claim | None:
     """Make a key no longer pending. Returns its claim unless a transaction of the call has committed it."""
     call.environment.pending_keys.discard(key)
-    pending = next((each for each in call.claims if each.key == key), None)
+    pending = next((each for each in call.effects.claims if each.key == key), None)
     if pending is not None:
-        call.claims.remove(pending)
+        call.effects.claims.remove(pending)
     return pending
 
 

@@ -81,7 +81,7 @@ def use(
     uses = [_use_feature(call, transaction, account, entity, feature, taken, item) for feature in features]
     deductions = summarise(account, [step for each in uses for step in each.mutations])
     if message_id is None:
-        call.deductions.extend(deductions)
+        call.effects.deductions.extend(deductions)
     if lock is not None and uses[0].had_rows:
         expires_at = instant(lock.expires_at) if lock.expires_at is not None else None
         transaction.put(

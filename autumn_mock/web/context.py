@@ -107,7 +107,7 @@ class RequestContext(Struct):
     @property
     def deducted(self) -> Sequence[Deduction]:
         """What the call deducted at once."""
-        return self._call.deductions if self._call is not None else ()
+        return self._call.effects.deductions if self._call is not None else ()
 
     @property
     def call(self) -> Call:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from autumn_mock.domain.balance import Balance
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.operations import balances
-from autumn_mock.operations.call import Call
+from autumn_mock.operations.call import Call, CallEffects
 from autumn_mock.operations.errors import invalid_request
 from autumn_mock.operations.subjects import get_customer
 from autumn_mock.operations.track import record
@@ -28,7 +28,7 @@ def made_at(call: Call, moment: int | None) -> Call:
     at = instant_of(moment, call.now)
     if at > call.now:
         raise invalid_request("is in the future; what a world says has happened before it is loaded")
-    return replace(call, now=at, deductions=[])
+    return replace(call, now=at, effects=CallEffects())
 
 
 def record_event(call: Call, customer_id: str, entry: EventEntry) -> None:
