@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from autumn_mock.clock import started_clock, stopwatch
-from autumn_mock.domain.message import Books
+from autumn_mock.domain.message import ItemCounters
 from autumn_mock.domain.organisation import ApiKey, hash_key
 from autumn_mock.domain.version import Version
 from autumn_mock.domain.webhook import DEFAULT_SECRET, WebhookEndpoint
@@ -215,24 +215,24 @@ class Engine(Lifecycle):
     def stats(self, environment: Environment | None = None) -> dict[str, Any]:
         """Item counters: ``offered refused accepted ready in_flight deducted lost lost_by_reason``."""
         environments = [environment] if environment is not None else self.state.environments()
-        books = Books()
+        counters = ItemCounters()
         ready = in_flight = 0
         for each in environments:
             with each.lock:
-                books = books.plus(each.books)
+                counters = counters.plus(each.counters)
                 waiting = len(each.messages)
                 flying = min(self.queue.counts(each.name)[1], waiting)
             ready += waiting - flying
             in_flight += flying
         return {
-            "offered": books.offered,
-            "refused": books.refused,
-            "accepted": books.accepted,
+            "offered": counters.offered,
+            "refused": counters.refused,
+            "accepted": counters.accepted,
             "ready": ready,
             "in_flight": in_flight,
-            "deducted": books.deducted,
-            "lost": books.lost,
-            "lost_by_reason": books.lost_by_reason,
+            "deducted": counters.deducted,
+            "lost": counters.lost,
+            "lost_by_reason": counters.lost_by_reason,
         }
 
     def drain(

@@ -76,8 +76,11 @@ class EnqueueFailure(Record, frozen=True, kw_only=True):
     items: tuple[dict[str, Any], ...] = ()
 
 
-class Books(Record, frozen=True, kw_only=True):
-    """The sums of one environment. ``ready`` and ``in_flight`` are counted by the queue."""
+class ItemCounters(Record, frozen=True, kw_only=True):
+    """How many items of one environment were offered, and what became of them. Files and the audit call them ``books``.
+
+    ``ready`` and ``in_flight`` are counted by the queue.
+    """
 
     offered: Count = 0
     refused: Count = 0
@@ -91,12 +94,12 @@ class Books(Record, frozen=True, kw_only=True):
     def accepted(self) -> int:
         return self.offered - self.refused
 
-    def plus(self, other: Books) -> Books:
+    def plus(self, other: ItemCounters) -> ItemCounters:
         """Both added up."""
         reasons = dict(self.lost_by_reason)
         for reason, count in other.lost_by_reason.items():
             reasons[reason] = reasons.get(reason, 0) + count
-        return Books(
+        return ItemCounters(
             offered=self.offered + other.offered,
             refused=self.refused + other.refused,
             deducted=self.deducted + other.deducted,

@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from autumn_mock.domain.message import Books, EnqueueFailure, Message, message_ids
+from autumn_mock.domain.message import EnqueueFailure, ItemCounters, Message, message_ids
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.faults.armed import ArmedRule, Subject
 from autumn_mock.faults.board import FaultBoard
@@ -116,7 +116,7 @@ def _enqueue(
     environment = call.environment
     with _kept(), call.write() as transaction:
         transaction.put_all(messages)
-        transaction.book(Books(offered=len(items), refused=len(refused)))
+        transaction.count(ItemCounters(offered=len(items), refused=len(refused)))
         if refused:
             failure = _failure(call, items, refused)
             transaction.put(failure)

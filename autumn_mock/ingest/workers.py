@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from autumn_mock.domain.customer import Entity
 from autumn_mock.domain.feature import Feature
-from autumn_mock.domain.message import Books, LostItem, Message
+from autumn_mock.domain.message import ItemCounters, LostItem, Message
 from autumn_mock.domain.payment import ChargeProblem
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.domain.version import default_version
@@ -255,7 +255,7 @@ class _MessageRun:
         self._close_account()
         lost = sum(self.lost.values())
         if self.deducted or lost:
-            self.transaction.book(Books(deducted=self.deducted, lost=lost, lost_by_reason=self.lost))
+            self.transaction.count(ItemCounters(deducted=self.deducted, lost=lost, lost_by_reason=self.lost))
 
     def _close_account(self) -> None:
         """Store the account; the next message opens one again."""

@@ -83,21 +83,21 @@ def audit(environment: Environment, accepted: Iterable[Accepted] = ()) -> Audit:
     The counters are compared with the tables, and each item of ``accepted`` is searched for. Read-only.
     """
     with environment.lock:
-        books = environment.books
+        counters = environment.counters
         waiting = len(environment.messages)
         events = environment.events.snapshot()
         customers = _customers(environment, events)
         doubts = _doubts(environment, events, list(accepted))
     sums = {
-        "offered": books.offered,
-        "refused": books.refused,
-        "accepted": books.accepted,
+        "offered": counters.offered,
+        "refused": counters.refused,
+        "accepted": counters.accepted,
         "waiting": waiting,
-        "deducted": books.deducted,
-        "lost": books.lost,
+        "deducted": counters.deducted,
+        "lost": counters.lost,
     }
     missing, double = [each for each in doubts if not each.deductions], [each for each in doubts if each.deductions]
-    problems = _problems(sums, books.lost_by_reason, missing, double)
+    problems = _problems(sums, counters.lost_by_reason, missing, double)
     org, env = environment.name
     return Audit(org, env, not problems, problems, sums, missing, double, customers)
 
@@ -152,7 +152,7 @@ def _doubts(environment: Environment, events: Iterable[Event], accepted: Sequenc
             found = by_message.get(message_id)
             request, index = (found.request, found.index) if found is not None else (None, None)
             doubts.append(Doubt(message_id, request, index, count))
-    if environment.books.forgotten or environment.books.lost > len(environment.lost):
+    if environment.counters.forgotten or environment.counters.lost > len(environment.lost):
         return doubts  # the oldest events or lost items were dropped, and would seem to be missing
     for each in by_message.values():
         is_somewhere = (

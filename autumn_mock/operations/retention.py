@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 
-from autumn_mock.domain.message import Books
+from autumn_mock.domain.message import ItemCounters
 from autumn_mock.operations.billing.due_changes import next_change
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.subjects import open_account
@@ -40,7 +40,7 @@ def drop_oldest_events(environment: Environment, most: int) -> int:
         with environment.write() as transaction:
             oldest = list(islice(environment.events, min(excess, _BATCH_SIZE)))
             transaction.delete_all(oldest)
-            transaction.book(Books(forgotten=len(oldest)))
+            transaction.count(ItemCounters(forgotten=len(oldest)))
         dropped += len(oldest)
     return dropped
 

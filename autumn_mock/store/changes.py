@@ -12,13 +12,15 @@ from typing import Any
 
 import msgspec
 
-from autumn_mock.domain.message import Books
+from autumn_mock.domain.message import ItemCounters
 
 #: JSON as the files have it: amounts are numbers, read back to the last digit.
 ENCODER = msgspec.json.Encoder(decimal_format="number")
+#: What fields are named in files.
+_STORED_NAMES = {"counters": "books"}
 
 
-class Change(msgspec.Struct, omit_defaults=True):
+class Change(msgspec.Struct, omit_defaults=True, rename=_STORED_NAMES):
     """What one transaction did to one environment (``org`` empty: to the whole server)."""
 
     org: str = ""
@@ -28,7 +30,7 @@ class Change(msgspec.Struct, omit_defaults=True):
     #: Table name to keys.
     delete: dict[str, list[str]] = {}
     #: What to add to the counters.
-    books: Books | None = None
+    counters: ItemCounters | None = None
     #: Set when the environment (or the server) was emptied first.
     cleared: bool = False
     #: Further changes, applied after this one in their order.
@@ -47,12 +49,12 @@ class Change(msgspec.Struct, omit_defaults=True):
             yield from part.each()
 
 
-class _StoredChange(msgspec.Struct):
+class _StoredChange(msgspec.Struct, rename=_STORED_NAMES):
     org: str = ""
     env: str = ""
     put: dict[str, list[msgspec.Raw]] = {}
     delete: dict[str, list[str]] = {}
-    books: Books | None = None
+    counters: ItemCounters | None = None
     cleared: bool = False
     parts: list[_StoredChange] = []
 
@@ -81,4 +83,4 @@ def _change(stored: _StoredChange, kinds: dict[str, type[Any]]) -> Change:
     }
     delete = {table: keys for table, keys in stored.delete.items() if table in kinds}
     parts = [_change(part, kinds) for part in stored.parts]
-    return Change(stored.org, stored.env, put, delete, stored.books, stored.cleared, parts)
+    return Change(stored.org, stored.env, put, delete, stored.counters, stored.cleared, parts)

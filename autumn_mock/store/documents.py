@@ -13,7 +13,7 @@ from msgspec import Raw
 
 from autumn_mock.clock import Clock
 from autumn_mock.domain.event import Event
-from autumn_mock.domain.message import Books
+from autumn_mock.domain.message import ItemCounters
 from autumn_mock.domain.organisation import ApiKey, ClockState, Env, Organisation
 from autumn_mock.locks import Level, new_lock
 from autumn_mock.store import checks
@@ -53,7 +53,7 @@ def kinds_of_tables() -> dict[str, type[Any]]:
     """The type of the records of each table."""
     nowhere = Environment(Organisation(id="", name="", slug="", created_at=0), "sandbox", Clock(), lambda _: None)
     kinds: dict[str, type[Any]] = {name: table.kind for name, table in nowhere.tables.items()}
-    return {**kinds, "organisations": Organisation, "keys": ApiKey, "clocks": ClockState, "books": Books}
+    return {**kinds, "organisations": Organisation, "keys": ApiKey, "clocks": ClockState, "books": ItemCounters}
 
 
 #: Built for the first documents that are read, which a server without a database need not wait for. With the lock held:
@@ -111,7 +111,7 @@ def _changes_of_table(
         for (number, raw), record in zip(items, records, strict=True):
             owner = owners.of(number, raw)
             if name == "books":
-                yield Change(*owner, books=record)
+                yield Change(*owner, counters=record)
                 continue
             change = open_changes.setdefault(owner, Change(*owner, {name: []}))
             change.put[name].append(record)

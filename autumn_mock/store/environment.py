@@ -20,7 +20,7 @@ from autumn_mock.domain.controls import UsageWindow
 from autumn_mock.domain.customer import ClosedPlan, Customer, CustomerPlan, Entity
 from autumn_mock.domain.feature import Feature
 from autumn_mock.domain.lock import Claim, Lock
-from autumn_mock.domain.message import Books, EnqueueFailure, LostItem, Message
+from autumn_mock.domain.message import EnqueueFailure, ItemCounters, LostItem, Message
 from autumn_mock.domain.organisation import Env, Organisation
 from autumn_mock.domain.payment import Checkout, Invoice, PageAct, PageAction, PaymentMode, Subscription
 from autumn_mock.domain.plan import Plan
@@ -78,7 +78,7 @@ class Environment:
         self.payments: PaymentMode = "page"
         #: Idempotency keys of calls in progress. Guarded by the lock.
         self.pending_keys: set[str] = set()
-        self.books = Books()
+        self.counters = ItemCounters()
         #: What happened on payment pages since the start, oldest first. It is not stored; findings use it.
         self.page_acts: deque[PageAct] = deque(maxlen=_PAGE_ACTS)
         self.features: Table[Feature] = Table(Feature, attrgetter("id"))
@@ -156,13 +156,13 @@ class Environment:
             self.tables[name].delete_all(keys)
         for name, records in change.put.items():
             self.tables[name].put_all(records)
-        if change.books is not None:
-            self.books = self.books.plus(change.books)
+        if change.counters is not None:
+            self.counters = self.counters.plus(change.counters)
 
     def clear(self) -> None:
         """Delete all records."""
         with self.lock:
-            self.books = Books()
+            self.counters = ItemCounters()
             self.page_acts.clear()
             for table in self.tables.values():
                 table.clear()
@@ -174,7 +174,7 @@ class Environment:
         """
         with self.lock:
             self.organisation = other.organisation
-            self.books = other.books
+            self.counters = other.counters
             self.page_acts.clear()  # ids of pages may be given again
             self.tables = other.tables
             vars(self).update(other.tables)
@@ -203,7 +203,7 @@ class Environment:
         with self.lock:
             org, env = self.name
             put = {name: table.snapshot() for name, table in self.tables.items() if len(table)}
-            return Change(org, env, put, books=self.books, cleared=True)
+            return Change(org, env, put, counters=self.counters, cleared=True)
 
 
 def _refuse(change: Change) -> None:
@@ -319,12 +319,12 @@ class Transaction:
         table.delete_all(keys)
         self._started().delete.setdefault(name, []).extend(keys)
 
-    def book(self, books: Books) -> None:
+    def count(self, counters: ItemCounters) -> None:
         """Add to the counters."""
         change = self._started()
-        change.books = books if change.books is None else change.books.plus(books)
-        self._undo.append((_BOOKS, "", self._environment.books))
-        self._environment.books = self._environment.books.plus(books)
+        change.counters = counters if change.counters is None else change.counters.plus(counters)
+        self._undo.append((_COUNTERS, "", self._environment.counters))
+        self._environment.counters = self._environment.counters.plus(counters)
 
     @contextmanager
     def savepoint(self, owner: str) -> Iterator[None]:
@@ -353,8 +353,8 @@ class Transaction:
     def _roll_back(self, steps: int) -> None:
         """Take back the changes after the first ``steps``."""
         for table, key, old in reversed(self._undo[steps:]):
-            if table is _BOOKS:
-                self._environment.books = old
+            if table is _COUNTERS:
+                self._environment.counters = old
                 continue
             if old is None:
                 table.delete(key)
@@ -364,7 +364,7 @@ class Transaction:
 
 
 #: Marks an undo step of the counters, which are not a table.
-_BOOKS: Table[Any] = Table(Books, lambda _: "")
+_COUNTERS: Table[Any] = Table(ItemCounters, lambda _: "")
 
 
 def record_counts(environments: Iterable[Environment]) -> dict[str, int]:

@@ -351,7 +351,7 @@ class State:
             if org_id not in (None, org):
                 continue
             head = head_of(org, env)
-            tables.setdefault("books", []).append((head, [environment.books]))
+            tables.setdefault("books", []).append((head, [environment.counters]))
             for name, table in environment.tables.items():
                 if len(table):
                     tables.setdefault(name, []).append((head, table.snapshot()))
@@ -361,7 +361,7 @@ class State:
         clocks: dict[str, ClockState] = {}
         done, total = 0, sum(map(len, database.tables.values())) + len(database.entries)
         for change in changes_of(database.tables, database.path):
-            done += sum(map(len, change.put.values())) or 1  # or it is books
+            done += sum(map(len, change.put.values())) or 1  # or it is counters
             progress(done, total)
             noted([change], clocks)
             try:

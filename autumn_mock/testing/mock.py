@@ -142,7 +142,7 @@ class AutumnMock:
     def _is_reached(self, count: int, timeout: float) -> bool:
         environment = self._environment
         return self.emulator.queue.wait_until(
-            lambda: environment.books.deducted + environment.books.lost >= count, timeout, environment.name
+            lambda: environment.counters.deducted + environment.counters.lost >= count, timeout, environment.name
         )
 
     def _reached(self, is_reached: bool, count: int, timeout: float) -> dict[str, Any]:

@@ -47,9 +47,9 @@ def contents_of(state: State) -> Lifecycle:
     found: Lifecycle = {"organisations": state.organisations.snapshot(), "keys": state.keys.snapshot()}
     for environment in state._environments.values():  # called under the lock of one of them
         tables: dict[str, Any] = {name: table.snapshot() for name, table in environment.tables.items() if len(table)}
-        books = environment.books
-        if tables or books != type(books)():
-            found[f"{environment.name}"] = {**tables, "books": books}
+        counters = environment.counters
+        if tables or counters != type(counters)():
+            found[f"{environment.name}"] = {**tables, "books": counters}
     return found
 
 

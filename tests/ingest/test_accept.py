@@ -36,7 +36,7 @@ def test_accept_batch_queues_without_deducting(world: IngestWorld) -> None:
     assert world.batch([item(5), item(3)]) == {}
     assert world.signed_balances() == {"messages": 100}
     assert [(each.index, each.item.value, each.accepted_at) for each in world.messages()] == [(0, 5, NOW), (1, 3, NOW)]
-    assert (world.books.offered, world.books.refused, world.books.accepted) == (2, 0, 2)
+    assert (world.counters.offered, world.counters.refused, world.counters.accepted) == (2, 0, 2)
     assert world.queue.counts() == (2, 0)
     assert len(world.environment.events) == 0
 
@@ -60,13 +60,13 @@ def test_accept_batch_refuses_a_batch_with_an_unknown_feature(
 ) -> None:
     fails(world, 404, code, message, item(), bad, item())
     assert world.messages() == []
-    assert world.books.offered == 0
+    assert world.counters.offered == 0
     assert world.queue.counts() == (0, 0)
 
 
 def test_accept_batch_accepts_an_unknown_customer(world: IngestWorld) -> None:
     assert world.batch([item(customer_id="nobody")]) == {}
-    assert world.books.accepted == 1
+    assert world.counters.accepted == 1
 
 
 # -- refusals
@@ -77,7 +77,7 @@ def test_accept_batch_counts_refused_items_and_succeeds(world: IngestWorld) -> N
     refused = world.batch(item(n) for n in range(5))
     assert refused == {1: "enqueue:fail items=1,3", 3: "enqueue:fail items=1,3"}
     assert [each.index for each in world.messages()] == [0, 2, 4]
-    assert (world.books.offered, world.books.refused, world.books.accepted) == (5, 2, 3)
+    assert (world.counters.offered, world.counters.refused, world.counters.accepted) == (5, 2, 3)
     assert world.counts().balanced
 
 
@@ -85,7 +85,7 @@ def test_accept_batch_fails_if_no_item_was_queued(world: IngestWorld) -> None:
     world.arm("enqueue:fail first=2")
     unavailable(world, item(), item())
     assert world.messages() == []
-    assert (world.books.offered, world.books.refused) == (2, 2)
+    assert (world.counters.offered, world.counters.refused) == (2, 2)
     assert len(world.batch([item(), item(), item()])) == 2
 
 
@@ -156,7 +156,7 @@ def test_accept_batch_drops_the_oldest_failures(world: IngestWorld) -> None:
         world.batch([item(), item()])
     kept = list(world.environment.failures)
     assert len(kept) == MAX_FAILURES
-    assert world.books.refused == MAX_FAILURES + 3
+    assert world.counters.refused == MAX_FAILURES + 3
     assert kept[-1].id == world.messages()[-1].request_id
 
 
@@ -175,7 +175,7 @@ def test_accept_track_refuses_a_large_item(world: IngestWorld) -> None:
     with pytest.raises(ApiError) as caught:
         world.track_async(item(properties={"p": "x" * MAX_MESSAGE_SIZE}))
     assert caught.value.status == 503
-    assert world.books.refused == 1
+    assert world.counters.refused == 1
 
 
 # -- what cannot be made durable
@@ -205,7 +205,7 @@ def test_accept_track_claims_its_key_at_once(world: IngestWorld) -> None:
         "duplicate_idempotency_key",
         "Another request with idempotency key track:k has already been received",
     )
-    assert world.books.offered == 1
+    assert world.counters.offered == 1
 
 
 def test_accept_track_releases_the_key_when_refused(world: IngestWorld) -> None:
@@ -214,7 +214,7 @@ def test_accept_track_releases_the_key_when_refused(world: IngestWorld) -> None:
         world.track_async(item(idempotency_key="k"))
     assert caught.value.status == 503
     world.track_async(item(idempotency_key="k"))
-    assert (world.books.offered, world.books.refused) == (2, 1)
+    assert (world.counters.offered, world.counters.refused) == (2, 1)
 
 
 def test_accept_track_of_an_unknown_feature_claims_no_key(world: IngestWorld) -> None:
@@ -239,4 +239,4 @@ def test_accept_track_refuses_what_cannot_be_written(world: IngestWorld, key: st
 def test_accept_batch_claims_no_keys(world: IngestWorld) -> None:
     world.batch([item(idempotency_key="k"), item(idempotency_key="k")])
     assert len(world.environment.claims) == 0
-    assert world.books.accepted == 2
+    assert world.counters.accepted == 2

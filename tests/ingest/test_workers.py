@@ -33,14 +33,14 @@ def world() -> IngestWorld:
 
 
 def lost(world: IngestWorld, *expected: tuple[str, str]) -> None:
-    """Exactly these items were lost, and the books say so."""
+    """Exactly these items were lost, and the counters say so."""
     assert world.lost() == list(expected)
     reasons: dict[str, int] = {}
     for reason, _ in expected:
         reasons[reason] = reasons.get(reason, 0) + 1
-    assert world.books.lost_by_reason == reasons
-    assert world.books.lost == len(expected)
-    assert world.counts() == ItemCounts(world.books, 0)
+    assert world.counters.lost_by_reason == reasons
+    assert world.counters.lost == len(expected)
+    assert world.counts() == ItemCounts(world.counters, 0)
     assert world.counts().balanced
 
 
@@ -53,7 +53,7 @@ def test_workers_deduct_a_batch(world: IngestWorld) -> None:
     assert world.signed_balances() == {"messages": 92}
     assert [event.name for event in world.environment.events] == ["messages", "messages", "words"]
     assert [event.value for event in world.environment.events] == [5, 3, 1]
-    assert world.books.deducted == 3
+    assert world.counters.deducted == 3
     lost(world)
 
 
@@ -72,7 +72,7 @@ def test_deduct_messages_ignores_a_second_delivery(world: IngestWorld) -> None:
     deduct_messages(world.environment, messages[1:])
     assert world.signed_balances() == {"messages": 87}
     assert len(world.environment.events) == 2
-    assert world.books.deducted == 2
+    assert world.counters.deducted == 2
     lost(world)
 
 
@@ -87,7 +87,7 @@ def test_deduct_messages_ignores_concurrent_deliveries(world: IngestWorld) -> No
     for thread in threads:
         thread.join(TIMEOUT_S)
     assert world.signed_balances() == {"messages": 90}
-    assert world.books.deducted == 1
+    assert world.counters.deducted == 1
 
 
 def test_workers_keep_the_order_of_a_customer(world: IngestWorld) -> None:
@@ -206,7 +206,7 @@ def test_workers_drop_the_oldest_lost_items(world: IngestWorld, monkeypatch: pyt
     world.batch(item(n, customer_id="unknown") for n in range(5))
     world.run()
     assert [each.item.value for each in world.environment.lost] == [2, 3, 4]
-    assert world.books.lost == 5
+    assert world.counters.lost == 5
 
 
 # -- what is not the client's fault
@@ -264,7 +264,7 @@ def test_workers_lose_nothing_on_a_full_disk(world: IngestWorld, monkeypatch: py
     world.run()
     assert world.disk.refused == 3
     assert world.signed_balances() == {"messages": 90}
-    assert world.books.deducted == 10
+    assert world.counters.deducted == 10
     lost(world)
 
 
@@ -294,7 +294,7 @@ def test_stop_leaves_ready_messages_queued(world: IngestWorld) -> None:
     world.batch([item(), item()])
     world.workers.stop()
     assert world.counts().waiting == 2
-    assert world.books.deducted == 0
+    assert world.counters.deducted == 0
 
 
 def test_stop_before_start() -> None:
@@ -344,9 +344,9 @@ def test_workers_of_any_number_have_the_same_result(workers: int) -> None:
     watcher.join(TIMEOUT_S)
     assert unbalanced == []
     assert world.counts().waiting == 0
-    books = world.books
-    assert (books.offered, books.refused) == (560, 560 // 17)
-    assert set(books.lost_by_reason) == {"customer_not_found", "insufficient_balance"}
+    counters = world.counters
+    assert (counters.offered, counters.refused) == (560, 560 // 17)
+    assert set(counters.lost_by_reason) == {"customer_not_found", "insufficient_balance"}
     taken = sum(event.value for event in world.environment.events if event.name == "messages")
     assert sum(1000 - world.signed_balances(name)["messages"] for name in names) == taken
     for name in names:
@@ -370,8 +370,8 @@ def test_deduction_is_atomic_under_the_lock(world: IngestWorld) -> None:
         while not finished.is_set():
             with environment.lock:
                 done = len(environment.events)
-                if done != environment.books.deducted:
-                    problems.append(f"{done} events, {environment.books.deducted} deducted")
+                if done != environment.counters.deducted:
+                    problems.append(f"{done} events, {environment.counters.deducted} deducted")
                 if world.signed_balances()["messages"] != 100 - done * 0.25:
                     problems.append(f"{done} events, {world.signed_balances()} left")
 
@@ -441,7 +441,7 @@ def test_workers_do_what_track_does(items: list[TrackItem]) -> None:
     later.run()
     assert outcome(now) == outcome(later)
     assert failed == later.lost()
-    assert later.books.deducted == len(items) - len(failed)
+    assert later.counters.deducted == len(items) - len(failed)
 
 
 def test_waiting_is_in_order_after_a_rollback(world: IngestWorld) -> None:

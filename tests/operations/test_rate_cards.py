@@ -88,7 +88,7 @@ def test_a_batch_charges_what_an_event_costs(properties: dict[str, Any], cost: f
     world.balance(GRANT, feature_id="credits")
     world.batch(item(3, properties=properties) for _ in range(2))
     world.run()
-    assert [world.remaining("credits"), world.books.lost] == pytest.approx([GRANT - 2 * cost, 0])
+    assert [world.remaining("credits"), world.counters.lost] == pytest.approx([GRANT - 2 * cost, 0])
 
 
 @pytest.mark.parametrize(("units", "cost"), [(1000, 2), (500, 1), (1, 0.002), (1500, 3)])

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from autumn_mock.domain.event import Event
-from autumn_mock.domain.message import Books
+from autumn_mock.domain.message import ItemCounters
 from autumn_mock.domain.webhook import Webhook
 from autumn_mock.operations.retention import drop_oldest_events
 from autumn_mock.store import timeline
@@ -57,7 +57,7 @@ def test_drop_oldest_events_drops_the_first_ones(environment: Environment) -> No
     assert drop_oldest_events(environment, 12) == 18
     assert list(environment.events) == EVENTS[18:]
     assert environment.events.between(None, None) == in_order(EVENTS[18:])
-    assert environment.books.forgotten == 18
+    assert environment.counters.forgotten == 18
     assert drop_oldest_events(environment, 12) == 0
 
 
@@ -74,7 +74,7 @@ def test_savepoint_rolls_back_what_fails_inside_and_nothing_else() -> None:
             transaction.delete(first)
             transaction.put(third)
             transaction.put_deferred(fourth)
-            transaction.book(Books(forgotten=7))
+            transaction.count(ItemCounters(forgotten=7))
             transaction.queue_webhooks([sent])
             raise RuntimeError("no")
 
@@ -91,7 +91,7 @@ def test_savepoint_rolls_back_what_fails_inside_and_nothing_else() -> None:
             transaction.put(fifth)
     assert kept == [Change("org", "sandbox", {"events": [first, fifth, second]}, {})]
     assert list(environment.events) == [first, fifth, second]
-    assert environment.books == Books()
+    assert environment.counters == ItemCounters()
 
 
 @pytest.mark.parametrize("disk_is_full", [False, True])

@@ -20,7 +20,7 @@ from autumn_mock.clock import Clock
 from autumn_mock.domain.balance import Balance
 from autumn_mock.domain.customer import Customer, CustomerPlan, Entity
 from autumn_mock.domain.event import Event
-from autumn_mock.domain.message import Books, Message
+from autumn_mock.domain.message import ItemCounters, Message
 from autumn_mock.domain.organisation import Organisation
 from autumn_mock.domain.plan import Plan
 from autumn_mock.domain.track import TrackItem
@@ -248,7 +248,7 @@ class World:
     def snapshot(self) -> dict[str, Any]:
         """Every table in its order, and the counters."""
         tables: dict[str, Any] = {name: table.snapshot() for name, table in self.environment.tables.items()}
-        return {**tables, "books": self.environment.books}
+        return {**tables, "books": self.environment.counters}
 
     @contextmanager
     def refused(self, status: int, code: str, message: str, *, changes: tuple[str, ...] = ()) -> Iterator[None]:
@@ -265,17 +265,17 @@ class World:
 class ItemCounts(NamedTuple):
     """Where all items are at one moment."""
 
-    books: Books
+    counters: ItemCounters
     #: Messages that are not finished yet.
     waiting: int
 
     @property
     def balanced(self) -> bool:
-        books = self.books
+        counters = self.counters
         return (
-            books.offered == books.refused + books.accepted
-            and books.accepted == self.waiting + books.deducted + books.lost
-            and books.lost == sum(books.lost_by_reason.values())
+            counters.offered == counters.refused + counters.accepted
+            and counters.accepted == self.waiting + counters.deducted + counters.lost
+            and counters.lost == sum(counters.lost_by_reason.values())
         )
 
 
@@ -320,11 +320,11 @@ class IngestWorld(World):
 
     def counts(self) -> ItemCounts:
         with self.environment.lock:
-            return ItemCounts(self.environment.books, len(self.environment.messages))
+            return ItemCounts(self.environment.counters, len(self.environment.messages))
 
     @property
-    def books(self) -> Books:
-        return self.environment.books
+    def counters(self) -> ItemCounters:
+        return self.environment.counters
 
     def messages(self) -> list[Message]:
         return list(self.environment.messages)
