@@ -33,8 +33,8 @@ from autumn_mock.ledger.account import Account, raw_balances
 from autumn_mock.ledger.intervals import window_start
 from autumn_mock.ledger.order import in_order
 
-#: Room of this size or less is what rounding left, and counts as none. It is smaller than the use that decides whether a
-#: limit is reached (:mod:`autumn_mock.ledger.alerts`): room for such a use has to stay room.
+#: Room of this size or less is what rounding left, and counts as none. It is smaller than the use that decides whether
+#: a limit is reached (:mod:`autumn_mock.ledger.alerts`): room for such a use has to stay room.
 _ROUNDING_REST = Decimal("1e-9")
 
 
