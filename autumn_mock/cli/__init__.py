@@ -10,6 +10,7 @@ from importlib import import_module
 import click
 
 from autumn_mock import __version__
+from autumn_mock.cli.groups import CommandGroup
 from autumn_mock.interpreter import gc_paused
 
 #: The commands by the headings of ``--help``: name to module and attribute.
@@ -64,7 +65,7 @@ SECTIONS = {
 _INTERRUPTED = 130
 
 
-class _Main(click.Group):
+class _Main(CommandGroup):
     """Commands under headings."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:

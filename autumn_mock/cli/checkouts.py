@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 import click
 
-from autumn_mock.cli.options import DefaultGroup, asks_server, json_option
+from autumn_mock.cli.groups import DefaultGroup
+from autumn_mock.cli.options import asks_server, json_option
 
 if TYPE_CHECKING:
     from autumn_mock.cli.output import Row

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from autumn_mock.cli.groups import CommandGroup
 from autumn_mock.cli.options import asks_server, json_option
 from autumn_mock.faults.armed import ArmedRule
 from autumn_mock.faults.grammar import Rule, RuleError, parse_rules, quoted
@@ -30,7 +31,7 @@ _FREE_TEXTS = ("json", "text", "header")
 _MODIFIERS = ("times", "after", "every", "ttl", "customer", "feature", "org", "route")
 
 
-class _Faults(click.Group):
+class _Faults(CommandGroup):
     """Lists commands in order of definition. A rule in place of a command is armed."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:

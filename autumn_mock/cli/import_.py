@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from autumn_mock.cli.files import FileError, input_file
+from autumn_mock.cli.groups import CommandGroup
 from autumn_mock.cli.options import asks_server, json_option
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ _CHUNK, _TIMEOUT_S = 500, 120.0
 Progress = Callable[[int, int], None]
 
 
-@click.group("import", short_help="Add customers and events from CSV files.")
+@click.group("import", cls=CommandGroup, short_help="Add customers and events from CSV files.")
 def import_() -> None:
     """Add customers and events from CSV files to a running server.
 

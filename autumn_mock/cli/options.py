@@ -57,23 +57,6 @@ def read_value(name: str, read: Callable[[str], Any]) -> _Read:
     return _Read(name, read)
 
 
-class DefaultGroup(click.Group):
-    """Commands in order of definition. Without one of them, ``default`` is run."""
-
-    def __init__(self, *arguments: Any, default: str, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._default = default
-
-    def list_commands(self, _ctx: click.Context) -> list[str]:
-        return list(self.commands)
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        is_help = bool(args) and args[0] in ctx.help_option_names
-        if not args or (args[0].startswith("-") and not is_help):
-            args = [self._default, *args]
-        return super().parse_args(ctx, args)
-
-
 class SettingsCommand(click.Command):
     """A command with an option for each setting. Help lists the limits in a section of their own."""
 

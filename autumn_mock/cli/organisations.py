@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from autumn_mock.cli.options import DefaultGroup, asks_server, json_option
+from autumn_mock.cli.groups import DefaultGroup
+from autumn_mock.cli.options import asks_server, json_option
 
 if TYPE_CHECKING:
     from autumn_mock.control_client import ControlClient

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from autumn_mock.cli.groups import CommandGroup
 from autumn_mock.cli.options import asks_server, json_option, limit_option
 
 if TYPE_CHECKING:
     from autumn_mock.control_client import ControlClient
 
 
-@click.group(short_help="Pause, resume and drain the queue; see what waits.")
+@click.group(cls=CommandGroup, short_help="Pause, resume and drain the queue; see what waits.")
 def queue() -> None:
     """Pause, resume and drain the queue of accepted items; see what waits."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from autumn_mock.cli.files import FileError, input_file
+from autumn_mock.cli.groups import CommandGroup
 from autumn_mock.cli.options import json_option, token_option
 from autumn_mock.cli.settings_file import DEFAULT_URL, client_defaults, config_option
 from autumn_mock.settings import read_url
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from autumn_mock.scenarios import Player, Scenario
 
 
-@click.group(short_help="Play a failure mode, step by step.")
+@click.group(cls=CommandGroup, short_help="Play a failure mode, step by step.")
 def scenario() -> None:
     """Play a failure mode step by step, and check the results."""
 

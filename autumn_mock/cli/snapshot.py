@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from autumn_mock.cli.files import STANDARD, say
+from autumn_mock.cli.groups import CommandGroup
 from autumn_mock.cli.options import asks_server, concerned, json_option
 from autumn_mock.cli.progress import with_bar
 
@@ -21,7 +22,7 @@ _TIMEOUT_S = 600.0
 _PIECE_BYTES = 1 << 18
 
 
-@click.group(short_help="Save and load the state of a server.")
+@click.group(cls=CommandGroup, short_help="Save and load the state of a server.")
 def snapshot() -> None:
     """Save and load the state of a running server, or of one organisation (--key).
 

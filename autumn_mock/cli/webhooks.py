@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 import click
 
-from autumn_mock.cli.options import DefaultGroup, ListOptions, asks_server, json_option, list_options, read_value
+from autumn_mock.cli.groups import DefaultGroup
+from autumn_mock.cli.options import ListOptions, asks_server, json_option, list_options, read_value
 from autumn_mock.domain.webhook import WebhookType
 from autumn_mock.settings import read_secret, read_url
 

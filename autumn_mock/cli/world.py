@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from autumn_mock.cli.files import STANDARD, FileError, input_file, say, write_text
+from autumn_mock.cli.groups import CommandGroup
 from autumn_mock.cli.options import KEY_VARIABLES, asks_server, json_option, read_value
 from autumn_mock.cli.snapshot import save_snapshot
 from autumn_mock.input_files import SCHEMA_SUFFIX
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from autumn_mock.store.state import State
 
 
-@click.group(short_help="Show, check, save, read and write worlds.")
+@click.group(cls=CommandGroup, short_help="Show, check, save, read and write worlds.")
 def world() -> None:
     """Show, check, save, read and write worlds: files with the initial state of a server.
 

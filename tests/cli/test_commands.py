@@ -230,6 +230,25 @@ def test_every_command_has_help_and_json(path: tuple[str, ...], command: click.C
     assert command.get_short_help_str()
 
 
+def _takes_url(command: click.Command) -> bool:
+    return not isinstance(command, click.Group) and any("--url" in each.opts for each in command.params)
+
+
+@pytest.mark.parametrize("path", [path for path, command in COMMANDS if _takes_url(command)], ids=" ".join)
+def test_shared_options_may_be_before_the_command(path: tuple[str, ...]) -> None:
+    shared = ("--url", "http://127.0.0.1:9", "--control-token=x")
+    for place in range(len(path)):
+        text = text_of(NOWHERE(*path[:place], *shared, *path[place:], "--help"))
+        assert text.startswith(f"Usage: autumn-mock {' '.join(path)} ")
+
+
+@pytest.mark.usefixtures("server")
+def test_shared_options_may_be_before_a_rule(run: Run) -> None:
+    for words in (["fault", "--key", "", "queue:down", "times=1"], ["fault", "--key", "", "500", "--times", "1"]):
+        assert "armed" in text_of(run(*words))
+    assert len(document(run("fault", "--json", "list"))["list"]) == 2
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
