@@ -199,8 +199,9 @@ def _value(setting: Mapping[str, Any], value: Any) -> Any:
 
 
 def _text(setting: Mapping[str, Any], value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise ValueError("must be a string or a whole number")
-    text = str(value)
-    setting["read"](text)
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    setting["read"](text)  # which says what the setting takes
+    if not isinstance(value, str) and not is_whole:
+        raise ValueError("must be a string")
     return text

@@ -80,6 +80,27 @@ def test_each_setting_can_be_in_the_file(tmp_path: Path, name: str) -> None:
     assert found != declarations()[name]["default"]
 
 
+@pytest.mark.parametrize("value", ["true", "1.5", "[]", "{}", "2026-01-31"])
+@pytest.mark.parametrize("name", declarations())
+def test_a_value_of_another_type_is_refused_with_what_the_setting_takes(tmp_path: Path, name: str, value: str) -> None:
+    setting = declarations()[name]
+    if (setting["flag"] and value == "true") or (setting["many"] and value == "[]"):
+        return
+    written(tmp_path, f"{name.replace('_', '-')} = {value}")
+    with pytest.raises(click.UsageError) as caught:
+        settings_of(tmp_path, [])
+    message = caught.value.message.partition(f"{name.replace('_', '-')}: ")[2]
+    if setting["flag"]:
+        expected = "must be true or false"
+    else:
+        try:
+            setting["read"](value)
+            expected = "must be a string"
+        except ValueError as error:
+            expected = str(error).partition(value)[0]  # of those that name it
+    assert expected in message
+
+
 def test_the_file_of_the_working_directory_is_read(tmp_path: Path) -> None:
     written(tmp_path, "port = 3001")
     assert settings_of(tmp_path, []).port == 3001
@@ -123,12 +144,12 @@ def test_a_shipped_world_keeps_its_name(tmp_path: Path) -> None:
         ("port = 99999", "port: must be a number from 0 to 65535"),
         ("log = 'xml'", "log: must be text or json"),
         ("quiet = 1", "quiet: must be true or false"),
-        ("port = 1.5", "port: must be a string or a whole number"),
+        ("port = 1.5", "port: must be a number from 0 to 65535"),
         ('auto-org = "yes"', "auto-org: must be true or false"),
-        ("workers = true", "workers: must be a string or a whole number"),
+        ("workers = true", "workers: must be a whole number of at least 1"),
         ('fault = ["reply:dely 1s"]', "reply:delay"),
         ("port = ", "Invalid value"),
-        ("[port]\nnumber = 1", "port: must be a string or a whole number"),
+        ("[port]\nnumber = 1", "port: must be a number from 0 to 65535"),
         ('control-token = ""', "control-token: must be a token"),
         ('key = ["", " "]', "key: invalid key"),
         ('webhook-secret = "whsec_"', "webhook-secret: must be whsec_"),
