@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import autumn_mock
+from autumn_mock import wire
 from tests.support.sources import nodes_of
 
 PACKAGE = Path(autumn_mock.__file__).parent
 #: Packages and modules of ``autumn_mock/``, from the lowest to the highest. Those of one line do not import each other.
-#: What requests are parsed to (``wire.schema``, ``wire.requests``) and the API versions (``wire.versions``) are below
-#: the operations, the answers are above them.
+#: Of ``wire``, what requests are parsed to is below the operations, and the answers are above them; its docstring lists
+#: its parts in this order.
 LAYERS = (
-    ("domain", "locks"),
+    ("domain", "locks", "wire"),  # of wire, its docstring
     ("clock", "docs", "durations", "nesting", "interpreter", "input_files", "control_client"),
     ("ids", "ledger", "parking"),
-    ("store", "payments", "wire.schema", "wire.versions"),
-    ("wire.requests",),
-    ("faults", "operations", "webhooks"),
-    ("settings", "settings_keywords", "wire", "input_schema"),
+    ("store", "payments", "wire.body", "wire.schema", "wire.versions"),
+    ("wire.requests", "wire.answer"),
+    ("faults", "operations", "webhooks", "wire.batch"),
+    ("settings", "settings_keywords", "wire.cursor", "wire.responses", "input_schema"),
+    ("wire.webhooks",),
     ("journal",),
     ("ingest", "worlds"),
     ("barrier", "last_use", "organisation_log"),
@@ -87,6 +90,13 @@ def test_imports_point_to_lower_layers() -> None:
         if LEVELS[unit] >= LEVELS[unit_of(path)]
     ]
     assert wrong == [], "\n".join(wrong)
+
+
+def test_the_docstring_of_wire_lists_its_parts_in_their_order() -> None:
+    listed = re.findall(r"^``(\w+)``", wire.__doc__ or "", re.MULTILINE)
+    levels = [LEVELS[f"wire.{name}"] for name in listed]
+    assert levels == sorted(levels)
+    assert sorted(listed) == sorted({name.partition(".")[2] for name in LEVELS if name.startswith("wire.")})
 
 
 def test_domain_imports_no_other_part() -> None:
