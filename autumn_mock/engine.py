@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from autumn_mock.clock import started_clock, stopwatch
+from autumn_mock.counting import are, count_of, were
 from autumn_mock.domain.message import ItemCounters
 from autumn_mock.domain.organisation import ApiKey, hash_key
 from autumn_mock.domain.version import Version
@@ -32,7 +33,7 @@ from autumn_mock.webhooks.outbox import Outbox
 from autumn_mock.worlds import read_world
 
 if TYPE_CHECKING:
-    from autumn_mock.journal.finding import Finding
+    from autumn_mock.journal.finding import Finding, OwnedFinding
 
 #: How many findings of organisations that were closed or reset are kept at most.
 MOST_EARLIER_FINDINGS = 10_000
@@ -85,7 +86,7 @@ class Engine(Lifecycle):
             self.state, self.barrier, settings.max_events, self.close_idle, self.keep_last_use, self.call_in
         )
         self._is_stopped = False
-        self._earlier_findings: deque[Finding] | None = None
+        self._earlier_findings: deque[OwnedFinding] | None = None
         self.state.on_clock_move(self._move_clock)
 
     def _move_clock(self) -> None:
@@ -214,10 +215,9 @@ class Engine(Lifecycle):
 
     def stats(self, environment: Environment | None = None) -> dict[str, Any]:
         """Item counters: ``offered refused accepted ready in_flight deducted lost lost_by_reason``."""
-        environments = [environment] if environment is not None else self.state.environments()
         counters = ItemCounters()
         ready = in_flight = 0
-        for each in environments:
+        for each in [environment] if environment is not None else self.state.environments():
             with each.lock:
                 counters = counters.plus(each.counters)
                 waiting = len(each.messages)
@@ -265,15 +265,14 @@ class Engine(Lifecycle):
         queue = self.queue.explain(name)
         waiting = left["ready"] + left["in_flight"]
         if not waiting:
-            unattempted = self.webhooks.journal.unattempted(*(name or ()))
-            return f"{unattempted} webhooks were not attempted yet: {timeout} s were not enough"
+            count = self.webhooks.journal.unattempted(*(name or ()))
+            return f"{count_of(count, 'webhook')} {were(count)} not attempted yet: {timeout} s were not enough"
+        why = f"{timeout} s were not enough" if timeout is not None else "they are under way"
         if queue["paused"]:
             why = "the workers are paused"
         elif queue["held"]:
             why = "; ".join(f"{each['items']} held by {each['rule']}" for each in queue["held"])
-        else:
-            why = f"{timeout} s were not enough" if timeout is not None else "they are under way"
-        return f"{waiting} of {left['accepted']} accepted items are not worked off yet: {why}"
+        return f"{waiting} of {count_of(left['accepted'], 'accepted item')} {are(waiting)} not worked off yet: {why}"
 
     # -- faults and findings
 
@@ -322,10 +321,15 @@ class Engine(Lifecycle):
 
         return list(wrong_keys(each for each in self.journal.entries(NO_ENVIRONMENT) if each.received >= since))
 
-    def all_findings(self) -> list[Finding]:
-        """The findings of all environments, and in requests that belong to none."""
-        found = [finding for each in self.state.environments() for finding in self.findings(each)]
-        return [*(self._earlier_findings or ()), *found, *self.stray_findings()]
+    def all_findings(self) -> list[OwnedFinding]:
+        """The findings of all environments, and in requests that belong to none, with their organisations."""
+        found = [finding for each in self.state.environments() for finding in self._owned_findings(each)]
+        return [*(self._earlier_findings or ()), *found, *self._owned_findings(None)]
+
+    def _owned_findings(self, environment: Environment | None) -> list[OwnedFinding]:
+        from autumn_mock.journal.finding import owned
+
+        return owned(self.stray_findings() if environment is None else self.findings(environment), environment)
 
     def keep_earlier_findings(self) -> None:
         """Let :meth:`all_findings` include those of organisations that are closed or reset from now on."""
@@ -336,7 +340,7 @@ class Engine(Lifecycle):
         if self._earlier_findings is not None:
             for each in environments:
                 self.drain(_LAST_DRAIN_S, each)
-                self._earlier_findings.extend(self.findings(each))
+                self._earlier_findings.extend(self._owned_findings(each))
 
     # -- keys, snapshots, the application
 

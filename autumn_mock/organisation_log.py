@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from autumn_mock.counting import count_of
 from autumn_mock.domain.organisation import shown_key
 from autumn_mock.durations import duration_text
 
@@ -33,4 +34,4 @@ def log_closed(organisation: Organisation, idle: int | None) -> None:
 def log_reset(closed: int) -> None:
     """Log that a reset of the whole server has closed organisations."""
     if closed:
-        _log.info("closed %s by a reset", "1 organisation" if closed == 1 else f"{closed} organisations")
+        _log.info("closed %s by a reset", count_of(closed, "organisation"))

@@ -17,7 +17,7 @@ PACKAGE = Path(autumn_mock.__file__).parent
 #: its parts in this order.
 LAYERS = (
     ("domain", "locks", "wire"),  # of wire, its docstring
-    ("clock", "docs", "durations", "nesting", "interpreter", "input_files", "control_client"),
+    ("clock", "counting", "docs", "durations", "nesting", "interpreter", "input_files", "control_client"),
     ("ids", "ledger", "parking"),
     ("store", "payments", "wire.body", "wire.schema", "wire.versions"),
     ("wire.requests", "wire.answer"),

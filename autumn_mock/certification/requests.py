@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from autumn_mock.certification.model import RequestsExpectation
+from autumn_mock.counting import count_of
 from autumn_mock.scenarios.events import ExpectationResult
 from autumn_mock.scenarios.expectations import differences, shown
 from autumn_mock.scenarios.template import fill
@@ -27,7 +28,11 @@ def judge_requests(rule: RequestsExpectation, journal: Sequence[JournalRow], now
         yield _result(actual == rule.statuses, f"statuses {_listed(rule.statuses)}", f"they were {_listed(actual)}")
     if rule.largest_batch is not None:
         most = max((len(items_of(row)) or row["items"] or 0 for row in rows), default=0)
-        yield _result(most <= rule.largest_batch, f"at most {rule.largest_batch} items in a request", f"one has {most}")
+        yield _result(
+            most <= rule.largest_batch,
+            f"at most {count_of(rule.largest_batch, 'item')} in a request",
+            f"one has {most}",
+        )
     if rule.obeys_retry_after:
         yield _retry_after(rows)
     if rule.pause is not None:
@@ -50,7 +55,7 @@ def status_of(row: JournalRow) -> int | str:
 
 def request_story(row: JournalRow) -> str:
     """A request of the journal in one line."""
-    items = f", {row['items']} item{'' if row['items'] == 1 else 's'}" if row["items"] is not None else ""
+    items = f", {count_of(row['items'], 'item')}" if row["items"] is not None else ""
     faults = f"; fault {', '.join(row['faults'])}" if row["faults"] else ""
     asked = f" (Retry-After {row['retry_after']:g} s)" if row["retry_after"] is not None else ""
     status = status_of(row)
@@ -82,7 +87,7 @@ def _counts(rule: RequestsExpectation, count: int, of_call: str) -> Iterator[Exp
     actual = "there was 1" if count == 1 else f"there were {count}"
 
     def requests(number: int) -> str:
-        return f"{number} request{'' if number == 1 else 's'}{of_call}"
+        return f"{count_of(number, 'request')}{of_call}"
 
     if rule.count is not None:
         yield _result(count == rule.count, requests(rule.count), actual)

@@ -25,7 +25,7 @@ from autumn_mock.cli.shutdown import database_error, handling_signals, start_err
 from autumn_mock.cli.trust import AUTUMN_HOST
 
 if TYPE_CHECKING:
-    from autumn_mock.journal.finding import Finding
+    from autumn_mock.journal.finding import OwnedFinding
     from autumn_mock.journal.finding_filter import FindingFilter
     from autumn_mock.testing.embedded import Emulator
     from autumn_mock.testing.mock import AutumnMock
@@ -190,7 +190,7 @@ def _print_failures(mock: AutumnMock, code: int) -> None:
         click.echo(line if line.startswith(" ") else f"autumn-mock: {line}", err=True)
 
 
-def _print_summary(mock: AutumnMock, code: int, findings: Sequence[Finding]) -> bool:
+def _print_summary(mock: AutumnMock, code: int, findings: Sequence[OwnedFinding]) -> bool:
     """Print warnings, and the line about the run; whether there are warnings."""
     from autumn_mock.testing.outcome import outcome_line, run_warnings
 
@@ -203,13 +203,14 @@ def _print_summary(mock: AutumnMock, code: int, findings: Sequence[Finding]) -> 
     return bool(warnings)
 
 
-def _print_findings(findings: Sequence[Finding]) -> None:
+def _print_findings(findings: Sequence[OwnedFinding]) -> None:
+    from autumn_mock.testing.reports import finding_line
+
     for each in findings:
-        doubt = "" if each.certain else " (possible)"
-        click.echo(f"autumn-mock: {each.code}{doubt}: {each.message}\n  {each.instead}", err=True)
+        click.echo(f"autumn-mock: {finding_line(each)}\n  {each.instead}", err=True)
 
 
-def _report(name: str, command: tuple[str, ...], code: int, mock: AutumnMock, findings: list[Finding]) -> None:
+def _report(name: str, command: tuple[str, ...], code: int, mock: AutumnMock, findings: list[OwnedFinding]) -> None:
     from autumn_mock.testing.reports import write_report
 
     if name != STANDARD:

@@ -329,7 +329,7 @@ def clear(client: ControlClient, number: int | None, as_json: bool) -> None:
 
     Ids are unique on the server. With --key only rules of that organisation are cleared.
     """
-    from autumn_mock.cli.output import count_of
+    from autumn_mock.counting import count_of
 
     answer = client.delete("/faults" if number is None else f"/faults/{number}")
     click.echo(json.dumps(answer) if as_json else f"cleared {count_of(answer['cleared'], 'rule')}")

@@ -11,6 +11,7 @@ import click
 from autumn_mock.cli.files import STANDARD, FileError, input_file, say
 from autumn_mock.cli.options import json_option, read_value
 from autumn_mock.clock import in_calendar, wall_clock
+from autumn_mock.counting import count_in
 from autumn_mock.durations import parse_duration
 from autumn_mock.settings import Settings, read_instant
 
@@ -148,6 +149,6 @@ def _say_made(file: str, counts: dict[str, int], size: int, as_json: bool) -> No
         say(json.dumps({**counts, "bytes": size, "file": file}), is_standard=is_standard)
         return
     more = f" --max-events {counts['events']}" if counts["events"] > most_events() else ""
-    made = ", ".join(f"{count} {what}" for what, count in counts.items())
+    made = ", ".join(count_in(count, what) for what, count in counts.items())
     text = f"wrote {made}" + ("" if is_standard else f" to {file}; start with: autumn-mock serve --db {file}{more}")
     say(text, is_standard=is_standard)

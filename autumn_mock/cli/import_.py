@@ -12,6 +12,7 @@ import click
 from autumn_mock.cli.files import FileError, input_file
 from autumn_mock.cli.groups import CommandGroup
 from autumn_mock.cli.options import asks_server, json_option
+from autumn_mock.counting import count_in, count_of, were
 
 if TYPE_CHECKING:
     from autumn_mock.control_client import ControlClient
@@ -93,7 +94,9 @@ def _import(
     except InputFileError as error:
         raise FileError(str(error)) from None
     done = {"checked" if check_only else "imported": count, "file": name}
-    text = f"{name} is valid: {count} {kind}" if check_only else f"imported {count} {kind} from {name}"
+    text = (
+        f"{name} is valid: {count_in(count, kind)}" if check_only else f"imported {count_in(count, kind)} from {name}"
+    )
     click.echo(json.dumps(done) if as_json else text)
 
 
@@ -174,7 +177,9 @@ def _sent(file: CsvFile, send: _Send, total: int) -> int:
 
 
 def _state(count: int, line: int) -> str:
-    return f"{count} rows before line {line} were added; import the others from a copy without these"
+    return (
+        f"{count_of(count, 'row')} before line {line} {were(count)} added; import the others from a copy without these"
+    )
 
 
 def _chunks(file: CsvFile) -> Iterator[list[CsvRow]]:

@@ -105,7 +105,8 @@ def findings(client: ControlClient, options: ListOptions) -> None:
 
 def _without_findings(answer: Row) -> str:
     """Requests from before the start were forgotten: what they did is no longer judged."""
-    from autumn_mock.cli.output import count_in, moment
+    from autumn_mock.cli.output import moment
+    from autumn_mock.counting import count_in
 
     if not answer["requests"]:
         return "no findings: no request since the server started; those before it are not judged"
@@ -119,11 +120,11 @@ def _owner(row: Row) -> str:
 
 def _show_findings(rows: list[Row]) -> None:
     from autumn_mock.cli.output import Screen, moment
+    from autumn_mock.journal.wording import doubt_mark
 
     screen = Screen()
     for row in rows:
-        doubt = "" if row["certain"] else " (possible)"
-        screen.line(f"{row['title']}{doubt}", "bold yellow")
+        screen.line(f"{row['title']}{doubt_mark(row['certain'])}", "bold yellow")
         screen.pairs(
             [
                 ("what", row["message"]),

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from autumn_mock.cli.log_format import Format, JsonFormat, Notice, RequestLine, TextFormat, in_one_line
 from autumn_mock.clock import pause, stopwatch
+from autumn_mock.counting import count_of, were
 from autumn_mock.journal.requests import RequestEntry
 from autumn_mock.journal.unknown_keys import MAX_KEYS, unknown_key, unknown_keys_text
 from autumn_mock.organisation_log import NAME as ORGANISATIONS
@@ -195,7 +196,7 @@ class ServerLog(logging.Handler):
 
 
 def _dropped(count: int) -> Notice:
-    text = f"{count} lines of the log were dropped, because standard error was read too slowly"
+    text = f"{count_of(count, 'line')} of the log {were(count)} dropped, because standard error was read too slowly"
     return Notice("dropped", text, logging.WARNING, {"lines": count})
 
 

@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from autumn_mock.clock import stopwatch, wall_clock
+from autumn_mock.counting import count_of
 
 
 class RequestLine(NamedTuple):
@@ -192,7 +193,7 @@ def _json(fields: Mapping[str, Any]) -> str:
 def _items(offered: int, refused: int) -> str:
     if refused:
         return f"{offered - refused} accepted, {refused} refused"
-    return "1 item" if offered == 1 else f"{offered} items"
+    return count_of(offered, "item")
 
 
 def _status_colour(status: int | None) -> str:

@@ -102,7 +102,8 @@ def close(client: ControlClient, organisation: str | None, as_json: bool) -> Non
     A key from a variable does not count. A later request with a key of the organisation is refused; with --auto-org
     it opens a new one, a copy of the world's first organisation.
     """
-    from autumn_mock.cli.output import count_in, print_json
+    from autumn_mock.cli.output import print_json
+    from autumn_mock.counting import count_in
 
     source = click.get_current_context().get_parameter_source("key")
     if organisation is not None:

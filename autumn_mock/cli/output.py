@@ -253,16 +253,3 @@ def figure(value: Any) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
     return str(value)
-
-
-def count_of(count: int, what: str) -> str:
-    """``1 item``, ``3 items``."""
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
-
-
-def count_in(count: int, listed: str) -> str:
-    """``1 closed plan``, ``3 entities``; ``listed`` is the name of a list: ``closed_plans``, ``entities``."""
-    what = listed.replace("_", " ")
-    if count == 1 and what.endswith("s"):
-        what = f"{what[:-3]}y" if what.endswith("ies") else what[:-1]
-    return f"{count} {what}"

@@ -35,7 +35,8 @@ def resume(client: ControlClient, as_json: bool) -> None:
 
 
 def _set_paused(client: ControlClient, as_json: bool, *, paused: bool) -> None:
-    from autumn_mock.cli.output import count_of, print_json
+    from autumn_mock.cli.output import print_json
+    from autumn_mock.counting import count_of
 
     answer = client.post("/queue", {"paused": paused})
     if as_json:
@@ -60,7 +61,8 @@ def _set_paused(client: ControlClient, as_json: bool, *, paused: bool) -> None:
 @asks_server
 def drain(client: ControlClient, timeout: float, as_json: bool) -> None:
     """Wait until the queue is empty. The exit code is 1 on timeout, or when the workers are paused."""
-    from autumn_mock.cli.output import count_of, print_json
+    from autumn_mock.cli.output import print_json
+    from autumn_mock.counting import count_of
 
     answer = client.drain(timeout)
     if as_json:

@@ -88,7 +88,7 @@ def _list(client: ControlClient, query: dict[str, Any], options: ListOptions) ->
 
 def _write_har(name: str, rows: list[Row], url: str) -> None:
     from autumn_mock.cli.exports import har_of
-    from autumn_mock.cli.output import count_of
+    from autumn_mock.counting import count_of
 
     write_text(name, json.dumps(har_of(rows, url), indent=2), replace=True)
     if name != STANDARD:

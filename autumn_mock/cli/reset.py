@@ -20,7 +20,8 @@ def reset(client: ControlClient, as_json: bool) -> None:
 
     Organisations that were opened since the start are closed. With --key: one environment, which stays.
     """
-    from autumn_mock.cli.output import count_in, print_json
+    from autumn_mock.cli.output import print_json
+    from autumn_mock.counting import count_in
 
     answer = client.post("/reset", {})
     if as_json:

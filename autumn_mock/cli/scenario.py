@@ -13,6 +13,7 @@ from autumn_mock.cli.files import FileError, input_file
 from autumn_mock.cli.groups import CommandGroup
 from autumn_mock.cli.options import json_option, token_option
 from autumn_mock.cli.settings_file import DEFAULT_URL, client_defaults, config_option
+from autumn_mock.counting import count_of
 from autumn_mock.settings import read_url
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def check(name: str, as_json: bool) -> None:
         steps = [{"number": step.number, "line": step.line, "say": step.say} for step in found.steps]
         print_json({"scenario": found.name, "title": found.title, "world": found.world, "steps": steps})
         return
-    click.echo(f"{found.title}: {len(found.steps)} steps, world {found.world}")
+    click.echo(f"{found.title}: {count_of(len(found.steps), 'step')}, world {found.world}")
     for step in found.steps:
         click.echo(f"{step.number:3}  line {step.line}  {step.say or ''}".rstrip())
 

@@ -13,6 +13,7 @@ from autumn_mock.cli.files import STANDARD, say
 from autumn_mock.cli.groups import CommandGroup
 from autumn_mock.cli.options import asks_server, concerned, json_option
 from autumn_mock.cli.progress import with_bar
+from autumn_mock.counting import count_in, count_of
 
 if TYPE_CHECKING:
     from autumn_mock.control_client import ControlClient
@@ -59,7 +60,7 @@ def save_snapshot(client: ControlClient, file: str, *, as_json: bool) -> None:
             raise click.ClickException(f"{file}: {error.strerror or error}") from None
     whose = concerned(client)
     done = {"saved": size, "file": file, "of": whose}
-    text = f"saved {whose} in {file}, {size} bytes"
+    text = f"saved {whose} in {file}, {count_of(size, 'byte')}"
     say(json.dumps(done) if as_json else text, is_standard=file == STANDARD)
 
 
@@ -72,8 +73,6 @@ def load(client: ControlClient, file: str, as_json: bool) -> None:
 
     Organisations that FILE does not have are closed. With --key: only the data of that organisation is replaced.
     """
-    from autumn_mock.cli.output import count_in
-
     with click.open_file(file, "rb") as source:
         pieces = iter(lambda: source.read(_PIECE_BYTES), b"")
         size = None if file == STANDARD else os.fstat(source.fileno()).st_size or None  # a pipe has none

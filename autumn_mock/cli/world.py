@@ -12,6 +12,7 @@ from autumn_mock.cli.files import STANDARD, FileError, input_file, say, write_te
 from autumn_mock.cli.groups import CommandGroup
 from autumn_mock.cli.options import KEY_VARIABLES, asks_server, json_option, read_value
 from autumn_mock.cli.snapshot import save_snapshot
+from autumn_mock.counting import count_in
 from autumn_mock.input_files import SCHEMA_SUFFIX
 from autumn_mock.settings import read_url
 
@@ -75,7 +76,7 @@ def check(name: str, as_json: bool) -> None:
     if as_json:
         print_json(counts)
     else:
-        click.echo(f"{name} is valid: {', '.join(f'{count} {what}' for what, count in counts.items())}")
+        click.echo(f"{name} is valid: {', '.join(count_in(count, what) for what, count in counts.items())}")
 
 
 def _found(name: str) -> Path:
@@ -209,7 +210,7 @@ def _say_read(found: dict[str, Any], file: str, as_json: bool) -> None:
     (organisation,) = found["organisations"]
     environment = organisation.get("sandbox") or organisation.get("live") or {}
     counts = {name: len(environment.get(name, ())) for name in ("features", "plans", "customers")}
-    listed = ", ".join(f"{count} {what}" for what, count in counts.items())
+    listed = ", ".join(count_in(count, what) for what, count in counts.items())
     done = {**counts, "key": organisation["keys"][0], "file": file}
     is_standard = file == STANDARD
     text = f"wrote {listed}" + ("" if is_standard else f" to {file}; start with: autumn-mock serve --world {file}")

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct, field
 
 from autumn_mock.clock import Clock
+from autumn_mock.counting import are, count_of, were
 from autumn_mock.domain.amount import ZERO
 from autumn_mock.domain.event import Event
 from autumn_mock.journal.item_status import accepted_messages, parsed_items
@@ -106,13 +107,15 @@ def _problems(
     sums: dict[str, int], lost_by_reason: dict[str, int], missing: Sequence[Doubt], double: Sequence[Doubt]
 ) -> list[str]:
     problems = []
-    if sums["accepted"] != sums["waiting"] + sums["deducted"] + sums["lost"]:
+    accepted, waiting, deducted, lost = (sums[name] for name in ("accepted", "waiting", "deducted", "lost"))
+    if accepted != waiting + deducted + lost:
         problems.append(
-            f"{sums['accepted']} items were accepted, but {sums['waiting']} are waiting, {sums['deducted']} "
-            f"deducted and {sums['lost']} lost"
+            f"{count_of(accepted, 'item')} {were(accepted)} accepted, but {waiting} {are(waiting)} waiting, "
+            f"{deducted} deducted and {lost} lost"
         )
-    if sums["lost"] != sum(lost_by_reason.values()):
-        problems.append(f"{sums['lost']} items are lost, but the reasons add up to {sum(lost_by_reason.values())}")
+    if lost != sum(lost_by_reason.values()):
+        reasons = sum(lost_by_reason.values())
+        problems.append(f"{count_of(lost, 'item')} {are(lost)} lost, but the reasons add up to {reasons}")
     if missing:
         problems.append(f"accepted and neither waiting, deducted nor lost: {len(missing)}")
     if double:

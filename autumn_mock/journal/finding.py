@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from autumn_mock.journal.finding_kinds import FINDING_KINDS
 from autumn_mock.journal.finding_state import FindingState
 from autumn_mock.journal.requests import RequestEntry
+from autumn_mock.store.environment import Environment
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -37,6 +39,33 @@ class Finding(Struct, frozen=True, kw_only=True):
     certain: bool
     #: That explanation; empty when it is certain.
     reason: str = ""
+
+
+class OwnedFinding(Finding, frozen=True, kw_only=True):
+    """A finding, and the organisation whose key the requests had; all empty when the key opened none."""
+
+    #: The id of the organisation.
+    org: str
+    #: ``sandbox`` or ``live``.
+    env: str
+    #: The slug and the name of the organisation. A test that gives its organisation a name is found by it.
+    org_slug: str
+    org_name: str
+
+
+def owned(findings: Iterable[Finding], environment: Environment | None) -> list[OwnedFinding]:
+    """The findings of an environment, or those of no organisation, with their owner."""
+    org = environment.organisation if environment is not None else None
+    return [
+        OwnedFinding(
+            **asdict(each),
+            org=org.id if org is not None else "",
+            env=environment.name[1] if environment is not None else "",
+            org_slug=org.slug if org is not None else "",
+            org_name=org.name if org is not None else "",
+        )
+        for each in findings
+    ]
 
 
 def finding(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
+from autumn_mock.counting import count_of
 from autumn_mock.operations.errors import UNKNOWN_KEY
 
 #: Keys that a sentence names.
@@ -22,5 +23,4 @@ def unknown_keys_text(keys: Mapping[str, int]) -> str:
     counts = Counter(keys)
     count, more = counts.total(), len(counts) - MAX_KEYS
     named = ", ".join(key for key, _ in counts.most_common(MAX_KEYS)) + (f" and {more} more" if more > 0 else "")
-    requests = "1 request" if count == 1 else f"{count} requests"
-    return f"{requests} used a key that opens no organisation: {named}"
+    return f"{count_of(count, 'request')} used a key that opens no organisation: {named}"

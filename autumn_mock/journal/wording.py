@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from autumn_mock.counting import count_of
 from autumn_mock.journal.bodies import BATCH_CALLS, Item
 from autumn_mock.journal.requests import RequestEntry
 
@@ -66,16 +67,11 @@ def times(number: int) -> str:
     return {1: "once", 2: "twice"}.get(number, f"{number} times")
 
 
+def doubt_mark(is_certain: bool) -> str:
+    """What is written behind the code or title of a finding that is not certain."""
+    return "" if is_certain else " (probable)"
+
+
 def items(number: int) -> str:
     """A number of items as text."""
-    return "1 item" if number == 1 else f"{number} items"
-
-
-def are(number: int) -> str:
-    """The verb for a number of items."""
-    return "is" if number == 1 else "are"
-
-
-def were(number: int) -> str:
-    """The past form of :func:`are`."""
-    return "was" if number == 1 else "were"
+    return count_of(number, "item")

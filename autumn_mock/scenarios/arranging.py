@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timezone
 
+from autumn_mock.counting import count_of
 from autumn_mock.scenarios.events import Done, ExpectationResult
 from autumn_mock.scenarios.model import Action, Advance, Arm, Clear, Drain, Freeze, Pause, Resume
 from autumn_mock.scenarios.target import ScenarioTarget
@@ -23,7 +24,7 @@ def arrange(target: ScenarioTarget, action: Action) -> Iterator[Done | Expectati
             paused = isinstance(action, Pause)
             stats = target.control.post("/queue", {"paused": paused})
             waiting = stats["ready"] + stats["in_flight"]
-            yield Done("workers", f"{'paused' if paused else 'resumed'}, {waiting} items waiting")
+            yield Done("workers", f"{'paused' if paused else 'resumed'}, {count_of(waiting, 'item')} waiting")
         case Advance():
             now = target.advance(action.advance)
             yield Done("clock", f"{_moment(now)}, moved by {action.advance / 1000:g} s")

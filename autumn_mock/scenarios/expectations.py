@@ -13,6 +13,7 @@ from typing import Any
 
 from msgspec import UNSET
 
+from autumn_mock.counting import count_of
 from autumn_mock.scenarios.events import ExpectationResult, ReplyReceived
 from autumn_mock.scenarios.model import BalanceExpectation, ReplyExpectation, Rows, StateExpectation
 from autumn_mock.scenarios.target import ScenarioTarget
@@ -170,7 +171,7 @@ def _lost(row: Mapping[str, Any]) -> str:
 
 
 def _failure(row: Mapping[str, Any]) -> str:
-    return f"{row['failure_count']} of {row['total_count']} items: {row['error']}"
+    return f"{row['failure_count']} of {count_of(row['total_count'], 'item')}: {row['error']}"
 
 
 def _count(count: int, what: str) -> str:

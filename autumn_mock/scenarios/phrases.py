@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import UNSET
 
+from autumn_mock.counting import count_of
 from autumn_mock.scenarios.events import ReplyReceived, Waited
 from autumn_mock.scenarios.model import Send, SendBatch, SendCall, SendCheck, request_of
 from autumn_mock.scenarios.values import Outcome
@@ -37,7 +38,7 @@ def request(action: Send) -> tuple[str, str]:
     if not isinstance(action, SendBatch):
         return "track", f"{times}{_usage([body], 1)}"
     count = len(body) * action.repeat
-    return "batch", f"{times}{count} {'item' if count == 1 else 'items'}: {_usage(body, action.repeat)}"
+    return "batch", f"{times}{count_of(count, 'item')}: {_usage(body, action.repeat)}"
 
 
 def _usage(items: Iterable[Mapping[str, Any]], repeat: int) -> str:

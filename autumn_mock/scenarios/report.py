@@ -11,6 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from autumn_mock.counting import count_of
 from autumn_mock.scenarios.events import Event, StepBegins
 from autumn_mock.scenarios.lines import StepLines
 from autumn_mock.scenarios.model import Scenario, Step
@@ -49,7 +50,7 @@ class Report:
         count = len(scenario.steps)
         self._put()
         if failed is None:
-            self._put(Text(f"{count} {'step' if count == 1 else 'steps'}, all as expected", "bold green"))
+            self._put(Text(f"{count_of(count, 'step')}, all as expected", "bold green"))
             return
         self._put(Text(f"Step {failed.number} of {count} is not as expected:", "bold red"))
         for sentence in unmet:
@@ -157,7 +158,7 @@ def _findings_table(cases: Sequence[Mapping[str, Any]]) -> RenderableType:
     lines.add_column(width=8, style="dim")
     lines.add_column()
     for case in cases:
-        lines.add_row("what" if case["certain"] else "possible", case["message"])
+        lines.add_row("what" if case["certain"] else "probable", case["message"])
     lines.add_row("why", first["why"])
     lines.add_row("instead", Text(first["instead"], "green"))
     head = Text.assemble((f"  {first['title']}", "bold yellow"), (f"  {first['code']}", "dim"))

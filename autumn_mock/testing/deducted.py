@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from autumn_mock.counting import count_of
 from autumn_mock.domain.amount import ZERO, number
 from autumn_mock.domain.event import Deduction
 from autumn_mock.journal.bodies import TRACK_CALLS
@@ -67,7 +68,7 @@ def deduction_lines(
         if not has_event:
             lines.append("  (items with skip_event have no event and are not counted)")
     left_out = len(lines) - _MAX_LISTED
-    shown = [f"{left_out} earlier lines", *lines[-_MAX_LISTED:]] if left_out > 0 else lines
+    shown = [count_of(left_out, "earlier line"), *lines[-_MAX_LISTED:]] if left_out > 0 else lines
     if rest:
         shown.append(f"by no request of the journal, as of the world's past: {figure(float(number(rest)))} {feature}")
     return shown or ["no usage was sent"]
@@ -86,7 +87,7 @@ def _request(entry: RequestEntry, environment: Environment, queued: dict[int, st
         return f"{entry.call}, {status}"
     reasons = [lost.reason for each in queued.values() if (lost := environment.lost.get(each)) is not None]
     lost_ones = f", {len(reasons)} lost ({', '.join(dict.fromkeys(reasons))})" if reasons else ""
-    return f"{entry.call}, {entry.items} items, {entry.refused} refused{lost_ones}, {status}"
+    return f"{entry.call}, {count_of(entry.items, 'item')}, {entry.refused} refused{lost_ones}, {status}"
 
 
 def _why(entry: RequestEntry) -> str:

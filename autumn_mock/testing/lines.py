@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from autumn_mock.counting import count_of
 from autumn_mock.journal.exchange import shown_text
 from autumn_mock.journal.requests import RequestEntry
 from autumn_mock.journal.unknown_keys import unknown_keys_text
@@ -19,7 +20,7 @@ def request_line(entry: RequestEntry) -> str:
     if entry.service_status != entry.status:
         status += f" (the service: {entry.service_status or 'not reached'})"
     customer = f" {entry.customer_id}" if entry.customer_id else ""
-    items = f", {entry.items} items, {entry.refused} refused" if entry.items is not None else ""
+    items = f", {count_of(entry.items, 'item')}, {entry.refused} refused" if entry.items is not None else ""
     faults = f", faults: {'; '.join(entry.faults)}" if entry.faults else ""
     message = f": {entry.message}" if entry.message else ""
     return f"{entry.id} {entry.method} {entry.path} {status}{customer}{items}{faults}{message}"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
 from autumn_mock.clock import stopwatch
+from autumn_mock.counting import are, count_of, were
 from autumn_mock.domain.amount import number
 from autumn_mock.domain.message import EnqueueFailure, LostItem
 from autumn_mock.domain.webhook import WebhookType
@@ -151,10 +152,12 @@ class AutumnMock:
             return stats
         done, accepted = stats["deducted"] + stats["lost"], stats["accepted"]
         if accepted == done:
-            why = f"only {accepted} were accepted" + (f", {stats['refused']} refused" if stats["refused"] else "")
+            why = f"only {accepted} {were(accepted)} accepted" + (
+                f", {stats['refused']} refused" if stats["refused"] else ""
+            )
         else:
             why = self.emulator.why_open(self._environment, timeout)
-        raise StillOpen(f"{done} of {count} items are deducted or lost: {why}")
+        raise StillOpen(f"{done} of {count_of(count, 'item')} {are(done)} deducted or lost: {why}")
 
     async def _in_turns(self, wait: Callable[[float], bool], timeout: float) -> bool:
         """Wait in a thread, in short turns, so that a cancelled task leaves no waiting thread."""
@@ -358,7 +361,9 @@ class AutumnMock:
         lines += _section("requests of no organisation", self._stray_requests(), limit)
         armed = self.emulator.board_for(self._environment).armed()
         lines += _section("faults", [f"{each.rule.text}: fired {each.fired}" for each in armed], limit)
-        refused = [f"{each.failure_count} of {each.total_count} items: {each.error}" for each in self.failures]
+        refused = [
+            f"{each.failure_count} of {count_of(each.total_count, 'item')}: {each.error}" for each in self.failures
+        ]
         lines += _section("refused", refused, limit)
         lines += _section("lost", [_lost_line(each) for each in self.lost], limit)
         lines += _section("findings", [f"{each.code}: {each.message}" for each in self.findings], limit)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from autumn_mock.counting import count_of
 from autumn_mock.engine import Engine
 from autumn_mock.journal.finding import Finding
 from autumn_mock.journal.requests import RequestEntry
@@ -45,7 +46,7 @@ def outcome_line(findings: Sequence[Finding], entries: Iterable[RequestEntry]) -
         parts.append(f"no such route: {', '.join(list(routes)[:3])}{' …' if len(routes) > 3 else ''}")
     wrong = sum(each.unknown_key is not None for each in entries)
     if wrong:
-        parts.append(f"with an unknown key: {wrong} {'request' if wrong == 1 else 'requests'}")
+        parts.append(f"with an unknown key: {count_of(wrong, 'request')}")
     return "; ".join(parts) or None
 
 

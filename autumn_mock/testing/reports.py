@@ -11,9 +11,11 @@ from xml.etree import ElementTree
 
 import msgspec
 
+from autumn_mock.counting import count_of
+from autumn_mock.journal.finding import OwnedFinding
 from autumn_mock.journal.finding_kinds import FINDING_KINDS
-from autumn_mock.journal.findings import Finding
 from autumn_mock.journal.requests import RequestEntry
+from autumn_mock.journal.wording import doubt_mark
 from autumn_mock.store.changes import ENCODER
 from autumn_mock.store.fileutil import write_output
 from autumn_mock.testing.lines import failure_lines, request_line, unknown_key_lines
@@ -32,7 +34,7 @@ def failure_report(mock: AutumnMock) -> list[str]:
     """The requests of a whole server that failed, the first ones with bodies, and those with unknown keys."""
     entries = mock.emulator.journal.entries()
     failed = [entry for entry in entries if not entry.is_known_accepted]
-    lines = [f"{len(failed)} of {len(entries)} requests failed:"] if failed else []
+    lines = [f"{len(failed)} of {count_of(len(entries), 'request')} failed:"] if failed else []
     shown = failure_lines(failed)
     lines += [f"  {line}" for line in shown]
     rest = [request_line(each) for each in failed if request_line(each) not in shown]
@@ -42,14 +44,29 @@ def failure_report(mock: AutumnMock) -> list[str]:
     return lines + unknown_key_lines(mock.emulator.journal.unknown_keys(), [mock.key])
 
 
-def write_report(path: Path, command: Sequence[str], code: int, mock: AutumnMock, findings: Sequence[Finding]) -> None:
+def finding_line(finding: OwnedFinding) -> str:
+    """A finding: its code, how sure it is, whose requests they were, and what happened."""
+    return f"{finding.code}{doubt_mark(finding.certain)}: {_owner(finding)}: {finding.message}"
+
+
+def _owner(finding: OwnedFinding) -> str:
+    """The organisation of a finding by its slug, and by its name if that says more."""
+    if not finding.org:
+        return "no organisation"
+    name = "" if finding.org_name in (finding.org_slug, "") else f" ({finding.org_name})"
+    return f"organisation {finding.org_slug}{name}, {finding.env}"
+
+
+def write_report(
+    path: Path, command: Sequence[str], code: int, mock: AutumnMock, findings: Sequence[OwnedFinding]
+) -> None:
     """Write JUnit XML to a path that ends in ``.xml``, JSON to any other. Raises :class:`OSError`."""
     command = [word.encode("utf-8", "replace").decode() for word in command]  # an argument may be any bytes
     is_xml = path.suffix == ".xml"
     write_output(path, [_junit(command, code, mock, findings) if is_xml else _json(command, code, mock, findings)])
 
 
-def _json(command: Sequence[str], code: int, mock: AutumnMock, findings: Sequence[Finding]) -> bytes:
+def _json(command: Sequence[str], code: int, mock: AutumnMock, findings: Sequence[OwnedFinding]) -> bytes:
     emulator = mock.emulator
     document: dict[str, Any] = {
         "command": list(command),
@@ -70,7 +87,7 @@ def _request(entry: RequestEntry) -> dict[str, Any]:
     return entry.summary() if entry.is_known_accepted else entry.whole()
 
 
-def _junit(command: Sequence[str], code: int, mock: AutumnMock, findings: Sequence[Finding]) -> bytes:
+def _junit(command: Sequence[str], code: int, mock: AutumnMock, findings: Sequence[OwnedFinding]) -> bytes:
     """A test case for the command, and one for each kind of finding, which fails if it certainly occurred."""
     found = {kind: [each for each in findings if each.code == kind] for kind in FINDING_KINDS}
     failures = sum(any(each.certain for each in some) for some in found.values()) + (code != 0)
@@ -92,9 +109,13 @@ def _junit(command: Sequence[str], code: int, mock: AutumnMock, findings: Sequen
         case = ElementTree.SubElement(suite, "testcase", classname="autumn-mock.contract", name=kind)
         certain = [finding for finding in each if finding.certain]
         if each:
-            lines = _printable("\n".join([*(finding.message for finding in each), each[0].instead]))
+            lines = _printable(
+                "\n".join([*(f"{_owner(finding)}: {finding.message}" for finding in each), each[0].instead])
+            )
             if certain:
-                ElementTree.SubElement(case, "failure", message=_printable(certain[0].message)).text = lines
+                ElementTree.SubElement(
+                    case, "failure", message=_printable(finding_line(certain[0]).partition(": ")[2])
+                ).text = lines
             else:
                 ElementTree.SubElement(case, "system-out").text = lines
     content: bytes = ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)

@@ -83,7 +83,7 @@ def test_world_init_check_and_serve(tmp_path: Path) -> None:
     checked = text_of(NOWHERE("world", "check", str(file)))
     assert (
         checked
-        == f"{file} is valid: 1 organisations, 3 keys, 12 features, 2 plans, 5 customers, 16 balances, 0 events\n"
+        == f"{file} is valid: 1 organisation, 3 keys, 12 features, 2 plans, 5 customers, 16 balances, 0 events\n"
     )
     assert "exists; choose another name, or replace it with --force" in text_of(
         NOWHERE("world", "init", str(file)), code=1
@@ -135,7 +135,7 @@ def test_snapshot_is_piped(run: Run, server: ServerProcess) -> None:
 
 def test_worlds_and_scenarios_are_read_from_standard_input() -> None:
     world = text_of(NOWHERE("world", "show", "empty"))
-    assert text_of(piped(world, "world", "check", "-")).startswith("- is valid: 1 organisations")
+    assert text_of(piped(world, "world", "check", "-")).startswith("- is valid: 1 organisation")
     assert "standard input:1:1: orgs" in text_of(piped("orgs: []", "world", "check", "-"), code=2)
     scenario = shipped_files("scenario")["retry-after-202"].read_text("utf-8")
     assert "steps, world default" in text_of(piped(scenario, "scenario", "check", "-"))

@@ -56,7 +56,7 @@ def test_customers_and_their_events_are_added(run: Run, server: ServerProcess, t
 def test_standard_input_is_a_file(server: ServerProcess) -> None:
     env = {"AUTUMN_MOCK_URL": server.url, "AUTUMN_SECRET_KEY": None}
     done = CliRunner().invoke(main, ["import", "customers", "-"], env=env, input="customer_id\nin_1\n")
-    assert (done.exit_code, done.output) == (0, "imported 1 customers from -\n")
+    assert (done.exit_code, done.output) == (0, "imported 1 customer from -\n")
     done = CliRunner().invoke(main, ["import", "customers", "-"], env=env, input="customer_id\nin_1\n")
     assert "standard input:2:1: customer_id: the customer in_1 exists already" in done.output
 

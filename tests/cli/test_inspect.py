@@ -74,3 +74,10 @@ def test_commands_say_that_a_server_of_an_https_url_speaks_http(words: list[str]
     url = running.url.replace("http:", "https:")
     result = runner(url)(*(each.replace("URL", url) for each in words))
     assert f"the server at {url} does not speak https; give its URL with http://" in text_of(result, 1)
+
+
+def test_findings_marks_what_is_probable(run: Run, server: ServerProcess) -> None:
+    for _ in range(2):  # the same usage, without marks: it may be another one
+        server.post("/v1/balances.batch_track", [ONE])
+    [found] = [each for each in document(run("findings", "--json"))["list"] if not each["certain"]]
+    assert f"{found['title']} (probable)\n" in text_of(run("findings"))

@@ -27,6 +27,6 @@ def test_drain_reports_what_is_still_open(run: Run, server: ServerProcess) -> No
     text_of(run("fault", "worker:pause"))
     server.ask(BATCH, [ONE])
     text = text_of(run("queue", "drain", "--timeout", "0.01"), code=1)
-    assert "1 of 1 accepted items are not worked off yet" in text
+    assert "1 of 1 accepted item is not worked off yet" in text
     text_of(run("fault", "clear"))
     assert text_of(run("queue", "drain")) == "drained: 1 item accepted, 1 deducted, 0 lost\n"

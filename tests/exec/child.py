@@ -66,8 +66,9 @@ def unmarked(value: str) -> None:
     again("")
 
 
-def open_organisation(_: str) -> None:
-    os.environ["AUTUMN_SECRET_KEY"] = json.loads(post("/_mock/organisations", b"{}")[1])["key"]
+def open_organisation(name: str) -> None:
+    body = json.dumps({"name": name} if name else {}).encode()
+    os.environ["AUTUMN_SECRET_KEY"] = json.loads(post("/_mock/organisations", body)[1])["key"]
 
 
 def close_organisation(_: str) -> None:

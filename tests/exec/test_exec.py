@@ -357,6 +357,26 @@ def test_check_findings_includes_organisations_that_are_closed_or_reset(words: t
     assert "charged too often: 3 messages" in done.err
 
 
+def test_findings_name_the_organisation_of_their_requests(reports: tuple[Path, Path]) -> None:
+    owner = None
+    for report in reports:
+        words = ("open=charges twice", "batch=3", "again", "close", "key=am_sk_test_wrong", *["again"] * 3)
+        done = execute("--report", str(report), "--", *child(*words))
+        owner = re.search(r"resent_after_accepted: (organisation \S+ \(charges twice\), sandbox): A batch", done.err)
+        assert owner is not None, done.err
+        assert "wrong_key_retried: no organisation: The key" in done.err
+    assert owner is not None
+    found = {each["code"]: each for each in json.loads(reports[0].read_text("utf-8"))["findings"]}
+    named = found["resent_after_accepted"]
+    assert (named["org_name"], named["env"]) == ("charges twice", "sandbox")
+    assert named["org"]
+    assert named["org_slug"]
+    assert found["wrong_key_retried"]["org"] == found["wrong_key_retried"]["org_name"] == ""
+    [failure] = ElementTree.parse(reports[1]).getroot().findall("testcase[@name='resent_after_accepted']/failure")
+    assert failure.get("message", "").startswith(owner[1])
+    assert (failure.text or "").startswith(owner[1])
+
+
 def test_a_failed_command_is_followed_by_why_its_requests_failed(reports: tuple[Path, Path]) -> None:
     as_json, as_xml = reports
     code = """
@@ -387,11 +407,11 @@ raise SystemExit(%d)
     assert json.loads(document["requests"][0]["request_body"])["feature_id"] == "mesages"
 
 
-def test_check_findings_reports_uncertain_findings_only(reports: tuple[Path, Path]) -> None:
+def test_check_findings_reports_probable_findings_only(reports: tuple[Path, Path]) -> None:
     _, as_xml = reports
     done = execute("--check-findings", "--report", str(as_xml), "--", *child("unmarked=3", "again"))
     assert (done.code, done.lines) == (0, [202, 202])
-    assert "resent_after_accepted (possible)" in done.err
+    assert "resent_after_accepted (probable)" in done.err
     assert all(junit(as_xml).values())
     [output] = ElementTree.parse(as_xml).getroot().iter("system-out")
     assert FINDING_KINDS["resent_after_accepted"].instead in (output.text or "")

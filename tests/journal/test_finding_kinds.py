@@ -39,7 +39,7 @@ def findings(emulator: Engine) -> Callable[[], list[Finding]]:
 
     def find() -> list[Finding]:
         assert emulator.drain(10)
-        return emulator.all_findings()
+        return [*emulator.all_findings()]
 
     return find
 

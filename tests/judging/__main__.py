@@ -22,7 +22,7 @@ def main() -> None:
 def print_clients(runs: int) -> None:
     """Metering clients."""
     rates = honest_rates(runs)
-    print(f"| honest clients with ({runs} runs) | certain findings | uncertain findings |\n|---|---|---|")
+    print(f"| honest clients with ({runs} runs) | certain findings | probable findings |\n|---|---|---|")
     for marks, (count, blamed) in sorted(rates.by_marks.items()):
         certain = sum(run.behaviour.marks == marks for run in rates.wrong)
         print(f"| {marks} | {certain} of {count} | {blamed} of {count} |")
@@ -36,7 +36,7 @@ def print_clients(runs: int) -> None:
 def print_shops(runs: int) -> None:
     """Shops that sell plans."""
     honest = honest_shops(runs)
-    print(f"\n| honest shops ({runs} runs) that ask | certain findings | uncertain findings |\n|---|---|---|")
+    print(f"\n| honest shops ({runs} runs) that ask | certain findings | probable findings |\n|---|---|---|")
     for gate, (count, certain, blamed) in sorted(honest.by_gate.items()):
         print(f"| {gate} | {certain} of {count} | {blamed} of {count} |")
     print(f"\nOf these: {', '.join(f'{code} {count}' for code, count in honest.others.most_common()) or 'none'}")

@@ -24,7 +24,7 @@ class Rates:
     found: int = 0
     exact: int = 0
     codes: Counter[str] = field(default_factory=Counter)
-    #: Of honest clients: runs, and those with an uncertain finding, by how they make marks.
+    #: Of honest clients: runs, and those with an probable finding, by how they make marks.
     by_marks: dict[str, list[int]] = field(default_factory=dict)
     #: Runs that contradict the contract of the test, for its message.
     wrong: list[Run] = field(default_factory=list)

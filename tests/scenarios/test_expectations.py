@@ -53,7 +53,7 @@ _BATCH = "- batch: [{customer_id: cus_456, feature_id: messages, value: 10, time
         ),
         (
             f"- pause: workers\n{_BATCH}\n- drain: 50ms",
-            "expected the queue to be idle within 0.05 s, but 1 of 1 accepted items are not worked off yet: "
+            "expected the queue to be idle within 0.05 s, but 1 of 1 accepted item is not worked off yet: "
             "the workers are paused",
         ),
         ("- drain: 1s\n  expect: {drained: false}", "expected the queue not to be idle after 1 s, but it is"),
@@ -88,7 +88,7 @@ _BATCH = "- batch: [{customer_id: cus_456, feature_id: messages, value: 10, time
         ),
         (
             f"- fault: enqueue:fail\n{_BATCH}\n- expect: {{failures: 0}}",
-            "expected no refusals, but there is 1 refusal in the journal (1 of 1 items: enqueue:fail)",
+            "expected no refusals, but there is 1 refusal in the journal (1 of 1 item: enqueue:fail)",
         ),
         ("- expect: {faults: {completed: true}}", "expected a report of the faults, but none is armed"),
         (

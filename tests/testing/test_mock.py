@@ -99,7 +99,7 @@ def test_wait_for_returns_when_the_items_are_deducted(autumn_mock: AutumnMock) -
     ("rule", "paused", "message"),
     [
         ("", False, "2 of 3 items are deducted or lost: only 2 were accepted"),
-        ("enqueue:fail items=0", False, "1 of 3 items are deducted or lost: only 1 were accepted, 1 refused"),
+        ("enqueue:fail items=0", False, "1 of 3 items is deducted or lost: only 1 was accepted, 1 refused"),
         (
             "",
             True,
@@ -108,7 +108,7 @@ def test_wait_for_returns_when_the_items_are_deducted(autumn_mock: AutumnMock) -
         (
             "worker:delay 1h after=1",
             False,
-            "1 of 3 items are deducted or lost: 1 of 2 accepted items are not worked off yet: "
+            "1 of 3 items is deducted or lost: 1 of 2 accepted items is not worked off yet: "
             "1 held by worker:delay 1h after=1",
         ),
     ],
@@ -322,7 +322,7 @@ def test_assert_deducted_reports_what_each_request_deducted(autumn_mock: AutumnM
         f"  request {ids[0]}: balances.batch_track, 2 items, 0 refused, status 202: 4 messages",
         f"  request {ids[1]}: balances.batch_track, 3 items, 1 refused, status 202: 2 messages",
         "    (items with skip_event have no event and are not counted)",
-        f"  request {ids[2]}: balances.batch_track, 1 items, 0 refused, 1 lost (customer_not_found), status 202: "
+        f"  request {ids[2]}: balances.batch_track, 1 item, 0 refused, 1 lost (customer_not_found), status 202: "
         "0 messages",
         f"  request {ids[3]}: balances.track, status 200: 1.5 messages",
         f"  request {ids[4]}: balances.track, status 404: 0 messages (Customer ghost not found)",
@@ -358,7 +358,7 @@ def test_assert_balanced_reports_a_missing_item(autumn_mock: AutumnMock) -> None
     ]
     with environment.write() as transaction:
         transaction.delete(next(iter(environment.messages)))
-    message = "the counters do not balance: 2 items were accepted, but 1 are waiting, 0 deducted and 0 lost"
+    message = "the counters do not balance: 2 items were accepted, but 1 is waiting, 0 deducted and 0 lost"
     with pytest.raises(AssertionError, match=message):
         autumn_mock.assert_balanced()
 
@@ -389,9 +389,9 @@ def test_report_lists_requests_faults_items_and_findings(autumn_mock: AutumnMock
     assert lines[:findings] == [
         "requests:",
         "  N POST /v1/balances.batch_track 202 cus_456, 3 items, 1 refused, faults: enqueue:fail items=1 times=1",
-        "  N POST /v1/balances.batch_track 202 cus_456, 1 items, 0 refused",
+        "  N POST /v1/balances.batch_track 202 cus_456, 1 item, 0 refused",
         f"  N POST {failed}",
-        "  N POST /v1/balances.batch_track 202 cus_456, 1 items, 0 refused",
+        "  N POST /v1/balances.batch_track 202 cus_456, 1 item, 0 refused",
         "the first failed requests:",
         f"  N POST {failed}",
         "faults:",
@@ -407,7 +407,7 @@ def test_report_lists_requests_faults_items_and_findings(autumn_mock: AutumnMock
         "  resent_after_accepted",
         "  not_resent_after_503",
     ]
-    assert lines[-2:] == ["still open:", "  1 of 4 accepted items are not worked off yet: the workers are paused"]
+    assert lines[-2:] == ["still open:", "  1 of 4 accepted items is not worked off yet: the workers are paused"]
     assert "requests (the last 2 of 4):" in autumn_mock.report(2)
 
 

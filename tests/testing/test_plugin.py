@@ -141,7 +141,7 @@ def test_it(): pass
 )
 def test_failed_fixture_prints_the_report(run: Run, source: str) -> None:
     [request] = [line for line in shown(run(source)) if "POST" in line]
-    assert request.endswith("POST /v1/balances.batch_track 202 cus_456, 1 items, 0 refused")
+    assert request.endswith("POST /v1/balances.batch_track 202 cus_456, 1 item, 0 refused")
 
 
 @pytest.mark.parametrize(

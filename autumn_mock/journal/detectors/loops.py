@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 
+from autumn_mock.counting import count_of, were
 from autumn_mock.journal import wording as w
 from autumn_mock.journal.bodies import BATCH_CALLS, Item, RequestBody
 from autumn_mock.journal.finding import Finding, detects, finding
@@ -138,7 +139,10 @@ def wrong_keys(entries: Iterable[RequestEntry]) -> Iterator[Finding]:
     for key, row in rows.items():
         if len(row) >= LOOP:
             named = f"The key {key.removeprefix('Bearer ')}" if key else "No key"
-            message = f"{named} was sent with {len(row)} requests, which were all answered 401 ({_reason(row[-1])})"
+            message = (
+                f"{named} was sent with {count_of(len(row), 'request')}, which were all answered 401 "
+                f"({_reason(row[-1])})"
+            )
             yield finding("wrong_key_retried", row, message, items=None)
 
 
@@ -163,9 +167,7 @@ def unknown_routes(entries: Sequence[RequestEntry]) -> Iterator[Finding]:
         yield finding(
             "unknown_route",
             row,
-            f"{route} does not exist, and {len(row)} requests were sent to it{lost}{near}".replace(
-                "1 requests were", "1 request was"
-            ),
+            f"{route} does not exist, and {count_of(len(row), 'request')} {were(len(row))} sent to it{lost}{near}",
             items=len(items) or None,
             amounts=amounts,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from autumn_mock.counting import were
 from autumn_mock.domain.message import LostItem
 from autumn_mock.journal import wording as w
 from autumn_mock.journal.bodies import Item
@@ -45,7 +46,7 @@ def _lost(entry: RequestEntry, reason: str, rows: Sequence[tuple[int, LostItem]]
     return finding(
         "lost_after_accepted",
         [entry],
-        f"{w.what(entry)} was accepted, and then {w.items(len(items))} of it {w.were(len(items))} dropped: "
+        f"{w.what(entry)} was accepted, and then {w.items(len(items))} of it {were(len(items))} dropped: "
         f"{reason} ({rows[0][1].message.rstrip('.')}); lost are {w.listed(amounts)} of {customers}",
         items=len(items),
         amounts=amounts,

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from datetime import datetime, timezone
 from decimal import Decimal
 
+from autumn_mock.counting import count_of
 from autumn_mock.domain.customer import CustomerPlan
 from autumn_mock.domain.payment import Invoice
 from autumn_mock.journal import wording as w
@@ -205,8 +206,8 @@ def past_due_unread(entries: Sequence[RequestEntry], state: FindingState) -> Ite
             uses,
             f"The renewal of {', '.join(invoice.plan_ids)} by {customer.id} failed at {_day(invoice.created_at)} "
             f"({invoice.required_action}; {money(invoice.due, invoice.currency)} are due, {invoice.stripe_id}); the "
-            f"client recorded usage for {days} {'day' if days == 1 else 'days'} more, in {len(uses)} "
-            f"{'request' if len(uses) == 1 else 'requests'}, and read neither the customer nor its invoices",
+            f"client recorded usage for {count_of(days, 'day')} more, in {count_of(len(uses), 'request')}, "
+            f"and read neither the customer nor its invoices",
             items=None,
             doubt="the payment provider may be the one that asks for the payment",
         )

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
+from autumn_mock.counting import count_of
 from autumn_mock.journal import wording as w
 from autumn_mock.journal.finding import Finding, detects, finding
 from autumn_mock.journal.requests import RequestEntry
@@ -64,9 +65,7 @@ def unread_pages(entries: Sequence[RequestEntry]) -> Iterator[Finding]:
             yield finding(
                 "page_not_followed",
                 row,
-                f"{call} returned {len(row)} pages with a following one that was never asked for".replace(
-                    "1 pages", "1 page"
-                ),
+                f"{call} returned {count_of(len(row), 'page')} with a following one that was never asked for",
                 items=None,
                 doubt="the client may have wanted the first page only",
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from autumn_mock.counting import are, were
 from autumn_mock.journal import wording as w
 from autumn_mock.journal.bodies import BATCH_CALLS, TRACK_CALLS, Item
 from autumn_mock.journal.finding import Finding, detects, finding
@@ -52,7 +53,7 @@ def _double_charge(charge: DoubleCharge, uses: Counter[bytes]) -> Finding:
         "resent_after_accepted" if charge.was_known else "resent_after_lost_reply",
         charge.requests,
         f"{w.what(first)} was accepted, {w.outcome(first)}, and was sent again {w.times(again)}: "
-        f"{w.items(len(charge.items))} too many were {_taken(charge.items)} ({w.listed(amounts)})",
+        f"{w.items(len(charge.items))} too many {were(len(charge.items))} {_taken(charge.items)} ({w.listed(amounts)})",
         items=len(charge.items),
         amounts=amounts,
         doubt=_doubt(charge, uses),
@@ -78,7 +79,7 @@ def _resend(resend: Resend) -> Finding:
         "resent_after_lost_reply",
         resend.requests,
         f"{w.what(first)} was accepted, {w.outcome(first)}, and was probably sent again {how} by request {last.id}: "
-        f"{w.items(len(resend.items))} too many were {_taken(resend.items)} ({w.listed(amounts)})",
+        f"{w.items(len(resend.items))} too many {were(len(resend.items))} {_taken(resend.items)} ({w.listed(amounts)})",
         items=len(resend.items),
         amounts=amounts,
         doubt=doubt,
@@ -93,7 +94,7 @@ def _loss(loss: Loss) -> Finding:
         "not_resent_after_429" if last.status == 429 else "not_resent_after_503",
         loss.requests,
         f"{w.what(first)} failed{'' if tries == 1 else f' {w.times(tries)}'}, {w.outcome(last)}, and "
-        f"{w.items(len(loss.items))} of it {w.are(len(loss.items))} in no accepted request: lost are "
+        f"{w.items(len(loss.items))} of it {are(len(loss.items))} in no accepted request: lost are "
         f"{w.listed(amounts)}",
         items=len(loss.items),
         amounts=amounts,

@@ -39,7 +39,7 @@ function amountsOf(finding) {
 export function findingCard(finding) {
   const amount = amountsOf(finding);
   return h("article", { className: `finding ${finding.certain ? "certain" : ""}` },
-    h("h3", {}, finding.title, amount ? h("span", { className: "amount" }, ` · ${amount}`) : null),
+    h("h3", {}, `${finding.title}${finding.certain ? "" : " (probable)"}`, amount ? h("span", { className: "amount" }, ` · ${amount}`) : null),
     h("p", {}, finding.message),
     h("p", { className: "hint" }, finding.why),
     h("p", { className: "instead" }, finding.instead));

@@ -122,7 +122,7 @@ function sumsOf({ offered, refused, deducted, lost }) {
 function progressOf({ failed, over, played }) {
   const count = scenario.steps.length;
   if (failed) return `stopped at step ${failed} of ${count}`;
-  return over ? `all ${played} steps played` : `step ${played} of ${count}`;
+  return over ? `all ${plural(played, "step")} played` : `step ${played} of ${count}`;
 }
 
 function createBalance(each) {
