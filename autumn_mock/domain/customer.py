@@ -95,8 +95,8 @@ class CustomerPlan(Record, frozen=True, kw_only=True):
         return self.started_at if self.anchor is None else self.anchor
 
     @property
-    def scope(self) -> tuple[str, str | None]:
-        """Of the main plans with the same scope (group and entity) one is active."""
+    def slot(self) -> tuple[str, str | None]:
+        """Of the main plans in the same slot (group and entity) one is active."""
         return (self.plan.group or "", self.entity_id)
 
     @property

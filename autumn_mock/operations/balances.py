@@ -319,11 +319,11 @@ def _carrier(row: Balance, used: Decimal, entity: Entity | None) -> Balance:
 def _hidden(account: Account, feature_id: str | None, entity: Entity | None) -> list[Balance]:
     """Drained and expired loose rows, which are deleted with the others."""
     shown = {row.id for row in account.visible(entity)}
-    scope = entity.id if entity is not None else None
+    entity_id = entity.id if entity is not None else None
     return [
         row
         for row in account.rows.values()
-        if row.is_loose and row.id not in shown and row.entity_id == scope and feature_id in (None, row.feature_id)
+        if row.is_loose and row.id not in shown and row.entity_id == entity_id and feature_id in (None, row.feature_id)
     ]
 
 

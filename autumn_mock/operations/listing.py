@@ -95,7 +95,7 @@ class PlanLine(Struct, frozen=True):
 def list_balances(call: Call, params: BalancesList, before: Place | None) -> Page[BalanceLine]:
     """``balances.list``: rows of balances, granted by plans and loose; boolean features are left out."""
     environment = call.environment
-    owner, scope = narrowed(call, params)
+    owner, entity_id = narrowed(call, params)
     if owner is NO_ONE:
         return Page([], None)
     wanted = set(params.statuses or ("active",))
@@ -109,12 +109,12 @@ def list_balances(call: Call, params: BalancesList, before: Place | None) -> Pag
                 if _is_metered(call, row)
                 and params.feature_id in (None, row.feature_id)
                 and params.plan_id in (UNSET, row.plan_id)
-                and (scope is None or row.entity_id == scope or scope in row.shares)
+                and (entity_id is None or row.entity_id == entity_id or entity_id in row.shares)
             ],
             before,
             params.limit,
         )
-        lines = _lines(call, transaction, shown, scope)
+        lines = _lines(call, transaction, shown, entity_id)
     return Page([line for line in lines if ("expired" if line.is_expired else "active") in wanted], following)
 
 
@@ -141,7 +141,9 @@ def _is_metered(call: Call, row: Balance) -> bool:
     return not call.feature(row.feature_id).is_boolean
 
 
-def _lines(call: Call, transaction: Transaction, rows: Iterable[Balance], scope: str | None) -> list[BalanceLine]:
+def _lines(
+    call: Call, transaction: Transaction, rows: Iterable[Balance], wanted_entity: str | None
+) -> list[BalanceLine]:
     """The rows after their customers were brought up to date, without those that are then deleted or hidden."""
     accounts: dict[str, Account] = {}
     lines = []
@@ -155,7 +157,7 @@ def _lines(call: Call, transaction: Transaction, rows: Iterable[Balance], scope:
         row = listed if is_closed else account.rows.get(listed.id)
         if row is None or (account.is_hidden(row) and not account.is_expired(row)):
             continue
-        entity_id = row.entity_id or (scope if row.is_per_entity else None)
+        entity_id = row.entity_id or (wanted_entity if row.is_per_entity else None)
         entity = account.entities.get(entity_id) if entity_id is not None else None
         alone = replace(account, rows={row.id: row}, spending_order={})
         view = balance_view(alone, account.features[row.feature_id], entity, [row])
@@ -183,7 +185,7 @@ def list_purchases(call: Call, params: SubscriptionsList, before: Place | None) 
 
 def _list_plans(call: Call, params: SubscriptionsList, before: Place | None, *, one_off: bool) -> Page[PlanLine]:
     environment = call.environment
-    owner, scope = narrowed(call, params)
+    owner, entity_id = narrowed(call, params)
     if owner is NO_ONE:
         return Page([], None)
     wanted = set(params.statuses or ("active", "scheduled"))
@@ -199,7 +201,7 @@ def _list_plans(call: Call, params: SubscriptionsList, before: Place | None, *, 
                 if each.plan.is_one_off is one_off
                 and (each.id in ended or each.status in wanted or (each.past_due and "past_due" in wanted))
                 and params.plan_id in (None, each.plan_id)
-                and scope in (None, each.entity_id)
+                and entity_id in (None, each.entity_id)
             ],
             before,
             params.limit,

@@ -169,7 +169,7 @@ def _scenarios(changes: list[CustomerPlanChange], *, by_time: bool) -> Iterator[
     for each in changes:
         if _action(each) == "activated":
             plan = each.attached.plan
-            replaced = [one for one in ended if one.scope == each.attached.scope and one.plan.is_main and plan.is_main]
+            replaced = [one for one in ended if one.slot == each.attached.slot and one.plan.is_main and plan.is_main]
             is_better = not by_time and any(is_upgrade(one.plan, plan) for one in replaced)
             yield "upgrade" if is_better else "new", each.attached
 

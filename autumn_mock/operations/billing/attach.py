@@ -58,7 +58,7 @@ class PlanPurchase(Struct, frozen=True, kw_only=True):
 
     params: BillingAttach
     customer: Customer
-    scope: str | None
+    entity_id: str | None
     decided: Attachment
     purchase: Purchase
     #: The same request, to be repeated once it is paid.
@@ -66,7 +66,7 @@ class PlanPurchase(Struct, frozen=True, kw_only=True):
 
     @property
     def done(self) -> Outcome:
-        return Outcome(customer_id=self.params.customer_id, entity_id=self.scope)
+        return Outcome(customer_id=self.params.customer_id, entity_id=self.entity_id)
 
 
 def attach(call: Call, params: BillingAttach) -> Outcome:
@@ -79,14 +79,14 @@ def attach_within(
     call: Call, transaction: Transaction, params: BillingAttach, settled: Settled | None = None
 ) -> Outcome:
     """Attach a plan in a transaction; ``settled``: how it was paid for."""
-    customer, scope = owner_of(call, transaction, params)
+    customer, entity_id = owner_of(call, transaction, params)
     is_new = settled is None and not params.no_billing_changes
     wanted = checkouts.deferred("attach", of_version(call, params), call.now)
     session = checkouts.find_open(call, customer, wanted) if is_new else None
     if session is not None and session.attached is not None:
-        return Outcome(customer_id=params.customer_id, entity_id=scope, checkout=session)
-    case = examine(call, customer, scope, params, wanted, settled)
-    case = replace(case, wanted=replace(wanted, changes=changed_by_attach(case.decided, scope)))
+        return Outcome(customer_id=params.customer_id, entity_id=entity_id, checkout=session)
+    case = examine(call, customer, entity_id, params, wanted, settled)
+    case = replace(case, wanted=replace(wanted, changes=changed_by_attach(case.decided, entity_id)))
     supersede(call, transaction, customer, case.wanted.changes, is_paid=settled is not None)
     if is_new and case.purchase.is_billed:
         if session is not None and session.mode == case.purchase.page:
@@ -119,13 +119,13 @@ def owner_of(call: Call, transaction: Transaction, params: BillingParams) -> tup
 def examine(
     call: Call,
     customer: Customer,
-    scope: str | None,
+    entity_id: str | None,
     params: BillingAttach,
     wanted: Deferred,
     settled: Settled | None = None,
 ) -> PlanPurchase:
     """What attaching a plan does and costs. Raises :class:`ApiError` for what is refused."""
-    decided = decide(call, customer, scope, params)
+    decided = decide(call, customer, entity_id, params)
     purchase = purchase_of(call, customer, params, decided)
     if settled is None:
         refuse_page(params, decided, purchase, call.now)
@@ -134,7 +134,7 @@ def examine(
     if settled is None:
         refuse_purchase(params, decided, purchase, call.now)
     return PlanPurchase(
-        params=params, customer=customer, scope=scope, decided=decided, purchase=purchase, wanted=wanted
+        params=params, customer=customer, entity_id=entity_id, decided=decided, purchase=purchase, wanted=wanted
     )
 
 
@@ -148,7 +148,7 @@ def _open_session(call: Call, transaction: Transaction, case: PlanPurchase, page
         checkouts.Session(
             mode=page,
             deferred=case.wanted,
-            entity_id=case.scope,
+            entity_id=case.entity_id,
             success_url=params.success_url,
             lines=case.purchase.lines,
             adjustable=adjustable_features(params, case.decided),
@@ -209,7 +209,7 @@ def _invoice(
         invoicing.Bill(
             lines=case.purchase.lines,
             plan_ids=(case.decided.plan.id,),
-            entity_id=case.scope,
+            entity_id=case.entity_id,
             subscription=subscription.id if subscription is not None and exists else None,
             deferred=waiting if waits_for_payment(case.params) else None,
             collection=collection,
@@ -221,14 +221,14 @@ def perform(
     call: Call, transaction: Transaction, case: PlanPurchase, subscription: Subscription | None
 ) -> CustomerPlan:
     """Attach the plan, and end or schedule the end of what it replaces."""
-    params, customer, scope, decided = case.params, case.customer, case.scope, case.decided
+    params, customer, entity_id, decided = case.params, case.customer, case.entity_id, case.decided
     waits, current = decided.is_deferred, decided.current
     if subscription is not None:
         transaction.put(subscription)
     rewards.redeem(call, transaction, case.purchase.coupons)
     old = [row for each in decided.removed for row in withdraw(call, transaction, each)]
     if decided.plan.is_main:
-        drop_scheduled(call, transaction, customer, decided.plan, scope)
+        drop_scheduled(call, transaction, customer, decided.plan, entity_id)
     if current is not None and waits:
         transaction.put(replace(current, canceled_at=call.now, expires_at=decided.starts_at))
     elif current is not None:
@@ -244,7 +244,7 @@ def perform(
         customer,
         decided.plan,
         status="scheduled" if waits else "active",
-        entity_id=scope,
+        entity_id=entity_id,
         prepaid=decided.prepaid,
         started_at=decided.starts_at,
         anchor=decided.anchor,

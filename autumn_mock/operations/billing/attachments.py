@@ -57,14 +57,14 @@ class Attachment(Struct, frozen=True):
         return self.trial_ends_at is not None and _reverts(self.plan)
 
 
-def decide(call: Call, customer: Customer, scope: str | None, params: BillingAttach) -> Attachment:
+def decide(call: Call, customer: Customer, entity_id: str | None, params: BillingAttach) -> Attachment:
     """The effect of attaching a plan to a customer (or an entity, by its id)."""
     known = plans.get(call, params.plan_id, params.version)
-    if not trial_available(call, customer, scope, known):
+    if not trial_available(call, customer, entity_id, known):
         known = replace(known, free_trial=None)
     plan = customized(call, known, params)
     require_payments(call, plan, params)
-    current = current_plan(call, customer, plan, scope) if plan.is_main else None
+    current = current_plan(call, customer, plan, entity_id) if plan.is_main else None
     if current is not None and current.plan_id == plan.id:
         raise ApiError(
             409,
@@ -78,12 +78,12 @@ def decide(call: Call, customer: Customer, scope: str | None, params: BillingAtt
     elif current is not None and not _reverts(plan) and is_deferred(plan, current.plan, params.plan_schedule):
         starts_at = cycle_end(current, call.now)
     elif current is None and params.plan_schedule == "end_of_cycle" and not params.new_billing_subscription:
-        host = _joined(call, customer, plan, scope, starts_at)
+        host = _joined(call, customer, plan, entity_id, starts_at)
         starts_at = call.now if host is None else cycle_end(host, call.now)
     waits = starts_at > call.now
     trial = None if waits else trial_end(plan.free_trial, call.now)
     before = None if waits else current
-    joined = None if params.new_billing_subscription else _joined(call, customer, plan, scope, starts_at)
+    joined = None if params.new_billing_subscription else _joined(call, customer, plan, entity_id, starts_at)
     if before is None and joined is not None:
         trial, before = joined.trial_ends_at, joined
     if before is not None and before.billed_by is None and not plan.is_free and not params.no_billing_changes:
@@ -105,7 +105,7 @@ def _reverts(plan: Plan) -> bool:
     return plan.free_trial is not None and plan.free_trial.on_end == "revert"
 
 
-def trial_available(call: Call, customer: Customer, scope: str | None, plan: Plan) -> bool:
+def trial_available(call: Call, customer: Customer, entity_id: str | None, plan: Plan) -> bool:
     """Whether a plan has a trial that a customer (or an entity) may begin.
 
     One who is or was on the plan may not, nor may a customer with the fingerprint of one; unless the organisation
@@ -117,7 +117,7 @@ def trial_available(call: Call, customer: Customer, scope: str | None, plan: Pla
     if environment.organisation.config.multiple_trials:
         return True
     if plan.id in customer.ended_plans or any(
-        each.plan_id == plan.id for each in attached_plans(call, customer, scope)
+        each.plan_id == plan.id for each in attached_plans(call, customer, entity_id)
     ):
         return False
     if not customer.fingerprint:
@@ -150,9 +150,9 @@ def _removed(call: Call, customer: Customer, plan_id: str) -> CustomerPlan:
     raise ApiError(404, f"No active plan '{plan_id}' found on the customer to remove", "product_not_found")
 
 
-def _joined(call: Call, customer: Customer, plan: Plan, scope: str | None, starts_at: int) -> CustomerPlan | None:
+def _joined(call: Call, customer: Customer, plan: Plan, entity_id: str | None, starts_at: int) -> CustomerPlan | None:
     """The paid plan whose subscription an add-on, or a plan of an entity, joins at once: its cycle and its trial."""
-    if plan.is_free or plan.is_one_off or starts_at != call.now or not (plan.add_on or scope is not None):
+    if plan.is_free or plan.is_one_off or starts_at != call.now or not (plan.add_on or entity_id is not None):
         return None
     every = call.environment.customer_plans.of(customer.internal_id).values()
     paid = [each for each in every if each.status == "active" and not each.plan.is_free and not each.plan.is_one_off]
@@ -188,23 +188,23 @@ def sent_quantities(params: BillingParams) -> dict[str, Decimal]:
     return {each.feature_id: amount(each.quantity) for each in sent if each.quantity is not None}
 
 
-def attached_plans(call: Call, customer: Customer, scope: str | None) -> list[CustomerPlan]:
+def attached_plans(call: Call, customer: Customer, entity_id: str | None) -> list[CustomerPlan]:
     """The active and scheduled plans of a customer (or an entity, by its id)."""
     plans_ = call.environment.customer_plans.of(customer.internal_id).values()
-    return [each for each in plans_ if each.entity_id == scope]
+    return [each for each in plans_ if each.entity_id == entity_id]
 
 
-def current_plan(call: Call, customer: Customer, plan: Plan, scope: str | None) -> CustomerPlan | None:
+def current_plan(call: Call, customer: Customer, plan: Plan, entity_id: str | None) -> CustomerPlan | None:
     """The active main plan of the same group."""
-    for each in attached_plans(call, customer, scope):
+    for each in attached_plans(call, customer, entity_id):
         if each.plan.is_main and each.status == "active" and each.plan.group == plan.group:
             return each
     return None
 
 
-def scheduled(call: Call, customer: Customer, plan: Plan, scope: str | None) -> list[CustomerPlan]:
+def scheduled(call: Call, customer: Customer, plan: Plan, entity_id: str | None) -> list[CustomerPlan]:
     """The scheduled main plans of the same group."""
-    plans_ = attached_plans(call, customer, scope)
+    plans_ = attached_plans(call, customer, entity_id)
     return [
         each for each in plans_ if each.status == "scheduled" and each.plan.is_main and each.plan.group == plan.group
     ]
@@ -278,7 +278,7 @@ def current_period(attached: CustomerPlan, now: int, held: Iterable[CustomerPlan
     """
     if attached.status == "scheduled":
         billed = [each for each in held if each.billed_by == attached.billed_by and each.status == "active"]
-        before = next((each for each in billed if each.scope == attached.scope), next(iter(billed), None))
+        before = next((each for each in billed if each.slot == attached.slot), next(iter(billed), None))
         return None if before is None or before.billed_by is None else current_period(before, now)
     trial = attached.trial_ends_at
     if trial is not None and trial > now:
@@ -293,9 +293,9 @@ def current_period(attached: CustomerPlan, now: int, held: Iterable[CustomerPlan
     return (start // 1000 * 1000, end // 1000 * 1000)
 
 
-def find_attached(call: Call, customer: Customer, scope: str | None, params: BillingUpdate) -> CustomerPlan:
+def find_attached(call: Call, customer: Customer, entity_id: str | None, params: BillingUpdate) -> CustomerPlan:
     """The plan that an update is about: the one named, else the most important; 404 when there is none."""
-    found = attached_plans(call, customer, scope)
+    found = attached_plans(call, customer, entity_id)
     named, which = params.customer_product_id or params.subscription_id, ""
     if named is not None:
         found = [each for each in found if named in (each.id, each.subscription_id)]
@@ -338,7 +338,7 @@ def fallback(call: Call, ended: CustomerPlan) -> Plan | None:
     for each in call.environment.customer_plans.of(ended.customer).values():
         if each.id == ended.id or each.status != "active" or not each.plan.is_main:
             continue
-        if each.scope == ended.scope or (each.plan.group == ended.plan.group and not each.plan.is_free):
+        if each.slot == ended.slot or (each.plan.group == ended.plan.group and not each.plan.is_free):
             return None
     for plan in plans.auto_enabled_plans(call.environment):
         if plan.is_main and plan.is_free and plan.group == ended.plan.group and plan.id != ended.plan_id:

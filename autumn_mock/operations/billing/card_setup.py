@@ -19,16 +19,18 @@ def setup_payment(call: Call, params: SetupPayment) -> Outcome:
     """Open a page where a customer, created if need be, enters a card. A plan is attached after that; what attaching
     it would refuse is refused at once."""
     with call.write() as transaction:
-        customer, scope = owner_of(call, transaction, params)
+        customer, entity_id = owner_of(call, transaction, params)
         wanted = checkouts.deferred("setup_payment", of_version(call, params), call.now)
         if params.plan_id is not None:
-            examine(call, customer, scope, _plan_of(wanted.body, call.now), wanted)
+            examine(call, customer, entity_id, _plan_of(wanted.body, call.now), wanted)
         session = checkouts.find_open(call, customer, wanted)
         if session is None:
             checkouts.end_open(call, transaction, customer)
-            opened = checkouts.Session(mode="setup", deferred=wanted, entity_id=scope, success_url=params.success_url)
+            opened = checkouts.Session(
+                mode="setup", deferred=wanted, entity_id=entity_id, success_url=params.success_url
+            )
             session = checkouts.open_session(call, transaction, customer, opened)
-        return Outcome(customer_id=params.customer_id, entity_id=scope, checkout=session)
+        return Outcome(customer_id=params.customer_id, entity_id=entity_id, checkout=session)
 
 
 def after_setup(call: Call, transaction: Transaction, body: Any, _: Settled) -> Outcome:

@@ -35,25 +35,25 @@ class Eligibility(Struct, frozen=True):
     trial_available: bool | None
 
 
-def eligibility(call: Call, customer: Customer, scope: str | None, plan: Plan) -> Eligibility:
+def eligibility(call: Call, customer: Customer, entity_id: str | None, plan: Plan) -> Eligibility:
     """What attaching a plan to a customer (or an entity, by its id) would do."""
-    held = [each for each in attached_plans(call, customer, scope) if each.plan_id == plan.id]
+    held = [each for each in attached_plans(call, customer, entity_id) if each.plan_id == plan.id]
     attached = min(held, key=lambda each: each.status == "scheduled", default=None)
-    action = _action(call, customer, scope, plan, attached)
+    action = _action(call, customer, entity_id, plan, attached)
     trial = None
     if plan.free_trial is not None:
-        trial = action != "downgrade" and trial_available(call, customer, scope, plan)
+        trial = action != "downgrade" and trial_available(call, customer, entity_id, plan)
     return Eligibility(action, attached, trial)
 
 
 def _action(
-    call: Call, customer: Customer, scope: str | None, plan: Plan, attached: CustomerPlan | None
+    call: Call, customer: Customer, entity_id: str | None, plan: Plan, attached: CustomerPlan | None
 ) -> AttachAction:
     if plan.is_one_off:
         return "purchase"
     if attached is not None and not (plan.add_on and plan.is_free):
         return "none"
-    current = None if plan.add_on else current_plan(call, customer, plan, scope)
+    current = None if plan.add_on else current_plan(call, customer, plan, entity_id)
     if current is None:
         return "activate"
     return "upgrade" if is_upgrade(current.plan, plan) else "downgrade"

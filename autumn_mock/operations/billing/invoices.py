@@ -26,7 +26,7 @@ class InvoiceOf(Struct, frozen=True):
 def list_invoices(call: Call, params: InvoicesList, before: Place | None) -> Page[InvoiceOf]:
     """``invoices.list``: newest first."""
     environment = call.environment
-    owner, scope = narrowed(call, params)
+    owner, entity_id = narrowed(call, params)
     if owner is NO_ONE or (params.processor_types is not None and "stripe" not in params.processor_types):
         return Page([], None)
     with environment.lock:
@@ -35,7 +35,7 @@ def list_invoices(call: Call, params: InvoicesList, before: Place | None) -> Pag
             [
                 each
                 for each in invoices
-                if scope in (None, each.entity_id)
+                if entity_id in (None, each.entity_id)
                 and params.invoice_id in (None, each.id)
                 and params.stripe_id in (None, each.stripe_id)
                 and (params.status is None or each.status in params.status)

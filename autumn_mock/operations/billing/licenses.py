@@ -203,14 +203,14 @@ def refuse_attach(
     call: Call, customer: Customer, params: BillingAttach, plan: Plan, current: CustomerPlan | None
 ) -> None:
     """400 for a plan that licences forbid to attach, and for seats that would be left without a grant."""
-    attached, scope = _attached(call, customer), params.entity_id
+    attached, entity_id = _attached(call, customer), params.entity_id
     offered = {each.license_plan_id for each in plan.licenses}
     for plan_id in quantities(params):
         if plan_id not in offered:
             raise invalid_request(f"Plan does not offer license {plan_id}.")
-    if scope and plan.licenses:
+    if entity_id and plan.licenses:
         raise invalid_request(
-            f"Plan {plan.id} offers licenses, so it can only be attached to the customer — not to entity {scope}."
+            f"Plan {plan.id} offers licenses, so it can only be attached to the customer — not to entity {entity_id}."
         )
     for pool in pools_of(attached):
         if pool.license.license_plan_id == plan.id:
@@ -218,10 +218,10 @@ def refuse_attach(
                 f"Plan {plan.id} is a license under {pool.parent.plan_id}, which this customer is on. "
                 "Assign seats with licenses.attach instead of attaching it directly."
             )
-    held = next((each for each in attached if scope and each.license_parent and each.entity_id == scope), None)
+    held = next((each for each in attached if entity_id and each.license_parent and each.entity_id == entity_id), None)
     if held is not None:
         raise invalid_request(
-            f"Entity {scope} holds a license ({held.plan_id}) — its plan is managed through the license. "
+            f"Entity {entity_id} holds a license ({held.plan_id}) — its plan is managed through the license. "
             "Release it first via licenses.release."
         )
     if current is not None:

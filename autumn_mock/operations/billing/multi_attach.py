@@ -34,7 +34,7 @@ class Basket(Struct, frozen=True, kw_only=True):
 
     params: MultiAttach
     customer: Customer
-    scope: str | None
+    entity_id: str | None
     cases: list[PlanPurchase]
     coupons: tuple[rewards.GivenCoupon, ...]
     wanted: Deferred
@@ -73,11 +73,11 @@ def multi_attach_within(
     """Attach plans in a transaction; ``settled``: how they were paid for. ``wanted``: what is made once they are paid,
     if that is more."""
     basket = fill(call, transaction, params, settled)
-    changes = [name for each in basket.cases for name in changed_by_attach(each.decided, each.scope)]
+    changes = [name for each in basket.cases for name in changed_by_attach(each.decided, each.entity_id)]
     wanted = basket.wanted if wanted is None else wanted
     basket = replace(basket, wanted=replace(wanted, changes=tuple(dict.fromkeys((*wanted.changes, *changes)))))
     supersede(call, transaction, basket.customer, basket.wanted.changes, is_paid=settled is not None)
-    done = Outcome(customer_id=params.customer_id, entity_id=basket.scope)
+    done = Outcome(customer_id=params.customer_id, entity_id=basket.entity_id)
     if settled is None and any(each.purchase.is_billed for each in basket.cases):
         session = checkouts.find_open(call, basket.customer, basket.wanted)
         if session is not None and session.mode == basket.page:
@@ -87,7 +87,7 @@ def multi_attach_within(
             opened = checkouts.Session(
                 mode=basket.page,
                 deferred=basket.wanted,
-                entity_id=basket.scope,
+                entity_id=basket.entity_id,
                 success_url=params.success_url,
                 lines=basket.lines,
             )
@@ -108,17 +108,17 @@ def fill(call: Call, transaction: Transaction, params: MultiAttach, settled: Set
     cases: list[PlanPurchase] = []
     for plan in params.plans:
         one = single(params, plan)
-        customer, scope = owner_of(call, transaction, one)
-        case = examine(call, customer, scope, replace(one, billing_cycle_anchor=None), wanted, settled)
+        customer, entity_id = owner_of(call, transaction, one)
+        case = examine(call, customer, entity_id, replace(one, billing_cycle_anchor=None), wanted, settled)
         if params.billing_cycle_anchor is not None and not case.decided.plan.is_one_off:
-            case = examine(call, customer, scope, one, wanted, settled)
+            case = examine(call, customer, entity_id, one, wanted, settled)
         cases.append(case)
     if params.billing_cycle_anchor is not None and all(each.decided.plan.is_one_off for each in cases):
         raise invalid_request(
             "billing_cycle_anchor is not supported when every plan is one-off. One-off plans do not have a recurring "
             "billing cycle."
         )
-    refuse_rivals((case.decided.plan, case.scope) for case in cases)
+    refuse_rivals((case.decided.plan, case.entity_id) for case in cases)
     if params.redirect_mode == "always" and any(each.purchase.subscription is not None for each in cases):
         raise ApiError(
             400,
@@ -131,7 +131,7 @@ def fill(call: Call, transaction: Transaction, params: MultiAttach, settled: Set
     return Basket(
         params=params,
         customer=cases[0].customer,
-        scope=params.entity_id,
+        entity_id=params.entity_id,
         cases=cases,
         coupons=coupons,
         wanted=wanted,
@@ -141,8 +141,8 @@ def fill(call: Call, transaction: Transaction, params: MultiAttach, settled: Set
 def refuse_rivals(attached: Iterable[tuple[Plan, str | None]]) -> None:
     """400 for two main plans of one group: a customer, or an entity (by its id), is on one of them."""
     found: dict[tuple[str, str | None], str] = {}
-    for plan, scope in attached:
-        place = (plan.group or "", scope)
+    for plan, entity_id in attached:
+        place = (plan.group or "", entity_id)
         if plan.is_main and place in found:
             raise invalid_request(
                 f"Plans '{found[place]}' and '{plan.id}' cannot be attached together: only one main plan of a group "
@@ -197,7 +197,7 @@ def _buy(call: Call, transaction: Transaction, basket: Basket, done: Outcome, se
         bill = invoicing.Bill(
             lines=lines,
             plan_ids=tuple(dict.fromkeys(each.decided.plan.id for each in basket.cases)),
-            entity_id=basket.scope,
+            entity_id=basket.entity_id,
             deferred=waiting if waits_for_payment(basket.first) else None,
             collection=collection,
         )

@@ -74,7 +74,7 @@ def opened(call: Call, transaction: Transaction, params: OldAttach) -> tuple[Cus
 
 def _require_payable(call: Call, customer: Customer, wanted: list[Plan], params: OldAttach) -> None:
     """400 for what can be bought by newer calls only, or in another way."""
-    scope = params.entity_id or None
+    entity_id = params.entity_id or None
     forced = "publishable key" if call.publishable else "force_checkout" if params.force_checkout else None
     sent = {each.feature_id: each.quantity for each in params.options or ()}
     for plan in wanted:
@@ -87,7 +87,7 @@ def _require_payable(call: Call, customer: Customer, wanted: list[Plan], params:
         if len(plan.prices) == len(prices) == 1 and 0 in sent.values():
             message = "When attaching a single prepaid price, quantity must be greater than 0"
             raise ApiError(400, message, "invalid_options")
-        current = current_plan(call, customer, plan, scope) if plan.is_main else None
+        current = current_plan(call, customer, plan, entity_id) if plan.is_main else None
         if forced is not None:
             _require_checkout(plan, current, forced)
         direct = forced is None and not params.invoice and card_of(call, customer) is not None
@@ -95,7 +95,7 @@ def _require_payable(call: Call, customer: Customer, wanted: list[Plan], params:
         if direct and missing and (current is None or current.plan_id != plan.id):
             raise ApiError(400, f"Pass in 'quantity' for feature {missing[0]} in options", "invalid_options")
         if len(wanted) > 1 and current is not None and not current.plan.is_free:
-            if scheduled(call, customer, plan, scope):
+            if scheduled(call, customer, plan, entity_id):
                 raise invalid_request(
                     "Can't attach multiple products when a scheduled product change is already pending"
                 )
@@ -210,8 +210,8 @@ def several(params: OldAttach, wanted: list[Plan]) -> MultiAttach:
 def _attach(
     call: Call, transaction: Transaction, customer: Customer, plan: Plan, params: OldAttach
 ) -> tuple[Outcome, tuple[str, str]]:
-    scope = params.entity_id or None
-    current = current_plan(call, customer, plan, scope) if plan.is_main else None
+    entity_id = params.entity_id or None
+    current = current_plan(call, customer, plan, entity_id) if plan.is_main else None
     changes = changes_of(call, customer, plan, params)
     if changes is not None:
         return update_within(call, transaction, changes), _changed(changes)

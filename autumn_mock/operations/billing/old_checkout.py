@@ -83,8 +83,8 @@ def preview(call: Call, params: OldAttach) -> OldCheckout:
 
 def _asked(call: Call, transaction: Transaction, params: OldAttach, *, opens: bool) -> OldCheckout:
     customer, wanted = opened(call, transaction, params)
-    plan, scope = wanted[0], params.entity_id or None
-    current = current_plan(call, customer, plan, scope) if plan.is_main else None
+    plan, entity_id = wanted[0], params.entity_id or None
+    current = current_plan(call, customer, plan, entity_id) if plan.is_main else None
     changes = changes_of(call, customer, plan, params) if len(wanted) == 1 else None
     outcome = None
     if len(wanted) > 1:

@@ -91,10 +91,10 @@ def end_subscription(call: Call, transaction: Transaction, customer: Customer, s
     ended = plans_of(call, subscription)
     for attached in ended:
         withdraw(call, transaction, attached)
-    scopes = {each.scope for each in ended if each.plan.is_main}
+    slots = {each.slot for each in ended if each.plan.is_main}
     for attached in list(environment.customer_plans.of(owner).values()):
         if attached.status == "scheduled" and (
-            attached.billed_by == subscription.id or (attached.plan.is_main and attached.scope in scopes)
+            attached.billed_by == subscription.id or (attached.plan.is_main and attached.slot in slots)
         ):
             transaction.delete(attached)
     if environment.organisation.config.void_invoices_on_subscription_deletion:

@@ -94,8 +94,8 @@ def preview_attach(call: Call, params: BillingAttach) -> Preview:
     """What attaching a plan would do; a customer or entity that the call would create need not be there."""
     found: list[Preview] = []
     with suppress(Previewed), call.write() as transaction:
-        customer, scope = owner_of(call, transaction, params)
-        case = examine(call, customer, scope, params, checkouts.deferred("attach", params, call.now))
+        customer, entity_id = owner_of(call, transaction, params)
+        case = examine(call, customer, entity_id, params, checkouts.deferred("attach", params, call.now))
         charges = charges_of_attach(call, customer, case.decided, params)
         found.append(_attached(call, [case], charges, case.purchase.page))
         raise Previewed
@@ -147,7 +147,7 @@ def _attached(call: Call, cases: Sequence[PlanPurchase], charges: Charges, page:
             created_at=call.now,
             started_at=decided.starts_at,
             status="scheduled" if decided.is_deferred else "active",
-            entity_id=case.scope,
+            entity_id=case.entity_id,
             prepaid=decided.prepaid,
             expires_at=case.params.ends_at,
         )
@@ -158,7 +158,7 @@ def _attached(call: Call, cases: Sequence[PlanPurchase], charges: Charges, page:
             if decided.is_deferred:
                 incoming.append(replace(decided.current, canceled_at=call.now, expires_at=decided.starts_at))
         if decided.plan.is_main:
-            replaced += attachments.scheduled(call, customer, decided.plan, case.scope)
+            replaced += attachments.scheduled(call, customer, decided.plan, case.entity_id)
     without = [*(each for each, _ in outgoing), *replaced]
     return Preview(
         tuple(_change(each, each.started_at if each.status == "scheduled" else None) for each in incoming),
@@ -211,8 +211,8 @@ class _Effect(Struct, frozen=True, kw_only=True):
 
 def _effect(call: Call, customer: Customer, params: BillingUpdate) -> _Effect:
     """Raises :class:`ApiError` for what the call would refuse."""
-    scope = params.entity_id or None
-    current = attachments.find_attached(call, customer, scope, params)
+    entity_id = params.entity_id or None
+    current = attachments.find_attached(call, customer, entity_id, params)
     ends = params.cancel_action in ("cancel_immediately", "cancel_end_of_cycle")
     if ends and ends_at_once(call, current):
         params = replace(params, cancel_action="cancel_immediately", proration_behavior="none")
@@ -225,7 +225,7 @@ def _effect(call: Call, customer: Customer, params: BillingUpdate) -> _Effect:
     incoming, intent = _incoming(call, current, revised, params)
     gone: tuple[CustomerPlan, ...] = (current,)
     if params.cancel_action is not None and current.plan.is_main:
-        gone = (current, *attachments.scheduled(call, customer, current.plan, scope))
+        gone = (current, *attachments.scheduled(call, customer, current.plan, entity_id))
     return _Effect(
         current=current,
         intent=intent,

@@ -230,12 +230,12 @@ class _DueChanges:
     # -- what becomes of plans and balances
 
     def _end(self) -> dict[tuple[str, str | None], list[Balance]]:
-        """End plans and trials; returns the rows of the main plans that ended, by their scope."""
+        """End plans and trials; returns the rows of the main plans that ended, by their slot."""
         rows: dict[tuple[str, str | None], list[Balance]] = {}
         for each in self.ended:
             withdrawn = withdraw(self.call, self.transaction, each)
             if each.plan.is_main:
-                rows.setdefault(each.scope, []).extend(withdrawn)
+                rows.setdefault(each.slot, []).extend(withdrawn)
         for place, each in enumerate(self.staying):
             if self._is_reached(each.trial_ends_at):
                 anchor = each.anchor if each.billed_by is None else self.now
@@ -254,7 +254,7 @@ class _DueChanges:
             begun = replace(each, status="active", anchor=anchor)
             self.transaction.put(begun)
             granted = grant(call, self.transaction, begun)
-            old = rows.get(each.scope, []) if each.plan.is_main else []
+            old = rows.get(each.slot, []) if each.plan.is_main else []
             carry(call, self.transaction, self.customer, old, granted, _nothing, _nothing)
 
     def _move_cycles(self) -> None:

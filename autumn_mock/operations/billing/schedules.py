@@ -300,9 +300,9 @@ def _begin(
 
 def _end_rivals(call: Call, transaction: Transaction, customer: Customer, attached: Sequence[CustomerPlan]) -> None:
     """A main plan that no phase names ends when another one of its group begins."""
-    mains = {each.scope: each for each in attached if each.plan.is_main}
+    mains = {each.slot: each for each in attached if each.plan.is_main}
     for held in list(call.environment.customer_plans.of(customer.internal_id).values()):
-        following = mains.get(held.scope)
+        following = mains.get(held.slot)
         if following is None or held.status != "active" or not held.plan.is_main:
             continue
         if held.expires_at is None or held.expires_at > following.started_at:

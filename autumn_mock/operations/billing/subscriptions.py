@@ -57,14 +57,14 @@ def close_unused(call: Call, transaction: Transaction, customer: Customer) -> No
             transaction.put(replace(each, status="canceled"))
 
 
-def drop_scheduled(call: Call, transaction: Transaction, customer: Customer, plan: Plan, scope: str | None) -> None:
+def drop_scheduled(call: Call, transaction: Transaction, customer: Customer, plan: Plan, entity_id: str | None) -> None:
     """Delete the scheduled main plans of the group of a plan."""
-    for each in scheduled(call, customer, plan, scope):
+    for each in scheduled(call, customer, plan, entity_id):
         transaction.delete(each)
 
 
-def drop_scheduled_add_ons(call: Call, transaction: Transaction, customer: Customer, scope: str | None) -> None:
+def drop_scheduled_add_ons(call: Call, transaction: Transaction, customer: Customer, entity_id: str | None) -> None:
     """Delete the scheduled add-ons of a customer, or of an entity (by its id)."""
-    for each in attached_plans(call, customer, scope):
+    for each in attached_plans(call, customer, entity_id):
         if each.status == "scheduled" and each.plan.add_on:
             transaction.delete(each)

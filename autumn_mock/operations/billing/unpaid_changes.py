@@ -17,15 +17,15 @@ from autumn_mock.operations.call import Call
 from autumn_mock.store.environment import Transaction
 
 
-def place_of(plan: Plan, scope: str | None) -> str:
+def place_of(plan: Plan, entity_id: str | None) -> str:
     """Where a customer, or an entity (by its id), is on one main plan: its group."""
-    return f"{plan.group or ''}@{scope or ''}"
+    return f"{plan.group or ''}@{entity_id or ''}"
 
 
-def changed_by_attach(decided: Attachment, scope: str | None) -> tuple[str, ...]:
+def changed_by_attach(decided: Attachment, entity_id: str | None) -> tuple[str, ...]:
     """What attaching a plan replaces or ends: attached plans by their ids, and the place of a main plan."""
     ends = [each.id for each in (decided.current, *decided.removed) if each is not None]
-    return (*ends, place_of(decided.plan, scope)) if decided.plan.is_main else tuple(ends)
+    return (*ends, place_of(decided.plan, entity_id)) if decided.plan.is_main else tuple(ends)
 
 
 def changed_by_update(current: CustomerPlan) -> tuple[str, ...]:

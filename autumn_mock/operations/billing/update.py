@@ -226,10 +226,10 @@ def _cancel(
 
     A scheduled plan is deleted, and the one that was to end for it goes on.
     """
-    scope, plan = current.entity_id, current.plan
+    entity_id, plan = current.entity_id, current.plan
     if current.status == "scheduled":
         transaction.delete(current)
-        before = current_plan(call, customer, plan, scope) if plan.is_main else None
+        before = current_plan(call, customer, plan, entity_id) if plan.is_main else None
         if before is not None and before.canceled_at is not None:
             transaction.put(replace(before, canceled_at=None, expires_at=None))
         return
@@ -242,10 +242,10 @@ def _cancel(
     if refund is not None and refund.amount > ZERO:
         transaction.put(replace(refund.invoice, refunded_amount=refund.invoice.refunded_amount + refund.amount))
     if plan.is_main:
-        drop_scheduled(call, transaction, customer, plan, scope)
+        drop_scheduled(call, transaction, customer, plan, entity_id)
     if params.cancel_action == "cancel_immediately":
         if plan.is_main:
-            drop_scheduled_add_ons(call, transaction, customer, scope)
+            drop_scheduled_add_ons(call, transaction, customer, entity_id)
         checkouts.end_of_plan(call, transaction, current)
         withdraw(call, transaction, current)
         if following is not None:

@@ -82,9 +82,9 @@ def list_(request: RequestContext, params: PlansList) -> Answer:
     if params.group is not None:
         shown = [plan for plan in shown if (plan.group or "") == params.group]
     customer = get_customer(call.environment, params.customer_id) if params.customer_id else None
-    scope = params.entity_id or None
+    entity_id = params.entity_id or None
     bodies = [
-        listed(call, plan, None if customer is None else eligibility(call, customer, scope, plan)) for plan in shown
+        listed(call, plan, None if customer is None else eligibility(call, customer, entity_id, plan)) for plan in shown
     ]
     return Answer(Listing(rows=bodies))
 
