@@ -7,6 +7,7 @@ Changes that survive ``.ci/run mutants`` are equivalent, of these kinds:
   reached exactly, a share of one
 - the year 9999 and the calendar's last instant: periods beyond the last never end
 - an ``entity`` left out of a cheap check that only decides whether the exact one runs
+- one step more where steps are counted down until they fit
 - texts of exceptions that mean a mistake of the program itself
 """
 
@@ -26,7 +27,19 @@ from autumn_mock.domain.plan import Interval, Plan, Reset, RolloverConfig
 from autumn_mock.ledger.account import Account
 from autumn_mock.ledger.alerts import snapshot, webhooks_for
 from autumn_mock.ledger.deduction import SingleRow, summarise
-from autumn_mock.ledger.intervals import DAY, HOUR, add_interval, first_reset, next_boundary, to_datetime, to_instant
+from autumn_mock.ledger.intervals import (
+    DAY,
+    HOUR,
+    WEEK,
+    add_interval,
+    first_reset,
+    next_boundary,
+    period_end,
+    period_start,
+    to_datetime,
+    to_instant,
+    window_start,
+)
 from autumn_mock.ledger.locks import settle
 from autumn_mock.ledger.resets import cut_rollovers, maximum, refresh
 from autumn_mock.ledger.views import allows, balance_view, flag_rows, overage_room
@@ -55,6 +68,20 @@ def figures(*values: Decimal) -> list[float]:
 
 
 # -- intervals
+
+
+@pytest.mark.parametrize(("interval", "length"), [("day", DAY), ("week", WEEK)])
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_period_of_several_days_begins_where_the_one_before_ends(interval: Interval, length: int, count: int) -> None:
+    end = period_end(interval, count, NOW, NOW + 10 * length)
+    assert (end - NOW) % (count * length) == 0
+    assert period_start(interval, count, NOW, end) == end - count * length
+
+
+@pytest.mark.parametrize(("interval", "length"), [("day", DAY), ("week", WEEK)])
+def test_a_window_of_a_day_or_a_week_begins_with_its_anchor(interval: str, length: int) -> None:
+    anchor = NOW + 5 * HOUR + 7
+    assert window_start(interval, anchor + 3 * length + 1, anchor) == anchor + 3 * length
 
 
 @pytest.mark.parametrize(("interval", "length"), [("hour", HOUR), ("day", DAY), ("week", 7 * DAY)])
