@@ -18,7 +18,7 @@ PACKAGE = Path(autumn_mock.__file__).parent
 LAYERS = (
     ("domain", "locks", "wire"),  # of wire, its docstring
     ("clock", "counting", "docs", "durations", "nesting", "interpreter", "input_files", "control_client"),
-    ("ids", "ledger", "parking"),
+    ("ids", "ledger", "parking", "repeated_errors"),
     ("store", "payments", "wire.body", "wire.schema", "wire.versions"),
     ("wire.requests", "wire.answer"),
     ("faults", "operations", "webhooks", "wire.batch"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -44,8 +45,8 @@ def input_file(name: str) -> Iterator[str]:
             raise InputFileError(str(error).replace(str(path), shown)) from None
 
 
-def write_text(name: str, text: str, *, replace: bool = False) -> None:
-    """Write a text to a file argument. An existing file is kept unless ``replace``."""
+def write_text(name: str, text: str, *, replace: bool = False, mode: int = 0o666) -> None:
+    """Write a text to a file argument. An existing file is kept unless ``replace``. ``mode``: of a new one."""
     if name == STANDARD:
         click.echo(text, nl=not text.endswith("\n"))
         return
@@ -53,9 +54,9 @@ def write_text(name: str, text: str, *, replace: bool = False) -> None:
 
     try:
         if replace:
-            write_output(Path(name), [text.encode()])
+            write_output(Path(name), [text.encode()], mode)
             return
-        with Path(name).open("x", encoding="utf-8") as file:
+        with open(name, "x", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, mode)) as file:
             file.write(text)
     except FileExistsError:
         raise click.ClickException(f"{name} exists; choose another name, or replace it with --force") from None

@@ -115,7 +115,7 @@ def generate(
 
 def _write(file: str, pieces: Iterable[bytes]) -> int:
     """Write the file; returns its size in bytes."""
-    from autumn_mock.store.fileutil import write_output
+    from autumn_mock.store.fileutil import PRIVATE, write_output
 
     size = 0
 
@@ -130,7 +130,7 @@ def _write(file: str, pieces: Iterable[bytes]) -> int:
             with click.open_file(file, "wb") as target:
                 target.writelines(counted())
         else:
-            write_output(Path(file), counted())
+            write_output(Path(file), counted(), PRIVATE)
     except OSError as error:
         raise click.ClickException(f"{file}: {error.strerror or error}") from None
     return size

@@ -46,7 +46,7 @@ def save(client: ControlClient, file: str, as_json: bool) -> None:
 
 def save_snapshot(client: ControlClient, file: str, *, as_json: bool) -> None:
     """Download the state of a server into a file, and print its size."""
-    from autumn_mock.store.fileutil import write_output
+    from autumn_mock.store.fileutil import PRIVATE, write_output
 
     with client.download("/snapshot", timeout=_TIMEOUT_S) as (size, pieces):
         shown = with_bar(pieces, size, "autumn-mock: saving")
@@ -55,7 +55,7 @@ def save_snapshot(client: ControlClient, file: str, *, as_json: bool) -> None:
                 with click.open_file(file, "wb") as target:
                     target.writelines(shown)
             else:
-                write_output(Path(file), shown)
+                write_output(Path(file), shown, PRIVATE)
         except OSError as error:
             raise click.ClickException(f"{file}: {error.strerror or error}") from None
     whose = concerned(client)

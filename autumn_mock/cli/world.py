@@ -188,6 +188,7 @@ def _write(url: str, file: str, key: str, most: int | None, *, replace: bool, as
     from autumn_mock.data.reading import read_sandbox
     from autumn_mock.data.world_file import world_text
     from autumn_mock.input_files import InputFileError
+    from autumn_mock.store.fileutil import PRIVATE
 
     try:
         with PublicClient(url, key) as client, loading_bar("autumn-mock: customers", least=_BAR_CUSTOMERS) as progress:
@@ -196,7 +197,7 @@ def _write(url: str, file: str, key: str, most: int | None, *, replace: bool, as
         text = world_text(found, comment, as_json=file.endswith(".json"))
     except (PublicCallError, InputFileError) as error:
         raise click.ClickException(str(error)) from None
-    write_text(file, text, replace=replace)
+    write_text(file, text, replace=replace, mode=PRIVATE)
     _say_read(found, file, as_json)
 
 

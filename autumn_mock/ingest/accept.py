@@ -22,6 +22,7 @@ from autumn_mock.ingest.queue import Queue
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import queue_unavailable
 from autumn_mock.operations.idempotency import idempotent
+from autumn_mock.repeated_errors import RepeatedError
 from autumn_mock.store.changes import ENCODER
 
 #: Bytes of the largest message that the real queue accepts.
@@ -32,6 +33,7 @@ MAX_LOGGED = 25
 MAX_FAILURES = 1000
 
 _log = logging.getLogger("autumn_mock.ingest")
+_unwritten = RepeatedError(_log)
 #: What the real service logs, in its words.
 _service_log = logging.getLogger("autumn_mock.service")
 
@@ -136,7 +138,7 @@ def _kept() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        _log.error("no item was queued, because the database cannot be written: %s", error)
+        _unwritten.log("no item was queued, because the database cannot be written: %s", error)
         raise queue_unavailable() from error
 
 

@@ -39,6 +39,7 @@ from autumn_mock.operations.idempotency import claim, release
 from autumn_mock.operations.subjects import open_account
 from autumn_mock.operations.track import subject_of
 from autumn_mock.operations.usage import use, write_event
+from autumn_mock.repeated_errors import RepeatedError
 from autumn_mock.store.environment import Environment, Transaction
 
 #: Messages taken at once. The more, the more of them belong to one customer.
@@ -71,6 +72,7 @@ class Workers:
         self._journal = journal
         #: All names of a call that rules may use for it.
         self._names_of = names_of
+        self._unwritten = RepeatedError(_log)
         self._stopping = threading.Event()
         self._threads = [self._thread(number) for number in range(count)]
 
@@ -125,7 +127,7 @@ class Workers:
                 dropped = faults.dropped if faults is not None else ()
                 deduct_messages(environment, messages, dropped, self._charges(environment, board))
             except OSError as error:
-                _log.error("deductions could not be written and will be retried: %s", error)
+                self._unwritten.log("deductions could not be written and will be retried: %s", error)
                 self._stopping.wait(RETRY_DELAY_S)
                 # All that follows goes back, too: some of it may be of the same customers.
                 self._queue.give_back([each for rest in groups[place:] for each in rest])

@@ -69,6 +69,10 @@ else:
         fcntl.flock(fd, fcntl.LOCK_UN)
 
 
+#: The mode of a new file with customers' data and keys: for its owner only.
+PRIVATE = 0o600
+
+
 def beside(path: Path, suffix: str) -> Path:
     """The file next to ``path`` whose name has ``suffix`` appended: ``db.json`` -> ``db.json.wal``."""
     return path.with_name(path.name + suffix)
@@ -126,11 +130,11 @@ def is_locked(path: Path) -> bool:
         os.close(fd)
 
 
-def replace_file(path: Path, pieces: Iterable[bytes], *, draft: Path, sync: bool) -> None:
+def replace_file(path: Path, pieces: Iterable[bytes], *, draft: Path, sync: bool, mode: int = 0o666) -> None:
     """Replace a regular file, or create one, in one step. An exception leaves the old one as it was.
 
-    The content is first written to ``draft``, beside it. ``sync``: and waits for the disk. Raises
-    :class:`NotARegularFile`, and any other :class:`OSError`.
+    The content is first written to ``draft``, beside it. ``sync``: and waits for the disk. ``mode``: of a new file,
+    less the umask; an old one keeps its own. Raises :class:`NotARegularFile`, and any other :class:`OSError`.
     """
     require_replaceable(path)
     if not os.path.islink(draft):  # a link is removed, and not followed
@@ -138,7 +142,7 @@ def replace_file(path: Path, pieces: Iterable[bytes], *, draft: Path, sync: bool
     with suppress(FileNotFoundError):
         os.unlink(draft)
     try:
-        fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _O_SAFE, 0o666)
+        fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _O_SAFE, mode)
         with os.fdopen(fd, "wb", _BUFFER_BYTES) as file:
             if path.exists():
                 shutil.copymode(path, draft)  # before there is a content to protect
@@ -156,8 +160,10 @@ def replace_file(path: Path, pieces: Iterable[bytes], *, draft: Path, sync: bool
         sync_directory(path.parent)
 
 
-def write_output(path: Path, pieces: Iterable[bytes]) -> bool:
+def write_output(path: Path, pieces: Iterable[bytes], mode: int = 0o666) -> bool:
     """Write a file for people or other programs; True if it is a regular file, which was replaced in one step.
+
+    ``mode``: of a new file, less the umask.
 
     A device, a pipe or a symbolic link is written in place and stays there. Raises :class:`OSError`, also for the
     database of a running server.
@@ -166,7 +172,7 @@ def write_output(path: Path, pieces: Iterable[bytes]) -> bool:
     if is_locked(target) or is_locked(beside(target, ".lock")):
         raise OSError(errno.EBUSY, "it is the database of a running server; choose another file", str(path))
     if is_replaceable(path):
-        replace_file(path, pieces, draft=path.with_name(f".{path.name}.{os.getpid()}"), sync=False)
+        replace_file(path, pieces, draft=path.with_name(f".{path.name}.{os.getpid()}"), sync=False, mode=mode)
         return True
     fd = _standard_stream(path)
     if fd is None:

@@ -22,7 +22,15 @@ from msgspec import Struct
 
 from autumn_mock.locks import Level, new_lock
 from autumn_mock.store.errors import DamagedFile, DatabaseInUse, FilesMissing, ForeignFile, UnsupportedFormat
-from autumn_mock.store.fileutil import is_at, open_regular, require_replaceable, sync_data, sync_directory, try_lock
+from autumn_mock.store.fileutil import (
+    PRIVATE,
+    is_at,
+    open_regular,
+    require_replaceable,
+    sync_data,
+    sync_directory,
+    try_lock,
+)
 
 LOG_VERSION = 1
 _MAGIC = b"autumn-mock-log "
@@ -68,7 +76,7 @@ class WriteAheadLog:
     def create(cls, path: str | os.PathLike[str], generation: int, *, fsync: bool = False) -> WriteAheadLog:
         """Create a log. ``FileExistsError`` if there is one; no ``OSError`` leaves a file behind."""
         path = Path(path)
-        os.close(open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+        os.close(open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE))
         try:
             log = cls(path, fsync=fsync)
             try:

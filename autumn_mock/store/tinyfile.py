@@ -29,7 +29,7 @@ from tinydb.storages import Storage
 from autumn_mock.clock import pause, stopwatch, wall_clock
 from autumn_mock.store.changes import ENCODER
 from autumn_mock.store.errors import DamagedFile, ForeignFile, StoreError, UnsupportedFormat
-from autumn_mock.store.fileutil import beside, replace_file
+from autumn_mock.store.fileutil import PRIVATE, beside, replace_file
 
 FILE_FORMAT = 1
 MARKER_TABLE = "_autumn_mock"
@@ -132,7 +132,7 @@ class FileStorage(Storage):
 
     def write(self, data: Mapping[str, _Table]) -> None:
         """Replace the file. An ``OSError`` leaves the old one as it was."""
-        replace_file(self._path, _json(data), draft=draft_of(self._path), sync=True)
+        replace_file(self._path, _json(data), draft=draft_of(self._path), sync=True, mode=PRIVATE)
 
 
 def read_tables(path: str | os.PathLike[str]) -> Tables:

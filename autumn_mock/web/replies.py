@@ -13,6 +13,7 @@ from werkzeug.exceptions import BadHost, HTTPException
 from autumn_mock.domain.organisation import ApiKey
 from autumn_mock.operations.errors import ApiError, database_unavailable, invalid_request
 from autumn_mock.parking import TooManyWaiting
+from autumn_mock.repeated_errors import RepeatedError
 from autumn_mock.store.errors import NoSuchOrganisation
 from autumn_mock.web.authentication import revoked, unknown_key
 from autumn_mock.web.rate_limits import TooManyRequests
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _ENCODER = msgspec.json.Encoder()
 _log = logging.getLogger("autumn_mock.web")
+_unwritten = RepeatedError(_log)
 
 TOO_MANY_REQUESTS = "Too many requests, please try again later."
 
@@ -84,7 +86,7 @@ def _api_error(error: Exception, http: Request, key: ApiKey | None) -> ApiError:
     if isinstance(error, TooManyWaiting):
         return ApiError(503, str(error), "too_many_waiting")
     if isinstance(error, OSError):  # the change was rolled back: the client may retry
-        _log.error("%s %r: the database could not be written: %s", http.method, http.path, error)
+        _unwritten.log("%s %r: the database could not be written: %s", http.method, http.path, error)
         return database_unavailable()
     if isinstance(error, HTTPException) and error.code == 413:
         return invalid_request("The body is larger than this server takes.", status=413)

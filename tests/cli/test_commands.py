@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -120,6 +122,19 @@ def piped(content: str, *arguments: str, url: str = "http://127.0.0.1:9") -> Any
 
     env = {"AUTUMN_MOCK_URL": url, "AUTUMN_SECRET_KEY": None, "AUTUMN_MOCK_KEY": None}
     return CliRunner().invoke(main, arguments, input=content, env=env, prog_name="autumn-mock")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+@pytest.mark.parametrize(
+    "words",
+    [["snapshot", "save", "FILE.json"], ["world", "save", "FILE.yaml"], ["generate", "FILE.json"]],
+    ids=" ".join,
+)
+def test_new_files_with_customers_are_private(run: Run, tmp_path: Path, words: list[str]) -> None:
+    *command, name = words
+    more = ("--customers", "1", "--days", "1") if command == ["generate"] else ("--key", DEFAULT_KEY)
+    text_of(run(*command, str(tmp_path / name), *more))
+    assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
 
 
 def test_snapshot_is_piped(run: Run, server: ServerProcess) -> None:

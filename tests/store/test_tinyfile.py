@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tinydb import TinyDB, where
 
+from autumn_mock.engine import Engine
 from autumn_mock.store.errors import DamagedFile, ForeignFile, UnsupportedFormat
 from autumn_mock.store.tinyfile import FileStorage, read_tables, write_tables
 
@@ -215,6 +216,14 @@ def test_documents_that_fail_half_way_leave_the_old_file(path: Path) -> None:
         write_tables(path, 2, {"customers": documents()})
     assert read(path) == (1, {"customers": [ALICE]})
     assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_new_files_of_a_database_are_private(path: Path) -> None:
+    with Engine(db=str(path), world="empty"):
+        log = path.with_name(f"{path.name}.wal")
+        assert stat.S_IMODE(log.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")

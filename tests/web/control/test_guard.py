@@ -45,6 +45,24 @@ def test_a_wrong_token_gets_another_message_than_none(headers: dict[str, str], t
     assert text in client.get("/_mock/clock", headers=headers).get_json()["message"]
 
 
+@pytest.mark.parametrize(
+    ("path", "without_token", "with_token"),
+    [
+        ("/_mock/health", 200, 200),
+        ("/_mock/docs/tls", 200, 200),
+        ("/v1/customers/nobody", 401, 401),  # as with any other host
+        ("/_mock/", 403, 200),
+        ("/checkout/none", 403, 404),
+        ("/_mock/stats", 403, 403),
+        ("/_mock/openapi.json", 403, 403),
+    ],
+)
+def test_what_answers_to_any_host(path: str, without_token: int, with_token: int) -> None:
+    for token, status in ((None, without_token), ("secret", with_token)):
+        client = create_app(Engine(world="empty", control_token=token)).test_client()
+        assert client.get(path, headers=ELSEWHERE).status_code == status
+
+
 @pytest.mark.parametrize(("host", "token", "headers", "status"), HOSTED_CASES)
 def test_access(host: str, token: str | None, headers: dict[str, str], status: int) -> None:
     client = create_app(Engine(world="empty", host=host, control_token=token)).test_client()
