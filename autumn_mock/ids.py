@@ -37,7 +37,7 @@ def _base62(value: int, width: int) -> str:
 _noise = _base62(int.from_bytes(os.urandom(10), "big"), 11)
 
 
-class _Scope:
+class _IdSequence:
     """What the seeded ids of one request have in common."""
 
     __slots__ = ("head", "next", "noise")
@@ -56,9 +56,9 @@ class _Scope:
 
 
 class _Local(threading.local):
-    """The scope of the request, or the message, that a thread works for."""
+    """The ids of the request, or the message, that a thread works for."""
 
-    scope: _Scope | None = None
+    sequence: _IdSequence | None = None
 
 
 _local = _Local()
@@ -81,9 +81,9 @@ class SeededIds:
         self._requests = itertools.count()
         _seeded.add(self._noise)
 
-    def next_scope(self) -> _Scope:
-        """The scope of the next request."""
-        return _Scope(self._second + _base62(next(self._requests), 6), self._noise)
+    def next_sequence(self) -> _IdSequence:
+        """The ids of the next request."""
+        return _IdSequence(self._second + _base62(next(self._requests), 6), self._noise)
 
     def skip(self, content: bytes) -> None:
         """Make no more ids that ``content`` may have, if it is of another run with the same seed."""
@@ -98,7 +98,7 @@ class SeededIds:
 def begin_request(ids: SeededIds | None) -> str:
     """The id of a request. Further ids that the thread makes belong to it."""
     if _seeded:
-        _local.scope = ids.next_scope() if ids is not None else None
+        _local.sequence = ids.next_sequence() if ids is not None else None
     return new_id("req")
 
 
@@ -107,27 +107,27 @@ def resume_request(request_id: str, index: int) -> None:
     if _seeded:
         noise = request_id[-11:]
         start = _FIRST_OF_ITEMS + index * _PER_ITEM
-        _local.scope = _Scope(request_id[4:16], noise, start) if noise in _seeded else None
+        _local.sequence = _IdSequence(request_id[4:16], noise, start) if noise in _seeded else None
 
 
 @contextmanager
-def scope_of(ids: SeededIds | None) -> Iterator[None]:
+def ids_from(ids: SeededIds | None) -> Iterator[None]:
     """Ids that the thread makes in the block belong together, outside of any request."""
-    before = _local.scope
-    _local.scope = ids.next_scope() if ids is not None else None
+    before = _local.sequence
+    _local.sequence = ids.next_sequence() if ids is not None else None
     try:
         yield
     finally:
-        _local.scope = before
+        _local.sequence = before
 
 
 def new_id(prefix: str) -> str:
     """A fresh id such as ``cus_ent_3MThqOI954NdYodDBPIxc5x5ePf``."""
     global _last
     if _seeded:
-        scope = _local.scope
-        if scope is not None:
-            return scope.new_id(prefix)
+        sequence = _local.sequence
+        if sequence is not None:
+            return sequence.new_id(prefix)
     second = wall_clock() // 1000  # not the emulated time: an id only has to sort and be unique
     high, low = divmod(next(_counter), 3844)
     last = _last

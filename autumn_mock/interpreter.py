@@ -7,11 +7,11 @@ were shared with other work:
 ==========================================  =====================================================================
 ``gc.freeze`` (:func:`gc_paused`),          without: 13 % more CPU per item, median of a check 5.6 instead of 4.6 ms
 ``gc.set_threshold``
-(:func:`settle_interpreter`)
+(:func:`tune_interpreter`)
 ``gc.freeze`` before the collector is       without, or later: 7 % more CPU until the server has started
 enabled
 ``sys.setswitchinterval``                   without: 10 % more CPU per item, median of a check 5.8 instead of 4.6 ms
-(:func:`settle_interpreter`)
+(:func:`tune_interpreter`)
 ``FairLock.yield_to_waiters``               without: 95th percentile of a check 57 instead of 44 ms, same CPU
 ``gc=False`` of records                     without: a full collection of 200 000 events takes 0.18 instead of 0.03 s
 ``_GilYielder`` of the file                 without: while a file is written, four thread switches with 0.1 ms of
@@ -50,7 +50,7 @@ def gc_paused(*, freeze: bool = False) -> Iterator[None]:
             gc.enable()
 
 
-def settle_interpreter() -> None:
+def tune_interpreter() -> None:
     """Tune the interpreter for a server. This concerns the whole process: an embedded server must not call it."""
     # A batch creates thousands of objects, hardly any of them in cycles: collect rarely.
     gc.set_threshold(100_000, 50, 100)

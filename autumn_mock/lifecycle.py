@@ -20,7 +20,7 @@ from autumn_mock.clock import Clock, started_clock
 from autumn_mock.domain.organisation import Env, Organisation, hash_key
 from autumn_mock.faults.board import FaultBoards
 from autumn_mock.faults.grammar import Rule, parse_rule
-from autumn_mock.ids import SeededIds, scope_of
+from autumn_mock.ids import SeededIds, ids_from
 from autumn_mock.ingest.queue import Queue
 from autumn_mock.last_use import LastUse
 from autumn_mock.locks import Level, new_rlock
@@ -337,7 +337,7 @@ class Lifecycle:
     @contextmanager
     def _changing(self) -> Iterator[None]:
         """Run the block while no other organisation is opened, closed or replaced; it may take many seconds."""
-        with spare_thread(), self._change_lock, scope_of(self.ids):
+        with spare_thread(), self._change_lock, ids_from(self.ids):
             yield
 
     @contextmanager

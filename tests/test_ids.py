@@ -8,7 +8,7 @@ import pytest
 
 from autumn_mock import AutumnMock, Emulator, create_app
 from autumn_mock.engine import Engine
-from autumn_mock.ids import SeededIds, begin_request, new_id, resume_request, scope_of
+from autumn_mock.ids import SeededIds, begin_request, ids_from, new_id, resume_request
 from autumn_mock.store.environment import Environment
 from tests.support.client import AppClient
 
@@ -16,7 +16,7 @@ from tests.support.client import AppClient
 def made(seed: int, requests: int = 3) -> list[str]:
     ids = SeededIds(seed)
     found = []
-    with scope_of(None):
+    with ids_from(None):
         for _ in range(requests):
             found += [begin_request(ids), *(new_id(prefix) for prefix in ("evt", "evt", "cus"))]
     return found
@@ -32,7 +32,7 @@ def test_seeded_ids_are_the_same_in_each_run_and_sort_as_they_were_made() -> Non
 
 
 def test_ids_of_items_belong_to_their_request() -> None:
-    with scope_of(None):
+    with ids_from(None):
         request = begin_request(SeededIds(5))
         own = {new_id("evt") for _ in range(100)}
         items = []
@@ -45,7 +45,7 @@ def test_ids_of_items_belong_to_their_request() -> None:
 
 
 def test_ids_without_a_seed_are_unique_beside_a_seeded_server() -> None:
-    with scope_of(None):
+    with ids_from(None):
         begin_request(SeededIds(5))
         begin_request(None)
         first = new_id("evt")

@@ -57,7 +57,7 @@ def serve(log: str, opens_page: bool, quiet: bool, no_color: bool, verbose: int,
     """
     from autumn_mock.cli.log import LogOptions, server_log
     from autumn_mock.cli.log_format import Notice
-    from autumn_mock.interpreter import gc_paused, settle_interpreter
+    from autumn_mock.interpreter import gc_paused, tune_interpreter
 
     _warn_of_variables(as_json=log == "json")
     settings = Settings(**values)
@@ -71,7 +71,7 @@ def serve(log: str, opens_page: bool, quiet: bool, no_color: bool, verbose: int,
         ignored = None
     with gc_paused(freeze=True):
         engine, server = _set_up(settings)
-    settle_interpreter()
+    tune_interpreter()
     with server_log(engine, LogOptions(log == "json", quiet, no_color, verbose)) as written:
         if ignored is not None:
             written.notice(Notice("log", ignored, logging.WARNING))

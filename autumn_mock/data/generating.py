@@ -18,7 +18,7 @@ from autumn_mock.data.population import Made, grants_of, made_customers, main_pl
 from autumn_mock.domain.plan import Plan
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.domain.version import Version
-from autumn_mock.ids import SeededIds, scope_of
+from autumn_mock.ids import SeededIds, ids_from
 from autumn_mock.input_files import InputFileError
 from autumn_mock.ledger.intervals import DAY, HOUR
 from autumn_mock.operations import customers, entities
@@ -60,7 +60,7 @@ def generate(world: World, wanted: Wanted, progress: Progress) -> tuple[State, E
     """
     ids = SeededIds(wanted.seed)
     now = wanted.now
-    with scope_of(ids):
+    with ids_from(ids):
         state = State(Clock(lambda: now))
         seed(state, world)
     if not world.organisations:
@@ -71,10 +71,10 @@ def generate(world: World, wanted: Wanted, progress: Progress) -> tuple[State, E
         raise InputFileError(f"{world.file.path}: the sandbox has no plan that customers could be on")
     play = _Past(environment, wanted, plans)
     for day in range(wanted.days):
-        with scope_of(ids):
+        with ids_from(ids):
             play.day(day)
         progress(day + 1, wanted.days)
-    with scope_of(ids):
+    with ids_from(ids):
         play.settle()
     return state, environment
 

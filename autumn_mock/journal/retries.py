@@ -197,32 +197,32 @@ class _Debts:
         #: By item, a heap of one debt per copy: from when it can be settled, and its index in ``_failed``.
         self._open: dict[Item, list[tuple[float, int]]] = {}
         #: Items that are recognised anywhere, and whole batches of others, that were accepted before.
-        self._settled: set[Item] = set()
-        self._settled_batches: set[Hashable] = set()
+        self._accepted: set[Item] = set()
+        self._accepted_batches: set[Hashable] = set()
         #: The accepted items that settled a debt.
-        self.settlers: set[Occurrence] = set()
+        self.recovered: set[Occurrence] = set()
 
     def accept(self, entry: RequestEntry) -> None:
         """Settle debts with all items of an accepted request: its client does not know which were refused."""
         for index, item in enumerate(entry.sent):
             if self._take(item, entry) is not None:
-                self.settlers.add((entry.id, index))
+                self.recovered.add((entry.id, index))
             if index not in entry.refusals and (item.has_timestamp or item.has_key):
-                self._settled.add(item)
+                self._accepted.add(item)
         if not entry.is_known_accepted:
-            self._settled_batches.add(entry.signature)
+            self._accepted_batches.add(entry.signature)
         elif entry.call not in BATCH_CALLS:  # an equal single call is another usage from now on
-            self._settled_batches.discard(entry.signature)
+            self._accepted_batches.discard(entry.signature)
 
     def fail(self, entry: RequestEntry) -> None:
         """Open debts for the items of a failed request, except for those that were accepted before."""
-        if entry.signature in self._settled_batches:
+        if entry.signature in self._accepted_batches:
             return
         new = len(self._failed)
         self._failed.append([entry])
         owed = []
         for item in entry.sent:
-            if item not in self._settled:
+            if item not in self._accepted:
                 number = self._take(item, entry)
                 owed.append((item, new if number is None else number))
         for number in {number for _, number in owed} - {new}:
@@ -256,7 +256,7 @@ def losses(entries: Iterable[RequestEntry]) -> tuple[list[Loss], set[Occurrence]
             debts.accept(entry)
         elif has_failed(entry):
             debts.fail(entry)
-    return debts.losses(), debts.settlers
+    return debts.losses(), debts.recovered
 
 
 def has_failed(entry: RequestEntry) -> bool:

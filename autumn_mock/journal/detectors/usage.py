@@ -32,13 +32,13 @@ def usage_findings(entries: Sequence[RequestEntry]) -> Iterator[Finding]:
     """Double charges and losses. ``entries``: in the order in which they were received."""
     bodies = [entry for entry in entries if entry.content is not None]
     charges, repeats = double_charges(bodies)
-    lost, settlers = losses(bodies)
+    lost, recovered = losses(bodies)
     uses = Counter(item.key for entry in bodies if entry.has_taken for item in entry.sent) if charges else Counter()
     for charge in charges:
         yield _double_charge(charge, uses)
     if not lost and all(entry.is_known_accepted for entry in bodies if entry.has_taken):
         return
-    unexplained = Unexplained(bodies, repeats | settlers)
+    unexplained = Unexplained(bodies, repeats | recovered)
     lost, retries = without_resent(lost, unexplained)
     for resend in resends(bodies, unexplained, retries):
         yield _resend(resend)
