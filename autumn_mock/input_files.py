@@ -208,6 +208,13 @@ def find_file(kind: str, name_or_path: str) -> Path:
     return path
 
 
+def shadowed(kind: str, name: str) -> str | None:
+    """What to say of a shipped name that is also a file or folder of the working directory; None of any other name."""
+    if name not in shipped_files(kind) or not os.path.lexists(name):
+        return None
+    return f"{name} is the shipped {kind}; for the file or folder of that name here, write {os.curdir}{os.sep}{name}"
+
+
 def _is_folder(name: str) -> bool:
     with suppress(OSError, ValueError):
         return bool(name) and Path(name).is_dir()

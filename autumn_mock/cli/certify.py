@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from autumn_mock.cli.files import FileError
+from autumn_mock.cli.files import FileError, warn_if_shadowed
 from autumn_mock.cli.options import json_option
 
 if TYPE_CHECKING:
@@ -108,6 +108,8 @@ def _cases(names: Sequence[str]) -> list[ConformanceCase]:
     from autumn_mock.certification.model import read_cases
     from autumn_mock.input_files import InputFileError, find_file, shipped_files
 
+    for name in names:
+        warn_if_shadowed("case", name)
     try:
         return read_cases({name: find_file("case", name) for name in names} or shipped_files("case"))
     except InputFileError as error:

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from autumn_mock.cli.files import STANDARD, input_file
+from autumn_mock.cli.files import STANDARD, input_file, warn_if_shadowed
 from autumn_mock.cli.options import SettingsCommand, read_value, setting_options
 from autumn_mock.cli.ready_file import ready_file
 from autumn_mock.cli.shutdown import database_error, handling_signals, start_errors, stop, stop_once
@@ -235,6 +235,7 @@ def _server(values: dict[str, Any], hosts: Sequence[str]) -> Iterator[AutumnMock
 
     if hosts and not is_loopback(values["host"]):
         raise click.UsageError(f"--proxy is for this machine only, and --host {values['host']} lets others in")
+    warn_if_shadowed("world", values["world"])
     with start_errors(database_error(values["db"])), input_file(values["world"]) as world:
         emulator = Emulator(**{**values, "world": world})
     try:

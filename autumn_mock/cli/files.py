@@ -23,6 +23,16 @@ class FileError(click.ClickException):
     exit_code = 2
 
 
+def warn_if_shadowed(kind: str, name: str) -> None:
+    """Print a warning if an argument is the name of a shipped file of a kind, and of a file or folder here."""
+    from autumn_mock.input_files import shadowed
+
+    source = click.get_current_context().get_parameter_source(kind)
+    warning = None if source is not None and source.name == "DEFAULT" else shadowed(kind, name)
+    if warning is not None:
+        click.echo(f"autumn-mock: warning: {warning}", err=True)
+
+
 @contextmanager
 def input_file(name: str) -> Iterator[str]:
     """A file argument; for ``-``, and for a pipe, the path of a file with what is read from it, while the block runs.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from autumn_mock.cli.files import STANDARD, FileError, input_file, say
+from autumn_mock.cli.files import STANDARD, FileError, input_file, say, warn_if_shadowed
 from autumn_mock.cli.options import json_option, read_value
 from autumn_mock.clock import in_calendar, wall_clock
 from autumn_mock.counting import count_in
@@ -103,6 +103,7 @@ def generate(
         raise click.ClickException(f"{file} exists; choose another name, or replace it with --force")
     wanted = Wanted(customers, days, events_per_day, seed, wall_clock() if now is None else now)
     least = 0 if customers * days >= _MANY else days + 1
+    warn_if_shadowed("world", world)
     try:
         with input_file(world) as path, loading_bar("autumn-mock: days", least) as progress:
             state, environment = generate(read_world(find_file("world", path)), wanted, progress)

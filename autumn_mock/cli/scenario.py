@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from autumn_mock.cli.files import FileError, input_file
+from autumn_mock.cli.files import FileError, input_file, warn_if_shadowed
 from autumn_mock.cli.groups import CommandGroup
 from autumn_mock.cli.options import json_option, token_option
 from autumn_mock.cli.settings_file import DEFAULT_URL, client_defaults, config_option
@@ -136,6 +136,7 @@ def read(name: str) -> Scenario:
     from autumn_mock.input_files import InputFileError, find_file
     from autumn_mock.scenarios import read_scenario
 
+    warn_if_shadowed("scenario", name)
     try:
         with input_file(name) as path:
             return read_scenario(find_file("scenario", path))

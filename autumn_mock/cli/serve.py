@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -57,17 +57,20 @@ def serve(log: str, opens_page: bool, quiet: bool, no_color: bool, verbose: int,
     """
     from autumn_mock.cli.log import LogOptions, server_log
     from autumn_mock.cli.log_format import Notice
+    from autumn_mock.cli.variables import unknown_variables
+    from autumn_mock.input_files import shadowed
     from autumn_mock.interpreter import gc_paused, tune_interpreter
 
-    _warn_of_variables(as_json=log == "json")
+    source = click.get_current_context().get_parameter_source("world")
+    is_chosen = source is None or source.name != "DEFAULT"
+    _warn([*unknown_variables(), shadowed("world", values["world"]) if is_chosen else None], as_json=log == "json")
     settings = Settings(**values)
     world = STANDARD_INPUT if settings.world == STANDARD else settings.world
     ignored: str | None = None
     if settings.db is not None and _holds_state(Path(settings.db)):
         ignored = f"--world {settings.world} is not loaded: {settings.db} has a state; a reset returns to the world"
         world = f"not used: {settings.db} has the state"
-    source = click.get_current_context().get_parameter_source("world")
-    if source is not None and source.name == "DEFAULT":
+    if not is_chosen:
         ignored = None
     with gc_paused(freeze=True):
         engine, server = _set_up(settings)
@@ -78,15 +81,14 @@ def serve(log: str, opens_page: bool, quiet: bool, no_color: bool, verbose: int,
         _run(engine, server, written, world=world, opens_page=opens_page)
 
 
-def _warn_of_variables(*, as_json: bool) -> None:
-    """Report variables that nothing reads at once, because the start may fail for want of them, as lines of the log."""
+def _warn(warnings: Sequence[str | None], *, as_json: bool) -> None:
+    """Print warnings as lines of the log, before there is one: the start may fail for what they say."""
     from autumn_mock.cli.log_format import JsonFormat, Notice, TextFormat
-    from autumn_mock.cli.variables import unknown_variables
     from autumn_mock.clock import stopwatch
 
     line_format = JsonFormat(str) if as_json else TextFormat(str, colours=False, with_date=True)
     line_format.begin()
-    for warning in unknown_variables():
+    for warning in filter(None, warnings):
         click.echo(line_format.notice(Notice("log", warning, logging.WARNING, at=stopwatch())), err=True)
 
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import click
 
 from autumn_mock.cli.variables import unknown_variables
-from autumn_mock.input_files import guess
+from autumn_mock.input_files import guess, shipped_files
 from autumn_mock.settings import declarations, read_url, variable
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -182,7 +182,7 @@ def defaults_of(path: Path, table: Mapping[str, Any]) -> dict[str, Any]:
         if values.get(name, _STANDARD) != _STANDARD:
             values[name] = str(path.parent / values[name])
     world = values.get("world", _STANDARD)
-    if world != _STANDARD and (path.parent / world).exists():
+    if world != _STANDARD and world not in shipped_files("world") and (path.parent / world).exists():
         values["world"] = str(path.parent / world)
     return values
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from autumn_mock.cli.files import STANDARD, FileError, input_file, say, write_text
+from autumn_mock.cli.files import STANDARD, FileError, input_file, say, warn_if_shadowed, write_text
 from autumn_mock.cli.groups import CommandGroup
 from autumn_mock.cli.options import KEY_VARIABLES, asks_server, json_option, read_value
 from autumn_mock.cli.snapshot import save_snapshot
@@ -51,6 +51,7 @@ def list_(as_json: bool) -> None:
 @click.argument("name", metavar="[NAME|FILE|-]", default="default")
 def show(name: str) -> None:
     """Print a shipped world, or a file. Default: the world that a server starts with."""
+    warn_if_shadowed("world", name)
     with input_file(name) as path:
         click.echo(_found(path).read_text("utf-8"), nl=False)
 
@@ -66,6 +67,7 @@ def check(name: str, as_json: bool) -> None:
     from autumn_mock.store.state import State
     from autumn_mock.worlds import read_world, seed
 
+    warn_if_shadowed("world", name)
     state = State(Clock())
     try:
         with input_file(name) as path:

@@ -112,6 +112,29 @@ def test_serve_reads_the_world_from_standard_input_and_says_so() -> None:
         assert "world        standard input\n" in log.read()
 
 
+@pytest.mark.parametrize(
+    ("words", "name", "kind"),
+    [
+        (["world", "check", "empty"], "empty", "world"),
+        (["world", "show", "empty"], "empty", "world"),
+        (["generate", "--world", "empty", "out.json"], "empty", "world"),
+        (["exec", "--world", "empty", "true"], "empty", "world"),
+        (["serve", "--world", "empty", "--host", "192.0.2.1", "--control-token", "x"], "empty", "world"),
+        (["scenario", "check", "partial-failure"], "partial-failure", "scenario"),
+        (["certify", "--list", "--case", "burst"], "burst", "case"),
+    ],
+    ids=" ".join,
+)
+def test_a_shipped_name_that_is_a_folder_here_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], name: str, kind: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    warning = f"{name} is the shipped {kind}; for the file or folder of that name here, write .{os.sep}{name}"
+    assert warning not in CliRunner().invoke(main, words).stderr
+    (tmp_path / name).mkdir()
+    assert CliRunner().invoke(main, words).stderr.count(warning) == 1
+
+
 def test_a_database_cannot_be_standard_input() -> None:
     for command in (("serve",), ("exec", "--", "true")):
         refused = main_with("", command[0], "--db", "-", *command[1:])

@@ -135,6 +135,8 @@ def test_a_variable_names_the_file(tmp_path: Path) -> None:
 
 def test_a_shipped_world_keeps_its_name(tmp_path: Path) -> None:
     assert defaults_of(tmp_path / "x.toml", {"world": "empty"})["world"] == "empty"
+    (tmp_path / "empty").mkdir()
+    assert defaults_of(tmp_path / "x.toml", {"world": "empty"})["world"] == "empty"
 
 
 @pytest.mark.parametrize(
