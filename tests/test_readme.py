@@ -40,7 +40,9 @@ def test_javascript(running: ServerProcess, node: Node) -> None:
 
 
 def test_python(running: ServerProcess, tmp_path: Path) -> None:
-    (script,) = blocks(TEXT, "python")
+    script, test = blocks(TEXT, "python")
+    (tmp_path / "test_readme.py").write_text(test, "utf-8")
+    run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_readme.py"], tmp_path, "")
     run([sys.executable, "-c", script.replace(URL, running.url)], tmp_path, running.url)
 
 

@@ -23,7 +23,7 @@ _AFTER = 0.8
 @click.option("--json", "as_json", is_flag=True, help="Without NAME: print the list as JSON.")
 def demo(name: str | None, fast: bool, step: bool, as_json: bool) -> None:
     """Start a server, play a scenario on it with pauses for reading, and show the balances, the counters and the
-    client's errors at the end. Without NAME: list the scenarios.
+    client's errors at the end. NAME is a scenario of the list, or a file. Without NAME: list the scenarios.
     """
     if name is None:
         print_scenarios(as_json)

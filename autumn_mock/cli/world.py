@@ -169,7 +169,8 @@ def save(client: ControlClient, file: str, as_json: bool) -> None:
     """Save a running server to FILE, which is replaced: "autumn-mock serve --world FILE" starts from it.
 
     If FILE ends in .yaml or .yml, it is a text to edit, with the features, plans, customers and balances of the
-    organisation of --key, as "world from" reads them. Any other FILE, or - for standard output, is a snapshot that
+    organisation of --key, as "world from" reads them, and a new key, which is printed: a server has keys only as
+    hashes. Any other FILE, or - for standard output, is a snapshot that
     keeps everything, events and invoices too, with keys as hashes; it is the same as "snapshot save FILE".
     """
     if not file.endswith((".yaml", ".yml")):
@@ -216,5 +217,6 @@ def _say_read(found: dict[str, Any], file: str, as_json: bool) -> None:
     listed = ", ".join(count_in(count, what) for what, count in counts.items())
     done = {**counts, "key": organisation["keys"][0], "file": file}
     is_standard = file == STANDARD
-    text = f"wrote {listed}" + ("" if is_standard else f" to {file}; start with: autumn-mock serve --world {file}")
+    rest = f" to {file}; its key is {done['key']}; start with: autumn-mock serve --world {file}"
+    text = f"wrote {listed}{'' if is_standard else rest}"
     say(json.dumps(done) if as_json else text, is_standard=is_standard)

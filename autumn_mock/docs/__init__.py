@@ -6,6 +6,7 @@ file names, so that they work wherever the folder is shown.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
@@ -58,6 +59,35 @@ def find_topic(name: str) -> Topic | None:
     """The page of a topic, of its file name (``worlds.md``) or of a word that stands for it; None if there is none."""
     name = name.partition("#")[0].removesuffix(".md")
     return topics().get(ALIASES.get(name, name))
+
+
+class Hit(NamedTuple):
+    """One line of a page that a search found."""
+
+    name: str
+    title: str
+    #: The heading above the line; that of the page before the first one.
+    heading: str
+    #: The number of the line in the Markdown, from 1.
+    number: int
+    line: str
+
+
+def search(words: str) -> list[Hit]:
+    """The lines that have all words, in any order and in upper or lower case; none without words."""
+    wanted = words.casefold().split()
+    return [hit for topic in topics().values() for hit in _hits(topic, wanted)] if wanted else []
+
+
+def _hits(topic: Topic, wanted: list[str]) -> Iterator[Hit]:
+    heading, is_code = topic.title, False
+    for number, line in enumerate(topic.text.splitlines(), 1):
+        is_code ^= line.startswith("```")
+        if line.startswith("#") and not is_code:
+            heading = line.lstrip("#").strip()
+        text = line.casefold()
+        if all(word in text for word in wanted):
+            yield Hit(topic.name, topic.title, heading, number, line.strip())
 
 
 def _read(name: str) -> Topic:

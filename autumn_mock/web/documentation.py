@@ -9,7 +9,7 @@ import re
 from importlib.resources import files
 from itertools import pairwise
 
-from flask import Blueprint, Flask, Response, abort, render_template
+from flask import Blueprint, Flask, Response, abort, render_template, request
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
@@ -36,7 +36,11 @@ def serve(app: Flask) -> None:
 def _index() -> str:
     markdown = MarkdownIt("commonmark")
     summaries = {name: Markup(markdown.renderInline(topic.summary)) for name, topic in topics().items()}  # noqa: S704  # of this package
-    return render_template("docs_index.html", version=__version__, sections=_sections(), summaries=summaries)
+    words = request.args.get("q", "").strip()
+    hits = [(each, slug(each.heading)) for each in docs.search(words)]
+    return render_template(
+        "docs_index.html", version=__version__, sections=_sections(), summaries=summaries, words=words, hits=hits
+    )
 
 
 def _page(name: str) -> str:

@@ -19,9 +19,8 @@ def test_it_is_a_world_that_can_be_served(server: ServerProcess, tmp_path: Path)
     send(server, {**ONE, "value": 7})
     file = tmp_path / "copy.yaml"
     written = text_of(NOWHERE("world", "from", server.url, str(file), "--key", DEFAULT_KEY))
-    assert (
-        written == f"wrote 6 features, 2 plans, 5 customers to {file}; start with: autumn-mock serve --world {file}\n"
-    )
+    begin = f"wrote 6 features, 2 plans, 5 customers to {file}; its key is am_sk_test_autumn_mock_copy; "
+    assert written == f"{begin}start with: autumn-mock serve --world {file}\n"
     assert DEFAULT_KEY + "\n" not in file.read_text()
     checked = document(NOWHERE("world", "check", str(file), "--json"))
     assert (checked["customers"], checked["balances"], checked["plans"]) == (5, 16, 2)
@@ -67,7 +66,10 @@ def test_an_existing_file_is_kept(server: ServerProcess, tmp_path: Path) -> None
 def test_a_running_server_is_saved_as_a_text_or_as_a_snapshot(server: ServerProcess, tmp_path: Path) -> None:
     run, text, snapshot = runner(server.url), tmp_path / "now.yaml", tmp_path / "now.json"
     text.write_text("is replaced")
-    assert "wrote 6 features, 2 plans, 5 customers to" in text_of(run("world", "save", str(text), "--key", DEFAULT_KEY))
+    saved = text_of(run("world", "save", str(text), "--key", DEFAULT_KEY))
+    assert "wrote 6 features, 2 plans, 5 customers to" in saved
+    assert "; its key is am_sk_test_autumn_mock_copy; start with: " in saved
+    assert "am_sk_test_autumn_mock_copy" in text.read_text("utf-8")
     assert text.read_text("utf-8").startswith("# Read from http://127.0.0.1:")
     assert "customer_id: cus_alice" in text.read_text("utf-8")
     assert "cus_alice" in text_of(run("world", "show", str(text)))

@@ -191,3 +191,12 @@ def test_long_pages_list_their_parts(client: FlaskClient) -> None:
 def test_an_unknown_page_is_not_found(client: FlaskClient) -> None:
     assert client.get("/_mock/docs/nothing").status_code == 404
     assert client.get("/_mock/docs/..%2Fsettings").status_code == 404
+
+
+def test_a_running_server_searches_the_pages(client: FlaskClient) -> None:
+    found = client.get("/_mock/docs?q=is+kept+for").text
+    assert '<a href="/_mock/docs/idempotency#the-header-and-the-property">' in found
+    empty = client.get("/_mock/docs?q=%3Cb%3Enone").text
+    assert "No line has all of these words." in empty
+    assert "<b>none" not in empty
+    assert "Lines with" not in client.get("/_mock/docs").text
