@@ -36,11 +36,12 @@ def test_save_and_load_keep_the_state_byte_for_byte(run: Run, server: ServerProc
     file = tmp_path / "a snapshot.json"
     make_history(server)
     text = text_of(run("snapshot", "save", str(file)))
-    assert text == f"saved {file.stat().st_size} bytes in {file}\n"
+    assert text == f"saved organisation autumn-mock in {file}, {file.stat().st_size} bytes\n"
     saved = state(server)
     assert without_time(file.read_bytes()) == saved
     server.ask("/_mock/reset", {}, None)
-    assert re.fullmatch(r"loaded (\d+ \w+, )*\d+ \w+\n", text_of(run("snapshot", "load", str(file))))
+    text = text_of(run("snapshot", "load", str(file)))
+    assert re.fullmatch(r"loaded into organisation autumn-mock: (\d+ [\w ]+, )*\d+ [\w ]+\n", text)
     assert state(server) == saved
 
 
