@@ -298,9 +298,9 @@ class Lifecycle:
         prepared = State(started_clock(self.settings.now, frozen=self.settings.frozen))
         seed(prepared, self.world)
         self._add_further(prepared)
-        before = len(self.state.organisations)
+        before = {each.id for each in self.state.organisations}
         replaced = self.state.adopt(prepared, alone=True)
-        closed = before - len(self.state.organisations)
+        closed = len(before - {each.id for each in self.state.organisations})  # others may be back
         log_reset(closed)
         self._templates.clear()
         self._forget_others()

@@ -91,3 +91,13 @@ def test_name_is_kept_in_the_database(tmp_path: Path) -> None:
     with Engine(db=path) as engine:
         [found] = engine.state.organisations.snapshot()
         assert (found.name, found.slug) == ("Acme", "acme")
+
+
+def test_reset_counts_the_organisations_that_it_closes_and_not_those_that_are_back(
+    client: FlaskClient, post: Post
+) -> None:
+    post(PATH, {"key": "am_sk_test_team_a"}, None)
+    assert client.delete(PATH, headers={"Authorization": f"Bearer {KEY}"}).status_code == 200
+    assert post("/_mock/reset", {}, None).get_json()["cleared"]["organisations"] == 1
+    assert client.delete(PATH, headers={"Authorization": f"Bearer {KEY}"}).status_code == 200
+    assert "organisations" not in post("/_mock/reset", {}, None).get_json()["cleared"]
