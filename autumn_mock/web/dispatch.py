@@ -5,6 +5,7 @@ in its order (contract 1.1). ``docs/internals.md`` names the files that a batch 
 from __future__ import annotations
 
 import re
+from random import Random
 
 import flask
 import msgspec
@@ -58,6 +59,8 @@ class Dispatcher:
     def __init__(self, engine: Engine, limits: RateLimits) -> None:
         self._engine = engine
         self._limits = limits
+        #: Draws the seeds of random rules of the fault header when the server has a seed.
+        self._seeds = Random(engine.settings.seed) if engine.settings.seed is not None else None  # noqa: S311  # reproducible, not a secret
 
     def dispatch(self) -> Response:
         """Serve Flask's current request."""
@@ -107,7 +110,7 @@ class Dispatcher:
         request.now = environment.clock.now()
         request.query = read_query(http.query_string)
         board = engine.board_for(environment)
-        request.once = board.once(_header_rules(request.header("X_AUTUMN_MOCK_FAULT")))
+        request.once = board.once(map(self._seeded, _header_rules(request.header("X_AUTUMN_MOCK_FAULT"))))
         faults = request.faults = RequestFaults(board, request, environment)
         if faults.revokes_key():
             raise revoked(key, http)
@@ -142,6 +145,10 @@ class Dispatcher:
             entry = msgspec.structs.replace(entry, reply="not_awaited")
         journal.add(entry)
         return reply, entry
+
+    def _seeded(self, rule: Rule) -> Rule:
+        """A rule of the fault header; each has a seed of its own, or the same rule would always do the same."""
+        return rule if self._seeds is None else rule.seeded(self._seeds.getrandbits(32))
 
     def _finish_reply_faults(self, request: RequestContext, entry: RequestEntry) -> None:
         """Delay, hang or reset the reply as the fault rules say."""

@@ -11,10 +11,12 @@ import pytest
 
 from autumn_mock.clock import Clock
 from autumn_mock.domain.track import TrackItem
+from autumn_mock.engine import Engine
 from autumn_mock.faults.armed import Subject
 from autumn_mock.faults.board import FaultBoard
 from autumn_mock.faults.grammar import parse_rule
-from tests.support.client import Client
+from autumn_mock.web import create_app
+from tests.support.client import DEFAULT_KEY, Client
 from tests.support.server import ServerProcess
 
 _RULE = "enqueue:fail rate=0.2"
@@ -117,3 +119,17 @@ def test_seed_of_the_server_is_used_by_rules_without_one() -> None:
         [rule] = server.get("/_mock/faults").body["list"]
         assert (rule["rule"], rule["fired"]) == (_SEEDED, 0)
         assert _digest(_refused(organisation, _sizes(500))) == _DIGEST
+
+
+def test_random_rules_of_the_header_are_the_same_in_each_run_with_a_seed_and_differ_by_request() -> None:
+    runs = []
+    for seed in ("42", "42", "43"):
+        with Engine(rate_limit="off", seed=int(seed)) as engine:
+            client = create_app(engine).test_client()
+            headers = {"Authorization": f"Bearer {DEFAULT_KEY}", "x-autumn-mock-fault": "reply:status 418 rate=0.5"}
+            sent = (client.post("/v1/features.list", json={}, headers=headers) for _ in range(40))
+            runs.append([reply.status_code for reply in sent])
+    first, again, other = runs
+    assert first == again
+    assert first != other
+    assert set(first) == {200, 418}
