@@ -147,7 +147,7 @@ def _run(engine: Any, server: Any, log: ServerLog, *, world: str, opens_page: bo
                 shown = facts(engine, server.url, world, settings_file=_settings_file(), authority=authority)
                 log.notice(Notice("start", "started", fields=shown))
                 engine.start()
-                _announce(server.url)
+                _announce(server.url, engine.settings.public_url)
                 if opens_page:
                     _open_page(server.url)
                 server.run()
@@ -183,8 +183,9 @@ def _open_page(url: str) -> None:
     threading.Thread(target=webbrowser.open, args=(f"{url}/_mock/",), daemon=True).start()
 
 
-def _announce(url: str) -> None:
+def _announce(url: str, public_url: str | None) -> None:
     """Print the line that programs wait for; a server whose standard output is closed continues."""
+    public = "" if public_url is None else f" public {public_url}"
     with suppress(OSError, ValueError, AttributeError):
-        click.echo(f"autumn-mock ready {url}")
+        click.echo(f"autumn-mock ready {url}{public}")
         sys.stdout.flush()

@@ -278,3 +278,12 @@ def test_serve_opens_its_page(tmp_path: Path) -> None:
                 break
             pause(0.05)
         assert opened.read_text("utf-8") == f"{server.url}/_mock/\n"
+
+
+def test_the_ready_line_names_the_public_url() -> None:
+    words = ["serve", "--port", "0", "--public-url", "https://billing.example.test", "--control-token", "x"]
+    with subprocess.Popen([*COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        assert server.stdout is not None
+        line = server.stdout.readline()
+        server.terminate()
+    assert re.fullmatch(r"autumn-mock ready http://127\.0\.0\.1:\d+ public https://billing\.example\.test\n", line)

@@ -162,6 +162,17 @@ def test_failed_request_shows_why_with_headers_bodies_and_effects(chrome: Browse
         expect(deductions.locator("tbody tr")).to_have_text(["3messagesfree"])
 
 
+def test_finding_links_all_of_its_requests(chrome: Browser, server: ServerProcess) -> None:
+    for _ in range(2):
+        server.post("/v1/balances.batch_track", BATCH)
+    with open_page(chrome, server.url) as page:
+        links = page.locator("#findings .finding .requests a")
+        expect(links).to_have_count(2)
+        first = links.first.inner_text()
+        links.first.click()
+        expect(page).to_have_url(re.compile(rf"#requests/{first}$"))
+
+
 def test_customer_is_changed(chrome: Browser, server: ServerProcess) -> None:
     with open_page(chrome, server.url, "customers/cus_123") as page:
         page.get_by_role("button", name="Edit messages").click()

@@ -4,6 +4,8 @@ import { SPAN_MS, draw } from "./chart.js";
 import { byId, copy, duration, h, number, plural, setText, sync } from "./dom.js";
 
 const stages = new Map([...document.querySelectorAll("#pipe .stage")].map((node) => [node.dataset.stage, node]));
+// Requests of a finding that are linked.
+const MOST_LINKS = 8;
 let samples = [];
 let state = null;
 
@@ -45,13 +47,20 @@ export function findingCard(finding) {
     h("p", { className: "instead" }, finding.instead));
 }
 
+/** Links to the requests of a finding. Of many, those in the middle are left out: the last one is the offender. */
+function requestLinks(ids) {
+  const shown = ids.length > MOST_LINKS ? [...ids.slice(0, MOST_LINKS / 2), null, ...ids.slice(-MOST_LINKS / 2)] : ids;
+  const links = shown.flatMap((id) => [", ", id === null ? "…" : h("a", { href: `#requests/${id}` }, `${id}`)]);
+  return h("p", { className: "requests" }, ids.length > 1 ? "Requests " : "Request ", ...links.slice(1));
+}
+
 export function showFindings(parent, list, calm) {
   const shown = [...list].reverse();
   const keyOf = (each) => `${each.code} ${each.requests.join()}`;
   if (!shown.length) parent.replaceChildren(h("p", { className: "calm", "data-key": "calm" }, calm));
   else sync(parent, shown, keyOf, (each) => {
     const card = findingCard(each);
-    if (parent.id === "findings") card.append(h("a", { href: `#requests/${each.requests.at(-1)}` }, `Request ${each.requests.at(-1)}`));
+    if (parent.id === "findings") card.append(requestLinks(each.requests));
     return card;
   });
 }
