@@ -278,16 +278,17 @@ class State:
     # -- snapshots
 
     def snapshot(self, org_id: str | None = None) -> Iterator[bytes]:
-        """One organisation, or all, as a file at rest: the content as it is now, encoded piece by piece."""
+        """One organisation, or all, as a file at rest, without clocks and last use, encoded piece by piece."""
         with self._lock, self._locked(each.name for each in self.environments(org_id)):
             tables = self._snapshot(org_id)
+        [(head, known)] = tables["organisations"]
+        tables["organisations"] = [(head, [msgspec.structs.replace(each, last_used=None) for each in known])]
         return file_pieces(0, documents_of(tables))
 
     def restore(self, changes: Iterable[Change], rename: Mapping[str, str] | None = None) -> None:
         """Apply the changes of a snapshot on top of the present state, usually of a prepared one.
 
-        With ``rename`` only the changes of its organisations, under the ids they are renamed to; the organisations and
-        their keys are left as they are then.
+        With ``rename``: only those of its organisations, under their new ids. Organisations and keys stay as they are.
         """
         for change in changes:
             if rename is not None:
