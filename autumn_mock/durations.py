@@ -19,8 +19,8 @@ def duration_text(length: int) -> str:
     return "".join(parts) or "0s"
 
 
-def parse_duration(text: str) -> int:
-    """The milliseconds of a duration, which may have a minus sign. Raises :class:`ValueError`."""
+def parse_duration(text: str, examples: str = "90m, 1d, 1h30m or 250ms") -> int:
+    """The ms of a duration, which may have a minus sign. Raises :class:`ValueError`, which names the ``examples``."""
     sign, rest = (-1, text[1:]) if text.startswith("-") else (1, text)
     total, position = 0.0, 0
     while position < len(rest):
@@ -30,7 +30,7 @@ def parse_duration(text: str) -> int:
         total += float(part[1]) * _UNITS[part[2]]
         position = part.end()
     if not rest or position < len(rest):
-        raise ValueError(f"{text!r} is not a duration; write 90m, 1d, 1h30m or 250ms")
+        raise ValueError(f"{text!r} is not a duration; write {examples}")
     if total > _LONGEST:
         raise ValueError("must not be longer than a hundred years")
     return sign * round(total)

@@ -1,33 +1,17 @@
-"""Moving clocks: ``customers.advance_test_clock``, which moves that of the whole organisation, and lengths of time."""
+"""``customers.advance_test_clock``, which moves the clock of the whole organisation."""
 
 from __future__ import annotations
-
-import re
 
 from msgspec.structs import replace
 
 from autumn_mock.domain.record import LATEST
-from autumn_mock.durations import parse_duration
-from autumn_mock.ledger.intervals import DAY, add_months
+from autumn_mock.ledger.intervals import DAY
 from autumn_mock.operations.call import Call
 from autumn_mock.operations.errors import invalid_request
 from autumn_mock.operations.subjects import get_customer, open_account
 
 #: How far one call may advance the clock, in ms; calendars end beyond it.
 FARTHEST = 1000 * 366 * DAY
-#: Calendar months and years: ``1month``, ``3 months``, ``1y``.
-_MONTHS = re.compile(r"(\d{1,4}) ?(?:(months?|mo)|(years?|y))")
-
-
-def length_from(now: int, text: str) -> int:
-    """The ms of a length that begins ``now``: a duration (``1d``), or calendar months or years (``1month``, ``2y``).
-
-    Raises :class:`ValueError`.
-    """
-    months = _MONTHS.fullmatch(text)
-    if months is None:
-        return parse_duration(text)
-    return add_months(now, int(months[1]) * (12 if months[3] else 1)) - now
 
 
 def advance(call: Call, customer_id: str, frozen_time: int) -> int:

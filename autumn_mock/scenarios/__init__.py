@@ -20,7 +20,7 @@ affects other users of the server nor depends on them.
         expect: {status: 202, body: {success: true}, headers: {}, no_reply: false, statuses: [503, 202]}
       - drain: 10s                     # with expect: {drained: false} if the queue must not become idle
       - pause: workers                 # and resume: workers
-      - advance: 1s                    # the organisation's clock; freeze: clock
+      - advance: 1s                    # the organisation's clock; also 1month or next-reset; freeze: clock
       - expect:
           balance: {customer: cus_456, feature: messages, remaining: 97}   # or a list
           stats: {offered: 3, refused: 1, lost_by_reason: {customer_not_found: 1}}

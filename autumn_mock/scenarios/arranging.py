@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 
 from autumn_mock.counting import count_of
+from autumn_mock.operations.clock_lengths import NEXT_RESET
 from autumn_mock.scenarios.events import Done, ExpectationResult
 from autumn_mock.scenarios.model import Action, Advance, Arm, Clear, Drain, Freeze, Pause, Resume
 from autumn_mock.scenarios.target import ScenarioTarget
@@ -27,7 +28,7 @@ def arrange(target: ScenarioTarget, action: Action) -> Iterator[Done | Expectati
             yield Done("workers", f"{'paused' if paused else 'resumed'}, {count_of(waiting, 'item')} waiting")
         case Advance():
             now = target.advance(action.advance)
-            yield Done("clock", f"{_moment(now)}, moved by {action.advance / 1000:g} s")
+            yield Done("clock", f"{_moment(now)}, moved {_how_far(action.advance)}")
         case Freeze():
             yield Done("clock", f"frozen at {_moment(target.freeze())}")
         case _:
@@ -45,6 +46,10 @@ def _drain(target: ScenarioTarget, action: Drain) -> Iterator[Done | Expectation
         yield ExpectationResult(False, f"expected the queue not to be idle after {after}, but it is")
     else:
         yield ExpectationResult(False, f"expected the queue to be idle within {after}, but {answer['message']}")
+
+
+def _how_far(length: str) -> str:
+    return "to the next reset" if length == NEXT_RESET else f"by {length}"
 
 
 def _moment(instant: int) -> str:

@@ -11,6 +11,7 @@ from msgspec import UNSET, Struct
 from autumn_mock.input_files import read_file
 from autumn_mock.input_schema import Choice, NotEmpty, Read, Shorthand, parse_file, read_rule
 from autumn_mock.journal.finding_kinds import FINDING_KINDS
+from autumn_mock.operations.clock_lengths import read_length
 from autumn_mock.scenarios.action_schema import ActionSchema
 from autumn_mock.scenarios.template import TemplateBody
 from autumn_mock.scenarios.values import (
@@ -18,7 +19,6 @@ from autumn_mock.scenarios.values import (
     Outcome,
     read_api_path,
     read_counts,
-    read_duration,
     read_finding_code,
     read_header_rules,
     read_outcome,
@@ -249,9 +249,9 @@ class Resume(Action):
 
 
 class Advance(Action):
-    """Move the organisation's clock (ms)."""
+    """Move the organisation's clock: a duration, calendar months or years, or ``next-reset``."""
 
-    advance: int = field(Read(read_duration))
+    advance: str = field(Read(read_length))
     headline = "Time passes."
 
 

@@ -113,8 +113,8 @@ class ScenarioTarget:
         """Freeze the clock; returns its time (ms)."""
         return self._clock(self.control.post("/clock", {"freeze": True}))
 
-    def advance(self, by: int) -> int:
-        """Move the clock by a number of ms; returns its time (ms)."""
+    def advance(self, by: int | str) -> int:
+        """Move the clock by a number of ms, or by a length in words (``1month``); returns its time (ms)."""
         return self._clock(self.control.post("/clock", {"advance": by}))
 
     def wait(self, length: int) -> None:

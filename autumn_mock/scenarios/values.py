@@ -25,16 +25,11 @@ OUTCOME_SCHEMA = {
 _MAX_WAIT = 600_000
 
 
-def read_duration(value: Any) -> int:
-    """Milliseconds, which may be negative."""
-    if not isinstance(value, str):
-        raise ValueError("must be a duration like 400ms, 2s or 5m")
-    return parse_duration(value)
-
-
 def read_wait_time(value: Any) -> int:
     """Milliseconds, more than zero."""
-    length = read_duration(value)
+    if not isinstance(value, str):
+        raise ValueError("must be a duration like 400ms, 2s or 5m")
+    length = parse_duration(value)
     if not 0 < length <= _MAX_WAIT:
         raise ValueError("must be a duration of at most 10m")
     return length

@@ -5,16 +5,18 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from autumn_mock.clock import Clock
-from autumn_mock.operations.clock import length_from
+from autumn_mock.operations.clock_lengths import length_ahead
 from autumn_mock.settings import read_instant
+from autumn_mock.store.environment import Environment
 
 
 class MockClock:
     """The clock of the test's organisation. Limits, locks, resets, idempotency keys, the ttl of faults and the
     timestamps of events follow it."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._clock: Clock = environment.clock
 
     def __repr__(self) -> str:
         return repr(self._clock)
@@ -46,11 +48,12 @@ class MockClock:
     def advance(self, by: str | int | timedelta) -> None:
         """Move the clock by a duration (``"1d"``, ``"90m"``), calendar months (``"1month"``), ms, or a timedelta.
 
-        Raises :class:`ValueError`.
+        ``"next-reset"``: to the next reset of a balance, renewal, beginning or end of a plan. Raises
+        :class:`ValueError`.
         """
         if isinstance(by, timedelta):
             by = round(by.total_seconds() * 1000)
-        self._clock.advance(length_from(self._clock.now(), by) if isinstance(by, str) else by)
+        self._clock.advance(length_ahead(self._clock, by, [self._environment]) if isinstance(by, str) else by)
 
     def set(self, instant: str | int | datetime) -> None:
         """Set the clock to an instant: ISO 8601, ms since 1970, or a datetime. Raises :class:`ValueError`."""

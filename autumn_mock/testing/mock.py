@@ -91,7 +91,7 @@ class AutumnMock:
         #: The organisation's secret key.
         self.key = key
         #: The time of the organisation.
-        self.clock = MockClock(environment.clock)
+        self.clock = MockClock(environment)
         #: What was sent, and to whom: see :class:`~autumn_mock.testing.webhooks.MockWebhooks`.
         self.webhooks = MockWebhooks(emulator, environment.name)
         self._name = environment.name

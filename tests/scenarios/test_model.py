@@ -75,8 +75,9 @@ _ITEM = "{customer_id: cus_456, feature_id: messages}"
         ("- drain: 1s\n  expect: {drained: 1}", "4: steps.0.expect.drained: must be a boolean (received number)"),
         (
             "- advance: tomorrow",
-            "3: steps.0.advance: 'tomorrow' is not a duration; write 90m, 1d, 1h30m or 250ms",
+            "3: steps.0.advance: 'tomorrow' is not a duration; write 90m, 1d, 1h30m, 250ms, 1month or next-reset",
         ),
+        ("- advance: 60000", "3: steps.0.advance: must be like 90m, 1d, 1h30m, 250ms, 1month or next-reset"),
         (f"- advance: {'9' * 400}d", "3: steps.0.advance: must not be longer than a hundred years"),
         ("- pause: clock", '3: steps.0.pause: Invalid input: expected "workers"'),
         ("- resume: all", '3: steps.0.resume: Invalid input: expected "workers"'),

@@ -9,7 +9,7 @@ import pytest
 
 from autumn_mock.control_client import ControlError, ServerUnreachable
 from autumn_mock.scenarios import Player, ScenarioTarget, read_scenario
-from autumn_mock.scenarios.events import BalanceChanged, Event, ReplyReceived, Waited
+from autumn_mock.scenarios.events import BalanceChanged, Done, Event, ReplyReceived, Waited
 from autumn_mock.scenarios.template import fill
 from tests.support.server import ServerProcess
 
@@ -257,6 +257,19 @@ def test_player_reports_a_server_that_stops(write_scenario: WriteScenario) -> No
 def test_advance_moves_the_clock_within_the_calendar(play: Play) -> None:
     _, unmet = play("- advance: 36500d\n- advance: -36500d\n- advance: -18250d\n- advance: -1d\n- drain: 1s")
     assert not unmet
+
+
+def test_advance_takes_the_words_of_the_control_call(play: Play) -> None:
+    events, unmet = play(
+        "- freeze: clock\n- track: {customer_id: cus_bob, feature_id: messages, value: 7}\n- advance: 1d\n"
+        "- advance: next-reset\n- track: {customer_id: cus_bob, feature_id: messages, value: 1}\n- advance: 1month\n"
+        "- advance: next-reset"
+    )
+    assert not unmet
+    moved = [event.text.partition(" UTC, ")[2] for event in events if isinstance(event, Done)]
+    assert moved == ["", "moved by 1d", "moved to the next reset", "moved by 1month", "moved to the next reset"]
+    changes = [(event.before, event.after) for event in events if isinstance(event, BalanceChanged)]
+    assert [before < after for before, after in changes] == [False, True, False, True]
 
 
 def test_player_ignores_customers_with_an_invalid_id(play: Play) -> None:

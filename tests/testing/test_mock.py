@@ -487,10 +487,24 @@ def test_clock_advances_by_durations(autumn_mock: AutumnMock, by: str | int | ti
     assert autumn_mock.clock.now == NEW_YEAR + length
 
 
+def test_clock_advances_to_the_next_reset(autumn_mock: AutumnMock) -> None:
+    track(autumn_mock, 7, "cus_bob", "messages")
+    full = autumn_mock.balance("cus_bob", "messages") + 7
+    autumn_mock.clock.advance("next-reset")
+    assert autumn_mock.balance("cus_bob", "messages") == full
+
+
+def test_clock_has_no_next_reset_without_balances(autumn_mock_server: Emulator) -> None:
+    mock = autumn_mock_server.fresh("empty")
+    with pytest.raises(ValueError, match="no balance here has a next reset"):
+        mock.clock.advance("next-reset")
+    autumn_mock_server.close_organisation(mock.organisation)
+
+
 @pytest.mark.parametrize("wrong", ["soon", "1 decade", ""])
 def test_clock_refuses_what_is_neither_instant_nor_duration(autumn_mock: AutumnMock, wrong: str) -> None:
     autumn_mock.clock.freeze(NEW_YEAR)
-    with pytest.raises(ValueError, match="is not a duration; write 90m"):
+    with pytest.raises(ValueError, match="is not a duration; write 90m, 1d, 1h30m, 250ms, 1month or next-reset"):
         autumn_mock.clock.advance(wrong)
     with pytest.raises(ValueError, match=r"must be an instant"):
         autumn_mock.clock.set(wrong)

@@ -7,9 +7,7 @@ from typing import Any
 from flask import Response
 
 from autumn_mock.clock import Clock, in_calendar, wall_clock
-from autumn_mock.ledger.intervals import MINUTE
-from autumn_mock.operations.billing.due_changes import plan_instants
-from autumn_mock.operations.clock import length_from
+from autumn_mock.operations.clock_lengths import length_ahead, read_length
 from autumn_mock.operations.errors import invalid_request
 from autumn_mock.settings import read_instant
 from autumn_mock.web.control.context import ControlCall, ControlHandler, ControlRequest
@@ -64,32 +62,10 @@ def _advance(value: Any, request: ControlRequest, clock: Clock) -> int:
     """By how many ms to advance."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    if not isinstance(value, str):
-        raise ValueError("advance: must be like 1d, 90m, 1month or next-reset")
-    if value == "next-reset":
-        return _until_reset(request)
     try:
-        return length_from(clock.now(), value)
+        return length_ahead(clock, read_length(value), request.environments())
     except ValueError as error:
-        raise ValueError(f"advance: {error}, 1month or next-reset") from None
-
-
-def _until_reset(request: ControlRequest) -> int:
-    """The ms until the next balance is reset or plan renews, begins or ends, and all that follows it within a minute.
-
-    Something is due once its time has passed.
-    """
-    ahead = []
-    for environment in request.environments():
-        now = environment.clock.now()
-        with environment.lock:
-            instants = [row.next_reset_at for row in environment.balances]
-            for owner in {each.customer for each in environment.customer_plans}:
-                instants += plan_instants(environment, owner)
-            ahead += [each - now for each in instants if each is not None and each >= now]
-    if not ahead:
-        raise ValueError("advance: no balance here has a next reset, and no plan renews")
-    return max(each for each in ahead if each <= min(ahead) + MINUTE) + 1
+        raise ValueError(f"advance: {error}") from None
 
 
 ROUTES: dict[str, ControlHandler] = {"GET /clock": show_clock, "POST /clock": ControlCall(move_clock, _KNOWN)}

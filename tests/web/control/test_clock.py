@@ -74,8 +74,11 @@ def test_next_reset_passes_what_is_due_within_a_minute(post: Post, client: Flask
     [
         ({}, "input: give one or more of advance, now, freeze, reset"),
         ({"advnace": "1d"}, "input: there is no field 'advnace', did you mean 'advance'?"),
-        ({"advance": "P1M", "freeze": True}, "write 90m, 1d, 1h30m or 250ms, 1month or next-reset"),
-        ({"advance": True, "freeze": True}, "advance: must be like 1d, 90m, 1month or next-reset"),
+        (
+            {"advance": "P1M", "freeze": True},
+            "advance: 'P1M' is not a duration; write 90m, 1d, 1h30m, 250ms, 1month or next-reset",
+        ),
+        ({"advance": True, "freeze": True}, "advance: must be like 90m, 1d, 1h30m, 250ms, 1month or next-reset"),
         ({"freeze": "yes"}, "freeze: must be true or false"),
         ({"now": "yesterday", "freeze": True}, "must be an instant like 2026-01-31 or 2026-01-31T12:00:00Z"),
     ],
