@@ -42,7 +42,12 @@ _THEN = {
 #: A line that is a command of autumn-mock, perhaps with variables before it, or in an environment.
 _COMMAND = re.compile(r"(?:\w+=\S+ )*(?:\S+/)?autumn-mock (.*)")
 #: What the JavaScript of a page prints.
-_SHOWN = {"getting-started": r"^\d+$", "idempotency": "^409$", "purchases": r"^true\npaid 20 usd\npro active 20"}
+_SHOWN = {
+    "getting-started": r"^\d+$",
+    "idempotency": "^409$",
+    "webhooks": r"^400\nbalances.limit_reached cus_123$",
+    "purchases": r"^true\npaid 20 usd\npro active 20",
+}
 #: Pages whose examples other tests run: a README, whose clients are in ``tests/test_readme.py``.
 _OTHERS = ("README",)
 
