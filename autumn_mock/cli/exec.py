@@ -161,6 +161,7 @@ def exec_(
         _print_failures(mock, code)
         findings = mock.emulator.all_findings()
         _print_findings(findings)
+        _print_not_counted(findings, check_findings)
         if report is not None:
             try:
                 _report(report, command, code, mock, findings)
@@ -208,6 +209,20 @@ def _print_findings(findings: Sequence[OwnedFinding]) -> None:
 
     for each in findings:
         click.echo(f"autumn-mock: {finding_line(each)}\n  {each.instead}", err=True)
+
+
+def _print_not_counted(findings: Sequence[OwnedFinding], chosen: FindingFilter | None) -> None:
+    """Say that a run passes although there are findings."""
+    from msgspec.structs import replace
+
+    from autumn_mock.counting import count_of
+
+    if chosen is None or chosen.level == "probable":
+        return
+    left_out = len(replace(chosen, level="probable").select(findings)) - len(chosen.select(findings))
+    if left_out:
+        text = f"{count_of(left_out, 'probable finding')} not counted; --check-findings=probable fails on"
+        click.echo(f"autumn-mock: {text} {'it' if left_out == 1 else 'them'}, too", err=True)
 
 
 def _report(name: str, command: tuple[str, ...], code: int, mock: AutumnMock, findings: list[OwnedFinding]) -> None:

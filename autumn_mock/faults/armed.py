@@ -180,6 +180,11 @@ class ArmedRule:
         self.fired += 1
         return True
 
+    def pass_over(self) -> None:
+        """Count a match that another rule leaves no effect for: ``after=`` counts it, and nothing else does."""
+        if not self.completed:
+            self.is_past_start()
+
     def is_due(self) -> bool:
         """Count a match without firing."""
         return not self.completed and self.is_past_start() and self.is_selected()

@@ -15,7 +15,7 @@ from autumn_mock.domain.payment import CardCharge, ChargeProblem, Refusal
 from autumn_mock.domain.track import TrackItem
 from autumn_mock.faults.armed import ArmedRule, Subject
 from autumn_mock.faults.grammar import Rule
-from autumn_mock.faults.sites import EnqueueFault, LimitFault, MessageEffects, PaymentFault, WorkerFault
+from autumn_mock.faults.sites import EnqueueFault, LimitFault, MessageEffects, PaymentFault, ReplyFault, WorkerFault
 from autumn_mock.locks import Level, new_lock
 from autumn_mock.store.environment import Environment
 
@@ -121,6 +121,25 @@ class FaultBoard:
                 if isinstance(armed, site) and armed.matches(subject) and armed.trigger()
             ]
 
+    def on_reply(self, subject: Subject, once: Sequence[ArmedRule] = ()) -> list[ReplyFault]:
+        """The rules that fire on the reply of a request, in the order in which they are applied.
+
+        A rule does not fire where another one leaves it without effect: it waits for the next request.
+        """
+        if not self._rules and not once:
+            return []
+        with self._triggering():
+            fired: list[ReplyFault] = []
+            matching = [
+                armed for armed in (*self._rules, *once) if isinstance(armed, ReplyFault) and armed.matches(subject)
+            ]
+            for armed in sorted(matching, key=lambda each: each.order):
+                if any(each.leaves_nothing_to(armed) for each in fired):
+                    armed.pass_over()
+                elif armed.trigger():
+                    fired.append(armed)
+            return fired
+
     def refusals(self, items: Sequence[TrackItem], subject: Subject, once: Sequence[ArmedRule] = ()) -> dict[int, str]:
         """The indexes of items that cannot be queued, with the text of the rule that refuses each."""
         if not self._rules and not once:
@@ -129,7 +148,7 @@ class FaultBoard:
             refused: dict[int, str] = {}
             for armed in (*self._rules, *once):
                 if isinstance(armed, EnqueueFault) and armed.matches(subject):
-                    for index in armed.on_enqueue(items):
+                    for index in armed.on_enqueue(items, refused):
                         refused.setdefault(index, armed.rule.text)
             return refused
 

@@ -5,8 +5,8 @@ The hooks act on plain records. The records of replies know nothing of HTTP libr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import ClassVar, Literal
+from collections.abc import Callable, Collection, Sequence
+from typing import ClassVar, Literal, get_args
 
 import msgspec
 from msgspec import Struct
@@ -53,14 +53,14 @@ class LimitFault(ArmedRule):
 class EnqueueFault(ArmedRule):
     """Refuses items when they are queued. ``times`` and ``after`` count batches."""
 
-    def on_enqueue(self, items: Sequence[TrackItem]) -> list[int]:
-        """The indexes of the items of a batch that cannot be queued."""
+    def on_enqueue(self, items: Sequence[TrackItem], known: Collection[int]) -> list[int]:
+        """The indexes of the items of a batch that cannot be queued; ``known``: those that other rules refuse."""
         if self.completed:
             return []
         matching = [index for index, item in enumerate(items) if self.matches_item(item)]
         if not matching or not self.is_past_start():
             return []
-        refused = self.select(matching, len(items))
+        refused = [index for index in self.select(matching, len(items)) if index not in known]
         if refused:
             self.fired += 1
             self.refused += len(refused)
@@ -205,11 +205,32 @@ class ReplyPlan(Struct):
         self.outcome = "lost"
 
 
+#: What a rule changes, in the order in which the rules of a request are applied: when the reply is sent; whether there
+#: is one; status and body; the body alone; a header; how much of the body is sent, and how fast.
+ReplyPart = Literal["time", "connection", "reply", "body", "header", "length", "speed"]
+_PARTS: tuple[ReplyPart, ...] = get_args(ReplyPart)
+
+
 class ReplyFault(ArmedRule):
     """Acts on the reply, before the service handles the request (``before=enqueue``) or after.
 
     A rule that alters or loses the reply before the service handles the request ends the request.
     """
+
+    changes: ClassVar[ReplyPart] = "reply"
+
+    @property
+    def order(self) -> tuple[bool, int]:
+        """The place among the rules of a request."""
+        return self.rule.phase == "after", _PARTS.index(self.changes)
+
+    def leaves_nothing_to(self, later: ReplyFault) -> bool:
+        """Whether a later rule of the same request could change nothing that is seen."""
+        if self.changes == "time":
+            return False
+        if self.rule.phase == "before":
+            return True
+        return later.changes == self.changes or (self.changes == "connection" and later.changes != "time")
 
     def on_reply(self, reply: ReplyPlan) -> None:
         """Change the reply, or how it is sent."""

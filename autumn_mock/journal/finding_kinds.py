@@ -1,6 +1,6 @@
 """The kinds of findings: why each matters and what to do instead. The only place for these texts.
 
-The detector of each kind is in :mod:`autumn_mock.journal.findings`.
+The detector of each kind is in :mod:`autumn_mock.journal.detectors`.
 """
 
 from __future__ import annotations

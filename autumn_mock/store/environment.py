@@ -53,7 +53,7 @@ class WebhookWriter(Protocol):
         """The webhook of a balance that has reached a threshold."""
 
 
-#: What happened on payment pages is kept as long as no more than this followed.
+#: At most this many actions on payment pages are kept.
 _PAGE_ACTS = 1000
 
 

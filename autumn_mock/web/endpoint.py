@@ -1,7 +1,8 @@
 """The declaration of an endpoint: everything about one call of the API, in one place beside its handler.
 
 Routing, rate limits, publishable keys, scopes, validation, the OpenAPI document and the names that fault rules use are
-all derived from it. Every endpoint is listed in :data:`autumn_mock.web.resources.registry.ENDPOINTS`.
+all derived from it. The modules of :mod:`autumn_mock.web.resources` are searched for endpoints:
+:data:`autumn_mock.web.resources.registry.ENDPOINTS` has them all.
 """
 
 from __future__ import annotations

@@ -83,7 +83,8 @@ class RequestFaults:
 
     def before_service(self) -> Response | None:
         """Delay the request, or end it with the returned reply before the service handles it."""
-        fired = self._trigger(ReplyFault)
+        fired = self._board.on_reply(self._subject, self._once)
+        self._triggered += [each.rule.text for each in fired]
         self._after = [armed for armed in fired if armed.rule.phase == "after"]
         if len(self._after) == len(fired):
             return None
@@ -91,8 +92,8 @@ class RequestFaults:
         for armed in fired:
             if armed.rule.phase == "before":
                 armed.on_reply(plan)
-                if plan.outcome != "sent":  # later rules do not apply
-                    self._plan, self._after, self.reached_service = plan, [], False
+                if plan.outcome != "sent":  # it is the last rule that fired
+                    self._plan, self.reached_service = plan, False
                     return _response(plan)
                 self._pass_waits(plan)
         return None

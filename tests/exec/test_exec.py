@@ -412,6 +412,9 @@ def test_check_findings_reports_probable_findings_only(reports: tuple[Path, Path
     done = execute("--check-findings", "--report", str(as_xml), "--", *child("unmarked=3", "again"))
     assert (done.code, done.lines) == (0, [202, 202])
     assert "resent_after_accepted (probable)" in done.err
+    hint = "autumn-mock: 1 probable finding not counted; --check-findings=probable fails on it, too"
+    assert hint in done.err
+    assert hint not in execute("--check-findings=probable", "--", *child("unmarked=3", "again")).err
     assert all(junit(as_xml).values())
     [output] = ElementTree.parse(as_xml).getroot().iter("system-out")
     assert FINDING_KINDS["resent_after_accepted"].instead in (output.text or "")

@@ -46,7 +46,7 @@ def test_single_track_sent_again(node: Node, tmp_path: Path, fault: str, mark: s
     rule = f"{fault} route=balances.track"
     done = judged(node, tmp_path, "single-track.mjs", "--check-findings", fault=rule, mark=mark)
     assert done.code == (3 if is_certain else 0), done.err
-    assert codes(done) == [f"resent_after_lost_reply{'' if is_certain else ' (possible)'}"]
+    assert codes(done) == [f"resent_after_lost_reply{'' if is_certain else ' (probable)'}"]
     assert last_line(done) == f"autumn-mock: {'' if is_certain else 'probably '}charged too often: 5 messages"
     if not is_certain:
         again = judged(node, tmp_path, "single-track.mjs", "--check-findings=probable", fault=rule, mark=mark)
@@ -58,7 +58,7 @@ def test_single_track_sent_again(node: Node, tmp_path: Path, fault: str, mark: s
 @pytest.mark.node
 def test_new_keys_after_a_lost_reply(node: Node, tmp_path: Path) -> None:
     done = judged(node, tmp_path, "fresh-keys.mjs", "--check-findings", fault=LOST)
-    assert (done.code, codes(done)) == (0, ["resent_after_lost_reply (possible)"])
+    assert (done.code, codes(done)) == (0, ["resent_after_lost_reply (probable)"])
     assert "before the first try" in done.err
     assert last_line(done) == "autumn-mock: probably charged too often: 3 messages"
     assert judged(node, tmp_path, "fresh-keys.mjs", "--check-findings=probable", fault=LOST).code == 3
@@ -85,7 +85,7 @@ def test_usage_that_goes_nowhere(node: Node, tmp_path: Path) -> None:
 )
 def test_a_purchase_that_is_used_before_it_is_paid(node: Node, tmp_path: Path, mark: str, words: str) -> None:
     done = judged(node, tmp_path, "purchases.mjs", "--check-findings=probable,used_before_paid", mark=mark)
-    assert (done.code, codes(done)) == (3, ["used_before_paid (possible)"]), done.err
+    assert (done.code, codes(done)) == (3, ["used_before_paid (probable)"]), done.err
     assert words in done.err
     assert last_line(done) == "autumn-mock: probably given away: 3 messages"
 

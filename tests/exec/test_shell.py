@@ -81,7 +81,7 @@ def test_client_does_not_resend_a_partly_refused_batch(tmp_path: Path) -> None:
 def test_exec_exits_with_the_code_of_a_client_that_gave_up(tmp_path: Path) -> None:
     outcome = meter(tmp_path, uses=("cus_456", "nope", "1"))
     assert outcome.done[:2] == (1, b"try 1: 404\n")
-    assert outcome.done.err.startswith("given up: the service answered 404\nautumn-mock: 1 of 1 requests failed:\n")
+    assert outcome.done.err.startswith("given up: the service answered 404\nautumn-mock: 1 of 1 request failed:\n")
     assert outcome.statuses == [404]
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from http.client import HTTPException
 
 import pytest
 
@@ -231,3 +232,73 @@ def test_item_key_is_released_if_item_was_refused(organisation: Client) -> None:
     item = {**ITEM, "async": True, "idempotency_key": "once"}
     assert [organisation.post(TRACK, item).status for _ in range(3)] == [503, 202, 409]
     assert organisation.drain()["deducted"] == 1
+
+
+# -- several rules on one request
+
+#: Rules of which only one has an effect on a request, in the order in which they fire.
+ONE_AT_A_TIME = [
+    ("reply:reset after=enqueue times=1", "reply:status 503 times=1", "reply:status 503 times=1"),
+    ("reply:malformed times=1", "reply:status 503 times=1", "reply:status 503 times=1"),
+    ("reply:status 500 times=1", "reply:status 429 times=1", "reply:status 500 times=1"),
+    ("reply:status 500 after=enqueue times=1", "reply:body text=x after=enqueue times=1", None),
+    ("reply:empty times=1", "reply:malformed times=1", None),
+    ("reply:malformed times=1", "reply:reset after=enqueue times=1", "reply:reset after=enqueue times=1"),
+    ("reply:content-type a/b times=1", "reply:content-type c/d times=1", None),
+    ("reply:delay 1ms after=enqueue times=1", "reply:status 503 times=1", "reply:status 503 times=1"),
+]
+#: Rules that have an effect together.
+TOGETHER = [
+    ("reply:malformed times=1", "reply:status 503 after=enqueue times=1"),
+    ("reply:delay 1ms times=1", "reply:status 503 times=1"),
+    ("reply:delay 1ms after=enqueue times=1", "reply:reset after=enqueue times=1"),
+    ("reply:dribble 1ms times=1", "reply:content-type a/b times=1"),
+    ("reply:truncate times=1", "reply:malformed times=1"),
+]
+
+
+@pytest.mark.parametrize(("first", "second", "fires"), ONE_AT_A_TIME)
+def test_rule_without_an_effect_waits_for_the_next_request(
+    organisation: Client, first: str, second: str, fires: str | None
+) -> None:
+    for rule in (first, second):
+        arm(organisation, rule)
+    send_one(organisation)
+    assert journal(organisation)[-1]["faults"] == [fires or first]
+    assert sorted(each["fired"] for each in rules(organisation)) == [0, 1]
+    send_one(organisation)
+    assert [each["fired"] for each in rules(organisation)] == [1, 1]
+    assert journal(organisation)[-1]["faults"] == [second if (fires or first) == first else first]
+
+
+@pytest.mark.parametrize(("first", "second"), TOGETHER)
+def test_rules_with_an_effect_each_fire_on_one_request(organisation: Client, first: str, second: str) -> None:
+    for rule in (first, second):
+        arm(organisation, rule)
+    send_one(organisation)
+    assert sorted(journal(organisation)[-1]["faults"]) == sorted([first, second])
+
+
+def test_after_counts_a_request_that_another_rule_took(organisation: Client) -> None:
+    arm(organisation, "reply:status 503 times=1")
+    arm(organisation, "reply:malformed after=1 times=1")
+    send_one(organisation)
+    send_one(organisation)
+    assert [each["faults"] for each in journal(organisation)[-2:]] == [
+        ["reply:status 503 times=1"],
+        ["reply:malformed after=1 times=1"],
+    ]
+
+
+def test_items_are_refused_by_one_rule_each(organisation: Client) -> None:
+    for _ in range(2):
+        arm(organisation, "enqueue:fail items=0 times=1")
+    for refused in ([1, 0], [1, 1]):
+        organisation.post(BATCH, [ITEM, ITEM])
+        assert [each["refused"] for each in rules(organisation)] == refused
+
+
+def send_one(organisation: Client) -> None:
+    """A check, whatever becomes of its reply."""
+    with suppress(OSError, HTTPException, ValueError):
+        organisation.post(CHECK, ITEM)

@@ -7,6 +7,7 @@ class ReplaceContentType(ReplyFault):
 
     name = "reply:content-type"
     example = "reply:content-type text/plain"
+    changes = "header"
     argument = content_type
     argument_placeholder = "TYPE"
     argument_default = "text/html"

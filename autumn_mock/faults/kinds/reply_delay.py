@@ -10,6 +10,7 @@ class DelayReply(ReplyFault):
 
     name = "reply:delay"
     example = "reply:delay 2s after=enqueue"
+    changes = "time"
     argument = duration_range
     argument_placeholder = "TIME"
     has_phase = True

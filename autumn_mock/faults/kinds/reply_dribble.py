@@ -7,6 +7,7 @@ class DribbleReply(ReplyFault):
 
     name = "reply:dribble"
     example = "reply:dribble 3s"
+    changes = "speed"
     argument = duration
     argument_placeholder = "TIME"
     argument_default = 2000

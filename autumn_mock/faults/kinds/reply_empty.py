@@ -6,6 +6,7 @@ class EmptyReply(ReplyFault):
 
     name = "reply:empty"
     example = "reply:empty"
+    changes = "body"
 
     def on_reply(self, reply: ReplyPlan) -> None:
         reply.alter(body=b"")

@@ -6,6 +6,7 @@ class HangReply(ReplyFault):
 
     name = "reply:hang"
     example = "reply:hang after=enqueue"
+    changes = "connection"
     has_phase = True
 
     def on_reply(self, reply: ReplyPlan) -> None:

@@ -6,6 +6,7 @@ class MalformedReply(ReplyFault):
 
     name = "reply:malformed"
     example = "reply:malformed times=1"
+    changes = "body"
 
     def on_reply(self, reply: ReplyPlan) -> None:
         reply.alter(body=b'{"success": tru, "message": "the rest of th')

@@ -6,6 +6,7 @@ class ResetConnection(ReplyFault):
 
     name = "reply:reset"
     example = "reply:reset after=enqueue times=1"
+    changes = "connection"
     has_phase = True
 
     def on_reply(self, reply: ReplyPlan) -> None:

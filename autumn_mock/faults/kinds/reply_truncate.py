@@ -6,6 +6,7 @@ class TruncateReply(ReplyFault):
 
     name = "reply:truncate"
     example = "reply:truncate times=1"
+    changes = "length"
 
     def on_reply(self, reply: ReplyPlan) -> None:
         reply.truncate(0.5)

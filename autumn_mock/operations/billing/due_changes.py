@@ -18,7 +18,7 @@ from autumn_mock.ledger.intervals import DAY, period_end
 from autumn_mock.operations.call import Call
 from autumn_mock.store.environment import Environment, Transaction
 
-#: How many instants of a customer one call passes. Renewals beyond them are not billed.
+#: At how many instants one call applies what is due of a customer. Renewals beyond them are not billed.
 MOST_CHANGES = 500
 #: How long after an invoice its card is charged again (ms).
 RETRY_AFTER = (3 * DAY, 8 * DAY, 15 * DAY)

@@ -17,7 +17,7 @@ from autumn_mock.domain.version import Version
 from autumn_mock.wire.versions.declaration import Downgrade, Json, VersionChanges, VersionTraits
 
 #: The shape of the balances that the control API, the command line and the pytest fixture show, so that a new version
-#: does not change them. Calls that never had an older shape use it for requests of versions before this one, too.
+#: does not change them. It is also the oldest shape of calls that had no other one: earlier versions get this one.
 FIXED_SHAPE = Version.V2_3
 #: The version whose shape ``customer.products.updated`` has.
 WEBHOOK_SHAPE = Version.V1_2
