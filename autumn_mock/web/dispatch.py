@@ -31,8 +31,9 @@ from autumn_mock.web.request_faults import RequestFaults
 from autumn_mock.web.resources import find_route
 from autumn_mock.web.waitress_adapter import is_client_disconnected
 from autumn_mock.wire.answer import in_version
+from autumn_mock.wire.body import json_problem
 from autumn_mock.wire.requests.ignored import ignored_in
-from autumn_mock.wire.schema import parse
+from autumn_mock.wire.schema import ValidationFailed, parse
 from autumn_mock.wire.versions import fixed_shape_for
 
 #: On every reply (contract 1.4).
@@ -268,10 +269,16 @@ def _validate(request: RequestContext, endpoint: Endpoint) -> None:
         request.params = (request.parsed_query,)
     request.expand = _expand(request, endpoint)
     schema = endpoint.request_at(call.version)
-    if endpoint.parser is not None:
-        request.params = (endpoint.parser(request),)
-    elif schema is not None:
-        request.params = (parse(schema, request.newest_json, now_ms=call.now),)
+    try:
+        if endpoint.parser is not None:
+            request.params = (endpoint.parser(request),)
+        elif schema is not None:
+            request.params = (parse(schema, request.newest_json, now_ms=call.now),)
+    except ValidationFailed:
+        problem = json_problem(request.raw)
+        if problem is not None:
+            request.add_note(problem)
+        raise
     _note_ignored(request)
 
 

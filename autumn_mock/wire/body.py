@@ -35,6 +35,21 @@ def json_body(body: bytes) -> Any:
     return {} if value is None else value
 
 
+def json_problem(body: bytes) -> str | None:
+    """Why a body counts as ``{}``, for people; None if it is empty, or JSON."""
+    if not body.strip():
+        return None
+    try:
+        json.loads(body.removeprefix(_MARK).decode("utf-8", "replace"), parse_int=_integer, parse_constant=_refuse)
+    except json.JSONDecodeError as error:
+        why = f"{error.msg} at line {error.lineno}, column {error.colno}"
+    except (ValueError, RecursionError) as error:
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+    else:
+        return None
+    return f"the body is not valid JSON ({why}); it is read as {{}}"
+
+
 def _decode(body: bytes) -> Any:
     try:
         return msgspec.json.decode(body)

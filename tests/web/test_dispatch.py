@@ -13,9 +13,9 @@ from autumn_mock.domain.version import Version
 from autumn_mock.engine import Engine
 from autumn_mock.faults.board import FaultBoard
 from autumn_mock.store.environment import Environment
+from tests.support.client import BATCH, CHECK, TRACK
 from tests.web.conftest import KEY, Post
 
-BATCH = "/v1/balances.batch_track"
 ITEM = {"customer_id": "cus_123", "feature_id": "messages"}
 
 
@@ -80,6 +80,33 @@ def test_dispatch_replies_compact_json_in_the_order_of_the_wire(post: Post) -> N
 def test_dispatch_answers_a_preflight_without_a_key(client: FlaskClient) -> None:
     reply = client.options(BATCH)
     assert (reply.status_code, reply.data) == (204, b"")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "where"),
+    [
+        (TRACK, '{"customer_id":"cus_123",', "line 1, column 26"),
+        (BATCH, '[{"customer_id":"cus_123"},', "line 1, column 28"),
+        (CHECK, '{"customer_id": "c"\n "feature_id": "f"}', "line 2, column 2"),
+        (TRACK, "customer_id=cus_123", "line 1, column 1"),
+        (TRACK, '{"customer_id": NaN}', "NaN is not JSON"),
+    ],
+)
+def test_dispatch_notes_where_a_body_is_not_json(
+    emulator: Engine, client: FlaskClient, path: str, body: str, where: str
+) -> None:
+    headers = {"Authorization": f"Bearer {KEY}"}
+    assert client.post(path, data=body, headers=headers).status_code == 400
+    note = emulator.journal.entries()[-1].note
+    assert note is not None
+    assert note.startswith("the body is not valid JSON (")
+    assert note.endswith(f"{where}); it is read as {{}}")
+
+
+@pytest.mark.parametrize("body", ["", "{}", "[]", '{"customer_id": 5}'])
+def test_dispatch_notes_nothing_about_json_that_is_refused(emulator: Engine, client: FlaskClient, body: str) -> None:
+    assert client.post(TRACK, data=body, headers={"Authorization": f"Bearer {KEY}"}).status_code == 400
+    assert emulator.journal.entries()[-1].note is None
 
 
 @pytest.mark.parametrize("path", ["/v1/balances.batchTrack", "/v1/balances.batch_track/", "/v1/nope", "/v1/", "/v1//x"])
