@@ -64,6 +64,10 @@ class Position(NamedTuple):
     column: int
 
 
+#: Of data that was not read from a file.
+NO_POSITION = Position(0, 0)
+
+
 class Problem(NamedTuple):
     """One error in a file."""
 
@@ -74,7 +78,8 @@ class Problem(NamedTuple):
 
     def __str__(self) -> str:
         key = ".".join(map(str, self.key))
-        place = f"{self.path}:{self.position.line}:{self.position.column}"
+        is_placed = self.position != NO_POSITION
+        place = f"{self.path}:{self.position.line}:{self.position.column}" if is_placed else str(self.path)
         return f"{place}: {key}: {self.text}" if key else f"{place}: {self.text}"
 
     @property

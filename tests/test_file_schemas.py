@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from autumn_mock.scenarios import read_scenario, scenario_schema
 from autumn_mock.worlds import read_world, world_schema
 
 SCHEMAS = {"world": world_schema(), "scenario": scenario_schema()}
-READERS = {"world": read_world, "scenario": read_scenario}
+READERS: dict[str, Callable[[Path], object]] = {"world": read_world, "scenario": read_scenario}
 FILES = [(kind, path) for kind in SCHEMAS for path in shipped_files(kind).values()]
 
 

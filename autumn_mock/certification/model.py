@@ -49,7 +49,8 @@ from autumn_mock.scenarios.model import (
     Step,
 )
 from autumn_mock.scenarios.template import TemplateBody
-from autumn_mock.scenarios.values import Outcome, read_finding_code, read_outcome, read_wait_time, read_world
+from autumn_mock.scenarios.values import Outcome, read_finding_code, read_outcome, read_wait_time
+from autumn_mock.scenarios.worlds import DEFAULT_WORLD, WorldSource, read_world_name, world_source
 from autumn_mock.wire.schema import (
     Params,
     Schema,
@@ -274,7 +275,7 @@ class CaseEntries(Params):
     level: CaseLevel = field(enum(*LEVELS))
     reason: str = field(string(min=1))
     charged: ChargeOfCase | list[ChargeOfCase] = field(_CHARGES)
-    world: str = field(Read(read_world), default="default")
+    world: str = field(Read(read_world_name), default=DEFAULT_WORLD)
     configure: ClientSettings = field(obj(ClientSettings), default=ClientSettings())
     steps: list[Action] = field(array(ActionSchema(_ACTIONS), min=1))
 
@@ -291,6 +292,8 @@ class ConformanceCase(Struct, frozen=True, kw_only=True):
     reason: str
     charged: tuple[ChargeOfCase, ...]
     world: str
+    #: What the server opens the organisation of the case with.
+    source: WorldSource
     configure: ClientSettings
     steps: tuple[Step, ...]
 
@@ -314,6 +317,7 @@ def read_case(path: Path) -> ConformanceCase:
         reason=" ".join(entries.reason.split()),
         charged=tuple(charged),
         world=entries.world,
+        source=world_source(file, entries.world),
         configure=entries.configure,
         steps=tuple(
             Step(

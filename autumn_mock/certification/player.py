@@ -229,7 +229,7 @@ def play_case(
     """
     started = stopwatch()
     adapter = Adapter(command, **process)
-    with ScenarioTarget(url, case.world) as target:
+    with ScenarioTarget(url, case.source) as target:
         with adapter:
             player = CasePlayer(case, target, adapter)
             player.play(settings)

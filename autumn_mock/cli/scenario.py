@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -139,7 +140,7 @@ def read(name: str) -> Scenario:
     warn_if_shadowed("scenario", name)
     try:
         with input_file(name) as path:
-            return read_scenario(find_file("scenario", path))
+            return read_scenario(find_file("scenario", path), Path() if path != name else None)
     except InputFileError as error:
         raise FileError(str(error)) from None
 
@@ -151,7 +152,7 @@ def playing(found: Scenario, url: str, token: str | None = None, *, keep: bool =
     from autumn_mock.scenarios import Player, ScenarioTarget
 
     try:
-        with ScenarioTarget(url, found.world, title=found.title, token=token, keep=keep) as target:
+        with ScenarioTarget(url, found.source, title=found.title, token=token, keep=keep) as target:
             yield Player(found, target)
     except ControlError as error:
         raise click.ClickException(str(error)) from None

@@ -5,7 +5,7 @@ affects other users of the server nor depends on them.
 
     title: A retry after a 202
     story: A few sentences.
-    world: default                     # a shipped world; this is the default
+    world: default                     # a shipped world (this is the default), or a file: acme.yaml
     steps:
       - say: A comment on the step.    # possible in every step
         fault: enqueue:fail items=2    # or clear: faults

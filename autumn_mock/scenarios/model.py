@@ -24,8 +24,8 @@ from autumn_mock.scenarios.values import (
     read_outcome,
     read_retry_wait,
     read_wait_time,
-    read_world,
 )
+from autumn_mock.scenarios.worlds import DEFAULT_WORLD, WorldSource, read_world_name, world_source
 from autumn_mock.wire.schema import (
     Params,
     Schema,
@@ -292,7 +292,7 @@ class ScenarioEntries(Params):
 
     title: str = field(string(min=1))
     story: str = field(string(), default="")
-    world: str = field(Read(read_world), default="default")
+    world: str = field(Read(read_world_name), default=DEFAULT_WORLD)
     steps: list[Action] = field(array(ActionSchema(_ACTIONS), min=1))
 
 
@@ -313,8 +313,10 @@ class Scenario(Struct, frozen=True, kw_only=True):
     path: Path
     title: str
     story: str
-    #: The shipped world that the organisation is a copy of.
+    #: The world that the organisation is a copy of, as the file names it.
     world: str
+    #: What the server opens the organisation with.
+    source: WorldSource
     steps: tuple[Step, ...]
 
     @property
@@ -343,8 +345,11 @@ def _customers_in(body: Any) -> Iterator[str]:
             yield from _customers_in(each)
 
 
-def read_scenario(path: Path) -> Scenario:
-    """Read a scenario file. Raises :class:`~autumn_mock.input_files.InputFileError` with every error of it."""
+def read_scenario(path: Path, folder: Path | None = None) -> Scenario:
+    """Read a scenario file, and its world, whose path is relative to ``folder``, by default that of the file.
+
+    Raises :class:`~autumn_mock.input_files.InputFileError` with every error of it.
+    """
     file = read_file(path)
     entries = parse_file(file, obj(ScenarioEntries))
     lines = [file.positions["steps", index].line for index in range(len(entries.steps))]
@@ -354,6 +359,7 @@ def read_scenario(path: Path) -> Scenario:
         title=entries.title,
         story=" ".join(entries.story.split()),
         world=entries.world,
+        source=world_source(file, entries.world, folder),
         steps=tuple(
             Step(number=index + 1, line=line, say=" ".join(action.say.split()), action=action)
             for index, (line, action) in enumerate(zip(lines, entries.steps, strict=True))

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from autumn_mock.control_client import CallRefused, ControlClient, ControlError
+from autumn_mock.scenarios.worlds import DEFAULT_WORLD, WorldSource
 
 #: The API version of the scenario's requests.
 API_VERSION = "2.3.0"
@@ -41,14 +42,14 @@ class ScenarioTarget:
     def __init__(
         self,
         url: str,
-        world: str = "default",
+        world: WorldSource = DEFAULT_WORLD,
         *,
         title: str = "",
         token: str | None = None,
         keep: bool = False,
         trusted: ssl.SSLContext | None = None,
     ) -> None:
-        self._opened_with = {"world": world}
+        self._opened_with: dict[str, Any] = {"world": world}
         if name := "".join(filter(str.isprintable, title))[:_MOST_NAME]:
             self._opened_with["name"] = name
         self._keep = keep

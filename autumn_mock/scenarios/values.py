@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from autumn_mock.durations import parse_duration
 from autumn_mock.faults.grammar import parse_rules
-from autumn_mock.input_files import InputFileError, find_shipped, guess
+from autumn_mock.input_files import guess
 from autumn_mock.input_schema import read_rule
 from autumn_mock.journal.finding_kinds import FINDING_KINDS
 
@@ -74,17 +74,6 @@ def read_api_path(value: Any) -> str:
     # No path that leads to another host, or out of the API.
     if not isinstance(value, str) or not re.fullmatch(r"/v1/[!-~]+", value) or ".." in value:
         raise ValueError("must be a path of the API, like /v1/customers.get")
-    return value
-
-
-def read_world(value: Any) -> str:
-    """The name of a shipped world."""
-    if not isinstance(value, str):
-        raise ValueError("must be the name of a shipped world")
-    try:
-        find_shipped("world", value)
-    except InputFileError as error:
-        raise ValueError(str(error)) from None
     return value
 
 

@@ -8,7 +8,7 @@ a world cannot contain what the API refuses. Errors name the file, the line and 
 from __future__ import annotations
 
 from autumn_mock.worlds.entries import world_schema
-from autumn_mock.worlds.model import World, read_world
+from autumn_mock.worlds.model import World, read_world, read_world_content
 from autumn_mock.worlds.seeding import fill_copy, open_copy, organisation_for_key, organisation_id, seed
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "organisation_for_key",
     "organisation_id",
     "read_world",
+    "read_world_content",
     "seed",
     "world_schema",
 ]

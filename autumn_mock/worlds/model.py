@@ -16,7 +16,16 @@ from autumn_mock.domain.organisation import ApiKey, Env, OrganisationConfig, has
 from autumn_mock.domain.token_rates import Rates
 from autumn_mock.domain.webhook import WebhookEndpoint
 from autumn_mock.faults.grammar import Rule, RuleError, parse_rule
-from autumn_mock.input_files import InputFile, InputFileError, KeyPath, Problem, files_of, read_file, report
+from autumn_mock.input_files import (
+    NO_POSITION,
+    InputFile,
+    InputFileError,
+    KeyPath,
+    Problem,
+    files_of,
+    read_file,
+    report,
+)
 from autumn_mock.input_schema import parse_file
 from autumn_mock.operations import balances, customers, entities, features, plan_update, plans
 from autumn_mock.operations.billing import attach, rewards
@@ -132,7 +141,7 @@ def read_world(path: Path) -> World:
         return _folder(path)
     if is_ours(path):
         return World(InputFile(path), (), _snapshot(path))
-    organisations = _organisations(path)
+    organisations = _organisations(read_file(path))
     report(_duplicates(organisations))
     return World(organisations[0].file if organisations else InputFile(path), organisations)
 
@@ -142,13 +151,20 @@ def _folder(folder: Path) -> World:
     for path in paths:
         if is_ours(path):
             raise InputFileError(f"{path}: a snapshot cannot be one of several worlds; give it alone")
-    organisations = tuple(each for path in paths for each in _organisations(path))
+    organisations = tuple(each for path in paths for each in _organisations(read_file(path)))
     report(_duplicates(organisations))
     return World(InputFile(folder), organisations)
 
 
-def _organisations(path: Path) -> tuple[WorldOrganisation, ...]:
-    file = read_file(path)
+def read_world_content(content: Mapping[str, Any]) -> World:
+    """Read the content of a world file. Errors name its keys, without lines. Raises as :func:`read_world` does."""
+    file = InputFile(Path("world"), content, {(): NO_POSITION})
+    organisations = _organisations(file)
+    report(_duplicates(organisations))
+    return World(file, organisations)
+
+
+def _organisations(file: InputFile) -> tuple[WorldOrganisation, ...]:
     entries = parse_file(file, obj(WorldEntries), unknown_names)
     report(
         problem for index, entry in enumerate(entries.organisations) for problem in _foreign_rules(file, entry, index)

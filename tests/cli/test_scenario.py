@@ -139,6 +139,22 @@ def test_run_reports_the_line_of_an_error_in_a_file(write_scenario: WriteScenari
     assert f"{path}:3:3: steps.0.drain: 'soon' is not a duration" in done.stderr
 
 
+def test_run_reads_the_world_of_standard_input_from_the_working_directory(tmp_path: Path) -> None:
+    (tmp_path / "acme.yaml").write_text("organisations:\n  - slug: acme\n    keys: [am_sk_test_acme]\n")
+    text = "title: Mine\nworld: acme.yaml\nsteps:\n  - drain: 1s\n"
+    done = subprocess.run(
+        [sys.executable, "-c", _COMMANDS, "scenario", "check", "-"],
+        input=text,
+        cwd=tmp_path,
+        env=_ENV,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Mine: 1 step, world acme.yaml")
+
+
 def test_demo_prints_balances_counters_and_findings() -> None:
     done = run("demo", "slow-but-accepted", "--fast")
     assert done.returncode == 0, done.stderr

@@ -189,6 +189,7 @@ def test_settings_files(name: str, text: str) -> None:
 @pytest.mark.parametrize(("name", "text"), examples("yaml"))
 def test_yaml(running: ServerProcess, tmp_path: Path, name: str, text: str) -> None:
     """Worlds and scenarios are read as the server reads them."""
+    shutil.copy(shipped_files("world")["default"], tmp_path / "my-world.yaml")  # as `world init` writes it
     path = tmp_path / "example.yaml"
     path.write_text(text, "utf-8")
     found = yaml.safe_load(text)

@@ -15,7 +15,7 @@ from autumn_mock.settings import read_key
 from autumn_mock.store.environment import Environment
 from autumn_mock.web.control.context import ControlCall, ControlHandler, ControlRequest
 from autumn_mock.web.replies import json_reply
-from autumn_mock.worlds import read_world
+from autumn_mock.worlds import World, read_world, read_world_content
 
 
 def list_organisations(request: ControlRequest) -> Response:
@@ -50,16 +50,18 @@ def _closes_at(engine: Engine, organisation: Organisation) -> int | None:
 
 def open_organisation(request: ControlRequest) -> Response:
     """Open an organisation: a copy of the one of the key ``like`` as it is now, or of the first one of a shipped
-    ``world``, or of the server's own world; replies its ``key``.
+    ``world``, or of a world that is given as an object, or of the server's own world; replies its ``key``.
 
     ``name`` and ``slug`` are those that it is listed with.
     """
-    given = _texts(request)
-    world, key, like = given.pop("world", None), given.pop("key", None), given.pop("like", None)
+    fields = request.fields()
+    content = fields.pop("world") if isinstance(fields.get("world"), dict) else None
+    given = _texts(fields)
+    world, key, like = given.pop("world", content), given.pop("key", None), given.pop("like", None)
     if world is not None and like is not None:
         raise invalid_request("input: give a world or like, not both")
     try:
-        template = read_world(find_shipped("world", world)) if world is not None else None
+        template = _world(world) if world is not None else None
         if like is not None:
             template = request.engine.template_like(like)
         opened = request.engine.open_organisation(template, read_key(key) if key is not None else None, **given)
@@ -68,9 +70,13 @@ def open_organisation(request: ControlRequest) -> Response:
     return json_reply(msgspec.to_builtins(opened), 201)
 
 
+def _world(world: str | dict[str, Any]) -> World:
+    return read_world_content(world) if isinstance(world, dict) else read_world(find_shipped("world", world))
+
+
 def name_organisation(request: ControlRequest) -> Response:
     """Give the organisation of the key another ``name``, ``slug``, or both."""
-    environment, given = _selected(request), _texts(request)
+    environment, given = _selected(request), _texts(request.fields())
     if not given:
         raise invalid_request("input: give a name, a slug, or both")
     try:
@@ -94,12 +100,13 @@ def _selected(request: ControlRequest) -> Environment:
     return environment
 
 
-def _texts(request: ControlRequest) -> dict[str, Any]:
+def _texts(fields: dict[str, Any]) -> dict[str, Any]:
     """The fields that were given, which must be strings."""
-    given = {name: value for name, value in request.fields().items() if value is not None}
+    given = {name: value for name, value in fields.items() if value is not None}
     for name, value in given.items():
         if not isinstance(value, str) or not value or len(value) > 200 or not value.isprintable():
-            raise invalid_request(f"{name}: must be a string of 1 to 200 printable characters")
+            other = ", or the content of a world file" if name == "world" else ""
+            raise invalid_request(f"{name}: must be a string of 1 to 200 printable characters{other}")
     return given
 
 

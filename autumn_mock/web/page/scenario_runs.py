@@ -144,7 +144,7 @@ class ScenarioRuns:
             target = resources.enter_context(
                 ScenarioTarget(
                     self._url(),
-                    scenario.world,
+                    scenario.source,
                     title=scenario.title,
                     token=self._settings.control_token,
                     trusted=self._trusted(),

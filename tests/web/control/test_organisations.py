@@ -74,6 +74,38 @@ def test_name_refuses(client: FlaskClient, body: Any, message: str) -> None:
     assert message in refused.get_json()["message"]
 
 
+def test_open_copies_a_world_that_is_given(post: Post) -> None:
+    feature = {"feature_id": "pages", "name": "Pages", "type": "metered", "consumable": True}
+    world = {"organisations": [{"slug": "acme", "sandbox": {"features": [feature]}}]}
+    opened = post(PATH, {"world": world, "slug": "mine"}, None).get_json()
+    assert opened["slug"] == "mine"
+    for _ in range(2):
+        [found] = post("/v1/features.list", {}, opened["key"]).get_json()["list"]
+        assert found["id"] == "pages"
+        post("/_mock/reset", {}, opened["key"])
+
+
+@pytest.mark.parametrize(
+    ("world", "message"),
+    [
+        ({}, "world: organisations: "),
+        ({"organisations": []}, "the world has no organisation to copy"),
+        ({"organisations": [{"slgu": "a"}]}, "world: organisations.0.slgu: unknown key, did you mean 'slug'?"),
+        (
+            {"organisations": [{"slug": "a", "sandbox": {"customers": [{"customer_id": "a@b"}]}}]},
+            "world: organisations.0.sandbox.customers.0.customer_id: cannot contain @",
+        ),
+        (["default"], "world: must be a string of 1 to 200 printable characters, or the content of a world file"),
+        ("acme.yaml", "there is no world 'acme.yaml'. Known: default, "),
+    ],
+)
+def test_open_names_what_is_wrong_with_a_world(client: FlaskClient, post: Post, world: Any, message: str) -> None:
+    refused = post(PATH, {"world": world}, None)
+    assert refused.status_code == 400
+    assert message in refused.get_json()["message"]
+    assert len(listed(client)) == 2
+
+
 def test_open_with_a_slug_that_exists_opens_nothing(client: FlaskClient, post: Post) -> None:
     refused = post(PATH, {"key": "am_sk_test_new_one", "slug": "autumn-mock"}, None)
     assert refused.status_code == 400
