@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from autumn_mock.certification.model import LEVELS, ConformanceCase, read_cases
+from msgspec import structs
+
+from autumn_mock.certification.model import DEFAULT_TIMEOUT_MS, LEVELS, ConformanceCase, read_cases
 from autumn_mock.certification.results import CaseResult, Certificate
 from autumn_mock.certification.runner import certify
 from autumn_mock.input_files import find_shipped, fixtures_directory, shipped_files
@@ -78,8 +80,8 @@ LOST_TIMEOUTS = (
     "`AbortSignal` with others, and the garbage collector may drop the combination before it aborts the request. "
     "Measured with 1.3.13: 30 of 30 calls to a server that does not answer hang when a collection is forced each "
     "50 ms, none without. Measured with 1.2.28: 10 of 24 runs of the cases `hang-before` and `hang-after` hang, and "
-    f"none of 24 with `node --initial-heap-size={HEAP_WITHOUT_COLLECTION}`, which leaves the collector nothing to do. "
-    "The verdicts here are made with that option."
+    f"none of 36 with `node --initial-heap-size={HEAP_WITHOUT_COLLECTION}`, which leaves the collector little to do. "
+    "The verdicts here are made with that option, and a case that hangs all the same is played once more."
 )
 
 
@@ -89,11 +91,29 @@ def cases() -> list[ConformanceCase]:
 
 
 def make(release: Release, configuration: str) -> Certificate:
-    """Run the suite on a release in a configuration."""
+    """Run the suite on a release in a configuration. Cases with a lost time-out are played once more."""
+    certificate = _certify(release, configuration, cases())
+    hung = [each.case for each in certificate.results if _lost_its_timeout(release, each)]
+    if not hung:
+        return certificate
+    again = {each.case.name: each for each in _certify(release, configuration, hung).results}
+    return structs.replace(certificate, results=tuple(again.get(each.case.name, each) for each in certificate.results))
+
+
+def _certify(release: Release, configuration: str, chosen: Sequence[ConformanceCase]) -> Certificate:
     command, folder = release.command()
     settings = dict(CONFIGURATIONS[configuration])
     with Emulator() as mock:
-        return certify(cases(), mock.url, command, settings=settings, jobs=JOBS, cwd=folder)
+        return certify(chosen, mock.url, command, settings=settings, jobs=JOBS, cwd=folder)
+
+
+def _lost_its_timeout(release: Release, result: CaseResult) -> bool:
+    """Whether a client never answered in a case that gives it a time-out: see :data:`LOST_TIMEOUTS`."""
+    return (
+        release.client == "autumn-js"
+        and result.case.configure.timeout < DEFAULT_TIMEOUT_MS
+        and any("adapter did not answer" in problem for problem in result.problems)
+    )
 
 
 # -- the page
