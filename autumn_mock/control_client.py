@@ -64,7 +64,7 @@ class ControlClient:
         )
         if token is not None:
             self.http.headers["x-autumn-mock-token"] = token
-        #: The slug of the organisation that the last call opened for the key, which had none; None if it opened none.
+        #: The slug of the organisation that a call opened for the key, which had none; None if none was opened.
         self.opened: str | None = None
         self.use_key(key)
 
@@ -131,7 +131,7 @@ class ControlClient:
     def _call(self, method: str, path: str, **sent: Any) -> Any:
         with self._errors(method, path):
             reply = self.http.request(method, f"/_mock{path}", **sent)
-        self.opened = reply.headers.get(OPENED_HEADER)
+        self.opened = reply.headers.get(OPENED_HEADER, self.opened)
         return self._decoded(reply)
 
     @contextmanager

@@ -13,6 +13,7 @@ from typing import Any
 import click
 import pytest
 
+from autumn_mock import Emulator
 from autumn_mock.cli import main
 from autumn_mock.input_files import shipped_files
 from tests.support.client import DEFAULT_KEY
@@ -349,3 +350,13 @@ def test_findings_say_how_many_requests_they_judged(run: Run, server: ServerProc
     assert text_of(run("findings")).startswith("no findings: no request since the server started; ")
     send(server, ONE)
     assert re.fullmatch(r"no findings in 1 request since \d{4}-\d\d-\d\d [\d:]{8} UTC\n", text_of(run("findings")))
+
+
+@pytest.mark.parametrize("command", [("queue", "pause"), ("reset",)])
+def test_command_that_opens_an_organisation_says_so(command: tuple[str, ...]) -> None:
+    """Also when it asks the server more than once: the key may be mistyped."""
+    with Emulator(auto_org=True) as mock:
+        done = runner(mock.url)(*command, "--key", "am_sk_test_mistyped")
+        assert done.exit_code == 0
+        assert re.search(r"autumn-mock: the key had no organisation: opened org-\w+ for it\n", done.stderr)
+        assert "opened" not in runner(mock.url)(*command, "--key", "am_sk_test_mistyped").stderr
